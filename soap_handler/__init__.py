@@ -1,0 +1,33 @@
+"""Receives what Esendex EMS pushes, keeps it until your code has handled it, and then empties the inbox."""
+
+from __future__ import annotations
+
+from soap_handler.handlers import Handlers
+from soap_handler.notifications import (
+    ErrorType,
+    EventCode,
+    EventType,
+    FailureReason,
+    Kind,
+    MessageError,
+    MessageEvent,
+    MessageReceived,
+    MessageType,
+    Notification,
+    SubscriptionEvent,
+)
+
+__all__ = [
+    "ErrorType",
+    "EventCode",
+    "EventType",
+    "FailureReason",
+    "Handlers",
+    "Kind",
+    "MessageError",
+    "MessageEvent",
+    "MessageReceived",
+    "MessageType",
+    "Notification",
+    "SubscriptionEvent",
+]

@@ -1,0 +1,263 @@
+"""From the journal to the customer's code: claim, handle, settle. Deleting from the inbox is ``deletion``'s.
+
+One thread claims, several handle. A claim is a lease that outlasts ``handler.timeout``, so that a notification whose
+process was killed comes back by itself. No more is claimed than there are idle threads: what is claimed is begun.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from soap_handler.errors import JournalUnavailableError
+from soap_handler.journal import Settlement, State, Step
+from soap_handler.notifications import Kind
+from soap_handler.retry import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from soap_handler.handlers import Handlers
+    from soap_handler.journal import Claim, Journal
+    from soap_handler.settings import HandlerSettings
+
+log = structlog.get_logger(__name__)
+
+_POLL: Final = 1.0  # seconds: finds what other processes recorded, and what nothing announces
+_RELIEF: Final = 8  # for each handler thread, this many hanging ones may be replaced before dispatch stands still
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """One call of a handler."""
+
+    claim: Claim
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began: float = field(default_factory=time.monotonic)
+    given_up: bool = False
+
+
+class Dispatcher:
+    """Runs the handlers. ``needs_delete`` says of an account whether its messages must leave an EMS inbox."""
+
+    def __init__(
+        self, journal: Journal, handlers: Handlers, settings: HandlerSettings, needs_delete: Callable[[str], bool]
+    ) -> None:
+        self._journal = journal
+        self._handlers = handlers
+        self._settings = settings
+        self._needs_delete = needs_delete
+        self._backoff = Backoff(settings.backoff, settings.backoff_cap)
+        self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._lease = timedelta(seconds=settings.timeout * 1.5 + 1)
+        self._work: SimpleQueue[Claim | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._runs: set[_Run] = set()
+        self._threads = 0  # that can take work: neither ended nor hanging
+        self._waiting = 0  # claims that no thread has taken up yet
+        self._hanging = 0
+        self._unsettled = 0  # results that are not on disk yet
+        self._again: list[Settlement] = []  # those of them whose commit failed
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._claimer = threading.Thread(target=self._run, name="dispatch", daemon=True)
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to claim and handle."""
+        self._journal.listen(self._wake.set)
+        self._start_threads(self._settings.threads)
+        self._claimer.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Claim no more, let running handlers finish for ``timeout`` seconds, settle them; return whether all did."""
+        self._stopping.set()
+        self._wake.set()
+        self._claimer.join()
+        deadline = time.monotonic() + timeout
+        while self.busy and time.monotonic() < deadline:
+            self._wake.wait(max(0.0, min(0.1, deadline - time.monotonic())))
+            self._wake.clear()
+            self._settle_again()
+        for _ in range(self._settings.threads):
+            self._work.put(None)
+        return not self.busy
+
+    @property
+    def busy(self) -> int:
+        """How many handlers are running, wait for a thread, or have a result that is not yet on disk."""
+        with self._lock:
+            return len(self._runs) + self._waiting + self._unsettled
+
+    @property
+    def hanging(self) -> int:
+        """How many handlers were given up and have not returned since."""
+        with self._lock:
+            return self._hanging
+
+    def _start_threads(self, count: int) -> None:
+        with self._lock:
+            self._threads += count
+        for _ in range(count):
+            threading.Thread(target=self._handle_all, name="handler", daemon=True).start()
+
+    # -- claiming ----------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stopping.is_set():
+            try:
+                self._give_up_hanging()
+                self._settle_again()
+                self._claim()
+                self._wake.wait(self._until_next())
+                pause = 0.0
+            except JournalUnavailableError as error:
+                pause = min(5.0, pause * 2 or 0.2)
+                log.warning("dispatch_waits_for_journal", reason=str(error), seconds=pause)
+                self._stopping.wait(pause)
+            self._wake.clear()
+
+    def _idle(self) -> int:
+        with self._lock:
+            return self._threads - len(self._runs) - self._waiting
+
+    def _claim(self) -> None:
+        idle = self._idle()
+        if idle <= 0:
+            return
+        claims = self._journal.claim(idle, self._lease)
+        with self._lock:
+            self._waiting += len(claims)
+        for claim in claims:
+            self._work.put(claim)
+
+    def _until_next(self) -> float:
+        """Return for how long there is nothing to do unless somebody wakes us, in seconds."""
+        if self._idle() <= 0:
+            return min(_POLL, self._settings.timeout / 4)
+        due = self._journal.next_handling()
+        if due is None:
+            return _POLL
+        return max(0.0, min(_POLL, (due - datetime.now(UTC)).total_seconds()))
+
+    def _give_up_hanging(self) -> None:
+        """Count handlers that overran their time as failed, and put new threads in the place of theirs."""
+        limit = time.monotonic() - self._settings.timeout
+        with self._lock:
+            hung = [run for run in self._runs if run.began < limit]
+            for run in hung:
+                run.given_up = True
+                self._runs.discard(run)
+            replaceable = max(0, self._settings.threads * _RELIEF - self._hanging)
+            self._hanging += len(hung)
+            self._threads -= len(hung)
+            self._unsettled += len(hung)
+        for run in hung:
+            log.error("handler_hangs", key=run.claim.key, seconds=self._settings.timeout, hanging=self.hanging)
+            self._settle_failed(run, f"the handler did not return within {self._settings.timeout:g} s")
+        self._start_threads(min(len(hung), replaceable))
+
+    # -- handling ----------------------------------------------------------------------------------------------------
+
+    def _handle_all(self) -> None:
+        """Live as a handler thread: until told to end, or given up on and replaced."""
+        while (claim := self._work.get()) is not None:
+            run = _Run(claim)
+            with self._lock:
+                self._waiting -= 1
+                self._runs.add(run)
+            error = self._call(claim)
+            if self._end(run):
+                self._settle_handled(run) if error is None else self._settle_failed(run, error)
+                self._wake.set()
+            elif not self._rejoin(run):
+                return
+
+    def _call(self, claim: Claim) -> str | None:
+        """Call the handler; return what went wrong."""
+        try:
+            function = self._handlers.get(claim.kind)
+            if function is not None:
+                function(claim.notification)
+        except BaseException as error:  # noqa: BLE001 - even sys.exit() in a handler is a failed attempt, not our end
+            what = type(error).__name__
+            log.warning("handler_failed", key=claim.key, attempt=claim.attempts, error=what, at=_place(error))
+            return f"{type(error).__name__}: {error}"[:500]
+        return None
+
+    def _end(self, run: _Run) -> bool:
+        """Note the end of a call; return whether anybody still waits for it."""
+        with self._lock:
+            self._runs.discard(run)
+            if not run.given_up:
+                self._unsettled += 1  # in the same breath, or a drain could miss it
+            return not run.given_up
+
+    def _rejoin(self, run: _Run) -> bool:
+        """Come back from a call that was given up; return whether this thread is needed again."""
+        log.warning("handler_returned_late", key=run.claim.key)
+        with self._lock:
+            self._hanging -= 1
+            needed = self._threads < self._settings.threads
+            self._threads += needed
+        self._wake.set()
+        return needed
+
+    # -- settling ----------------------------------------------------------------------------------------------------
+
+    def _settle_handled(self, run: _Run) -> None:
+        claim, moment = run.claim, datetime.now(UTC)
+        in_inbox = claim.kind is Kind.MESSAGE_RECEIVED and claim.message_id is not None
+        deletes = in_inbox and self._needs_delete(claim.account)
+        state, due_at = (State.HANDLED, moment) if deletes else (State.DONE, None)
+        self._settle(Settlement(claim, Step.HANDLE, state, due_at, run.started_at, moment))
+
+    def _settle_failed(self, run: _Run, error: str) -> None:
+        claim, moment = run.claim, datetime.now(UTC)
+        if claim.attempts >= self._settings.max_attempts:
+            log.error("notification_dead", key=claim.key, attempts=claim.attempts)
+            self._settle(Settlement(claim, Step.HANDLE, State.DEAD, None, run.started_at, moment, error))
+        else:
+            due_at = moment + self._backoff.delay(claim.attempts, self._random)
+            self._settle(Settlement(claim, Step.HANDLE, State.RECEIVED, due_at, run.started_at, moment, error))
+
+    def _settle(self, settlement: Settlement) -> None:
+        """Hand the result to the next commit. When that fails, it is handed in again until one succeeds."""
+        self._journal.submit_settlement(settlement).add_done_callback(lambda commit: self._settled(settlement, commit))
+
+    def _settled(self, settlement: Settlement, commit: Future[bool]) -> None:
+        error = commit.exception()
+        with self._lock:
+            if error is None:
+                self._unsettled -= 1
+            else:
+                self._again.append(settlement)
+        if error is not None:
+            log.error("settling_failed", key=settlement.claim.key, error=type(error).__name__)
+        elif not commit.result():
+            log.warning("lease_lost", key=settlement.claim.key, step=settlement.step.value)
+
+    def _settle_again(self) -> None:
+        with self._lock:
+            again, self._again = self._again, []
+        for settlement in again:
+            self._settle(settlement)
+
+
+def _place(error: BaseException) -> str:
+    """Return where an error was raised, without its message, which may quote a notification."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"

@@ -1,0 +1,28 @@
+"""The accounts that the simulated EMS keeps, and their credentials in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmsAccount:
+    """One account of EMS. Passwords are left out of its repr.
+
+    ``username`` and ``password`` open the inbox; ``push_username`` and ``push_password`` are what EMS presents to the
+    Account Event Handler, as registered in Web SMS. ``number`` is the account's other name (contract, section 4): the
+    inbox answers to both. ``pushed_as`` is the name that pushes carry, the reference unless told otherwise.
+    """
+
+    reference: str
+    username: str
+    password: str = field(repr=False)
+    push_username: str
+    push_password: str = field(repr=False)
+    number: str = ""
+    pushed_as: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name of the account."""
+        return tuple(name for name in (self.reference, self.number) if name)

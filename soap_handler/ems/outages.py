@@ -1,0 +1,138 @@
+"""The ways in which an inbox fails without a SOAP fault, to order: a WSGI layer before the real service."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from waitress.channel import ClientDisconnected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from random import Random
+
+    WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class OutageKind(StrEnum):
+    """One way in which the inbox does not answer as it should."""
+
+    SERVER_ERROR = "server_error"
+    """HTTP 500 with a plain text."""
+    TIMEOUT = "timeout"
+    """No answer at all; the connection stays open until the outage ends or the caller hangs up."""
+    SLOW = "slow"
+    """The right answer, late."""
+    RESET = "reset"
+    """The call is not carried out, and the connection is reset."""
+    LOST_ANSWER = "lost_answer"
+    """The call is carried out, but the connection is reset before the answer."""
+    HTML = "html"
+    """HTTP 200 with an HTML page, as proxies and maintenance pages send it."""
+    EMPTY = "empty"
+    """HTTP 200 with nothing in it."""
+
+
+QUICK_KINDS: Final = tuple(kind for kind in OutageKind if kind is not OutageKind.TIMEOUT)
+"""Every kind that does not cost the caller its whole timeout."""
+
+_HTML_PAGE: Final = b"<html><head><title>Maintenance</title></head><body><p>We will be back soon.<br></body></html>"
+_POLL: Final = 0.02  # seconds between two looks at whether the caller hung up
+
+
+@dataclass(slots=True)
+class _Outage:
+    kind: OutageKind
+    calls: int | None
+    """How many calls it still strikes; ``None`` is "until it is ended"."""
+
+
+class Outages:
+    """Decides which call meets which outage, and plays it. Safe to use from any thread."""
+
+    def __init__(self, app: WsgiApp, *, share: float, kinds: tuple[OutageKind, ...], slow: float, rng: Random) -> None:
+        self._app = app
+        self._share = share
+        self._kinds = kinds
+        self._slow = slow
+        self._rng = rng
+        self._lock = threading.Lock()
+        self._current: _Outage | None = None
+        self._over = threading.Event()
+
+    def begin(self, kind: OutageKind, calls: int | None = None) -> None:
+        """Let the next calls, or all until :meth:`end`, meet this outage. It replaces one that is going on."""
+        with self._lock:
+            self._finish()
+            self._current = _Outage(kind, calls)
+
+    def end(self) -> None:
+        """Let the inbox answer again. Calls that wait for an answer are cut off, those that are slow get theirs."""
+        with self._lock:
+            self._finish()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer as the outage of this call demands, or as the service does."""
+        kind, over = self._next() if environ["REQUEST_METHOD"] == "POST" else (None, self._over)
+        match kind:
+            case None:
+                return self._app(environ, start_response)
+            case OutageKind.SERVER_ERROR:
+                return _answer(start_response, "500 Internal Server Error", "text/plain", b"Internal Server Error")
+            case OutageKind.HTML:
+                return _answer(start_response, "200 OK", "text/html", _HTML_PAGE)
+            case OutageKind.EMPTY:
+                return _answer(start_response, "200 OK", "text/xml; charset=utf-8", b"")
+            case OutageKind.SLOW:
+                over.wait(self._slow)
+                return self._app(environ, start_response)
+            case OutageKind.TIMEOUT:
+                _say_nothing(environ, over)
+            case OutageKind.LOST_ANSWER:
+                _consume(self._app(environ, lambda *_: None))
+        return _reset(environ)
+
+    def _next(self) -> tuple[OutageKind | None, threading.Event]:
+        """Return what strikes this call, and the event that ends it."""
+        with self._lock:
+            outage = self._current
+            if outage is None and self._rng.random() < self._share:
+                outage = self._current = _Outage(self._rng.choice(self._kinds), self._rng.randint(1, 3))
+            if outage is None:
+                return None, self._over
+            if outage.calls is not None:
+                outage.calls -= 1
+                self._current = outage if outage.calls > 0 else None
+            return outage.kind, self._over
+
+    def _finish(self) -> None:
+        self._current = None
+        self._over.set()
+        self._over = threading.Event()
+
+
+def _answer(start_response: Callable[..., Any], status: str, media_type: str, body: bytes) -> list[bytes]:
+    start_response(status, [("Content-Type", media_type), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def _consume(answer: Iterable[bytes]) -> None:
+    for _ in answer:
+        pass
+
+
+def _say_nothing(environ: dict[str, Any], over: threading.Event) -> None:
+    while not over.wait(_POLL):
+        if environ["waitress.client_disconnected"]():
+            raise ClientDisconnected
+
+
+def _reset(environ: dict[str, Any]) -> list[bytes]:
+    """Make the connection end in a reset. waitress shows the way to its channel in the check for disconnection."""
+    channel = environ["waitress.client_disconnected"].__self__
+    channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raise ClientDisconnected

@@ -1,0 +1,52 @@
+"""Every error that this package raises on purpose, in one tree. The docstring of each says when."""
+
+
+class SoapHandlerError(Exception):
+    """Base of all errors of this package."""
+
+
+class SettingsError(SoapHandlerError):
+    """The configuration cannot be used; ``problems`` holds one sentence for each thing that is wrong with it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class HandlerNotFoundError(SoapHandlerError):
+    """``handler.target`` does not lead to something that can handle notifications."""
+
+
+class AuthenticationError(SoapHandlerError):
+    """The caller did not prove to be EMS calling for one of our accounts. The text never says why."""
+
+    def __init__(self) -> None:
+        super().__init__("Authentication failed")
+
+
+class JournalUnavailableError(SoapHandlerError):
+    """The journal could not commit: disk full, locked, read-only or out of reach. Nothing was stored; try again."""
+
+
+class SchemaError(SoapHandlerError):
+    """The journal's tables are of another release than this program."""
+
+
+class InboxError(SoapHandlerError):
+    """Base of what can go wrong when the EMS inbox is called. The text carries no personal data."""
+
+
+class InboxUnavailableError(InboxError):
+    """The inbox did not answer as it should (5xx, timeout, reset, HTML, nothing, unknown fault): try again."""
+
+
+class InboxFaultError(InboxUnavailableError):
+    """EMS answered with a SOAP fault of another cause: the inbox is there, but not for this call. Try again later."""
+
+
+class InboxRefusedError(InboxError):
+    """EMS refused the credentials or the account (vendor codes 2, 3, 5, 6, 16): a person must look."""
+
+
+class MessageGoneError(InboxError):
+    """EMS does not know the message (vendor code 8): it is already deleted."""

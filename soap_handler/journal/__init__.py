@@ -1,0 +1,8 @@
+"""The journal: the durable record of every notification, and the queue from which it is handled."""
+
+from __future__ import annotations
+
+from soap_handler.journal.journal import Journal
+from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection, Settlement, Source, State, Step
+
+__all__ = ["Attempt", "Claim", "Entry", "Journal", "Record", "Selection", "Settlement", "Source", "State", "Step"]

@@ -1,0 +1,179 @@
+"""The journal's verbs for the rest of the house: record, claim, settle, look. SQL is in ``verbs`` and ``queries``."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import socket
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from soap_handler.errors import JournalUnavailableError
+from soap_handler.journal import queries, verbs
+from soap_handler.journal.engine import READ_ONLY, open_engine
+from soap_handler.journal.migrate import migrate
+from soap_handler.journal.records import Settlement, State, Step
+from soap_handler.journal.writer import Writer, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from sqlalchemy import Connection
+
+    from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection
+    from soap_handler.journal.writer import Verb
+    from soap_handler.notifications import Kind
+
+T = TypeVar("T")
+
+
+def now() -> datetime:
+    """Return the present instant."""
+    return datetime.now(UTC)
+
+
+class Journal:
+    """A durable record and queue of notifications. Thread-safe. Whoever opens it closes it.
+
+    Every verb that writes returns only after its commit, and raises :class:`JournalUnavailableError` when there was
+    none: then nothing of it was stored, as far as can be known, and it may be tried again.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 10.0, clock: Callable[[], datetime] = now) -> None:
+        """Open the journal at a SQLAlchemy URL and bring its tables up to date.
+
+        ``timeout`` is how long (seconds) a verb waits for its commit.
+        """
+        self._engine = open_engine(url)
+        self._timeout = timeout
+        self._clock = clock
+        self._instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._leases = itertools.count(1)
+        self._listeners: list[Callable[[], None]] = []
+        try:
+            migrate(self._engine)
+        except SQLAlchemyError as error:
+            self._engine.dispose()
+            raise JournalUnavailableError(f"the journal cannot be opened: {reason(error)}") from error
+        self._writer = Writer(self._engine, self._announce)
+
+    def close(self) -> None:
+        """Commit what is under way and give everything back."""
+        self._writer.close()
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- receiving ---------------------------------------------------------------------------------------------------
+
+    def submit(self, entry: Entry) -> Future[bool]:
+        """Queue an entry for the next commit; the result is true when it was new, false for a duplicate."""
+        return self._writer.submit(verbs.record, entry)
+
+    def record(self, entry: Entry) -> bool:
+        """Commit an entry; return whether it was new."""
+        return self.wait(self.submit(entry))
+
+    def wait(self, commit: Future[T]) -> T:
+        """Wait for the commit that a future stands for, no longer than the journal's timeout."""
+        try:
+            return commit.result(self._timeout)
+        except FutureTimeoutError as error:
+            commit.cancel()
+            raise JournalUnavailableError(f"the journal did not commit within {self._timeout:g} s") from error
+
+    # -- the queue ---------------------------------------------------------------------------------------------------
+
+    def claim(self, limit: int, lease: timedelta) -> list[Claim]:
+        """Lease up to ``limit`` notifications whose handler is due."""
+        return self._claim(Step.HANDLE, limit, lease)
+
+    def claim_deletions(self, account: str, limit: int, lease: timedelta = timedelta(minutes=5)) -> list[Claim]:
+        """Lease up to ``limit`` handled messages of one account whose inbox delete is due."""
+        return self._claim(Step.DELETE, limit, lease, account)
+
+    def _claim(self, step: Step, limit: int, lease: timedelta, account: str | None = None) -> list[Claim]:
+        moment = self._clock()
+        owner = f"{self._instance}:{next(self._leases)}"  # of this claim alone, so that a late settling is noticed
+        request = verbs.ClaimRequest(step, owner, moment, moment + lease, limit, account)
+        return self._writer.submit(verbs.claim, request).result()
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """Write down how attempts ended; the answers say whose lease had been lost meanwhile (false)."""
+        return [commit.result() for commit in [self.submit_settlement(settlement) for settlement in settlements]]
+
+    def submit_settlement(self, settlement: Settlement) -> Future[bool]:
+        """Queue a settlement for the next commit."""
+        return self._writer.submit(verbs.settle, settlement)
+
+    def settle_deleted(self, claims: Sequence[Claim]) -> None:
+        """Note that EMS confirmed the deletes: these notifications are done."""
+        moment = self._clock()
+        self.settle([Settlement(claim, Step.DELETE, State.DONE, None, claim.leased_at, moment) for claim in claims])
+
+    def settle_delete_failed(self, claims: Sequence[Claim], error: str, retry_at: datetime) -> None:
+        """Note that the deletes failed, and are due again at ``retry_at``."""
+        moment = self._clock()
+        state = State.HANDLED
+        self.settle(
+            [Settlement(claim, Step.DELETE, state, retry_at, claim.leased_at, moment, error) for claim in claims]
+        )
+
+    def release(self, claims: Sequence[Claim], step: Step = Step.DELETE) -> None:
+        """Give back leases on work that was not begun."""
+        self._writer.submit(verbs.release, (step, self._clock(), claims)).result()
+
+    def retry(self, selection: Selection) -> int:
+        """Send the dead notifications of a selection round again; return how many there were."""
+        return self._writer.submit(verbs.revive, (selection, self._clock())).result()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call this after each commit that may have made work; it must return at once."""
+        self._listeners.append(listener)
+
+    def _announce(self, done: set[Verb]) -> None:
+        if not done <= {verbs.claim}:
+            for listener in self._listeners:
+                listener()
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def next_handling(self) -> datetime | None:
+        """Return when the next handler is due, or ``None`` when there is nothing to handle."""
+        return self._look(queries.next_handling)
+
+    def next_deletion(self, account: str) -> datetime | None:
+        """Return when the next delete of an account is due, or ``None`` when there is nothing to delete."""
+        return self._look(lambda connection: queries.next_deletion(connection, account))
+
+    def counts(self) -> dict[tuple[Kind, State], int]:
+        """Return how many notifications there are of each kind in each state."""
+        return self._look(queries.counts)
+
+    def records(self, selection: Selection, limit: int | None = None, offset: int = 0) -> list[Record]:
+        """Return the records of a selection, latest first."""
+        return self._look(lambda connection: queries.records(connection, selection, limit, offset))
+
+    def history(self, seq: int) -> list[Attempt]:
+        """Return the attempts at a notification, oldest first."""
+        return self._look(lambda connection: queries.history(connection, seq))
+
+    def attempts(self) -> Iterator[tuple[str, Attempt]]:
+        """Return every attempt with the key of its notification, oldest first."""
+        return iter(self._look(queries.attempts))
+
+    def _look(self, query: Callable[[Connection], T]) -> T:
+        try:
+            with self._engine.connect().execution_options(**READ_ONLY) as connection:
+                return query(connection)
+        except SQLAlchemyError as error:
+            raise JournalUnavailableError(f"the journal cannot be read: {reason(error)}") from error

@@ -1,0 +1,83 @@
+"""Looking into the journal: what is due, how much there is, and the records for people. Nothing here writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import func, select
+
+from soap_handler.journal.records import Attempt, Record, Source, State, Step
+from soap_handler.journal.schema import attempt, in_state, notification
+from soap_handler.journal.verbs import selected
+from soap_handler.notifications import Kind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection, Row
+
+    from soap_handler.journal.records import Selection
+
+
+def next_handling(connection: Connection) -> datetime | None:
+    """Return the earliest due time of all that has yet to be handled."""
+    return _earliest(connection, in_state(State.RECEIVED))
+
+
+def next_deletion(connection: Connection, account: str) -> datetime | None:
+    """Return the earliest due time of an account's messages that have yet to leave the inbox."""
+    return _earliest(connection, in_state(State.HANDLED), notification.c.account == account)
+
+
+def _earliest(connection: Connection, *conditions: ColumnElement[bool]) -> datetime | None:
+    query = select(func.min(notification.c.due_at)).where(*conditions)
+    return cast("datetime | None", connection.scalar(query))
+
+
+def counts(connection: Connection) -> dict[tuple[Kind, State], int]:
+    """Return how many notifications there are of each kind in each state."""
+    groups = (notification.c.kind, notification.c.state)
+    rows = connection.execute(select(*groups, func.count()).group_by(*groups))
+    return {(Kind(kind), State(state)): count for kind, state, count in rows}
+
+
+def records(connection: Connection, selection: Selection, limit: int | None, offset: int) -> list[Record]:
+    """Return the records of a selection, latest first."""
+    query = select(notification).where(*selected(selection)).order_by(notification.c.seq.desc())
+    return [_record(row) for row in connection.execute(query.limit(limit).offset(offset))]
+
+
+def _record(row: Row[Any]) -> Record:
+    return Record(
+        seq=row.seq,
+        key=row.key,
+        account=row.account,
+        kind=Kind(row.kind),
+        state=State(row.state),
+        source=Source(row.source),
+        originator=row.originator,
+        received_at=row.received_at,
+        due_at=row.due_at,
+        handled_at=row.handled_at,
+        done_at=row.done_at,
+        attempts=row.attempts,
+        delete_attempts=row.delete_attempts,
+        leased=row.owner is not None,
+        payload=row.payload,
+    )
+
+
+def history(connection: Connection, seq: int) -> list[Attempt]:
+    """Return the attempts at one notification, oldest first."""
+    rows = connection.execute(select(attempt).where(attempt.c.seq == seq).order_by(attempt.c.id))
+    return [_attempt(row) for row in rows]
+
+
+def attempts(connection: Connection) -> list[tuple[str, Attempt]]:
+    """Return every attempt with the key of its notification, oldest first."""
+    query = select(notification.c.key, attempt).join(notification).order_by(attempt.c.id)
+    return [(row.key, _attempt(row)) for row in connection.execute(query)]
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return Attempt(Step(row.step), row.started_at, row.ended_at, row.outcome, row.error, row.owner)

@@ -1,0 +1,148 @@
+"""What goes into the journal and what comes out of it, as plain values. No SQL here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from soap_handler.notifications import Kind, Notification, from_dict, to_dict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class State(StrEnum):
+    """Where a notification is in its life (design, "The life of a notification")."""
+
+    RECEIVED = "received"
+    """On disk; the handler has yet to return."""
+    HANDLED = "handled"
+    """The handler returned; the message has yet to leave the EMS inbox."""
+    DONE = "done"
+    DEAD = "dead"
+    """The handler failed too often. Kept until a person sends it round again."""
+
+
+class Step(StrEnum):
+    """What an attempt tried to do."""
+
+    HANDLE = "handle"
+    DELETE = "delete"
+
+
+class Source(StrEnum):
+    """How a notification came to us."""
+
+    PUSH = "push"
+    INBOX = "inbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A notification that is to be recorded."""
+
+    notification: Notification
+    received_at: datetime
+    source: Source = Source.PUSH
+    envelope: bytes | None = None
+    """The request as it came, password masked; kept only where it had to be repaired."""
+
+    @property
+    def payload(self) -> str:
+        """The notification as JSON in ASCII: NUL and lone surrogates survive any database as escapes."""
+        return json.dumps(to_dict(self.notification), separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease on one notification. Settling works only while the lease is ours."""
+
+    seq: int
+    key: str
+    account: str
+    kind: Kind
+    message_id: str | None
+    owner: str
+    attempts: int
+    """How many attempts at this step began, this one included."""
+    received_at: datetime
+    leased_at: datetime
+    payload: str
+
+    @property
+    def notification(self) -> Notification:
+        """The notification as it was recorded."""
+        return notification_of(self.kind, self.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How one attempt ended and where the notification goes from here."""
+
+    claim: Claim
+    step: Step
+    state: State
+    """The state after this attempt; the same as before when there will be another."""
+    due_at: datetime | None
+    """When the next attempt or step is due; ``None`` when nothing more is to be done."""
+    started_at: datetime
+    ended_at: datetime
+    error: str | None = None
+    """Why the attempt failed, without personal data; ``None`` when it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One line of a notification's history."""
+
+    step: Step
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    error: str | None
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A notification as the journal holds it, for people."""
+
+    seq: int
+    key: str
+    account: str
+    kind: Kind
+    state: State
+    source: Source
+    originator: str | None
+    received_at: datetime
+    due_at: datetime | None
+    handled_at: datetime | None
+    done_at: datetime | None
+    attempts: int
+    delete_attempts: int
+    leased: bool
+    """Whether somebody is working on it now (or died over it, until ``due_at``)."""
+    payload: str
+
+    @property
+    def notification(self) -> Notification:
+        """The notification as it was recorded."""
+        return notification_of(self.kind, self.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which records to look at. ``None`` means any."""
+
+    state: State | None = None
+    kind: Kind | None = None
+    account: str | None = None
+    originator: str | None = None
+    key: str | None = None
+
+
+def notification_of(kind: Kind, payload: str) -> Notification:
+    """Return the notification whose stored form this is."""
+    return from_dict(kind, json.loads(payload))

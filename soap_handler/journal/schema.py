@@ -1,0 +1,100 @@
+"""The tables of the journal. How they come to be is in ``migrations``; what is done with them, in ``verbs``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    literal_column,
+)
+
+from soap_handler.journal.records import State
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Dialect
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, stored as whole microseconds since 1970: the same number in every engine, and cheap."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
+        """Turn a datetime into its number."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - likewise
+        """Turn the number back into a datetime."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+# SQLite gives out row numbers by itself only for INTEGER, which is 64 bits wide there.
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData()
+
+notification = Table(
+    "notification",
+    metadata,
+    Column("seq", _Number, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("account", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("message_id", Text),
+    Column("originator", Text),
+    Column("payload", Text, nullable=False),
+    Column("envelope", LargeBinary),
+    Column("received_at", Instant, nullable=False),
+    Column("due_at", Instant),  # when it may be claimed: now, after a back-off, or when the present lease runs out
+    Column("owner", Text),  # who holds the lease
+    Column("leased_at", Instant),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("delete_attempts", Integer, nullable=False, default=0),
+    Column("handled_at", Instant),
+    Column("done_at", Instant),
+)
+
+
+def in_state(state: State) -> ColumnElement[bool]:
+    """Return the condition "is in this state", as a literal: only then does a partial index serve it."""
+    return notification.c.state == literal_column(f"'{state.value}'")
+
+
+# Work to do is a small part of a long history: these indexes hold only that part, so that a claim costs the same
+# whether ten or ten million notifications are done.
+to_handle = Index("ix_notification_to_handle", notification.c.due_at)
+to_delete = Index("ix_notification_to_delete", notification.c.account, notification.c.due_at)
+dead = Index("ix_notification_dead", notification.c.seq)
+for _index, _state in ((to_handle, State.RECEIVED), (to_delete, State.HANDLED), (dead, State.DEAD)):
+    for _engine in ("sqlite", "postgresql"):
+        _index.dialect_options[_engine]["where"] = in_state(_state)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("seq", _Number, ForeignKey("notification.seq", ondelete="CASCADE"), nullable=False, index=True),
+    Column("step", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("error", Text),
+    Column("owner", Text, nullable=False),
+)

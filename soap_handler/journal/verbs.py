@@ -1,0 +1,243 @@
+"""What can happen to a notification, in SQL. Each verb takes many requests and runs inside the writer's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from soap_handler.journal.records import Claim, Settlement, State, Step
+from soap_handler.journal.schema import attempt, in_state, notification
+from soap_handler.notifications import Kind, usable_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row
+
+    from soap_handler.journal.records import Entry, Selection
+
+_table = notification.c
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """Ask for work: at most ``limit`` notifications that are due, leased to ``owner`` until ``until``."""
+
+    step: Step
+    owner: str
+    now: datetime
+    until: datetime
+    limit: int
+    account: str | None = None
+    """Of this account only; always given for deletions, which go to one inbox at a time."""
+
+
+def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
+    """Insert what is new and say of each entry whether it was. Insert first: never check, then insert (decision 3)."""
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = make(notification).on_conflict_do_nothing(index_elements=[_table.key]).returning(_table.key)
+    rows = {entry.notification.key: entry for entry in reversed(entries)}  # the first of equals is the one to store
+    stored = set(connection.execute(statement, [_row(key, entry) for key, entry in rows.items()]).scalars())
+    answers = []
+    for entry in entries:
+        key = entry.notification.key
+        answers.append(key in stored)
+        stored.discard(key)
+    return answers
+
+
+def _row(key: str, entry: Entry) -> dict[str, Any]:
+    told = entry.notification
+    number = getattr(told, "originator", None) or getattr(told, "mobile_number", None)
+    identity = getattr(told, "id", None)
+    return {
+        "key": key,
+        "account": told.account,
+        "kind": told.kind.value,
+        "state": State.RECEIVED.value,
+        "source": entry.source.value,
+        "message_id": _storable(identity) if identity and usable_id(identity) else None,
+        "originator": _storable(number) if number else None,
+        "payload": entry.payload,
+        "envelope": entry.envelope,
+        "received_at": entry.received_at,
+        "due_at": entry.received_at,
+    }
+
+
+def _storable(text: str) -> str:
+    """Make a text that every engine takes in a column to search in; the exact one is in the payload."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
+    """Lease what is due, longest due first. A lease that ran out is due again, and its loss goes into the history."""
+    return [_claim(connection, request) for request in requests]
+
+
+def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
+    rows = connection.execute(_due(request)).all()
+    if not rows:
+        return []
+    count = _count_of(request.step)
+    connection.execute(
+        update(notification)
+        .where(_table.seq.in_([row.seq for row in rows]))
+        .values(owner=request.owner, due_at=request.until, leased_at=request.now, **{count: _table[count] + 1})
+    )
+    lost = [_lost(request, row) for row in rows if row.owner is not None]
+    if lost:
+        connection.execute(insert(attempt), lost)
+    return [_claimed(request, row) for row in rows]
+
+
+def _due(request: ClaimRequest) -> Any:  # noqa: ANN401 - a Select of many columns
+    state = State.RECEIVED if request.step is Step.HANDLE else State.HANDLED
+    conditions = [in_state(state), _table.due_at <= request.now]
+    if request.account is not None:
+        conditions.append(_table.account == request.account)
+    return (
+        select(
+            _table.seq,
+            _table.key,
+            _table.account,
+            _table.kind,
+            _table.message_id,
+            _table.owner,
+            _table.leased_at,
+            _table.received_at,
+            _table.payload,
+            _table[_count_of(request.step)].label("attempts"),
+        )
+        .where(*conditions)
+        .order_by(_table.due_at)
+        .limit(request.limit)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _count_of(step: Step) -> str:
+    return "attempts" if step is Step.HANDLE else "delete_attempts"
+
+
+def _lost(request: ClaimRequest, row: Row[Any]) -> dict[str, Any]:
+    """Return the attempt that its owner never reported: it died, was cut off, or hung past its lease."""
+    return {
+        "seq": row.seq,
+        "step": request.step.value,
+        "started_at": row.leased_at,
+        "ended_at": request.now,
+        "outcome": "lost",
+        "error": "the lease ran out before the attempt ended",
+        "owner": row.owner,
+    }
+
+
+def _claimed(request: ClaimRequest, row: Row[Any]) -> Claim:
+    return Claim(
+        seq=row.seq,
+        key=row.key,
+        account=row.account,
+        kind=Kind(row.kind),
+        message_id=row.message_id,
+        owner=request.owner,
+        attempts=row.attempts + 1,
+        received_at=row.received_at,
+        leased_at=request.now,
+        payload=row.payload,
+    )
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
+    """Write down how attempts ended; say of each whether the lease was still its owner's. If not, nothing moves."""
+    ours = _still_ours(connection, [settlement.claim for settlement in settlements])
+    good = [settlement for settlement in settlements if settlement.claim in ours]
+    if good:
+        connection.execute(_SETTLE, [_settled(settlement) for settlement in good])
+    connection.execute(insert(attempt), [_tried(settlement, settlement.claim in ours) for settlement in settlements])
+    return [settlement.claim in ours for settlement in settlements]
+
+
+_SETTLE = (
+    update(notification)
+    .where(_table.seq == bindparam("_seq"))
+    .values(
+        state=bindparam("_state"),
+        due_at=bindparam("_due_at"),
+        owner=None,
+        leased_at=None,
+        handled_at=func.coalesce(_table.handled_at, bindparam("_handled_at", type_=_table.handled_at.type)),
+        done_at=bindparam("_done_at"),
+    )
+)
+
+
+def _still_ours(connection: Connection, claims: Sequence[Claim]) -> set[Claim]:
+    query = select(_table.seq, _table.owner).where(_table.seq.in_([claim.seq for claim in claims]))
+    held = {row.seq: row.owner for row in connection.execute(query.with_for_update())}
+    return {claim for claim in claims if held.get(claim.seq) == claim.owner}
+
+
+def _settled(settlement: Settlement) -> dict[str, Any]:
+    handled = settlement.step is Step.HANDLE and settlement.state in {State.HANDLED, State.DONE}
+    return {
+        "_seq": settlement.claim.seq,
+        "_state": settlement.state.value,
+        "_due_at": settlement.due_at,
+        "_handled_at": settlement.ended_at if handled else None,
+        "_done_at": settlement.ended_at if settlement.state is State.DONE else None,
+    }
+
+
+def _tried(settlement: Settlement, ours: bool) -> dict[str, Any]:  # noqa: FBT001 - private, and named at the call
+    outcome = "failed" if settlement.error else "ok"
+    return {
+        "seq": settlement.claim.seq,
+        "step": settlement.step.value,
+        "started_at": settlement.started_at,
+        "ended_at": settlement.ended_at,
+        "outcome": outcome if ours else f"{outcome}, too late",
+        "error": settlement.error,
+        "owner": settlement.claim.owner,
+    }
+
+
+def release(connection: Connection, releases: Sequence[tuple[Step, datetime, Sequence[Claim]]]) -> list[None]:
+    """Give back leases on work that was not begun: due at once, and not counted as an attempt."""
+    for step, now, claims in releases:
+        ours = [claim.seq for claim in _still_ours(connection, claims)]
+        count = _count_of(step)
+        connection.execute(
+            update(notification)
+            .where(_table.seq.in_(ours))
+            .values(owner=None, leased_at=None, due_at=now, **{count: _table[count] - 1})
+        )
+    return [None] * len(releases)
+
+
+def revive(connection: Connection, requests: Sequence[tuple[Selection, datetime]]) -> list[int]:
+    """Send dead notifications round again with a fresh count of attempts; return how many."""
+    return [
+        connection.execute(
+            update(notification)
+            .where(in_state(State.DEAD), *selected(selection))
+            .values(state=State.RECEIVED.value, due_at=now, attempts=0)
+        ).rowcount
+        for selection, now in requests
+    ]
+
+
+def selected(selection: Selection) -> list[ColumnElement[bool]]:
+    """Return the conditions of a selection."""
+    conditions = []
+    if selection.state is not None:
+        conditions.append(in_state(selection.state))
+    for name in ("kind", "account", "originator", "key"):
+        wanted = getattr(selection, name)
+        if wanted is not None:
+            conditions.append(_table[name] == str(wanted))
+    return conditions

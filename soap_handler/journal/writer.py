@@ -1,0 +1,158 @@
+"""Group commit: one thread that carries out everything that has queued up in one transaction. It knows no tables.
+
+While one transaction waits for the disk, the requests that arrive queue up, and the next transaction takes them all.
+So a lone request waits for nobody, and a burst shares the cost of each fsync.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from soap_handler.errors import JournalUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection, Engine
+
+    Verb = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+log = structlog.get_logger(__name__)
+
+_LARGEST_BATCH = 1000  # requests: bounds the length of a transaction and the memory that it takes
+_UNREACHABLE = (DBAPIError, DisconnectionError, PoolTimeoutError, OSError)
+_AT_FAULT = (DataError, IntegrityError, ProgrammingError)  # the request is to blame, not the database
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    """One argument of a verb, and where its result goes. A verb is told many arguments at once."""
+
+    verb: Verb
+    argument: Any
+    result: Future[Any] = field(default_factory=Future)
+
+
+class Writer:
+    """The one who writes. Each verb gets the arguments of all its requests and returns their results in that order."""
+
+    def __init__(self, engine: Engine, committed: Callable[[set[Verb]], None]) -> None:
+        """Start the thread; ``committed`` is told after each commit which verbs took part."""
+        self._engine = engine
+        self._committed = committed
+        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._connection: Connection | None = None
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def submit(self, verb: Callable[[Connection, Sequence[A]], Sequence[R]], argument: A) -> Future[R]:
+        """Queue a request. Its future is done after the commit, or fails with :class:`JournalUnavailableError`."""
+        request = _Request(verb, argument)
+        if self._closed.is_set():
+            request.result.set_exception(JournalUnavailableError("the journal is closed"))
+        else:
+            self._queue.put(request)
+        return request.result
+
+    def close(self) -> None:
+        """Commit what is queued, then end the thread and give back the connection."""
+        self._closed.set()
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        open_for_work = True
+        while open_for_work:
+            batch, open_for_work = self._next_batch()
+            if batch:
+                self._carry_out(batch)
+        self._disconnect()
+
+    def _next_batch(self) -> tuple[list[_Request], bool]:
+        """Return everything that has queued up, and whether more may follow."""
+        batch: list[_Request] = []
+        request = self._queue.get()
+        while request is not None:
+            if request.result.set_running_or_notify_cancel():
+                batch.append(request)
+            if len(batch) == _LARGEST_BATCH:
+                return batch, True
+            try:
+                request = self._queue.get_nowait()
+            except Empty:
+                return batch, True
+        return batch, False
+
+    def _carry_out(self, batch: list[_Request]) -> None:
+        """Commit the batch; when one request of it is at fault, commit each alone, so that it spoils no other."""
+        try:
+            results = self._commit(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is goes to the one who asked
+            self._disconnect()
+            if len(batch) > 1 and not _out_of_reach(error):
+                for request in batch:
+                    self._carry_out([request])
+                return
+            self._fail(batch, error)
+        else:
+            for request, result in zip(batch, results, strict=True):
+                request.result.set_result(result)
+            self._committed({request.verb for request in batch})
+
+    def _commit(self, batch: list[_Request]) -> list[Any]:
+        by_verb: dict[Verb, list[int]] = {}
+        for position, request in enumerate(batch):
+            by_verb.setdefault(request.verb, []).append(position)
+        results: list[Any] = [None] * len(batch)
+        connection = self._connect()
+        with connection.begin():
+            for verb, positions in by_verb.items():
+                outcome = verb(connection, [batch[position].argument for position in positions])
+                for position, result in zip(positions, outcome, strict=True):
+                    results[position] = result
+        return results
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Drop the connection for good: after an error nobody knows what state it is in."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            connection.invalidate()
+            connection.close()
+        except SQLAlchemyError as error:
+            log.info("journal_connection_lost", error=type(error).__name__)
+
+    def _fail(self, batch: list[_Request], error: Exception) -> None:
+        if _out_of_reach(error):
+            log.error("journal_unavailable", reason=reason(error), requests=len(batch))
+            error = JournalUnavailableError(f"the journal cannot commit: {reason(error)}")
+        for request in batch:
+            request.result.set_exception(error)
+
+
+def _out_of_reach(error: Exception) -> bool:
+    return isinstance(error, _UNREACHABLE) and not isinstance(error, _AT_FAULT)
+
+
+def reason(error: Exception) -> str:
+    """Return what the database said, without the statement and its values (they hold personal data)."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}"

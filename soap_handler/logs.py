@@ -1,0 +1,117 @@
+"""Sets up logging for the whole process: one handler, text or JSON, secrets masked. What is logged is not said here."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
+
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+_HANDLER: Final = "soap_handler"
+
+_TALKATIVE: Final = ("zeep", "urllib3", "requests", "sqlalchemy")
+"""At DEBUG or INFO these write whole envelopes and statements: passwords, phone numbers and message bodies."""
+
+_SECRET: Final = re.compile(r"pass(word|wd|phrase)|secret|authori[sz]ation|credential|token|cookie", re.IGNORECASE)
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def configure(
+    level: str,
+    format: Literal["text", "json"],  # noqa: A002 - the name of the setting
+    stream: TextIO | None = None,
+) -> None:
+    """Log to ``stream`` (standard error) from ``level`` ("debug", "info", "warning", "error") upwards.
+
+    May be called again, with other arguments: the last call counts. Handlers of others on the root logger stay.
+    """
+    stream = stream if stream is not None else sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.set_name(_HANDLER)
+    handler.setFormatter(_formatter(format, colors=stream.isatty()))
+    root = logging.getLogger()
+    for earlier in [known for known in root.handlers if known.get_name() == _HANDLER]:
+        root.removeHandler(earlier)
+        earlier.close()
+    root.addHandler(handler)
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(threshold)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    _configure_structlog()
+
+
+def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace the value of every key that sounds like a secret, at any depth: a net below those who log."""
+    return {key: _masked(key, value) for key, value in event.items()}
+
+
+def _escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Keep an event on its line and away from the terminal's controls: a caller's text could forge a second event."""
+    return {
+        key: _CONTROL.sub(lambda found: ascii(found[0])[1:-1], value)
+        if isinstance(value, str) and key not in ("exception", "stack")
+        else value
+        for key, value in event.items()
+    }
+
+
+def _masked(key: object, value: Any) -> Any:  # noqa: ANN401 - whatever is logged
+    if isinstance(key, str) and _SECRET.search(key):
+        return "***"
+    if isinstance(value, dict):
+        return {inner: _masked(inner, item) for inner, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(None, item) for item in value]
+    return value
+
+
+def _configure_structlog() -> None:
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *_common(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,  # else a second call would not reach loggers already used
+    )
+
+
+def _common() -> list[Processor]:
+    """Return what every event goes through, of structlog and of the standard library alike."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _formatter(kind: Literal["text", "json"], *, colors: bool) -> logging.Formatter:
+    last: list[Processor]
+    if kind == "json":
+        # format_exc_info, not dict_tracebacks: that one writes local variables, passwords among them
+        last = [structlog.processors.format_exc_info, mask_secrets, structlog.processors.JSONRenderer(default=str)]
+    else:
+        last = [structlog.processors.format_exc_info, mask_secrets, _escape_controls, _console(colors=colors)]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*_common(), structlog.stdlib.ExtraAdder()],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    )
+
+
+def _console(*, colors: bool) -> Processor:
+    # plain_traceback: with rich installed the default one writes local variables too
+    return structlog.dev.ConsoleRenderer(
+        colors=colors, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+    )

@@ -1,0 +1,272 @@
+"""The four notifications of EMS as plain values, their identity, and their stored form.
+
+Nothing here knows a wire format or a database. Times are aware UTC datetimes, or ``None`` where EMS sent none
+(``0001-01-01T00:00:00``) or nothing readable; the provider's own text of such a value is kept in ``original``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from urllib.parse import quote
+
+from soap_handler.contract import ZERO_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class OpenEnum(StrEnum):
+    """An enumeration of the contract to which EMS may add values: an unknown one is kept as its text."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        unknown = str.__new__(cls, value)
+        unknown._name_ = value
+        unknown._value_ = value
+        return unknown
+
+    @property
+    def known(self) -> bool:
+        """Whether the contract lists this value."""
+        return self in type(self).__members__.values()
+
+
+class Kind(StrEnum):
+    """The four operations of the Account Event Handler."""
+
+    MESSAGE_RECEIVED = "MessageReceived"
+    MESSAGE_EVENT = "MessageEvent"
+    MESSAGE_ERROR = "MessageError"
+    SUBSCRIPTION_EVENT = "SubscriptionEvent"
+
+
+class MessageType(OpenEnum):
+    """How the body of a message is coded. ``Binary`` bodies are hex text."""
+
+    TEXT = "Text"
+    BINARY = "Binary"
+    SMART_MESSAGE = "SmartMessage"
+    UNICODE = "Unicode"
+
+
+class EventType(OpenEnum):
+    """What happened to a message that we sent. New values are announced as possible (contract, section 4)."""
+
+    DELIVERED = "Delivered"
+
+
+class ErrorType(OpenEnum):
+    """Why a message that we sent could not be delivered."""
+
+    FAILED = "Failed"
+    UNRECOGNISED_RECIPIENT = "UnrecognisedRecipient"
+    VALIDITY_PERIOD_EXPIRED = "ValidityPeriodExpired"
+
+
+class EventCode(OpenEnum):
+    """What happened to a premium-rate subscription."""
+
+    SUBSCRIBE = "Subscribe"
+    UNSUBSCRIBE = "Unsubscribe"
+    RESUBSCRIBE = "Resubscribe"
+    CONTINUE = "Continue"
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReason:
+    """Why a message failed, in the provider's numbers and words."""
+
+    code: int | None = None
+    description: str = ""
+    permanent_failure: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Notification(ABC):
+    """What all four have in common."""
+
+    kind: ClassVar[Kind]
+
+    account: str
+    """The reference of the account, as the settings spell it, whichever of its names EMS used."""
+    original: Mapping[str, str] = field(default_factory=dict)
+    """The provider's text of each value that could not be read or had to be guessed, by attribute name."""
+    repaired: tuple[str, ...] = ()
+    """What had to be mended to read this notification; empty for nearly all."""
+
+    @property
+    def key(self) -> str:
+        """The identity of this notification, equal for every copy of it; make your own effects idempotent with it.
+
+        Account, kind and message id, for events also what happened and when (design, decision 3). Where there is no
+        usable id, a digest of the content takes its place.
+        """
+        return "/".join((_segment(self.account), self.kind, *self._identity()))
+
+    @abstractmethod
+    def _identity(self) -> tuple[str, ...]:
+        """Return what makes this notification the only one of its kind in its account."""
+
+    def _digest(self) -> str:
+        content = to_dict(self)  # type: ignore[arg-type] # every subclass is one of the union
+        content.pop("repaired", None)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+    def _occurrence(self, what: str, attribute: str, when: datetime | None) -> tuple[str, str]:
+        return _segment(what), _segment(_instant(when) or self.original.get(attribute, "") or "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived(_Notification):
+    """A mobile-originated message that arrived in the account's inbox."""
+
+    kind = Kind.MESSAGE_RECEIVED
+
+    id: str
+    originator: str = ""
+    recipient: str = ""
+    body: str = ""
+    type: MessageType = MessageType.TEXT
+    sent_at: datetime | None = None
+    received_at: datetime | None = None
+
+    def _identity(self) -> tuple[str, ...]:
+        return (_segment(self.id),) if usable_id(self.id) else (self._digest(),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageEvent(_Notification):
+    """A message that we sent was delivered (or had another event of the kind)."""
+
+    kind = Kind.MESSAGE_EVENT
+
+    id: str
+    event_type: EventType = EventType.DELIVERED
+    occurred_at: datetime | None = None
+
+    def _identity(self) -> tuple[str, ...]:
+        if not usable_id(self.id):
+            return (self._digest(),)
+        return _segment(self.id), *self._occurrence(self.event_type, "occurred_at", self.occurred_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageError(_Notification):
+    """A message that we sent could not be delivered."""
+
+    kind = Kind.MESSAGE_ERROR
+
+    id: str
+    error_type: ErrorType = ErrorType.FAILED
+    occurred_at: datetime | None = None
+    detail: str = ""
+    failure_reason: FailureReason | None = None
+
+    def _identity(self) -> tuple[str, ...]:
+        if not usable_id(self.id):
+            return (self._digest(),)
+        return _segment(self.id), *self._occurrence(self.error_type, "occurred_at", self.occurred_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionEvent(_Notification):
+    """A premium-rate subscription changed. It carries no message id, so its content is its identity."""
+
+    kind = Kind.SUBSCRIPTION_EVENT
+
+    mobile_number: str = ""
+    contact_id: str = ""
+    event_code: EventCode = EventCode.SUBSCRIBE
+    occurred_at: datetime | None = None
+
+    def _identity(self) -> tuple[str, ...]:
+        return (self._digest(),)
+
+
+Notification = MessageReceived | MessageEvent | MessageError | SubscriptionEvent
+
+KINDS: dict[Kind, type[Notification]] = {
+    Kind.MESSAGE_RECEIVED: MessageReceived,
+    Kind.MESSAGE_EVENT: MessageEvent,
+    Kind.MESSAGE_ERROR: MessageError,
+    Kind.SUBSCRIPTION_EVENT: SubscriptionEvent,
+}
+
+
+def usable_id(text: str) -> bool:
+    """Whether a message id names one message: not empty, not the all-zero GUID, not of absurd length."""
+    return bool(text) and text != ZERO_ID and len(text) <= _LONGEST_ID
+
+
+def to_dict(notification: Notification) -> dict[str, Any]:
+    """Return the notification as plain JSON values, by attribute name; without what is empty by default."""
+    return {
+        spec.name: _plain(value)
+        for spec in dataclasses.fields(notification)
+        if (value := getattr(notification, spec.name)) or spec.name not in _OMITTED_WHEN_EMPTY
+    }
+
+
+def from_dict(kind: Kind, values: Mapping[str, Any]) -> Notification:
+    """Return the notification that :func:`to_dict` gave these values; unknown names are left out."""
+    cls = KINDS[kind]
+    names = [spec.name for spec in dataclasses.fields(cls) if spec.name in values]
+    return cls(**{name: _native(name, values[name]) for name in names})
+
+
+_LONGEST_ID = 64
+_OMITTED_WHEN_EMPTY = frozenset({"original", "repaired"})
+_ENUMS: dict[str, type[OpenEnum]] = {
+    "type": MessageType,
+    "event_type": EventType,
+    "error_type": ErrorType,
+    "event_code": EventCode,
+}
+_TIMES = frozenset({"sent_at", "received_at", "occurred_at"})
+
+
+def _segment(text: str) -> str:
+    """Make one path segment of a key: readable when short, a digest when long."""
+    quoted = quote(text, safe=":+", errors="surrogatepass")
+    return quoted if len(quoted) <= _LONGEST_ID else hashlib.sha256(quoted.encode()).hexdigest()[:32]
+
+
+def _instant(when: datetime | None) -> str:
+    return when.astimezone(UTC).isoformat().replace("+00:00", "Z") if when else ""
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification
+    match value:
+        case datetime():
+            return _instant(value)
+        case FailureReason():
+            return dataclasses.asdict(value)
+        case tuple():
+            return list(value)
+        case str():
+            return str(value)
+        case None | bool() | int():
+            return value
+        case _:
+            return dict(value)
+
+
+def _native(name: str, value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification
+    if value is None:
+        return None
+    if name in _TIMES:
+        return datetime.fromisoformat(value)
+    if name in _ENUMS:
+        return _ENUMS[name](value)
+    if name == "failure_reason":
+        return FailureReason(**value)
+    return tuple(value) if name == "repaired" else value

@@ -1,0 +1,33 @@
+"""The configuration: frozen values from a TOML file and the environment. What they are used for lives elsewhere."""
+
+from __future__ import annotations
+
+from soap_handler.settings.document import SettingRow, describe, template
+from soap_handler.settings.load import load_settings
+from soap_handler.settings.model import (
+    AccountSettings,
+    DeleteSettings,
+    HandlerSettings,
+    InboxSettings,
+    JournalSettings,
+    LogSettings,
+    PushCredentials,
+    ServerSettings,
+    Settings,
+)
+
+__all__ = [
+    "AccountSettings",
+    "DeleteSettings",
+    "HandlerSettings",
+    "InboxSettings",
+    "JournalSettings",
+    "LogSettings",
+    "PushCredentials",
+    "ServerSettings",
+    "SettingRow",
+    "Settings",
+    "describe",
+    "load_settings",
+    "template",
+]

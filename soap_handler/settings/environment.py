@@ -1,0 +1,165 @@
+"""Reads ``SOAP_HANDLER_`` variables and lays them over the values of the file. Checks names and places, not values."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from soap_handler.settings import schema
+from soap_handler.settings.model import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+    from soap_handler.settings.schema import Place
+
+PREFIX: Final = "SOAP_HANDLER_"
+_OTHERS: Final = frozenset({"CONFIG"})  # the path of the file: the command line reads it
+_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
+_INDEX = re.compile(r"0|[1-9]\d{0,3}")
+
+
+class Environment:
+    """What the environment says: a value and the name of its variable for each place."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.values: dict[Place, Any] = {}
+        self.variables: dict[Place, str] = {}
+        self.problems: list[str] = []
+        for variable, text in sorted(environ.items()):
+            name = variable.removeprefix(PREFIX)
+            if variable.startswith(PREFIX) and name not in _OTHERS and not _from_orchestrator(name, text):
+                self._take(variable, name, text)
+
+    def over(self, file: dict[str, Any]) -> dict[str, Any]:
+        """Return the file's values with the environment's put over them; a gap in a list is a problem."""
+        merged: dict[str, Any] = _copy(file)
+        for place in sorted(self.values, key=_by_index):
+            self._put(merged, place)
+        return merged
+
+    def _take(self, variable: str, name: str, text: str) -> None:
+        place, unknown = _place(name)
+        if unknown is not None:
+            self.problems.append(f"{variable} is not a setting{unknown}.")
+        elif place in self.variables:
+            self.problems.append(f"{variable} and {self.variables[place]} name the same setting; expected one of them.")
+        else:
+            self.variables[place] = variable
+            self._read(place, text)
+
+    def _read(self, place: Place, text: str) -> None:
+        field = schema.field_at(Settings, place)
+        if field is not None and schema.items(field):
+            self._read_list(place, text)
+        elif field is not None and schema.optional(field) and not text:
+            self.values[place] = None
+        else:
+            self.values[place] = text
+
+    def _read_list(self, place: Place, text: str) -> None:
+        try:
+            self.values[place] = json.loads(text)
+        except (ValueError, RecursionError):
+            self.problems.append(
+                f'{self.variables[place]} is no JSON; expected a list of text such as ["447700900000"].'
+            )
+
+    def _put(self, merged: dict[str, Any], place: Place) -> None:
+        owner: Any = merged
+        for step, following in itertools.pairwise(place):
+            owner = _enter(owner, step, [] if isinstance(following, int) else {})
+            if owner is _NOWHERE:
+                if isinstance(step, int):
+                    self.problems.append(
+                        f"{self.variables[place]} skips a number; expected to count on from 0 without gaps."
+                    )
+                return
+        if isinstance(owner, dict):
+            self._displace(owner, place)
+            owner[place[-1]] = self.values[place]
+
+    def _displace(self, owner: dict[str, Any], place: Place) -> None:
+        """Let ``password`` from the environment win over the file's ``password_file``, and the other way round."""
+        name = str(place[-1])
+        twin = name.removesuffix("_file") if name.endswith("_file") else f"{name}_file"
+        if (*place[:-1], twin) not in self.variables:
+            owner.pop(twin, None)
+
+
+_NOWHERE: Final = object()
+
+
+def _enter(owner: object, step: str | int, empty: object) -> object:
+    """Return what is at a step, made if there is nothing yet; nowhere if the file has another shape or a list a gap."""
+    if isinstance(step, int):
+        if not isinstance(owner, list) or step > len(owner):
+            return _NOWHERE
+        if step == len(owner):
+            owner.append(empty)
+        return owner[step]
+    return owner.setdefault(step, empty) if isinstance(owner, dict) else _NOWHERE
+
+
+def _copy(value: Any) -> Any:  # noqa: ANN401 - whatever TOML can hold
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def _by_index(place: Place) -> list[tuple[int, str]]:
+    return [(step, "") if isinstance(step, int) else (0, step) for step in place]
+
+
+def _from_orchestrator(name: str, text: str) -> bool:
+    """Kubernetes and Docker describe a service named soap-handler by variables of their own."""
+    return bool(_LINK.fullmatch(name)) or (name == "PORT" and re.match(r"\w+://", text) is not None)
+
+
+def _place(name: str) -> tuple[Place, str | None]:
+    """Return the place that a name leads to, or what to say about a name that leads nowhere."""
+    if name in _SIMPLE:
+        return _SIMPLE[name], None
+    place: list[str | int] = []
+    model: type[BaseModel] | None = Settings
+    steps = iter(name.split("__"))
+    for step in steps:
+        if model is None or step.lower() not in schema.keys(model) or step != step.upper():
+            return (), _meant(name, step, model, top=not place)
+        field = model.model_fields.get(step.lower())
+        place.append(step.lower())
+        listed = field is not None and schema.tables(field) is not None
+        index = next(steps, "") if listed else None
+        if index is not None and not _INDEX.fullmatch(index):
+            return (), f"; expected a number from 0 after {step}__"
+        place.extend([int(index)] if index is not None else [])
+        model = _below(field)
+    return (tuple(place), None) if model is None else ((), "; expected the name of one setting in that table")
+
+
+def _below(field: FieldInfo | None) -> type[BaseModel] | None:
+    return (schema.table(field) or schema.tables(field)) if field is not None else None
+
+
+def _meant(name: str, step: str, model: type[BaseModel] | None, *, top: bool) -> str:
+    known = [key.upper() for key in schema.keys(model)] if model else []
+    match = schema.closest(step, [*known, *_SIMPLE] if top else known)
+    return f"; did you mean {PREFIX}{name.replace(step, match, 1)}" if match else ""
+
+
+def _simple() -> dict[str, Place]:
+    """Return the names with a single underscore, which the tables without lists have as well."""
+    found: dict[str, Place] = {}
+    for name, field in Settings.model_fields.items():
+        model = schema.table(field)
+        for key in schema.keys(model) if model else []:
+            found[f"{name}_{key}".upper()] = (name, key)
+    return found
+
+
+_SIMPLE: Final = _simple()

@@ -1,0 +1,74 @@
+"""Brings file, environment and secret files together and reports all that is wrong with them at once."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from soap_handler.errors import SettingsError
+from soap_handler.settings import files
+from soap_handler.settings.environment import Environment
+from soap_handler.settings.model import Settings, name_clashes
+from soap_handler.settings.problems import sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a TOML file with the environment's ``SOAP_HANDLER_`` variables put over them.
+
+    Without a path, the environment must say everything. Secrets may lie in files of their own (``password_file``);
+    relative paths of such files start at the folder of the configuration file, or else at the working directory.
+
+    Raises:
+        SettingsError: something is wrong; ``problems`` names everything that is.
+    """
+    environment = Environment(environ)
+    file, unreadable = _read(path) if path else ({}, None)
+    if unreadable:
+        raise SettingsError([unreadable, *environment.problems])
+    values = environment.over(file)
+    problems = environment.problems + files.settle(values, Settings, path.parent if path else Path())
+    settings, wrong = _build(values, environment)
+    problems += wrong
+    if settings is None or problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _build(values: dict[str, Any], environment: Environment) -> tuple[Settings | None, list[str]]:
+    wrong = [f"{key} is not a setting." for key in values if key.startswith("_")]
+    wrong += name_clashes(_names(values.get("account")))
+    values = {
+        key: value for key, value in values.items() if not key.startswith("_")
+    }  # BaseSettings takes them as orders
+    try:
+        return Settings(**values), wrong
+    except ValidationError as error:
+        return None, sentences(error, environment.variables) + wrong
+
+
+def _names(accounts: object) -> list[list[Any]]:
+    """Return the names of each account as far as the unchecked values have any."""
+    found = [account if isinstance(account, dict) else {} for account in accounts] if isinstance(accounts, list) else []
+    aliases = [account.get("aliases") for account in found]
+    return [
+        [account.get("reference"), *(others if isinstance(others, list) else [])]
+        for account, others in zip(found, aliases, strict=True)
+    ]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], str | None]:
+    """Return what a TOML file holds, or the sentence that says why it cannot be had."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig")), None  # Windows editors put a byte-order mark first
+    except tomllib.TOMLDecodeError as error:
+        return {}, f"{path} is no valid TOML: {error}."
+    except UnicodeDecodeError as error:
+        return {}, f"{path} is not UTF-8 text (byte {error.start}); expected a TOML file."
+    except OSError as error:
+        return {}, f"{path} cannot be read ({error.strerror}); expected a TOML file."

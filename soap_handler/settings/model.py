@@ -1,0 +1,247 @@
+"""Every setting: its name, meaning, unit and default. Where the values come from is not known here.
+
+The README's table and the file that ``init`` writes are made from these descriptions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from soap_handler.settings.values import (
+    BaseAddress,
+    Count,
+    ExistingPath,
+    JournalUrl,
+    Name,
+    Password,
+    Port,
+    ProxyAddress,
+    Seconds,
+    SecondsOrNone,
+    ServiceAddress,
+    Target,
+    Text,
+    TimeZone,
+    masked_url,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+NO_ACCOUNT = "no_account"
+NAMES_CLASH = "names_clash"
+"""The types of the pydantic errors that say that there is no account, or that two share a name."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ServerSettings(_Table):
+    """Where EMS reaches us."""
+
+    host: Text = Field(
+        default="127.0.0.1", description="Address to listen on; local only, as a TLS proxy stands before it."
+    )
+    port: Port = Field(default=8080, description="TCP port to listen on; 0 takes any free one.")
+    public_url: BaseAddress | None = Field(
+        default=None,
+        description="Base address under which EMS reaches this server, written into the WSDL; unset, the Host called.",
+        examples=["https://sms.example.com"],
+    )
+    threads: Count = Field(
+        default=4, description="Request threads; few are enough, because a request only writes to the journal."
+    )
+    max_body: Count = Field(
+        default=262144, description="Largest request body in bytes; a notification has a few thousand."
+    )
+    drain: SecondsOrNone = Field(
+        default=30.0, description="Seconds to finish what is in flight when the server is told to stop."
+    )
+
+
+class JournalSettings(_Table):
+    """Where notifications are kept until they are done."""
+
+    url: JournalUrl = Field(
+        default=SecretStr("sqlite:///soap-handler.db"),
+        description="SQLAlchemy URL of the journal, SQLite or PostgreSQL; a relative file is in the working directory.",
+    )
+    timeout: Seconds = Field(
+        default=10.0, description="Seconds that a request waits for its commit before EMS is told to come back later."
+    )
+
+    @property
+    def masked_url(self) -> str:
+        """The URL without user, password and query: fit for logs and pages."""
+        return masked_url(self.url.get_secret_value())
+
+
+class HandlerSettings(_Table):
+    """The customer's code, and how patiently it is called."""
+
+    target: Target | None = Field(
+        default=None,
+        description="Your handlers as package.module:attribute; unset, notifications are only journaled.",
+        examples=["my_package.sms:handlers"],
+    )
+    threads: Count = Field(
+        default=4, description="Handlers that run at once; the messages of one originator keep their order."
+    )
+    timeout: Seconds = Field(
+        default=30.0, description="Seconds a handler should need at most; a slower one is reported."
+    )
+    max_attempts: Count = Field(default=10, description="Attempts before a notification is put aside as dead.")
+    backoff: Seconds = Field(
+        default=1.0, description="Seconds before the first retry, at most; each later one waits twice as long."
+    )
+    backoff_cap: Seconds = Field(default=300.0, description="Seconds between two retries, at most.")
+
+
+class DeleteSettings(_Table):
+    """How handled messages leave the EMS inbox."""
+
+    backoff: Seconds = Field(
+        default=1.0,
+        description="Seconds before a failed delete is retried, at most; each later one waits twice as long.",
+    )
+    backoff_cap: Seconds = Field(default=300.0, description="Seconds between two deletes of one message, at most.")
+    refused_pause: Seconds = Field(
+        default=300.0,
+        description="Seconds until an account is tried again whose login EMS refused; trying at speed locks it.",
+    )
+    batch: Count = Field(default=100, description="Messages deleted by one call; EMS lists at most about as many.")
+
+
+class LogSettings(_Table):
+    """What is written to the standard error output."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe level that is logged."
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description="text for people, json (one object a line) for collectors."
+    )
+
+
+class PushCredentials(_Table):
+    """One pair that EMS may present."""
+
+    username: Text = Field(description="User name that EMS presents, as registered in Web SMS.")
+    password: Password = Field(description="Password that EMS presents, as registered in Web SMS.")
+
+
+class InboxSettings(_Table):
+    """The EMS account whose inbox is emptied."""
+
+    url: ServiceAddress = Field(
+        default="https://www.esendex.com/secure/messenger/soap/InboxService.asmx",
+        description="Address of the inbox service; the default is the vendor's.",
+    )
+    username: Text = Field(description="User name of the EMS account.")
+    password: Password = Field(description="Password of the EMS account.")
+    timeout: Seconds = Field(
+        default=30.0, description="Seconds for a whole call; a delete that takes longer is retried."
+    )
+    connect_timeout: Seconds = Field(default=10.0, description="Seconds to reach the service.")
+    proxy: ProxyAddress | None = Field(
+        default=None,
+        repr=False,
+        description="Address of the HTTP proxy for these calls; proxies in the environment are not used.",
+        examples=["http://proxy.example.com:3128"],
+    )
+    ca_bundle: ExistingPath | None = Field(
+        default=None,
+        description="Path of the certificates to trust instead of the well-known roots, for a proxy that inspects TLS.",
+        examples=["ca-bundle.pem"],
+    )
+
+
+class AccountSettings(_Table):
+    """One EMS account: its names, what it presents, and its inbox."""
+
+    reference: Name = Field(description="Reference of the account in Web SMS, such as EX0012345.")
+    aliases: tuple[Name, ...] = Field(
+        default=(),
+        description="Other names that EMS may use for the account, such as its number.",
+        examples=[["447700900000"]],
+    )
+    anonymous: bool = Field(
+        default=False,
+        description="Accept pushes without checking a password; only behind something else that checks the caller.",
+    )
+    push: tuple[PushCredentials, ...] = Field(
+        default=(),
+        validate_default=True,
+        description="User names and passwords that EMS may present; several while one is replaced.",
+    )
+    time_zone: TimeZone = Field(default="UTC", description="IANA time zone of the times that EMS sends without one.")
+    inbox: InboxSettings | None = Field(
+        default=None, description="The inbox to empty; unset, handled messages stay in it."
+    )
+
+    @field_validator("push")
+    @classmethod
+    def _guarded(cls, push: tuple[PushCredentials, ...], info: ValidationInfo) -> tuple[PushCredentials, ...]:
+        if not push and info.data.get("anonymous") is False:
+            raise ValueError("at least one { username, password }, or anonymous = true to check none")
+        return push
+
+
+class Settings(BaseSettings):
+    """The whole configuration. Built directly it holds what is given; ``load_settings`` reads file and environment."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, case_sensitive=True)
+
+    server: ServerSettings = ServerSettings()
+    journal: JournalSettings = JournalSettings()
+    handler: HandlerSettings = HandlerSettings()
+    delete: DeleteSettings = DeleteSettings()
+    log: LogSettings = LogSettings()
+    account: tuple[AccountSettings, ...] = Field(default=(), validate_default=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - knows no list indices, reads os.environ
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - knows whole settings only
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given and nothing else: the layers are merged by ``layers``, list items included."""
+        return (init_settings,)
+
+    @field_validator("account")
+    @classmethod
+    def _distinct(cls, accounts: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
+        if not accounts:
+            raise PydanticCustomError(NO_ACCOUNT, "at least one account")
+        clashes = name_clashes([[account.reference, *account.aliases] for account in accounts])
+        if clashes:
+            raise PydanticCustomError(NAMES_CLASH, "{clashes}", {"clashes": " ".join(clashes)})
+        return accounts
+
+
+def name_key(name: str) -> str:
+    """Return the form in which account names are compared: without outer white space and letter case."""
+    return name.strip().casefold()
+
+
+def name_clashes(names: Sequence[Iterable[Any]]) -> list[str]:
+    """Return a sentence for each name that more than one account bears; ``names`` holds those of each account."""
+    owners: dict[str, int] = {}
+    clashes = []
+    for index, own in enumerate(names):
+        for name in (name for name in own if isinstance(name, str)):
+            owner = owners.setdefault(name_key(name), index)
+            if owner != index:
+                clashes.append(
+                    f"account[{index}] has the name {name!r}, which account[{owner}] has already (letter case does not "
+                    "count); expected names of its own."
+                )
+    return clashes

@@ -1,0 +1,100 @@
+"""Finds one's way through the models by name: what kind of setting is at a place. Knows no values."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic.fields import FieldInfo
+
+Place = tuple[str | int, ...]
+"""Where a setting is: names of tables and indices of lists, such as ``("account", 0, "push", 1, "password")``."""
+
+
+def kinds(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a type expression has no narrower type
+    """Return the plain types that an annotation admits, without ``Annotated`` and with unions opened."""
+    if get_origin(annotation) is Annotated:
+        return kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return tuple(kind for part in get_args(annotation) for kind in kinds(part))
+    return (annotation,)
+
+
+def table(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of a field that is a table, else ``None``."""
+    return next((kind for kind in kinds(field.annotation) if _is_model(kind)), None)
+
+
+def tables(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of the items of a field that is a list of tables, else ``None``."""
+    item = items(field)
+    return item if _is_model(item) else None
+
+
+def items(field: FieldInfo) -> Any:  # noqa: ANN401 - likewise
+    """Return the type of the items of a field that is a list, else ``None``."""
+    found = (get_args(kind)[0] for kind in kinds(field.annotation) if get_origin(kind) is tuple)
+    return next((kinds(item)[0] for item in found), None)
+
+
+def optional(field: FieldInfo) -> bool:
+    """Whether a field may be unset."""
+    return type(None) in kinds(field.annotation)
+
+
+def secret(field: FieldInfo) -> bool:
+    """Whether a field's value must never be shown; such a field may be given as ``<name>_file``."""
+    return SecretStr in kinds(field.annotation)
+
+
+def path(field: FieldInfo) -> bool:
+    """Whether a field is the path of a file."""
+    return Path in kinds(field.annotation)
+
+
+def keys(model: type[BaseModel]) -> list[str]:
+    """Return every key that a table may have, ``<name>_file`` of the secret ones included."""
+    return [
+        key
+        for name, field in model.model_fields.items()
+        for key in ([name, f"{name}_file"] if secret(field) else [name])
+    ]
+
+
+def inner(model: type[BaseModel], place: Place) -> type[BaseModel] | None:
+    """Return the model of the table at a place, or ``None`` if there is no table."""
+    found: type[BaseModel] | None = model
+    for step in place:
+        if isinstance(step, str) and found is not None:
+            field = found.model_fields.get(step)
+            found = (table(field) or tables(field)) if field else None
+    return found
+
+
+def field_at(model: type[BaseModel], place: Place) -> FieldInfo | None:
+    """Return the field at a place, or at the list that the place is an item of."""
+    while place and isinstance(place[-1], int):
+        place = place[:-1]
+    owner = inner(model, place[:-1]) if place else None
+    return owner.model_fields.get(str(place[-1])) if owner else None
+
+
+def dotted(place: Place) -> str:
+    """Return a place as the user writes it: ``account[0].push[1].password``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
+
+
+def closest(word: str, words: Iterable[str]) -> str | None:
+    """Return the word that the user probably meant."""
+    return next(iter(difflib.get_close_matches(word, list(words), n=1)), None)
+
+
+def _is_model(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -1,0 +1,104 @@
+"""The kinds of value a setting can have, each with its rule. A broken rule raises what was expected instead.
+
+Which settings there are is in ``model``; how a broken rule becomes a sentence is in ``problems``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, StringConstraints
+
+_JOURNAL_URL = re.compile(r"sqlite(\+\w+)?:///(?!:memory:).+|postgresql(\+\w+)?://.+", re.DOTALL)
+_TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
+
+
+def masked_url(url: str) -> str:
+    """Return an address without the user and password, and without the query, which may hold a password too."""
+    return re.sub(r"//.*@", "//***@", url.partition("?")[0], flags=re.DOTALL)
+
+
+def _not_a_switch(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number")  # noqa: TRY004 - pydantic turns only ValueError into a problem
+    return value
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a text that is not blank")
+    return text
+
+
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # urlsplit's own complaint may quote what it read
+        usable = False
+    if not usable or re.search(r"\s", text):
+        raise ValueError("an address that starts with http:// or https://")
+    return text
+
+
+def _without_login(text: str) -> str:
+    if "@" in urlsplit(text).netloc:
+        raise ValueError("an address without user and password")
+    return text
+
+
+def _base_address(text: str) -> str:
+    _without_login(_web_address(text))
+    if "?" in text or "#" in text:
+        raise ValueError("an address without ? and #")
+    return text.rstrip("/")
+
+
+def _service_address(text: str) -> str:
+    return _without_login(_web_address(text))
+
+
+def _journal_url(url: SecretStr) -> SecretStr:
+    if not _JOURNAL_URL.fullmatch(url.get_secret_value()):
+        raise ValueError("a SQLAlchemy URL: sqlite:///file.db, or postgresql+psycopg://user:password@host/database")
+    return url
+
+
+def _target(text: str) -> str:
+    if not _TARGET.fullmatch(text):
+        raise ValueError("package.module:attribute")
+    return text
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (LookupError, OSError, ValueError) as error:
+        raise ValueError('the IANA name of a time zone, such as "Europe/London"') from error
+    return name
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise ValueError("the path of a file that exists")
+    return path
+
+
+Count = Annotated[int, BeforeValidator(_not_a_switch), Field(ge=1)]
+Port = Annotated[int, BeforeValidator(_not_a_switch), Field(ge=0, le=65535)]
+Seconds = Annotated[float, BeforeValidator(_not_a_switch), Field(gt=0, allow_inf_nan=False)]
+SecondsOrNone = Annotated[float, BeforeValidator(_not_a_switch), Field(ge=0, allow_inf_nan=False)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Text = Annotated[str, AfterValidator(_not_blank)]
+Password = Annotated[SecretStr, Field(min_length=1)]
+BaseAddress = Annotated[str, AfterValidator(_base_address)]
+ServiceAddress = Annotated[str, AfterValidator(_service_address)]
+ProxyAddress = Annotated[str, AfterValidator(_web_address), PlainSerializer(masked_url)]
+JournalUrl = Annotated[SecretStr, AfterValidator(_journal_url)]
+Target = Annotated[str, AfterValidator(_target)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+ExistingPath = Annotated[Path, AfterValidator(_existing)]

@@ -1,0 +1,78 @@
+"""Mends spyne 2.14 for Python 3.12 and later, and silences it. Import this before spyne; it has nothing to call.
+
+spyne brings its own copy of ``six``, whose importer Python 3.12 no longer accepts. A module made of the package ``six``
+takes its place, only under spyne's name for it: the ``six`` of everyone else stays as it is.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import http.cookies
+import importlib
+import logging
+import operator
+import sys
+import types
+import urllib.error
+import urllib.parse
+import urllib.request
+import warnings
+from typing import Final
+
+import six
+
+_SPYNE_SIX: Final = "spyne.util.six"
+
+# What spyne asks six.moves for. On Python 3 these are plain standard modules.
+_MOVES: Final = {
+    "moves": six.moves,
+    "moves.collections_abc": collections.abc,
+    "moves.http_cookies": http.cookies,
+    "moves.urllib": urllib,
+    "moves.urllib.error": urllib.error,
+    "moves.urllib.parse": urllib.parse,
+    "moves.urllib.request": urllib.request,
+}
+
+
+def _six_for_spyne() -> types.ModuleType:
+    """Return the names of the package ``six``, and the one that spyne added to its copy."""
+    module = types.ModuleType(_SPYNE_SIX, "The package six, under the name by which spyne imports its own copy.")
+    module.__dict__.update({name: value for name, value in vars(six).items() if not name.startswith("__")})
+    module.__dict__["get_function_name"] = operator.attrgetter("__name__")
+    module.__path__ = []  # it has submodules
+    return module
+
+
+def _mend_imports() -> None:
+    if _SPYNE_SIX in sys.modules:  # spyne is there already, whoever mended it
+        return
+    sys.modules[_SPYNE_SIX] = _six_for_spyne()
+    sys.modules.update({f"{_SPYNE_SIX}.{name}": module for name, module in _MOVES.items()})
+
+
+def _import_what_warns() -> None:
+    """Import what warns when it is imported, without the warnings: ours to know, not our users'.
+
+    ``cgi``, which spyne needs, is deprecated on 3.11 and 3.12 (on 3.13 it comes from legacy-cgi). One of spyne's own
+    modules has an invalid escape sequence, which Python reports while it compiles the file for the first time.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", SyntaxWarning)
+        importlib.import_module("cgi")
+        importlib.import_module("spyne.protocol.http")
+
+
+def _silence_loggers() -> None:
+    """Let nothing of spyne's logging out: it logs broken XML, and at DEBUG passwords, whole."""
+    logger = logging.getLogger("spyne")
+    logger.setLevel(logging.CRITICAL + 1)
+    logger.propagate = False
+    if not logger.handlers:  # without one, logging's last resort would print what a child logger lets through
+        logger.addHandler(logging.NullHandler())
+
+
+_silence_loggers()
+_mend_imports()
+_import_what_warns()

@@ -1,0 +1,83 @@
+"""The WSGI application: routes, and HTTP around the SOAP face. It knows no XML."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, quote
+
+from soap_handler.soap.description import Description
+from soap_handler.soap.endpoint import CONTENT_TYPE, Answer, Endpoint, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from soap_handler.receive import Receiver
+
+PATH: Final = "/AccountEventHandler"
+_PATHS: Final = {path.lower(): path for path in (PATH, f"{PATH}.asmx")}  # IIS does not mind the case, so we don't
+
+_HELP: Final = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Account Event Handler</title></head>
+<body><h1>Account Event Handler</h1>
+<p>A SOAP 1.1 service. EMS posts its notifications to this address.</p>
+<p>Operations: MessageReceived, MessageEvent, MessageError, SubscriptionEvent.</p>
+<p><a href="{0}?wsdl">Service description (WSDL)</a></p></body></html>
+"""
+
+
+class Application:
+    """Every POST to the endpoint is answered by SOAP; GET gives the WSDL or a page that says what this is."""
+
+    def __init__(self, receiver: Receiver, *, public_url: str | None = None, max_body: int = 262144) -> None:
+        """``max_body`` is in bytes; ``public_url`` is the base address at which callers reach us."""
+        self._endpoint = Endpoint(receiver)
+        self._description = Description()
+        self._public_url = public_url
+        self._max_body = max_body
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path = _PATHS.get(environ.get("PATH_INFO", "").lower())
+        method = environ["REQUEST_METHOD"]
+        if path is None:
+            return _send(start_response, "404 Not Found", "text/plain; charset=utf-8", b"Nothing is here.\n")
+        if method == "POST":
+            answer = self._post(environ)
+            return _send(start_response, answer.status, CONTENT_TYPE, answer.body)
+        if method in {"GET", "HEAD"}:
+            return self._get(environ, start_response, path)
+        text = b"This address takes POST, and GET for its description.\n"
+        return _send(
+            start_response, "405 Method Not Allowed", "text/plain; charset=utf-8", text, ("Allow", "GET, HEAD, POST")
+        )
+
+    def _post(self, environ: WSGIEnvironment) -> Answer:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length > self._max_body:
+            return refusal(f"The request is larger than {self._max_body} bytes")
+        body = environ["wsgi.input"].read(length)
+        return self._endpoint.finish(self._endpoint.begin(body, environ.get("REMOTE_ADDR", "")))
+
+    def _get(self, environ: WSGIEnvironment, start_response: StartResponse, path: str) -> Iterable[bytes]:
+        wanted = {name.lower() for name, _ in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)}
+        if "wsdl" in wanted:
+            address = self._base(environ) + path
+            return _send(start_response, "200 OK", CONTENT_TYPE, self._description.at(address))
+        page = _HELP.format(escape(environ.get("SCRIPT_NAME", "") + path)).encode()
+        return _send(start_response, "200 OK", "text/html; charset=utf-8", page)
+
+    def _base(self, environ: WSGIEnvironment) -> str:
+        """Return the address of this service, from the settings or else from this very request."""
+        if self._public_url is not None:
+            return self._public_url
+        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        return f"{environ['wsgi.url_scheme']}://{quote(host, safe='[]:.-')}{quote(environ.get('SCRIPT_NAME', ''))}"
+
+
+def _send(
+    start_response: StartResponse, status: str, content_type: str, body: bytes, *headers: tuple[str, str]
+) -> Iterable[bytes]:
+    start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers])
+    return [body]
