@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 from soap_handler.errors import AuthenticationError
+from soap_handler.settings import name_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -79,7 +80,7 @@ class Accounts:
         pairs = max((len(account.push) for account in known), default=0) or 1
         self._accounts = tuple(_account(account, pairs) for account in known)
         self._by_name = {
-            _name_key(name): account for account in self._accounts for name in (account.reference, *account.aliases)
+            name_key(name): account for account in self._accounts for name in (account.reference, *account.aliases)
         }
         self._nobody = _strangers(pairs)
         self._refused = 0
@@ -98,7 +99,7 @@ class Accounts:
 
     def get(self, name: str) -> Account | None:
         """Return the account of a reference or alias, or ``None``."""
-        return self._by_name.get(_name_key(name))
+        return self._by_name.get(name_key(name))
 
     def authenticate(self, credentials: Credentials | None) -> Account:
         """Return the account that the caller may speak for.
@@ -146,7 +147,3 @@ def _strangers(count: int) -> tuple[_Digests, ...]:
 def _digest(text: str) -> bytes:
     # surrogatepass: a tolerant reader may hand on half an emoji, which must be refused and not crash
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-def _name_key(name: str) -> str:
-    return name.strip().casefold()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 N = TypeVar("N", MessageReceived, MessageEvent, MessageError, SubscriptionEvent)
+
+_LAZY = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+"""Functions of which a call does nothing yet."""
 
 
 class Handlers:
@@ -51,6 +55,7 @@ class Handlers:
 
     def all_kinds(self, function: Callable[[Notification], None]) -> Callable[[Notification], None]:
         """Register one handler for every kind that has none yet."""
+        _check(function)
         for kind in Kind:
             self._functions.setdefault(kind, function)
         return function
@@ -60,10 +65,19 @@ class Handlers:
         return self._functions.get(kind)
 
     def _register(self, kind: Kind, function: Callable[[N], None]) -> Callable[[N], None]:
+        _check(function)
         if kind in self._functions:
             raise ValueError(f"{kind} has a handler already: {self._functions[kind]!r}")
         self._functions[kind] = function
         return function
+
+
+def _check(function: object) -> None:
+    """Refuse what would return at once without having done anything: that would count as handled."""
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(f"a handler is a function; {function!r} is not")
+    if any(is_lazy(function) for is_lazy in _LAZY):
+        raise TypeError(f"{function!r} is async or a generator; a handler is a plain function")
 
 
 def load(target: str) -> Handlers:
@@ -81,12 +95,14 @@ def load(target: str) -> Handlers:
     found = _attribute(_module(module_name, target), attribute, target)
     if isinstance(found, Handlers):
         return found
-    if callable(found):
-        handlers = Handlers()
+    handlers = Handlers()
+    try:
         handlers.all_kinds(cast("Callable[[Notification], None]", found))
-        return handlers
-    what = type(found).__name__
-    raise HandlerNotFoundError(f"handler.target {target!r} is a {what}; expected Handlers or a function")
+    except TypeError as error:
+        what = type(found).__name__
+        text = f"handler.target {target!r} is a {what}; expected Handlers or a plain function"
+        raise HandlerNotFoundError(text) from error
+    return handlers
 
 
 def _module(name: str, target: str) -> object:
@@ -95,7 +111,7 @@ def _module(name: str, target: str) -> object:
         sys.path.insert(0, here)
     try:
         return importlib.import_module(name)
-    except Exception as error:  # the customer's module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # the customer's module may raise anything while it is imported
         reason = f"{type(error).__name__}: {error}"
         text = f"handler.target {target!r}: module {name!r} cannot be imported ({reason})"
         raise HandlerNotFoundError(text) from error

@@ -15,6 +15,7 @@ from soap_handler.contract import NAMESPACE, SOAP_11, wsdl_path
 from soap_handler.ems.wire import parameters, unshield
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from soap_handler.ems.accounts import EmsAccount
@@ -47,11 +48,11 @@ class _LossyAdapter(HTTPAdapter):
         return response
 
 
-class _EmsTransport(Transport):  # type: ignore[misc] # zeep publishes no types
+class _EmsTransport(Transport):
     """Posts as EMS does: follows no redirect, and writes control characters as references."""
 
     def post(self, address: str, message: bytes, headers: dict[str, str]) -> requests.Response:
-        return self.session.post(  # type: ignore[no-any-return] # the session is zeep's, untyped
+        return self.session.post(
             address, data=unshield(message), headers=headers, timeout=self.operation_timeout, allow_redirects=False
         )
 
@@ -68,9 +69,11 @@ class HandlerCaller:
         self._adapter = _LossyAdapter()
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
-        transport = _EmsTransport(session=self._session, timeout=timeout, operation_timeout=timeout)
+        make_transport: Callable[..., Transport] = _EmsTransport  # zeep types only a part of itself
+        transport = make_transport(session=self._session, timeout=timeout, operation_timeout=timeout)
         settings = zeep.Settings(raw_response=True)
-        self._client = zeep.Client(str(wsdl_path("AccountEventHandler")), transport=transport, settings=settings)
+        make_client: Callable[..., Any] = zeep.Client
+        self._client = make_client(str(wsdl_path("AccountEventHandler")), transport=transport, settings=settings)
 
     def call(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
-import soap_handler.soap.compat  # isort: split - must come before spyne
+import soap_handler.soap.compat  # noqa: F401  # isort: split - its import mends spyne, which must come after it
 
 from spyne.model.fault import Fault
 
@@ -40,7 +40,7 @@ _WRAPPING: Final = "System.Web.Services.Protocols.SoapException: Server was unab
 _TRACE: Final = "   at InboxService.Invoke(String operation)\n   --- End of inner exception stack trace ---"
 
 
-class InboxFault(Fault):  # type: ignore[misc] # spyne publishes no types
+class InboxFault(Fault):
     """A fault with a vendor code, with the nested exception texts and the stack trace that ASP.NET sends along."""
 
     def __init__(self, code: VendorCode, place: CodePlace) -> None:

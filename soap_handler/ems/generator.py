@@ -38,7 +38,7 @@ USUAL_MIX: Final[Mapping[Kind, float]] = {
 _TEXTS: Final = (
     "Yes please",
     "STOP",
-    "Yes please, 2 tickets & a menu – José",
+    "Yes please, 2 tickets & a menu – José",  # noqa: RUF001 - the contract's own sample
     "Ja, bitte! Grüße aus Köln, Straße 5",
     'See you at <b>7</b>? "Sure" she said; it\'s fine',
     "Running late 🚌 back in 10 👍🏽",
@@ -59,10 +59,10 @@ _TEXTS: Final = (
 _WITH_CONTROLS: Final = "page one\x0cpage two\x1b"  # form feed and escape are legal on a phone (contract, section 4)
 _NAMES: Final = ("SHOP", "Bank-Info", "TAXI 24", "VOTE")
 _REASONS: Final = (
-    FailureReason(27, "Handset was switched off", False),
-    FailureReason(1, "Unknown subscriber", True),
-    FailureReason(9, "Illegal subscriber", True),
-    FailureReason(31, "Subscriber busy for SMS", False),
+    FailureReason(27, "Handset was switched off", permanent_failure=False),
+    FailureReason(1, "Unknown subscriber", permanent_failure=True),
+    FailureReason(9, "Illegal subscriber", permanent_failure=True),
+    FailureReason(31, "Subscriber busy for SMS", permanent_failure=False),
 )
 _DETAILS: Final = ("The validity period of the message expired", "The message was rejected by the network", "")
 

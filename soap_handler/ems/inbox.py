@@ -1,4 +1,4 @@
-"""The inbox service on a socket of its own: logins, its WSDL, and outages to order. Its operations live in ``service``."""
+"""The inbox service on a socket of its own: logins, WSDL, outages to order. Its operations live in ``service``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inbox of one account: what arrived and was not deleted yet, and what happened to each message. No network here."""
+"""The inbox of one account: what arrived and was not deleted yet, and each message's history. No network here."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import soap_handler.soap.compat  # isort: split - must come before spyne
+import soap_handler.soap.compat  # noqa: F401  # isort: split - its import mends spyne, which must come after it
 
 from spyne import Application, ComplexModel, Integer, ServiceBase, Unicode, rpc
 from spyne.protocol.soap import Soap11
@@ -39,7 +39,7 @@ class Desk:
         return InboxFault(code, self.code_place)
 
 
-class MessengerHeader(ComplexModel):  # type: ignore[misc] # spyne publishes no types
+class MessengerHeader(ComplexModel):
     """The credentials on every call."""
 
     __namespace__ = NAMESPACE
@@ -49,7 +49,7 @@ class MessengerHeader(ComplexModel):  # type: ignore[misc] # spyne publishes no 
     Account = Unicode
 
 
-class Message(ComplexModel):  # type: ignore[misc] # spyne publishes no types
+class Message(ComplexModel):
     """A message of the inbox. Times and enumerations are texts here, since they are written as .NET does."""
 
     __namespace__ = NAMESPACE
@@ -59,7 +59,7 @@ class Message(ComplexModel):  # type: ignore[misc] # spyne publishes no types
     )
 
 
-class ArrayOfMessage(ComplexModel):  # type: ignore[misc] # spyne publishes no types
+class ArrayOfMessage(ComplexModel):
     """Messages in a row."""
 
     __namespace__ = NAMESPACE
@@ -67,7 +67,7 @@ class ArrayOfMessage(ComplexModel):  # type: ignore[misc] # spyne publishes no t
     message = Message.customize(max_occurs="unbounded")
 
 
-class ArrayOfString(ComplexModel):  # type: ignore[misc] # spyne publishes no types
+class ArrayOfString(ComplexModel):
     """Ids in a row."""
 
     __namespace__ = NAMESPACE
@@ -151,7 +151,7 @@ InboxOperations = type(
 )
 
 
-class _AsmxSoap(Soap11):  # type: ignore[misc] # spyne publishes no types
+class _AsmxSoap(Soap11):
     """SOAP 1.1 as ASP.NET writes it: fault codes read ``soap:Server``, control characters are references."""
 
     soap_env = "soap"

@@ -28,6 +28,7 @@ _REFUSED: Final = {
 }
 _NO_NEWS: Final = {0, 1}  # "unknown" and "unexpected" contradict nothing
 _HIGHEST: Final = 18
+_LONGEST_TEXT: Final = 10_000  # characters
 
 _WORDINGS: Final = [
     # \s* because a class name such as MessageNotFoundException says it too. "Message queue not found" does not.
@@ -36,21 +37,21 @@ _WORDINGS: Final = [
         (r"\bmessage\s*(?:id\s*)?(?:(?:was|is|could|can)\s*)?not\s*(?:be\s*)?found|\bno\s*such\s*message\b", _GONE),
         # .NET says "Authentication failed because the remote party ..." of a TLS handshake of EMS's own.
         (r"authentication\s*(?:has\s*)?fail(?:ed|ure)(?!\s+because\s+the\s+remote)", 2),
-        (r"missing\s*(?:\w+\s*)?header|header\s*(?:is\s*|was\s*)?missing", 3),
+        (r"missing\s*(?:\w{1,20}\s*)?header|header\s*(?:is\s*|was\s*)?missing", 3),
         (r"account\s*(?:is\s*)?not\s*live", 5),
         (r"method\s*(?:is\s*)?not\s*enabled", 6),
         (r"\bnot\s*authori[sz]ed|\bunauthori[sz]ed", 16),
     )
 ]
 
-_STACK_FRAME: Final = re.compile(r"\s+at\s+[\w.<>`+\[\]]+\(|\s+---\s+End of inner|\s+in\s+[A-Za-z]:\\")
-_CHAIN: Final = re.compile(r"\s*--->\s*")
+_STACK_FRAME: Final = re.compile(r" at [\w.<>`+\[\]]+\(| --- End of inner| in [A-Za-z]:\\")
+_CHAIN: Final = re.compile(r" ?---> ?")
 _EXCEPTION_PREFIX: Final = re.compile(r"^[\w.+`]*(?:Exception|Error|Fault)\s*:\s+(?=\S)")
 _EXCEPTION_NAME: Final = re.compile(r"\b[A-Za-z]\w{0,60}(?:Exception|Fault)\b")
 # "8", "8: ...", "[8] - ...", "Error 8, ...", "ErrorCode=8": at the beginning of a message, never within one.
 _LEADING_CODE: Final = re.compile(
     r"^(?:(?:vendor|fault|result)?\s*(?:error\s*)?(?:code|number|no\.?)?)\s*[:=#]?\s*[\[(]?(0|[1-9]\d?)[\])]?\s*"
-    r"(?:$|[-\u2013:;,|.](?!\d))",
+    r"(?:$|[-\u2013:;,|.](?! ?\d))",
     re.IGNORECASE,
 )
 _CODE_NAMES: Final = {"code", "error", "errorcode", "errorid", "errornumber", "faultcode", "resultcode", "detail"}
@@ -105,7 +106,7 @@ def _codes_in_words(text: str) -> Iterator[int]:
 def _codes_in_detail(detail: etree._Element) -> Iterator[int]:
     """Look at each element by itself: a bare number counts only under a name that promises a code."""
     for element in detail.iter(etree.Element):
-        name, text = _name(element), (element.text or "").strip()
+        name, text = _name(element), _fold(element.text or "")
         if "stack" in name:
             continue
         if not _NUMBER.fullmatch(text):
@@ -133,7 +134,12 @@ def _class_name(fault: etree._Element) -> str | None:
 
 
 def _text(element: etree._Element) -> str:
-    return "".join(map(str, element.itertext()))
+    return _fold("".join(map(str, element.itertext())))
+
+
+def _fold(text: str) -> str:
+    """Fold white space, and cut a text off that is absurdly long: what matters stands before the stack traces."""
+    return " ".join(text[:_LONGEST_TEXT].split())
 
 
 def _name(element: etree._Element) -> str:

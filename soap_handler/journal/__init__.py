@@ -4,5 +4,18 @@ from __future__ import annotations
 
 from soap_handler.journal.journal import Journal
 from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection, Settlement, Source, State, Step
+from soap_handler.journal.settling import Settling
 
-__all__ = ["Attempt", "Claim", "Entry", "Journal", "Record", "Selection", "Settlement", "Source", "State", "Step"]
+__all__ = [
+    "Attempt",
+    "Claim",
+    "Entry",
+    "Journal",
+    "Record",
+    "Selection",
+    "Settlement",
+    "Settling",
+    "Source",
+    "State",
+    "Step",
+]

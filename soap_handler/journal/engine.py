@@ -27,7 +27,11 @@ def open_engine(url: str) -> Engine:
     Raises:
         sqlalchemy.exc.ArgumentError: the text is no SQLAlchemy URL, or names an engine that is not installed.
     """
-    engine = create_engine(make_url(url), pool_pre_ping=not url.startswith("sqlite"))
+    engine = create_engine(
+        make_url(url),
+        pool_pre_ping=not url.startswith("sqlite"),
+        hide_parameters=True,  # an error's text must not quote phone numbers and bodies
+    )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

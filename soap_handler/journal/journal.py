@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from soap_handler.errors import JournalUnavailableError
+from soap_handler.errors import JournalUnavailableError, SchemaError
 from soap_handler.journal import queries, verbs
 from soap_handler.journal.engine import READ_ONLY, open_engine
 from soap_handler.journal.migrate import migrate
@@ -48,6 +48,10 @@ class Journal:
         """Open the journal at a SQLAlchemy URL and bring its tables up to date.
 
         ``timeout`` is how long (seconds) a verb waits for its commit.
+
+        Raises:
+            JournalUnavailableError: the database cannot be opened.
+            SchemaError: its tables are of a newer release.
         """
         self._engine = open_engine(url)
         self._timeout = timeout
@@ -60,7 +64,11 @@ class Journal:
         except SQLAlchemyError as error:
             self._engine.dispose()
             raise JournalUnavailableError(f"the journal cannot be opened: {reason(error)}") from error
-        self._writer = Writer(self._engine, self._announce)
+        except SchemaError:
+            self._engine.dispose()
+            raise
+        # A claim comes last: what was settled in the same breath must not be claimed again, its lease being over.
+        self._writer = Writer(self._engine, self._announce, last=verbs.claim)
 
     def close(self) -> None:
         """Commit what is under way and give everything back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 HEAD: Final = "0001"
 """The newest revision in ``migrations/versions``; a test holds the two together."""
 
+_LOCK: Final = 0x534F4150  # any number that is ours: only one process may create the tables
+_one_at_a_time = threading.Lock()  # Alembic's environment is global
+
 
 def migrate(engine: Engine) -> None:
     """Run the migrations that the database lacks, in one transaction.
@@ -23,8 +27,13 @@ def migrate(engine: Engine) -> None:
         SchemaError: the tables are of a release that this one does not know.
     """
     with engine.begin() as connection:
+        if _revision(connection) == HEAD:
+            return
+        if connection.dialect.name == "postgresql":  # SQLite's transaction holds the lock already
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         if _revision(connection) != HEAD:
-            _upgrade(connection)
+            with _one_at_a_time:
+                _upgrade(connection)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -40,7 +49,8 @@ def _upgrade(connection: Connection) -> None:
     from alembic.util import CommandError  # noqa: PLC0415 - likewise
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    scripts = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", scripts.replace("%", "%%"))  # the option is read with interpolation
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")

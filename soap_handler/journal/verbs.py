@@ -114,7 +114,7 @@ def _due(request: ClaimRequest) -> Any:  # noqa: ANN401 - a Select of many colum
             _table[_count_of(request.step)].label("attempts"),
         )
         .where(*conditions)
-        .order_by(_table.due_at)
+        .order_by(_table.due_at, _table.seq)
         .limit(request.limit)
         .with_for_update(skip_locked=True)
     )
@@ -155,11 +155,16 @@ def _claimed(request: ClaimRequest, row: Row[Any]) -> Claim:
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
     """Write down how attempts ended; say of each whether the lease was still its owner's. If not, nothing moves."""
     ours = _still_ours(connection, [settlement.claim for settlement in settlements])
-    good = [settlement for settlement in settlements if settlement.claim in ours]
+    answers = []
+    for settlement in settlements:
+        answers.append(settlement.claim in ours)
+        ours.discard(settlement.claim)  # the first settling ends the lease
+    good = [settlement for settlement, answer in zip(settlements, answers, strict=True) if answer]
     if good:
         connection.execute(_SETTLE, [_settled(settlement) for settlement in good])
-    connection.execute(insert(attempt), [_tried(settlement, settlement.claim in ours) for settlement in settlements])
-    return [settlement.claim in ours for settlement in settlements]
+    tried = [_tried(settlement, answer) for settlement, answer in zip(settlements, answers, strict=True)]
+    connection.execute(insert(attempt), tried)
+    return answers
 
 
 _SETTLE = (
@@ -201,7 +206,7 @@ def _tried(settlement: Settlement, ours: bool) -> dict[str, Any]:  # noqa: FBT00
         "started_at": settlement.started_at,
         "ended_at": settlement.ended_at,
         "outcome": outcome if ours else f"{outcome}, too late",
-        "error": settlement.error,
+        "error": None if settlement.error is None else _storable(settlement.error),  # a customer's exception says it
         "owner": settlement.claim.owner,
     }
 
@@ -239,5 +244,5 @@ def selected(selection: Selection) -> list[ColumnElement[bool]]:
     for name in ("kind", "account", "originator", "key"):
         wanted = getattr(selection, name)
         if wanted is not None:
-            conditions.append(_table[name] == str(wanted))
+            conditions.append(_table[name] == _storable(str(wanted)))
     return conditions

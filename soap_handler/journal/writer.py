@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 _LARGEST_BATCH = 1000  # requests: bounds the length of a transaction and the memory that it takes
 _UNREACHABLE = (DBAPIError, DisconnectionError, PoolTimeoutError, OSError)
 _AT_FAULT = (DataError, IntegrityError, ProgrammingError)  # the request is to blame, not the database
+_COLLISIONS = ("40001", "40P01")  # SQLSTATE: serialization failure, deadlock detected
 
 
 @dataclass(slots=True, eq=False)
@@ -47,29 +48,36 @@ class _Request:
 class Writer:
     """The one who writes. Each verb gets the arguments of all its requests and returns their results in that order."""
 
-    def __init__(self, engine: Engine, committed: Callable[[set[Verb]], None]) -> None:
-        """Start the thread; ``committed`` is told after each commit which verbs took part."""
+    def __init__(self, engine: Engine, committed: Callable[[set[Verb]], None], last: Verb) -> None:
+        """Start the thread; ``committed`` is told after each commit which verbs took part.
+
+        The verb ``last`` comes last in each transaction, since what it finds depends on what the others did.
+        """
         self._engine = engine
         self._committed = committed
+        self._last = last
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
         self._connection: Connection | None = None
-        self._closed = threading.Event()
+        self._closed = False
+        self._closing = threading.Lock()  # nothing may be queued behind the end
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
     def submit(self, verb: Callable[[Connection, Sequence[A]], Sequence[R]], argument: A) -> Future[R]:
         """Queue a request. Its future is done after the commit, or fails with :class:`JournalUnavailableError`."""
         request = _Request(verb, argument)
-        if self._closed.is_set():
-            request.result.set_exception(JournalUnavailableError("the journal is closed"))
-        else:
-            self._queue.put(request)
+        with self._closing:
+            if not self._closed:
+                self._queue.put(request)
+                return request.result
+        request.result.set_exception(JournalUnavailableError("the journal is closed"))
         return request.result
 
     def close(self) -> None:
         """Commit what is queued, then end the thread and give back the connection."""
-        self._closed.set()
-        self._queue.put(None)
+        with self._closing:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
@@ -101,7 +109,7 @@ class Writer:
             results = self._commit(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is goes to the one who asked
             self._disconnect()
-            if len(batch) > 1 and not _out_of_reach(error):
+            if len(batch) > 1 and (_collided(error) or not _out_of_reach(error)):
                 for request in batch:
                     self._carry_out([request])
                 return
@@ -109,7 +117,13 @@ class Writer:
         else:
             for request, result in zip(batch, results, strict=True):
                 request.result.set_result(result)
-            self._committed({request.verb for request in batch})
+            self._announce({request.verb for request in batch})
+
+    def _announce(self, verbs: set[Verb]) -> None:
+        try:
+            self._committed(verbs)
+        except Exception as error:  # noqa: BLE001 - whoever listens must not end the only one who writes
+            log.error("journal_listener_failed", error=type(error).__name__)
 
     def _commit(self, batch: list[_Request]) -> list[Any]:
         by_verb: dict[Verb, list[int]] = {}
@@ -118,7 +132,7 @@ class Writer:
         results: list[Any] = [None] * len(batch)
         connection = self._connect()
         with connection.begin():
-            for verb, positions in by_verb.items():
+            for verb, positions in sorted(by_verb.items(), key=lambda entry: entry[0] is self._last):
                 outcome = verb(connection, [batch[position].argument for position in positions])
                 for position, result in zip(positions, outcome, strict=True):
                     results[position] = result
@@ -152,7 +166,13 @@ def _out_of_reach(error: Exception) -> bool:
     return isinstance(error, _UNREACHABLE) and not isinstance(error, _AT_FAULT)
 
 
+def _collided(error: Exception) -> bool:
+    """Whether two processes on PostgreSQL waited for each other's rows. One row at a time, that cannot happen."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _COLLISIONS
+
+
 def reason(error: Exception) -> str:
     """Return what the database said, without the statement and its values (they hold personal data)."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return f"{type(cause).__name__}: {' '.join(str(cause).split())[:200]}"
+    said = next(iter(str(cause).splitlines()), "")  # PostgreSQL quotes values in the lines that follow
+    return f"{type(cause).__name__}: {' '.join(said.split())[:200]}"

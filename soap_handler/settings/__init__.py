@@ -14,6 +14,7 @@ from soap_handler.settings.model import (
     PushCredentials,
     ServerSettings,
     Settings,
+    name_key,
 )
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "Settings",
     "describe",
     "load_settings",
+    "name_key",
     "template",
 ]

@@ -149,7 +149,7 @@ def _below(field: FieldInfo | None) -> type[BaseModel] | None:
 def _meant(name: str, step: str, model: type[BaseModel] | None, *, top: bool) -> str:
     known = [key.upper() for key in schema.keys(model)] if model else []
     match = schema.closest(step, [*known, *_SIMPLE] if top else known)
-    return f"; did you mean {PREFIX}{name.replace(step, match, 1)}" if match else ""
+    return f"; perhaps {PREFIX}{name.replace(step, match, 1)} is meant" if match else ""
 
 
 def _simple() -> dict[str, Place]:

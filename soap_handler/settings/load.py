@@ -41,13 +41,9 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def _build(values: dict[str, Any], environment: Environment) -> tuple[Settings | None, list[str]]:
-    wrong = [f"{key} is not a setting." for key in values if key.startswith("_")]
-    wrong += name_clashes(_names(values.get("account")))
-    values = {
-        key: value for key, value in values.items() if not key.startswith("_")
-    }  # BaseSettings takes them as orders
+    wrong = name_clashes(_names(values.get("account")))
     try:
-        return Settings(**values), wrong
+        return Settings.model_validate(values), wrong
     except ValidationError as error:
         return None, sentences(error, environment.variables) + wrong
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soap_handler.settings.values import (
     BaseAddress,
@@ -50,7 +49,10 @@ class ServerSettings(_Table):
     port: Port = Field(default=8080, description="TCP port to listen on; 0 takes any free one.")
     public_url: BaseAddress | None = Field(
         default=None,
-        description="Base address under which EMS reaches this server, written into the WSDL; unset, the Host called.",
+        description=(
+            "Base address under which EMS reaches this server, written into the WSDL; "
+            "unset, the Host header of the request is used."
+        ),
         examples=["https://sms.example.com"],
     )
     threads: Count = Field(
@@ -93,7 +95,7 @@ class HandlerSettings(_Table):
         default=4, description="Handlers that run at once; the messages of one originator keep their order."
     )
     timeout: Seconds = Field(
-        default=30.0, description="Seconds a handler should need at most; a slower one is reported."
+        default=30.0, description="Seconds a handler may take; after that the attempt counts as failed."
     )
     max_attempts: Count = Field(default=10, description="Attempts before a notification is put aside as dead.")
     backoff: Seconds = Field(
@@ -145,7 +147,7 @@ class InboxSettings(_Table):
     username: Text = Field(description="User name of the EMS account.")
     password: Password = Field(description="Password of the EMS account.")
     timeout: Seconds = Field(
-        default=30.0, description="Seconds for a whole call; a delete that takes longer is retried."
+        default=30.0, description="Seconds for the whole answer of a call; a delete that takes longer is retried."
     )
     connect_timeout: Seconds = Field(default=10.0, description="Seconds to reach the service.")
     proxy: ProxyAddress | None = Field(
@@ -192,10 +194,8 @@ class AccountSettings(_Table):
         return push
 
 
-class Settings(BaseSettings):
+class Settings(_Table):
     """The whole configuration. Built directly it holds what is given; ``load_settings`` reads file and environment."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, case_sensitive=True)
 
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
@@ -203,18 +203,6 @@ class Settings(BaseSettings):
     delete: DeleteSettings = DeleteSettings()
     log: LogSettings = LogSettings()
     account: tuple[AccountSettings, ...] = Field(default=(), validate_default=True)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - knows no list indices, reads os.environ
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - knows whole settings only
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what is given and nothing else: the layers are merged by ``layers``, list items included."""
-        return (init_settings,)
 
     @field_validator("account")
     @classmethod
@@ -241,7 +229,7 @@ def name_clashes(names: Sequence[Iterable[Any]]) -> list[str]:
             owner = owners.setdefault(name_key(name), index)
             if owner != index:
                 clashes.append(
-                    f"account[{index}] has the name {name!r}, which account[{owner}] has already (letter case does not "
-                    "count); expected names of its own."
+                    f"account[{index}] has the name {name!r}, which account[{owner}] has already "
+                    "(letter case does not count); expected another."
                 )
     return clashes

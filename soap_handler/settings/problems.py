@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from soap_handler.settings import schema
 from soap_handler.settings.model import NAMES_CLASH, NO_ACCOUNT, Settings
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from soap_handler.settings.schema import Place
 
-_LONGEST = 60
+_LONGEST = 200
 
 _EXPECTED: Mapping[str, str] = {
     "int_from_float": "a whole number",
@@ -65,7 +67,7 @@ def _known(place: Place) -> str:
     model = schema.inner(Settings, place[:-1])
     keys = schema.keys(model) if model else []
     match = schema.closest(str(place[-1]), keys)
-    return f"; did you mean {match}" if match else f"; expected one of {', '.join(keys)}"
+    return f"; perhaps {match} is meant" if match else f"; expected one of {', '.join(keys)}"
 
 
 def _wanted(place: Place) -> str:
@@ -90,6 +92,8 @@ def _found(place: Place, value: object) -> str:
     shown = (
         field is not None and not schema.secret(field) and schema.table(field) is None and schema.tables(field) is None
     )
+    if field is not None and schema.secret(field) and isinstance(value, str | SecretStr):
+        return "of another form (not shown)"
     return _shown(value) if shown else _kind(value)
 
 
@@ -112,5 +116,5 @@ def _kind(value: object) -> str:
         dict: "a table",
         list: "a list",
     }
-    names |= {str: "not shown", type(None): "unset"}
+    names |= {str: "text", type(None): "unset"}
     return names.get(type(value), "something else")

@@ -150,11 +150,11 @@ def fault(code: str = "soap:Server", string: str = "Server was unable to process
     )
 
 
-def settings(url: str, *, timeout: float = 5.0, proxy: str | None = None, password: str = "secret") -> InboxSettings:
+def settings(url: str, *, timeout: float = 5.0, proxy: str | None = None, secret: str | None = None) -> InboxSettings:
     return InboxSettings(
         url=url,
         username="someone",
-        password=SecretStr(password),
+        password=SecretStr(secret or "secret"),
         timeout=timeout,
         connect_timeout=5.0,
         proxy=proxy,

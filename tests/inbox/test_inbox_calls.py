@@ -40,7 +40,7 @@ def _delete(server: Server, *ids: str, timeout: float = 5.0) -> None:
         inbox.close()
 
 
-# -- the right ones ------------------------------------------------------------------------------------------------------
+# -- the right ones --
 
 
 def test_one_message_is_deleted_by_delete_message() -> None:
@@ -161,7 +161,7 @@ def test_many_threads_may_call_at_once() -> None:
     assert (len(server.calls), server.connections) == (80, 8)
 
 
-# -- the wrong ones ------------------------------------------------------------------------------------------------------
+# -- the wrong ones --
 
 _HTML = "<html><head><title>Oops</title></head><body><p>Runtime error</p></body></html>"
 _BROKEN_HTML = "<html><body><p>Runtime error<br>"
@@ -311,7 +311,7 @@ def test_an_id_that_xml_cannot_carry_is_this_messages_own_fault() -> None:
     assert server.calls == []
 
 
-# -- surroundings --------------------------------------------------------------------------------------------------------
+# -- surroundings --
 
 
 def test_the_proxy_of_the_settings_is_used() -> None:
@@ -348,7 +348,7 @@ def test_no_log_line_holds_the_password(caplog: pytest.LogCaptureFixture) -> Non
     """Not even at DEBUG, where zeep's own transport would write the whole request."""
     caplog.set_level(logging.DEBUG)
     with Server(right) as server:
-        inbox = Inbox("EX0012345", settings(server.url, password="open-sesame-4711"))
+        inbox = Inbox("EX0012345", settings(server.url, secret="open-sesame-4711"))
         inbox.delete([_ID])
         inbox.close()
     assert "open-sesame-4711" not in caplog.text

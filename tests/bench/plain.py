@@ -1,0 +1,59 @@
+"""The yardstick: spyne, waitress and SQLite as a tutorial puts them together, with a durable commit for each request."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import threading
+
+import soap_handler.soap.compat  # noqa: F401 - spyne cannot be imported without it
+
+from spyne import Application, ComplexModel, DateTime, Service, Unicode, rpc
+from spyne.protocol.soap import Soap11
+from spyne.server.wsgi import WsgiApplication
+from waitress import create_server
+
+NAMESPACE = "com.esendex.ems.soapinterface"
+local = threading.local()
+
+
+def connection(path: str) -> sqlite3.Connection:
+    """Return this thread's connection."""
+    if not hasattr(local, "connection"):
+        local.connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        local.connection.execute("PRAGMA journal_mode=WAL")
+        local.connection.execute("PRAGMA synchronous=FULL")
+        local.connection.execute("CREATE TABLE IF NOT EXISTS message (id TEXT PRIMARY KEY, originator TEXT, body TEXT)")
+    return local.connection  # type: ignore[no-any-return] # a thread-local has no types
+
+
+class MessengerHeader(ComplexModel):
+    """The header of every call."""
+
+    __namespace__ = NAMESPACE
+    Username = Unicode
+    Password = Unicode
+    Account = Unicode
+
+
+class AccountEventHandler(Service):
+    """One operation, which stores what it is given."""
+
+    __in_header__ = MessengerHeader
+
+    @rpc(Unicode, Unicode, Unicode, Unicode, Unicode, DateTime, DateTime)
+    def MessageReceived(ctx, id, originator, recipient, body, type, sentat, receivedat):  # type: ignore[no-untyped-def]
+        """Check the password and store the message."""
+        if ctx.in_header is None or (ctx.in_header.Username, ctx.in_header.Password) != ("ems", "s3cret"):
+            raise ValueError
+        connection(sys.argv[1]).execute("INSERT OR IGNORE INTO message VALUES (?, ?, ?)", (id, originator, body))
+
+
+if __name__ == "__main__":
+    application = WsgiApplication(
+        Application([AccountEventHandler], NAMESPACE, in_protocol=Soap11(), out_protocol=Soap11())
+    )
+    connection(sys.argv[1])
+    server = create_server(application, host="127.0.0.1", port=0)
+    print(server.effective_port, flush=True)
+    server.run()
