@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from soap_handler import handlers
 from soap_handler.accounts import Accounts
-from soap_handler.deletion import Deleter
 from soap_handler.dispatch import Dispatcher
-from soap_handler.inbox import Inbox
+from soap_handler.emptying import Deleters
 from soap_handler.journal import Journal
 from soap_handler.receive import Receiver
+from soap_handler.reconciling import Reconciliations
+from soap_handler.reload import left_alone
 from soap_handler.server import Server
 from soap_handler.sinks.log import TARGET as LOG_SINK
+from soap_handler.soap.shape import Shape
+from soap_handler.throttle import Throttle
 from soap_handler.web.application import Application
+from soap_handler.web.guard import Guard
 
 if TYPE_CHECKING:
     from soap_handler.handlers import Handlers
     from soap_handler.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+_LEAST: Final = 0.5  # seconds: what each part gets to end, even if another took all the time there was
 
 
 class App:
@@ -37,18 +44,24 @@ class App:
             OSError: the address cannot be listened on.
         """
         plugged = plugged or handlers.load(settings.handler.target or LOG_SINK)
-        accounts = Accounts(settings.account)
+        self._settings = settings
+        self._accounts = Accounts(settings.account)
         self._drain = settings.server.drain
+        self._stop_by = 0.0
         self.journal = Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout)
-        self.deleters = [
-            Deleter(account.reference, Inbox(account.reference, account.inbox), self.journal, settings.delete)
-            for account in accounts
-            if account.inbox is not None
-        ]
-        with_inbox = {deleter.account for deleter in self.deleters}
-        self.dispatcher = Dispatcher(self.journal, plugged, settings.handler, with_inbox.__contains__)
-        receiver = Receiver(accounts, self.journal)
-        application = Application(receiver, public_url=settings.server.public_url, max_body=settings.server.max_body)
+        self.deleters = Deleters(self._accounts, self.journal, settings.delete)
+        self.reconciliations = Reconciliations(self._accounts, self.journal, settings.reconcile, settings.delete)
+        self.dispatcher = Dispatcher(self.journal, plugged, settings.handler, self.deleters.__contains__)
+        server = settings.server
+        self._receiver = Receiver(self._accounts, Throttle(server.wrong_logins, server.wrong_login_delay))
+        application = Application(
+            self._receiver,
+            self.journal,
+            public_url=server.public_url,
+            max_body=server.max_body,
+            guard=Guard(server.allow_from, server.trusted_proxies),
+            shape=Shape(server.max_depth, server.max_attributes),
+        )
         try:
             self.server = Server(application, settings.server)
         except OSError:
@@ -58,17 +71,38 @@ class App:
     def run(self) -> bool:
         """Serve until :meth:`stop`; then drain and close everything. Return whether nothing was left in flight."""
         self.dispatcher.start()
-        for deleter in self.deleters:
-            self.journal.listen(deleter.wake)
-            deleter.start()
+        self.deleters.start()
+        self.reconciliations.start()
         log.info("serving", port=self.server.port)
         answered = self.server.run(self._drain)
-        handled = self.dispatcher.stop(self._drain)
-        deleted = sum(deleter.stop(self._drain) for deleter in self.deleters) == len(self.deleters)
+        reconciled = self.reconciliations.stop(self._left)
+        handled = self.dispatcher.stop(self._left())
+        deleted = self.deleters.stop(self._left)
         self.journal.close()
-        log.info("stopped", answered=answered, handled=handled, deleted=deleted)
-        return answered and handled and deleted
+        log.info("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)
+        return answered and reconciled and handled and deleted
+
+    def reload(self, settings: Settings) -> None:
+        """Take up new accounts, passwords and inboxes while serving; no request is dropped or answered differently.
+
+        A request is checked against the accounts of before or of after, never of both. Everything else in the
+        settings waits for a restart, which the log says. Waits for the deletes in flight where a login changes.
+        """
+        accounts = Accounts(settings.account, self._accounts)
+        self._accounts = accounts
+        self.deleters.expect(accounts)
+        self._receiver.accounts = accounts
+        self.deleters.change(accounts, settings.delete, self._drain)
+        self.reconciliations.change(accounts, settings.reconcile, settings.delete)
+        waiting = left_alone(self._settings, settings)
+        if waiting:
+            log.warning("reload_needs_restart", settings=waiting)
+        log.info("reloaded", accounts=[account.reference for account in accounts])
 
     def stop(self) -> None:
-        """Let :meth:`run` return. Safe in a signal handler."""
+        """Let :meth:`run` return, after ``server.drain`` seconds at most. Safe in a signal handler."""
+        self._stop_by = time.monotonic() + self._drain
         self.server.stop()
+
+    def _left(self) -> float:
+        return max(_LEAST, self._stop_by - time.monotonic())

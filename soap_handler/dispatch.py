@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Settlement, State, Step
+from soap_handler.journal import Settlement, Settling, State, Step
 from soap_handler.notifications import Kind
 from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from soap_handler.handlers import Handlers
     from soap_handler.journal import Claim, Journal
@@ -43,7 +42,8 @@ class _Run:
     claim: Claim
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     began: float = field(default_factory=time.monotonic)
-    given_up: bool = False
+    over: bool = False
+    """Whether it ended or was given up: whichever came first decides how the attempt ends."""
 
 
 class Dispatcher:
@@ -58,15 +58,16 @@ class Dispatcher:
         self._needs_delete = needs_delete
         self._backoff = Backoff(settings.backoff, settings.backoff_cap)
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
-        self._lease = timedelta(seconds=settings.timeout * 1.5 + 1)
+        self._poll = min(_POLL, settings.timeout / 4)
+        self._margin = settings.timeout / 2 + 1  # seconds: time to claim, to notice that a handler hangs, to settle
+        self._lease = timedelta(seconds=settings.timeout + self._margin)
+        self._settling = Settling(journal)
         self._work: SimpleQueue[Claim | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._runs: set[_Run] = set()
         self._threads = 0  # that can take work: neither ended nor hanging
         self._waiting = 0  # claims that no thread has taken up yet
         self._hanging = 0
-        self._unsettled = 0  # results that are not on disk yet
-        self._again: list[Settlement] = []  # those of them whose commit failed
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._claimer = threading.Thread(target=self._run, name="dispatch", daemon=True)
@@ -88,7 +89,7 @@ class Dispatcher:
         while self.busy and time.monotonic() < deadline:
             self._wake.wait(max(0.0, min(0.1, deadline - time.monotonic())))
             self._wake.clear()
-            self._settle_again()
+            self._settling.again()
         for _ in range(self._settings.threads):
             self._work.put(None)
         return not self.busy
@@ -97,7 +98,7 @@ class Dispatcher:
     def busy(self) -> int:
         """How many handlers are running, wait for a thread, or have a result that is not yet on disk."""
         with self._lock:
-            return len(self._runs) + self._waiting + self._unsettled
+            return len(self._runs) + self._waiting + len(self._settling)
 
     @property
     def hanging(self) -> int:
@@ -118,15 +119,21 @@ class Dispatcher:
         while not self._stopping.is_set():
             try:
                 self._give_up_hanging()
-                self._settle_again()
+                self._settling.again()
                 self._claim()
                 self._wake.wait(self._until_next())
                 pause = 0.0
-            except JournalUnavailableError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, handling goes on; a lease that is left runs out
                 pause = min(5.0, pause * 2 or 0.2)
-                log.warning("dispatch_waits_for_journal", reason=str(error), seconds=pause)
+                self._trouble(error, pause)
                 self._stopping.wait(pause)
             self._wake.clear()
+
+    def _trouble(self, error: Exception, pause: float) -> None:
+        if isinstance(error, JournalUnavailableError):
+            log.warning("dispatch_waits_for_journal", reason=str(error), seconds=pause)
+        else:
+            log.error("dispatch_broke", seconds=pause, exc_info=error)
 
     def _idle(self) -> int:
         with self._lock:
@@ -136,33 +143,45 @@ class Dispatcher:
         idle = self._idle()
         if idle <= 0:
             return
+        asked = time.monotonic()
         claims = self._journal.claim(idle, self._lease)
-        with self._lock:
-            self._waiting += len(claims)
+        if time.monotonic() - asked > self._margin:  # the rest of the lease is too short to begin
+            log.warning("claim_took_too_long", notifications=len(claims))
+            self._journal.release(claims, Step.HANDLE)
+            return
         for claim in claims:
-            self._work.put(claim)
+            self._take_up(claim)
+
+    def _take_up(self, claim: Claim) -> None:
+        if self._settling.adopt(claim):
+            return  # its handler has run; only the result had not reached the disk
+        if claim.attempts > self._settings.max_attempts:
+            self._settle_failed(_Run(claim), "no attempt ever ended: each time the process died or the lease ran out")
+            return
+        with self._lock:
+            self._waiting += 1
+        self._work.put(claim)
 
     def _until_next(self) -> float:
         """Return for how long there is nothing to do unless somebody wakes us, in seconds."""
         if self._idle() <= 0:
-            return min(_POLL, self._settings.timeout / 4)
+            return self._poll
         due = self._journal.next_handling()
         if due is None:
-            return _POLL
-        return max(0.0, min(_POLL, (due - datetime.now(UTC)).total_seconds()))
+            return self._poll
+        return max(0.0, min(self._poll, (due - datetime.now(UTC)).total_seconds()))
 
     def _give_up_hanging(self) -> None:
         """Count handlers that overran their time as failed, and put new threads in the place of theirs."""
         limit = time.monotonic() - self._settings.timeout
         with self._lock:
-            hung = [run for run in self._runs if run.began < limit]
+            hung = [run for run in self._runs if run.began < limit and not run.over]
             for run in hung:
-                run.given_up = True
+                run.over = True
                 self._runs.discard(run)
             replaceable = max(0, self._settings.threads * _RELIEF - self._hanging)
             self._hanging += len(hung)
             self._threads -= len(hung)
-            self._unsettled += len(hung)
         for run in hung:
             log.error("handler_hangs", key=run.claim.key, seconds=self._settings.timeout, hanging=self.hanging)
             self._settle_failed(run, f"the handler did not return within {self._settings.timeout:g} s")
@@ -180,6 +199,8 @@ class Dispatcher:
             error = self._call(claim)
             if self._end(run):
                 self._settle_handled(run) if error is None else self._settle_failed(run, error)
+                with self._lock:
+                    self._runs.discard(run)  # only now: a drain must see either the run or its result
                 self._wake.set()
             elif not self._rejoin(run):
                 return
@@ -193,16 +214,14 @@ class Dispatcher:
         except BaseException as error:  # noqa: BLE001 - even sys.exit() in a handler is a failed attempt, not our end
             what = type(error).__name__
             log.warning("handler_failed", key=claim.key, attempt=claim.attempts, error=what, at=_place(error))
-            return f"{type(error).__name__}: {error}"[:500]
+            return _text(error)
         return None
 
     def _end(self, run: _Run) -> bool:
         """Note the end of a call; return whether anybody still waits for it."""
         with self._lock:
-            self._runs.discard(run)
-            if not run.given_up:
-                self._unsettled += 1  # in the same breath, or a drain could miss it
-            return not run.given_up
+            awaited, run.over = not run.over, True
+            return awaited
 
     def _rejoin(self, run: _Run) -> bool:
         """Come back from a call that was given up; return whether this thread is needed again."""
@@ -221,38 +240,24 @@ class Dispatcher:
         in_inbox = claim.kind is Kind.MESSAGE_RECEIVED and claim.message_id is not None
         deletes = in_inbox and self._needs_delete(claim.account)
         state, due_at = (State.HANDLED, moment) if deletes else (State.DONE, None)
-        self._settle(Settlement(claim, Step.HANDLE, state, due_at, run.started_at, moment))
+        self._settling.settle(Settlement(claim, Step.HANDLE, state, due_at, run.started_at, moment))
 
     def _settle_failed(self, run: _Run, error: str) -> None:
         claim, moment = run.claim, datetime.now(UTC)
         if claim.attempts >= self._settings.max_attempts:
             log.error("notification_dead", key=claim.key, attempts=claim.attempts)
-            self._settle(Settlement(claim, Step.HANDLE, State.DEAD, None, run.started_at, moment, error))
+            state, due_at = State.DEAD, None
         else:
-            due_at = moment + self._backoff.delay(claim.attempts, self._random)
-            self._settle(Settlement(claim, Step.HANDLE, State.RECEIVED, due_at, run.started_at, moment, error))
+            state, due_at = State.RECEIVED, moment + self._backoff.delay(claim.attempts, self._random)
+        self._settling.settle(Settlement(claim, Step.HANDLE, state, due_at, run.started_at, moment, error))
 
-    def _settle(self, settlement: Settlement) -> None:
-        """Hand the result to the next commit. When that fails, it is handed in again until one succeeds."""
-        self._journal.submit_settlement(settlement).add_done_callback(lambda commit: self._settled(settlement, commit))
 
-    def _settled(self, settlement: Settlement, commit: Future[bool]) -> None:
-        error = commit.exception()
-        with self._lock:
-            if error is None:
-                self._unsettled -= 1
-            else:
-                self._again.append(settlement)
-        if error is not None:
-            log.error("settling_failed", key=settlement.claim.key, error=type(error).__name__)
-        elif not commit.result():
-            log.warning("lease_lost", key=settlement.claim.key, step=settlement.step.value)
-
-    def _settle_again(self) -> None:
-        with self._lock:
-            again, self._again = self._again, []
-        for settlement in again:
-            self._settle(settlement)
+def _text(error: BaseException) -> str:
+    """Return what an error says, for the journal."""
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except Exception:  # noqa: BLE001 - a customer's exception may fail even at this
+        return type(error).__name__
 
 
 def _place(error: BaseException) -> str:

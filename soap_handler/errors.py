@@ -18,10 +18,14 @@ class HandlerNotFoundError(SoapHandlerError):
 
 
 class AuthenticationError(SoapHandlerError):
-    """The caller did not prove to be EMS calling for one of our accounts. The text never says why."""
+    """The caller did not prove to be EMS calling for one of our accounts. The text never says why.
 
-    def __init__(self) -> None:
+    ``delay`` is for how many seconds the answer is to be held back.
+    """
+
+    def __init__(self, delay: float = 0.0) -> None:
         super().__init__("Authentication failed")
+        self.delay = delay
 
 
 class JournalUnavailableError(SoapHandlerError):

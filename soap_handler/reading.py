@@ -31,7 +31,7 @@ Fields = Mapping[str, "str | Fields | None"]
 """Texts by attribute name, as a face found them; ``failure_reason`` is a mapping of its own. Absent means absent."""
 
 _DATE_TIME: Final = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?\s?(Z|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?\s?(Z|[+-]\d\d:?[0-5]\d)?", re.ASCII | re.IGNORECASE
 )
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -124,8 +124,9 @@ def read_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
     try:
         if (year, month, day) == (1, 1, 1):
             return None, True
-        local = datetime(year, month, day, hour % 24 if hour == 24 else hour, minute, second, int(digits[:6]))  # noqa: DTZ001 - its zone follows
-        local += timedelta(days=hour == 24)  # XML Schema allows 24:00:00 for the end of a day
+        midnight = hour == 24 and not (minute or second or digits.strip("0"))  # XML Schema's end of a day
+        local = datetime(year, month, day, 0 if midnight else hour, minute, second, int(digits[:6]))  # noqa: DTZ001 - its zone follows
+        local += timedelta(days=midnight)
         instant = local.replace(tzinfo=_zone(offset) if offset else zone).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UnreadableError(text) from error
@@ -164,7 +165,15 @@ def read_boolean(text: str) -> bool:
 
 
 def _enumeration(cls: Callable[[str], Any]) -> Callable[[_Reader, str], Any]:
-    return lambda reader, name: cls(reader.text(name).strip())
+    """Return a reader that keeps an unknown value as its text; an absent one is the empty text, and noted."""
+
+    def read(reader: _Reader, name: str) -> Any:  # noqa: ANN401 - of the type ``cls``
+        text = reader.text(name).strip()
+        if not text:
+            reader.repaired.append(f"{name} missing")
+        return cls(text)
+
+    return read
 
 
 _ATTRIBUTES: Final[dict[Kind, dict[str, Callable[[_Reader, str], Any]]]] = {

@@ -1,31 +1,34 @@
 """The use case at the front door: authenticate, read, key, journal. It knows no wire format and answers nobody.
 
-It works in two halves with the commit between them: :meth:`Receiver.submit` does everything up to the commit, and
-the future that it returns is done after it. So one thread can take in many requests and share one commit among them.
+It is the first of two halves with the commit between them: :meth:`Receiver.prepare` does everything up to the commit.
+So one thread can take in many requests and share one commit among them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from soap_handler.errors import AuthenticationError
 from soap_handler.journal import Entry
 from soap_handler.reading import read_notification
+from soap_handler.throttle import Quiet, Throttle, neighbourhood
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from soap_handler.accounts import Account, Accounts, Credentials
-    from soap_handler.journal import Journal
     from soap_handler.notifications import Kind
     from soap_handler.reading import Fields
 
 log = structlog.get_logger(__name__)
+
+
+def _no_envelope() -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,11 @@ class Push:
     """The address of who called."""
     repaired: tuple[str, ...] = ()
     """What the face had to mend before it could read the request."""
-    envelope: bytes | None = None
-    """The request as it came, password masked; given where something had to be mended."""
+    envelope: Callable[[], bytes | None] = _no_envelope
+    """Gives the request as it came, password masked, or ``None``; asked only where something had to be mended."""
+
+
+_WRONG_LOGINS: Final = 5
 
 
 def _now() -> datetime:
@@ -48,15 +54,19 @@ def _now() -> datetime:
 
 
 class Receiver:
-    """Takes in pushes and puts them into the journal."""
+    """Turns pushes into entries for the journal."""
 
-    def __init__(self, accounts: Accounts, journal: Journal, clock: Callable[[], datetime] = _now) -> None:
-        self._accounts = accounts
-        self._journal = journal
+    def __init__(
+        self, accounts: Accounts, throttle: Throttle | None = None, clock: Callable[[], datetime] = _now
+    ) -> None:
+        self.accounts = accounts
+        """May be replaced by others at any time; a push is checked against either the old or the new ones."""
+        self._throttle = Throttle(_WRONG_LOGINS, 0.0) if throttle is None else throttle
+        self._quiet = Quiet()
         self._clock = clock
 
-    def submit(self, push: Push) -> Future[bool]:
-        """Do everything up to the commit. The future's result is true for a new notification, false for a duplicate.
+    def prepare(self, push: Push) -> Entry:
+        """Do everything up to the commit: return what is to be recorded.
 
         Raises:
             AuthenticationError: the caller is not EMS calling for one of our accounts. Counted and logged.
@@ -65,25 +75,26 @@ class Receiver:
         notification = read_notification(
             push.kind, push.fields, account=account.reference, zone=account.time_zone, repaired=push.repaired
         )
-        return self._journal.submit(Entry(notification, self._clock(), envelope=push.envelope))
-
-    def complete(self, commit: Future[bool]) -> bool:
-        """Wait for the commit; return whether the notification was new.
-
-        Raises:
-            JournalUnavailableError: nothing was stored; EMS must push again.
-        """
-        return self._journal.wait(commit)
+        envelope = push.envelope() if notification.repaired else None
+        return Entry(notification, self._clock(), envelope=envelope)
 
     def _authenticate(self, push: Push) -> Account:
+        accounts = self.accounts
+        claimed = accounts.get(push.credentials.account) if push.credentials else None
+        # What a log may say of the account: its reference, never the caller's text (it may be a number).
+        reference = claimed.reference if claimed else None
+        key = (neighbourhood(push.caller), reference)
         try:
-            return self._accounts.authenticate(push.credentials)
+            return accounts.authenticate(push.credentials, lambda: self._throttle.may_check(key))
         except AuthenticationError:
-            log.warning(
-                "authentication_failed",
-                caller=push.caller,
-                account=push.credentials.account[:64] if push.credentials else None,
-                operation=push.kind.value,
-                count=self._accounts.refused,
-            )
-            raise
+            delay = self._throttle.failed(key)
+            if times := 1 if delay is None else self._quiet.due(key):
+                log.warning(
+                    "authentication_failed",
+                    caller=push.caller,
+                    account=reference,
+                    operation=push.kind.value,
+                    times=times,
+                    count=accounts.refused,
+                )
+            raise AuthenticationError(delay or 0.0) from None

@@ -1,4 +1,4 @@
-"""waitress around the WSGI application: accepting, draining, and answers in SOAP to what it refuses."""
+"""waitress around the WSGI application: listening, stopping, draining. What a connection does is ``connection``'s."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from waitress import create_server, wasyncore
-from waitress.channel import HTTPChannel
-from waitress.task import ErrorTask
 
-from soap_handler.soap.endpoint import CONTENT_TYPE, refusal
+from soap_handler import open_files
+from soap_handler.web.connection import Channel
+from soap_handler.web.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,26 +17,16 @@ if TYPE_CHECKING:
     from soap_handler.settings import ServerSettings
 
 _TICK: Final = 0.5  # seconds: how late a stop may be noticed when nothing else happens
-
-
-class _SoapErrorTask(ErrorTask):
-    """Answers what waitress itself refuses (too large, malformed) by a fault, which is what a SOAP caller can read."""
-
-    def execute(self) -> None:
-        answer = refusal(f"The HTTP request was refused: {self.request.error.reason}")
-        self.status = answer.status
-        self.response_headers.append(("Content-Type", CONTENT_TYPE))
-        self.set_close_on_finish()
-        self.content_length = len(answer.body)
-        self.write(answer.body)
-
-
-class _Channel(HTTPChannel):
-    error_task_class = _SoapErrorTask
+_GRACE: Final = 0.1  # seconds: a request may be on its way on a connection that was busy so lately
+_PATIENCE: Final = 2.0  # seconds without a byte after which nobody waits for the rest of a request any more
+_DISCARDED: Final = 64 * 1024 * 1024  # bytes: a longer body is not read to its end, so its sender may miss our answer
 
 
 class Server:
-    """A waitress server that can be told to stop without losing an answer. It listens as soon as it exists."""
+    """A waitress server that can be told to stop without losing an answer. It listens as soon as it exists.
+
+    Whoever builds it calls :meth:`run`, which gives everything back when it ends (at once after :meth:`stop`).
+    """
 
     def __init__(self, application: Callable[..., Any], settings: ServerSettings) -> None:
         """Listen. Port 0 takes a free one.
@@ -45,27 +35,40 @@ class Server:
             OSError: the address cannot be listened on.
         """
         self._sockets: dict[int, Any] = {}
+        self._limits = Limits(settings, open_files.make_room(settings.connections))
+        self._look_again = 0.0
         self._stopping = False
-        self._server = create_server(
+        try:
+            self._create(application, settings)
+        except OSError:
+            self._give_back(self._listening(), timeout=1)  # waitress leaves its threads running
+            raise
+        self._listeners = self._listening()
+        for listener in self._listeners:
+            listener.channel_class = Channel
+            listener.draining = False
+            listener.adj.max_headers = settings.max_headers
+        self.port = int(self._listeners[0].effective_port)
+        """The port that is listened on."""
+
+    def _create(self, application: Callable[..., Any], settings: ServerSettings) -> None:
+        create_server(
             application,
             map=self._sockets,
             host=settings.host,
             port=settings.port,
+            server_name=settings.host,  # for callers that name none; waitress would invent one
             threads=settings.threads,
             ident=None,  # we don't tell what we are made of
             expose_tracebacks=False,
-            clear_untrusted_proxy_headers=True,
-            # Somewhat more than the application takes: it can answer what is a little too large without cutting off
-            # the caller in the middle of sending, who would then never read why.
-            max_request_body_size=4 * settings.max_body,
+            clear_untrusted_proxy_headers=False,  # the guard knows whom to believe
+            max_request_header_size=settings.max_header_size,
+            connection_limit=2**30,  # the limits see to that, who can tell the idle from the busy
+            channel_timeout=2**30,  # and to that
+            cleanup_interval=2**30,
+            inbuf_overflow=settings.max_body + 2,  # as the parser wants it; so no body ever becomes a file either
+            max_request_body_size=max(_DISCARDED, 4 * settings.max_body),
         )
-        for listener in self._listeners():
-            listener.channel_class = _Channel
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return int(self._listeners()[0].effective_port)
 
     def run(self, drain: float) -> bool:
         """Serve until told to stop; then finish what is in flight for ``drain`` seconds at most.
@@ -73,39 +76,70 @@ class Server:
         Returns whether everything in flight was answered.
         """
         while not self._stopping:
-            wasyncore.loop(timeout=_TICK, use_poll=True, map=self._sockets, count=1)
+            self._turn(_TICK)
+            self._tend()
         return self._drain(drain)
 
     def stop(self) -> None:
         """Stop accepting, and let :meth:`run` return once what is in flight is answered. Safe in a signal handler."""
-        self._stopping = True
-        self._server_trigger()
+        if not self._stopping:
+            self._stopping = True
+            self._listeners[0].pull_trigger()
 
-    def _server_trigger(self) -> None:
-        self._listeners()[0].pull_trigger()
+    def _tend(self) -> None:
+        """Cut what is beyond the limits: at once where there are too many connections, else twice a second."""
+        now = time.monotonic()
+        if now >= self._look_again:
+            self._look_again = now + _TICK
+            self._limits.cut_overdue(self._channels())
+        self._limits.make_room(self._channels())
 
-    def _listeners(self) -> list[Any]:
-        return [each for each in list(self._sockets.values()) if hasattr(each, "active_channels")]
-
-    def _channels(self) -> list[HTTPChannel]:
-        return [each for each in list(self._sockets.values()) if isinstance(each, HTTPChannel)]
+    def _turn(self, timeout: float) -> None:
+        wasyncore.loop(timeout=timeout, use_poll=True, map=self._sockets, count=1)
 
     def _drain(self, seconds: float) -> bool:
-        dispatcher = self._server.task_dispatcher
-        for listener in self._listeners():
-            listener.accepting = False
-            wasyncore.dispatcher.close(listener)
         deadline = time.monotonic() + seconds
-        while (busy := self._close_idle()) and time.monotonic() < deadline:
-            wasyncore.loop(timeout=0.05, use_poll=True, map=self._sockets, count=1)
-        dispatcher.shutdown(timeout=max(0.0, deadline - time.monotonic()) + 1)
+        self._stop_accepting()
+        self._turn(0)  # what came before the stop has arrived, but may not be read yet
+        while self._close_idle() and time.monotonic() < deadline:
+            self._turn(0.02)
+        owed = sum(channel.owes for channel in self._channels())
+        self._give_back(self._listeners, timeout=max(0.0, deadline - time.monotonic()) + 1)
+        return not owed
+
+    def _listening(self) -> list[Any]:
+        return [each for each in self._sockets.values() if hasattr(each, "task_dispatcher")]
+
+    def _give_back(self, listeners: list[Any], timeout: float) -> None:
+        """End the threads, as far as they come to an end within ``timeout`` seconds, and close every socket."""
+        for dispatcher in {listener.task_dispatcher for listener in listeners}:
+            dispatcher.shutdown(timeout=timeout)
         wasyncore.close_all(self._sockets, ignore_all=True)
-        return not busy
+
+    def _stop_accepting(self) -> None:
+        """Take in the connections that wait in the system's queue, whose callers cannot know better, but no more."""
+        for listener in self._listeners:
+            listener.draining = True
+            known = -1
+            while known != len(self._sockets):
+                known = len(self._sockets)
+                listener.handle_accept()
+            listener.accepting = False
+            wasyncore.dispatcher.close(listener)  # the listener's own close would take the trigger, still needed
+
+    def _channels(self) -> list[Channel]:
+        return [each for each in list(self._sockets.values()) if isinstance(each, Channel)]
 
     def _close_idle(self) -> int:
         """Close connections on which nothing is in flight; return how many are left."""
+        now = time.time()  # the clock of ``last_activity``
         channels = self._channels()
-        idle = [each for each in channels if not (each.requests or each.request or each.total_outbufs_len)]
+        idle = [each for each in channels if not _in_flight(each, now)]
         for channel in idle:
             channel.handle_close()
         return len(channels) - len(idle)
+
+
+def _in_flight(channel: Channel, now: float) -> bool:
+    """Whether an answer is owed, or a request is arriving."""
+    return channel.owes or now - channel.last_activity < (_PATIENCE if channel.request else _GRACE)

@@ -101,6 +101,21 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
         ("[server]\ndrain = -1" + GOOD, "server.drain is -1; expected at least 0."),
         ("[journal]\ntimeout = inf" + GOOD, "journal.timeout is inf; expected a finite number."),
         ("[handler]\ntimeout = 0" + GOOD, "handler.timeout is 0; expected more than 0."),
+        (
+            "[server]\nallow_from = ['192.0.2.1/24']" + GOOD,
+            "server.allow_from[0] is '192.0.2.1/24'; expected an address or a network without host bits, such as",
+        ),
+        ("[server]\ntrusted_proxies = [5]" + GOOD, "server.trusted_proxies[0] is 5; expected an address or a network"),
+        ("[server]\ntrusted_proxies = '::1'" + GOOD, "server.trusted_proxies is '::1'; expected a list."),
+        (
+            GOOD.replace("hidden-1", "$scrypt$hidden"),
+            "password is of another form (not shown); expected a hash as soap",
+        ),
+        (GOOD.replace("hidden-1", "$2b$12$hidden7890123456789012"), "expected a password, or its scrypt hash as soap-"),
+        (
+            GOOD + INBOX.replace("hidden-2", "$scrypt$hidden"),
+            "account[0].inbox.password is of another form (not shown); expected the password itself;",
+        ),
         ("[handler]\ntarget = 'sms.py'" + GOOD, "handler.target is 'sms.py'; expected package.module:attribute."),
         ("[log]\nlevel = 'loud'" + GOOD, "log.level is 'loud'; expected 'debug', 'info', 'warning' or 'error'."),
         (

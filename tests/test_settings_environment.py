@@ -221,6 +221,11 @@ def variable(place: schema.Place) -> str:
     return "SOAP_HANDLER_" + "__".join(str(step).upper() for step in place)
 
 
+def is_list(place: schema.Place) -> bool:
+    field = schema.field_at(Settings, place)
+    return field is not None and schema.items(field) is not None
+
+
 def tree(values: dict[schema.Place, Any]) -> dict[str, Any]:
     """Nest the values as TOML would."""
     root: dict[str, Any] = {}
@@ -239,10 +244,10 @@ def tree(values: dict[schema.Place, Any]) -> dict[str, Any]:
 @given(st.data())
 def test_file_and_environment_together_are_the_whole(data: st.DataObject) -> None:
     """However the settings are shared between both, and whatever the file says besides, the result is the same."""
-    whole = {place: "[1]" if place[-1] == "aliases" else f"value of {schema.dotted(place)}" for place in every_place()}
+    whole = {place: "[1]" if is_list(place) else f"value of {schema.dotted(place)}" for place in every_place()}
     in_environ = data.draw(st.sets(st.sampled_from(sorted(whole, key=str))))
     overruled = data.draw(st.sets(st.sampled_from(sorted(whole, key=str))))
-    expected = {place: json.loads(value) if place[-1] == "aliases" else value for place, value in whole.items()}
+    expected = {place: json.loads(value) if is_list(place) else value for place, value in whole.items()}
     in_file = {
         place: "overruled" if place in in_environ else value
         for place, value in expected.items()

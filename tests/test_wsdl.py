@@ -268,6 +268,18 @@ def test_each_operation_and_the_service_are_documented(service: Service) -> None
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_the_schema_is_a_valid_one(service: Service) -> None:
+    """The types compile as XML Schema, and refuse elements that are out of order."""
+    (node,) = find(document(service), "//s:schema")
+    schema = etree.XMLSchema(etree.fromstring(etree.tostring(node)))
+    header = "<h:Username>u</h:Username><h:Password>p</h:Password><h:Account>a</h:Account>"
+    ordered = etree.fromstring(f'<h:MessengerHeader xmlns:h="{NAMESPACE}">{header}</h:MessengerHeader>')
+    assert schema.validate(ordered)
+    ordered.append(ordered[0])
+    assert not schema.validate(ordered)
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_zeep_reads_the_file_without_a_network(client: Callable[[Service], Any], service: Service) -> None:
     """A client is built from the local file alone, and knows every operation and its header."""
     binding = next(iter(client(service).wsdl.bindings.values()))

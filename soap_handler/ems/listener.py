@@ -41,12 +41,13 @@ class Listener:
 
     def stop(self) -> None:
         """Close every connection and end every thread; answers in flight are lost. Twice is as good as once."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
-        if self._thread.ident is None:
-            self._close()
-        elif self._thread.is_alive():
+        if self._thread.is_alive():
             self._server.pull_trigger()
             self._thread.join()
+        self._close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -58,11 +59,10 @@ class Listener:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            wasyncore.loop(timeout=1, map=self._sockets, count=1)
-        self._close()
+            wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
 
     def _close(self) -> None:
-        """Close from the thread that polls the sockets: no other may take them away under it."""
+        """Close when nobody polls the sockets any more, and last the trigger, which tasks pull when they end."""
         self._server.task_dispatcher.shutdown()
         self._server.close()
         wasyncore.close_all(self._sockets)

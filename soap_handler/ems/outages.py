@@ -134,5 +134,9 @@ def _say_nothing(environ: dict[str, Any], over: threading.Event) -> None:
 def _reset(environ: dict[str, Any]) -> list[bytes]:
     """Make the connection end in a reset. waitress shows the way to its channel in the check for disconnection."""
     channel = environ["waitress.client_disconnected"].__self__
-    channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    try:
+        if channel.socket is not None:  # it is None when the caller hung up first
+            channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    except OSError as error:  # the caller hung up at this very moment
+        raise ClientDisconnected from error
     raise ClientDisconnected

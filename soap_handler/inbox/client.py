@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.contract import NAMESPACE, wsdl_path
 from soap_handler.errors import InboxFaultError
-from soap_handler.inbox.answers import confirm
+from soap_handler.inbox.answers import Answer, confirm
+from soap_handler.inbox.cutting import Cutter
+from soap_handler.inbox.messages import MessageReader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
-    from soap_handler.inbox.transport import Transport
+    from soap_handler.inbox.messages import InboxMessage, Unreadable
+    from soap_handler.inbox.transport import Stream, Transport
     from soap_handler.settings import InboxSettings
 
 _BINDING: Final = f"{{{NAMESPACE}}}InboxServiceSoap"
@@ -47,6 +51,27 @@ class Inbox:
         elif ids:
             self._call("DeleteMessages", ids={"string": list(ids)})
 
+    def messages(
+        self, *, timeout: float = 120.0, largest: int = 64 * 1024 * 1024
+    ) -> Generator[InboxMessage | Unreadable]:
+        """Yield every message in the inbox, in the order of EMS, while the list comes in.
+
+        ``timeout`` (seconds) is for the whole list, with the time that the taker takes; ``largest`` is in bytes. A
+        message that cannot be read is yielded as such and stops no other. Whoever does not take all closes the
+        iterator. What was yielded is in the inbox, even if an error follows; that it was all of it is only known
+        when the iterator ends by itself.
+
+        Raises:
+            InboxError: as :meth:`delete`; also when the list breaks off.
+        """
+        stream: Stream = self._send("GetMessages", self._service(timeout))
+        cutter = Cutter()
+        with stream:
+            # What is not confirmed by its status has no messages; in a fault the word may mean another thing.
+            take = _read_all if stream.status == HTTPStatus.OK else _keep_all
+            yield from take(cutter, stream.chunks(largest))
+        confirm("GetMessages", Answer(stream.status, cutter.rest()))
+
     def check_login(self) -> None:
         """Ask for the messages of a day long past: it changes nothing, and proves address, credentials and account.
 
@@ -64,13 +89,15 @@ class Inbox:
             transport.close()
 
     def _call(self, operation: str, **parameters: object) -> None:
-        service = self._service()
+        confirm(operation, self._send(operation, self._service(), **parameters))
+
+    def _send(self, operation: str, service: Any, **parameters: object) -> Any:  # noqa: ANN401 - zeep has no types
+        """Return what the transport of this service gives for an answer."""
         try:
-            answer = service[operation](**parameters, _soapheaders={"MessengerHeader": self._header()})
+            return service[operation](**parameters, _soapheaders={"MessengerHeader": self._header()})
         except ValueError:
             # lxml's "All strings must be XML compatible": such an id is on no shelf of EMS, but others may be.
             raise InboxFaultError("the call cannot be written as XML") from None
-        confirm(operation, answer)
 
     def _header(self) -> dict[str, str]:
         return {
@@ -79,21 +106,39 @@ class Inbox:
             "Account": self._account,
         }
 
-    def _service(self) -> Any:  # noqa: ANN401 - zeep publishes no types
-        """Return this thread's own zeep service, made at its first call."""
-        if not hasattr(self._here, "service"):
-            self._here.service = self._new_service()
-        return self._here.service
+    def _service(self, list_timeout: float | None = None) -> Any:  # noqa: ANN401 - zeep publishes no types
+        """Return this thread's own zeep service, made at its first call; for lists it is another one."""
+        services: dict[float | None, Any] = self._here.__dict__.setdefault("services", {})
+        if list_timeout not in services:
+            services[list_timeout] = self._new_service(list_timeout)
+        return services[list_timeout]
 
-    def _new_service(self) -> Any:  # noqa: ANN401 - zeep publishes no types
-        from soap_handler.inbox.transport import Transport  # noqa: PLC0415 - it imports requests; see _zeep
+    def _new_service(self, list_timeout: float | None) -> Any:  # noqa: ANN401 - zeep publishes no types
+        from soap_handler.inbox import transport as transports  # noqa: PLC0415 - it imports requests; see _zeep
 
-        transport = Transport(self._settings)
+        if list_timeout is None:
+            transport = transports.Transport(self._settings)
+        else:
+            transport = transports.StreamingTransport(self._settings, list_timeout)
         with self._lock:
             self._transports.append(transport)
         # The answer is read by us: zeep takes an empty Body and an empty response for the same thing.
         client = _zeep().Client(_wsdl(), transport=transport, settings=_zeep().Settings(raw_response=True))
         return client.create_service(_BINDING, self._settings.url)
+
+
+def _read_all(cutter: Cutter, chunks: Iterator[bytes]) -> Iterator[InboxMessage | Unreadable]:
+    reader = None
+    for chunk in chunks:
+        for message in cutter.feed(chunk):
+            reader = reader or MessageReader(cutter.head)
+            yield reader.read(message)
+
+
+def _keep_all(cutter: Cutter, chunks: Iterator[bytes]) -> Iterator[InboxMessage | Unreadable]:
+    for chunk in chunks:
+        cutter.keep(chunk)
+    yield from ()
 
 
 @cache

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import time
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import requests
 from lxml import etree
@@ -21,11 +22,11 @@ from soap_handler.inbox.answers import Answer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from soap_handler.settings import InboxSettings
 
-_LARGEST_ANSWER: Final = 32 * 1024 * 1024  # bytes; the whole inbox comes in one answer (contract, section 2)
+_LARGEST_ANSWER: Final = 32 * 1024 * 1024  # bytes; all messages of a day come in one answer (contract, section 2)
 _CHUNK: Final = 64 * 1024
 
 
@@ -36,8 +37,9 @@ class Transport:
     environment do not count.
     """
 
-    def __init__(self, settings: InboxSettings) -> None:
-        self._timeouts = (settings.connect_timeout, settings.timeout)
+    def __init__(self, settings: InboxSettings, timeout: float | None = None) -> None:
+        """``timeout`` is for the whole answer, in seconds; without it that of the settings holds."""
+        self._timeouts = (settings.connect_timeout, timeout or settings.timeout)
         self._session = _session(settings)
 
     def post_xml(self, address: str, envelope: etree._Element, headers: Mapping[str, str]) -> Answer:
@@ -46,19 +48,74 @@ class Transport:
         Raises:
             InboxUnavailableError: there was none, or not in time, or it was too large.
         """
+        with self._post(address, envelope, headers) as stream:
+            return Answer(stream.status, b"".join(stream.chunks(_LARGEST_ANSWER)))
+
+    def _post(self, address: str, envelope: etree._Element, headers: Mapping[str, str]) -> Stream:
         message = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
-        try:
+        with _unavailable():
             # A redirect is not followed: it would carry the password to an address that nobody configured.
-            with self._session.post(
+            response = self._session.post(
                 address, data=message, headers=headers, timeout=self._timeouts, stream=True, allow_redirects=False
-            ) as response:
-                return Answer(response.status_code, _read(response))
-        except (OSError, HTTPError, ValueError) as error:  # requests' own errors are OSErrors
-            raise InboxUnavailableError(_describe(error)) from None
+            )
+        return Stream(response)
 
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
+
+
+class StreamingTransport(Transport):
+    """Gives an answer before all of it is there; whoever takes it closes it."""
+
+    def post_xml(self, address: str, envelope: etree._Element, headers: Mapping[str, str]) -> Stream:  # type: ignore[override] # zeep hands on what it is given
+        """Post an envelope and return the answer that begins to come in.
+
+        Raises:
+            InboxUnavailableError: there was none, or not in time.
+        """
+        return self._post(address, envelope, headers)
+
+
+class Stream:
+    """An answer that comes in. It is a context; leaving it gives the connection back, or cuts it off."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._response = response
+        self.status: int = response.status_code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._response.close()
+
+    def chunks(self, largest: int) -> Iterator[bytes]:
+        """Yield the bytes of the answer as they come.
+
+        Raises:
+            InboxUnavailableError: it breaks off, is not whole in time, or has more than ``largest`` bytes.
+        """
+        left = largest
+        pieces = self._response.iter_content(_CHUNK)
+        while True:
+            with _unavailable():
+                chunk = next(pieces, None)
+            if chunk is None:
+                return
+            left -= len(chunk)
+            if left < 0:
+                raise InboxUnavailableError(f"HTTP {self.status}, an answer of more than {largest} bytes")
+            yield chunk
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """Turn whatever the network can raise into our error; requests' own errors are OSErrors."""
+    try:
+        yield
+    except (OSError, HTTPError, ValueError) as error:
+        raise InboxUnavailableError(_describe(error)) from None
 
 
 def _session(settings: InboxSettings) -> requests.Session:
@@ -71,15 +128,6 @@ def _session(settings: InboxSettings) -> requests.Session:
     for scheme in ("http://", "https://"):
         session.mount(scheme, _BoundedAdapter(pool_connections=1, pool_maxsize=1))
     return session
-
-
-def _read(response: requests.Response) -> bytes:
-    body = bytearray()
-    for chunk in response.iter_content(_CHUNK):
-        body += chunk
-        if len(body) > _LARGEST_ANSWER:
-            raise InboxUnavailableError(f"HTTP {response.status_code}, an answer of more than {_LARGEST_ANSWER} bytes")
-    return bytes(body)
 
 
 def _describe(error: BaseException) -> str:

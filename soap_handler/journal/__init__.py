@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from soap_handler.journal.journal import Journal
+from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
 from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection, Settlement, Source, State, Step
 from soap_handler.journal.settling import Settling
 
 __all__ = [
     "Attempt",
+    "Beginning",
     "Claim",
     "Entry",
     "Journal",
+    "Known",
+    "Reconciliation",
     "Record",
     "Selection",
     "Settlement",
@@ -18,4 +22,5 @@ __all__ = [
     "Source",
     "State",
     "Step",
+    "Tally",
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler.errors import JournalUnavailableError, SchemaError
-from soap_handler.journal import queries, verbs
+from soap_handler.journal import queries, reconciliations, verbs
 from soap_handler.journal.engine import READ_ONLY, open_engine
 from soap_handler.journal.migrate import migrate
 from soap_handler.journal.records import Settlement, State, Step
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection
     from soap_handler.journal.writer import Verb
     from soap_handler.notifications import Kind
@@ -152,6 +153,32 @@ class Journal:
         if not done <= {verbs.claim}:
             for listener in self._listeners:
                 listener()
+
+    # -- the inbox against the journal -------------------------------------------------------------------------------
+
+    def record_all(self, entries: Sequence[Entry]) -> list[bool]:
+        """Commit entries together; say of each whether it was new."""
+        return [self.wait(commit) for commit in [self.submit(entry) for entry in entries]]
+
+    def known(self, keys: Sequence[str]) -> dict[str, Known]:
+        """Return what is known of those of the keys that are in the journal."""
+        return self._look(lambda connection: reconciliations.known(connection, keys))
+
+    def delete_again(self, keys: Sequence[str], done_before: datetime) -> int:
+        """Have those of the keys deleted once more that were done before an instant; return how many there were."""
+        return self.wait(self._writer.submit(reconciliations.delete_again, (keys, done_before, self._clock())))
+
+    def begin_reconciliation(self, beginning: Beginning) -> int | None:
+        """Write down that a run begins, and return its number; ``None`` where another one makes it needless."""
+        return self.wait(self._writer.submit(reconciliations.begin, beginning))
+
+    def end_reconciliation(self, number: int, tally: Tally, error: str | None) -> None:
+        """Write down how a run ended."""
+        self.wait(self._writer.submit(reconciliations.end, reconciliations.Ending(number, self._clock(), tally, error)))
+
+    def reconciliations(self, account: str | None = None, limit: int | None = None) -> list[Reconciliation]:
+        """Return the records of the runs, latest first."""
+        return self._look(lambda connection: reconciliations.runs(connection, account, limit))
 
     # -- looking -----------------------------------------------------------------------------------------------------
 

@@ -98,3 +98,20 @@ attempt = Table(
     Column("error", Text),
     Column("owner", Text, nullable=False),
 )
+
+reconciliation = Table(
+    "reconciliation",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("account", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),  # absent while it is under way, and for ever when its process died
+    Column("inbox", Integer, nullable=False),
+    Column("known", Integer, nullable=False),
+    Column("recovered", Integer, nullable=False),
+    Column("deleted_again", Integer, nullable=False),
+    Column("left_alone", Integer, nullable=False),
+    Column("unreadable", Integer, nullable=False),
+    Column("error", Text),
+)
+Index("ix_reconciliation_account", reconciliation.c.account, reconciliation.c.started_at)

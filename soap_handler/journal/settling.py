@@ -43,7 +43,8 @@ class Settling:
     def again(self) -> None:
         """Hand in again what could not be committed."""
         with self._lock:
-            failed, self._failed = self._failed, []
+            failed = [result for result in self._failed if self._open.get(result.claim.seq) is result]
+            self._failed.clear()
         for settlement in failed:
             self._submit(settlement)
 

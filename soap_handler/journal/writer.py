@@ -122,8 +122,8 @@ class Writer:
     def _announce(self, verbs: set[Verb]) -> None:
         try:
             self._committed(verbs)
-        except Exception as error:  # noqa: BLE001 - whoever listens must not end the only one who writes
-            log.error("journal_listener_failed", error=type(error).__name__)
+        except Exception as error:  # whoever listens must not end the only one who writes
+            log.exception("journal_listener_failed", error=type(error).__name__)
 
     def _commit(self, batch: list[_Request]) -> list[Any]:
         by_verb: dict[Verb, list[int]] = {}
@@ -155,7 +155,7 @@ class Writer:
             log.info("journal_connection_lost", error=type(error).__name__)
 
     def _fail(self, batch: list[_Request], error: Exception) -> None:
-        if _out_of_reach(error):
+        if isinstance(error, (SQLAlchemyError, OSError)):  # also of a request at fault: its own text quotes values
             log.error("journal_unavailable", reason=reason(error), requests=len(batch))
             error = JournalUnavailableError(f"the journal cannot commit: {reason(error)}")
         for request in batch:

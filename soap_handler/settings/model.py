@@ -16,9 +16,11 @@ from soap_handler.settings.values import (
     ExistingPath,
     JournalUrl,
     Name,
+    Network,
     Password,
     Port,
     ProxyAddress,
+    PushPassword,
     Seconds,
     SecondsOrNone,
     ServiceAddress,
@@ -63,6 +65,47 @@ class ServerSettings(_Table):
     )
     drain: SecondsOrNone = Field(
         default=30.0, description="Seconds to finish what is in flight when the server is told to stop."
+    )
+    allow_from: tuple[Network, ...] = Field(
+        default=(),
+        description="Networks whose addresses may call; empty lets any call.",
+        examples=[["192.0.2.0/24", "2001:db8::/32"]],
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        default=(),
+        description=(
+            "Addresses of the proxies before this server, whose X-Forwarded-For and X-Forwarded-Proto are believed; "
+            "the caller is the right-most address that is none of them."
+        ),
+        examples=[["127.0.0.1"]],
+    )
+    wrong_logins: Count = Field(
+        default=5,
+        description=(
+            "Wrong credentials from one address for one account that are answered at once; "
+            "later ones are slowed, the right ones never."
+        ),
+    )
+    wrong_login_delay: SecondsOrNone = Field(
+        default=5.0, description="Seconds for which the answer to wrong credentials is held back, at most."
+    )
+    request_timeout: Seconds = Field(
+        default=30.0, description="Seconds in which a request must have come in whole, however steadily it drips."
+    )
+    idle_timeout: Seconds = Field(
+        default=120.0, description="Seconds without a request after which a connection is closed."
+    )
+    connections: Count = Field(
+        default=200,
+        description="Connections at once; a further one takes the place of the longest idle one, or is refused.",
+    )
+    max_headers: Count = Field(default=64, description="Largest number of header lines in a request.")
+    max_header_size: Count = Field(default=16384, description="Largest size of a request's headers in bytes.")
+    max_depth: Count = Field(
+        default=32, description="Largest depth of a request's XML elements; the contract needs five."
+    )
+    max_attributes: Count = Field(
+        default=256, description="Largest number of attributes in a request's XML; the contract needs a few."
     )
 
 
@@ -119,6 +162,24 @@ class DeleteSettings(_Table):
     batch: Count = Field(default=100, description="Messages deleted by one call; EMS lists at most about as many.")
 
 
+class ReconcileSettings(_Table):
+    """How the EMS inbox is held against the journal, so that what was missed is found again."""
+
+    interval: SecondsOrNone = Field(
+        default=300.0,
+        description=(
+            "Seconds between two looks at the whole inbox of an account, a fifth more or less; "
+            "there is also one at the start. 0: only by soap-handler reconcile."
+        ),
+    )
+    timeout: Seconds = Field(
+        default=120.0, description="Seconds for the whole list of an inbox, journaling what is new in it included."
+    )
+    max_size: Count = Field(
+        default=67108864, description="Largest list of an inbox in bytes; 10,000 messages have about 5 million."
+    )
+
+
 class LogSettings(_Table):
     """What is written to the standard error output."""
 
@@ -134,7 +195,12 @@ class PushCredentials(_Table):
     """One pair that EMS may present."""
 
     username: Text = Field(description="User name that EMS presents, as registered in Web SMS.")
-    password: Password = Field(description="Password that EMS presents, as registered in Web SMS.")
+    password: PushPassword = Field(
+        description=(
+            "Password that EMS presents, as registered in Web SMS, or its hash from soap-handler hash-password. "
+            "A text that begins with $scrypt$ is always a hash."
+        )
+    )
 
 
 class InboxSettings(_Table):
@@ -201,6 +267,7 @@ class Settings(_Table):
     journal: JournalSettings = JournalSettings()
     handler: HandlerSettings = HandlerSettings()
     delete: DeleteSettings = DeleteSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
     log: LogSettings = LogSettings()
     account: tuple[AccountSettings, ...] = Field(default=(), validate_default=True)
 

@@ -6,12 +6,15 @@ Which settings there are is in ``model``; how a broken rule becomes a sentence i
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, StringConstraints
+
+from soap_handler.passwords import PasswordHash, is_foreign_hash, is_hash
 
 _JOURNAL_URL = re.compile(r"sqlite(\+\w+)?:///(?!:memory:).+|postgresql(\+\w+)?://.+", re.DOTALL)
 _TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
@@ -82,6 +85,30 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _push_password(password: SecretStr) -> SecretStr:
+    text = password.get_secret_value()
+    if is_foreign_hash(text):
+        raise ValueError("a password, or its scrypt hash as soap-handler hash-password prints it")
+    if is_hash(text):
+        PasswordHash.parse(text)
+    return password
+
+
+def _own_password(password: SecretStr) -> SecretStr:
+    if is_hash(password.get_secret_value()):
+        raise ValueError("the password itself; EMS cannot be shown a hash of it")
+    return password
+
+
+def _network(value: object) -> object:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    try:
+        return ip_network(value.strip() if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError('an address or a network without host bits, such as "192.0.2.0/24"') from None
+
+
 def _existing(path: Path) -> Path:
     if not path.exists():
         raise ValueError("the path of a file that exists")
@@ -94,7 +121,9 @@ Seconds = Annotated[float, BeforeValidator(_not_a_switch), Field(gt=0, allow_inf
 SecondsOrNone = Annotated[float, BeforeValidator(_not_a_switch), Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Text = Annotated[str, AfterValidator(_not_blank)]
-Password = Annotated[SecretStr, Field(min_length=1)]
+Password = Annotated[SecretStr, Field(min_length=1), AfterValidator(_own_password)]
+PushPassword = Annotated[SecretStr, Field(min_length=1), AfterValidator(_push_password)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), PlainSerializer(str)]
 BaseAddress = Annotated[str, AfterValidator(_base_address)]
 ServiceAddress = Annotated[str, AfterValidator(_service_address)]
 ProxyAddress = Annotated[str, AfterValidator(_web_address), PlainSerializer(masked_url)]

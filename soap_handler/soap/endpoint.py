@@ -15,13 +15,16 @@ from spyne.server import ServerBase
 from soap_handler.contract import NAMESPACE
 from soap_handler.errors import AuthenticationError, JournalUnavailableError
 from soap_handler.receive import Push
+from soap_handler.soap.charset import charset_of
 from soap_handler.soap.faults import client_fault, fault_envelope, server_fault
+from soap_handler.soap.mask import masked
 from soap_handler.soap.protocol import AccountEventProtocol
 from soap_handler.soap.service import AccountEventHandler
+from soap_handler.soap.shape import Shape
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
+    from soap_handler.accounts import Credentials
+    from soap_handler.journal import Entry
     from soap_handler.notifications import Kind
     from soap_handler.reading import Fields
     from soap_handler.receive import Receiver
@@ -30,6 +33,9 @@ log = structlog.get_logger(__name__)
 
 CONTENT_TYPE: Final = "text/xml; charset=utf-8"
 """Of every answer; some stacks refuse ``application/xml`` (design, "What real SOAP stacks need from us")."""
+
+_ERROR: Final = "500 Internal Server Error"
+_OUR_FAULT: Final = "Internal error; please send it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,84 +61,117 @@ class _Application(Application):
 
 
 class _Call:
-    """One call while it is being served: what the operation needs, and what became of it."""
+    """One call while it is being prepared: what the operation needs, and what became of it."""
 
-    def __init__(self, receiver: Receiver, caller: str) -> None:
+    def __init__(self, receiver: Receiver, body: bytes, caller: str, label: str | None) -> None:
         self._receiver = receiver
+        self._body = body
         self._caller = caller
+        self._label = label
         self.context: Any = None
-        self.commit: Future[bool] | None = None
+        self.repaired: tuple[str, ...] = ()
+        """What the protocol had to mend."""
+        self.entry: Entry | None = None
+        self.delay = 0.0
+        """For how long (seconds) the answer is to be held back."""
 
     def submit(self, kind: Kind, fields: Fields) -> None:
-        """Take in the notification up to its commit."""
-        self.commit = self._receiver.submit(Push(kind, fields, self.context.in_header, self._caller))
+        """Prepare the notification for the journal."""
+        credentials = self.context.in_header
+        push = Push(kind, fields, credentials, self._caller, self.repaired, self._envelope)
+        try:
+            self.entry = self._receiver.prepare(push)
+        except AuthenticationError as error:
+            self.delay = error.delay
+            raise
+
+    def _envelope(self) -> bytes | None:
+        """Return the request as it may be kept."""
+        credentials: Credentials | None = self.context.in_header
+        return masked(self._body, credentials.password if credentials else "", self._label)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request between its two halves: what is to be committed, and what to answer then."""
+
+    entry: Entry | None
+    """What is to be committed; ``None`` when the request was refused."""
+    answer: Answer
+    """What to send: for an entry, only once it is committed."""
+    delay: float = 0.0
+    """For how long (seconds) to hold the answer back, if it can be done without a thread that waits."""
 
 
 class Endpoint(ServerBase):
-    """The spyne service behind :meth:`begin` and :meth:`finish`. Neither raises: every request gets a SOAP answer."""
+    """The spyne service in two halves, with the commit between them.
+
+    Neither half raises: every request gets a SOAP answer.
+    """
 
     transport = "http://schemas.xmlsoap.org/soap/http"
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, shape: Shape = Shape()) -> None:  # noqa: B008 - frozen
+        """``shape`` limits the structure of a request."""
         protocol = AccountEventProtocol
+        incoming = protocol()
+        incoming.shape = shape
         super().__init__(
             _Application(
                 [AccountEventHandler],
                 NAMESPACE,
                 name="AccountEventHandler",
-                in_protocol=protocol(),
+                in_protocol=incoming,
                 out_protocol=protocol(),
             )
         )
         self._receiver = receiver
 
-    def begin(self, body: bytes, caller: str) -> Any:  # noqa: ANN401 - spyne's context has no type
-        """Do everything up to the commit, and return what :meth:`finish` needs."""
+    def prepare(self, body: bytes, caller: str, content_type: str = "") -> Exchange:
+        """Do everything up to the commit. ``content_type`` is the request's, which may name a charset."""
+        label = charset_of(content_type)
         context = MethodContext(self, MethodContext.SERVER)
         context.in_string = [body]
-        context.udc = _Call(self._receiver, caller)
+        context.udc = _Call(self._receiver, body, caller, label)
         try:
-            return self._run(context)
-        except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
-            context.out_error = _unexpected(error)
-            return context
+            return self._run(context, label)
+        except Exception as error:  # the outermost wall: a defect of ours must not reach the caller
+            return Exchange(None, _refused(_unexpected(error)))
 
-    def _run(self, context: Any) -> Any:  # noqa: ANN401 - spyne's context has no type
-        context = self.generate_contexts(context)[0]
+    def _run(self, context: Any, label: str | None) -> Exchange:  # noqa: ANN401 - spyne's context has no type
+        context = self.generate_contexts(context, label)[0]
         context.udc.context = context
         if context.in_error is None:
             self.get_in_object(context)
         if context.in_error is None:
             self.get_out_object(context)
-        return context
+        self.get_out_string(context)
+        status = "200 OK" if context.out_error is None else _ERROR
+        return Exchange(context.udc.entry, Answer(status, b"".join(context.out_string)), context.udc.delay)
 
-    def finish(self, context: Any) -> Answer:  # noqa: ANN401 - spyne's context has no type
-        """Wait for the commit and return the answer."""
-        try:
-            self._await_commit(context)
-            self.get_out_string(context)
-            body = b"".join(context.out_string)
-        except Exception as error:  # noqa: BLE001 - as in ``begin``
-            context.out_error = _unexpected(error)
-            body = fault_envelope(context.out_error)
-        return Answer("200 OK" if context.out_error is None else "500 Internal Server Error", body)
-
-    def _await_commit(self, context: Any) -> None:  # noqa: ANN401 - spyne's context has no type
-        if context.out_error is not None:
-            return
-        try:
-            self._receiver.complete(context.udc.commit)
-        except JournalUnavailableError:
-            context.out_error = server_fault("The notification could not be stored; please send it again")
+    def not_stored(self, error: Exception) -> Answer:
+        """Return the answer in place of the prepared one, for an entry whose commit failed: EMS must push again."""
+        if isinstance(error, JournalUnavailableError):
+            return _refused(server_fault("The notification could not be stored; please send it again"))
+        return _refused(_unexpected(error))
 
 
 def refusal(text: str) -> Answer:
     """Return the answer to a request that never reached the service, such as one that is too large."""
-    return Answer("500 Internal Server Error", fault_envelope(client_fault(text)))
+    return _refused(client_fault(text))
+
+
+def _refused(fault: Fault) -> Answer:
+    return Answer(_ERROR, fault_envelope(fault))
+
+
+def failure() -> Answer:
+    """Return the answer to a request over which something of ours broke outside the service."""
+    return _refused(server_fault(_OUR_FAULT))
 
 
 def _unexpected(error: Exception) -> Fault:
     """Log a defect by its kind and place, without its message, which may quote what the caller sent."""
     place = "".join(traceback.format_tb(error.__traceback__))
     log.error("request_failed", error=type(error).__name__, place=place)
-    return server_fault("Internal error; please send it again")
+    return server_fault(_OUR_FAULT)

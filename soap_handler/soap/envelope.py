@@ -1,6 +1,7 @@
 """From bytes to the header and the operation of a SOAP 1.1 envelope. It knows SOAP's rules, not our operations.
 
-Whatever is wrong with the bytes becomes a fault; nothing else is raised.
+A strict parser has the first word, and for nearly all requests the last. What it refuses is mended and read again.
+What cannot be mended becomes a fault; nothing else is raised.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from lxml import etree
 from spyne.model.fault import Fault
 
 from soap_handler.contract import NAMESPACE, SOAP_11
+from soap_handler.soap.charset import Decoded, contradicts, decode
 from soap_handler.soap.faults import MUST_UNDERSTAND, VERSION_MISMATCH, client_fault
+from soap_handler.soap.mend import MARKUP, PREFIX, ForbiddenError, declare_prefixes, mend, without_declaration
+from soap_handler.soap.shape import Shape, check_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 _NEXT: Final = "http://schemas.xmlsoap.org/soap/actor/next"
-_DEEPEST: Final = 32  # levels of elements; the contract needs five
+_DOCTYPE: Final = "The request has a document type declaration, which SOAP forbids"
 
 _parsers = threading.local()  # a parser locks itself while it works, so each thread has its own
 
@@ -32,15 +36,23 @@ class Envelope:
 
     header: tuple[Element, ...]
     operation: Element
+    others: tuple[Element, ...] = ()
+    """What else is in the Body. A message of document style has nothing there."""
+    mended: bool = False
+    """Whether the text was changed for the parser: then what is read from it has to be restored."""
+    repaired: tuple[str, ...] = ()
+    """What was mended in it."""
 
 
-def read_envelope(body: bytes) -> Envelope:
-    """Return the envelope in a request's body.
+def read_envelope(body: bytes, label: str | None = None, shape: Shape = Shape()) -> Envelope:  # noqa: B008 - frozen
+    """Return the envelope in a request's body; ``label`` is the charset of its Content-Type, if it says one.
 
     Raises:
         Fault: the bytes are not XML, or not a SOAP 1.1 message with one operation that we could look at.
     """
-    root = _parse(body)
+    document = _parse(body, label)
+    check_shape(document.root, shape)
+    root = document.root
     _check_version(root)
     header, content = _parts(root)
     _check_understood(header)
@@ -49,7 +61,7 @@ def read_envelope(body: bytes) -> Envelope:
         raise client_fault("The Body of the envelope is empty")
     if operations[0].tag == f"{{{SOAP_11}}}Fault":
         raise client_fault("The Body of the envelope holds a Fault; expected an operation")
-    return Envelope(header, operations[0])
+    return Envelope(header, operations[0], tuple(operations[1:]), document.mended, document.repaired)
 
 
 def _parser() -> etree.XMLParser:
@@ -61,34 +73,70 @@ def _parser() -> etree.XMLParser:
     return parser
 
 
-def _parse(body: bytes) -> Element:
+@dataclass(frozen=True, slots=True)
+class _Document:
+    root: Element
+    mended: bool = False
+    repaired: tuple[str, ...] = ()
+
+
+def _parse(body: bytes, label: str | None) -> _Document:
     if not body.strip():
         raise client_fault("The request is empty; expected a SOAP envelope")
+    document = _parse_strictly(body, label) or _parse_mended(body, label)
+    if document.root.getroottree().docinfo.internalDTD is not None:
+        raise client_fault(_DOCTYPE)
+    return document
+
+
+def _parse_strictly(body: bytes, label: str | None) -> _Document | None:
+    """Return the document as it came, or ``None`` where it has to be mended."""
     try:
         root = etree.fromstring(body, _parser())
+    except (etree.XMLSyntaxError, ValueError, LookupError):
+        return None
+    declared = root.getroottree().docinfo.encoding
+    return None if contradicts(body, label, declared) else _Document(root)
+
+
+def _parse_mended(body: bytes, label: str | None) -> _Document:
+    decoded = decode(body, label)
+    try:
+        return _parse_decoded(decoded) or _parse_text(decoded)
+    except ForbiddenError as error:
+        raise client_fault(_DOCTYPE) from error
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         raise client_fault("The request is not well-formed XML") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise client_fault("The request has a document type declaration, which SOAP forbids")
-    if _deeper_than(root, _DEEPEST):
-        raise client_fault("The request is nested too deeply")
-    return root
 
 
-def _deeper_than(root: Element, limit: int) -> bool:
-    level = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
-        level += 1 if event == "start" else -1
-        if level > limit:
-            return True
-    return False
+def _parse_decoded(decoded: Decoded) -> _Document | None:
+    """Return the document if only its encoding was in the way: not labelled in the XML, wrongly so, or damaged."""
+    if decoded.codec == "utf-8" and not decoded.repaired:
+        return None
+    try:
+        root = etree.fromstring(without_declaration(decoded.text).encode(), _parser())
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+    return _Document(root, repaired=decoded.repaired)
+
+
+def _parse_text(decoded: Decoded) -> _Document:
+    mended = mend(decoded.text)
+    repaired = (*decoded.repaired, *mended.repaired)
+    try:
+        root = etree.fromstring(mended.text.encode(), _parser())
+    except etree.XMLSyntaxError as error:
+        if error.code != etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE:  # type: ignore[attr-defined] # the stubs lack it
+            raise
+        root = etree.fromstring(declare_prefixes(mended.text).encode(), _parser())
+        repaired = (*repaired, PREFIX)
+    return _Document(root, mended=True, repaired=repaired or (MARKUP,))
 
 
 def _check_version(root: Element) -> None:
-    name = etree.QName(root)
-    if name.localname != "Envelope":
+    if local_name(root) != "Envelope":
         raise client_fault("The request is not a SOAP envelope")
-    if name.namespace != SOAP_11:
+    if root.tag != f"{{{SOAP_11}}}Envelope":
         raise Fault(VERSION_MISMATCH, "Only SOAP 1.1 is understood here")
 
 
@@ -98,6 +146,11 @@ def _parts(root: Element) -> tuple[tuple[Element, ...], Element]:
     if content is None:
         raise client_fault("The envelope has no Body")
     return tuple(_elements(header)) if header is not None else (), content
+
+
+def local_name(element: Element) -> str:
+    """Return an element's name without its namespace. Not by lxml's ``QName``, which minds what is in a namespace."""
+    return str(element.tag).rpartition("}")[2]
 
 
 def _elements(parent: Element) -> Iterator[Element]:

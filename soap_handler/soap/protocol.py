@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import functools
+from typing import Any, Final
 
-from lxml import etree
+from spyne.model.complex import ComplexModel
 from spyne.protocol.soap import Soap11
 
-from soap_handler.accounts import Credentials
 from soap_handler.contract import NAMESPACE
 from soap_handler.notifications import Kind
-from soap_handler.soap.envelope import read_envelope
+from soap_handler.soap.envelope import local_name, read_envelope
 from soap_handler.soap.faults import client_fault, fault_envelope, response_envelope
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element as Element
+from soap_handler.soap.shape import Shape
+from soap_handler.soap.values import Values
 
 _OPERATIONS: Final = frozenset(f"{{{NAMESPACE}}}{kind.value}" for kind in Kind)
 _RESPONSES: Final = {kind.value: response_envelope(kind.value) for kind in Kind}
-_MISSPELT: Final = {"occuredat": "occurredat"}  # as on the vendor's own pages (contract, section 4)
 
 
 class AccountEventProtocol(Soap11):
@@ -27,25 +25,31 @@ class AccountEventProtocol(Soap11):
     The methods keep the names, and the context attributes that they must set, of spyne's protocol interface.
     """
 
-    def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ANN401, ARG002 - spyne's signature
+    shape = Shape()
+    """How large the structure of a request may be."""
+
+    def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ANN401 - spyne's signature
         """Parse and check the request."""
-        ctx.in_document = read_envelope(b"".join(ctx.in_string))
+        ctx.in_document = read_envelope(b"".join(ctx.in_string), charset, self.shape)
 
     def decompose_incoming_envelope(self, ctx: Any, message: str = Soap11.REQUEST) -> None:  # noqa: ANN401, ARG002 - spyne's signature
         """Find the operation by the element in the Body, whatever the SOAPAction says."""
         envelope = ctx.in_document
-        if envelope.operation.tag not in _OPERATIONS:
+        name = f"{{{NAMESPACE}}}{local_name(envelope.operation)}"
+        if name not in _OPERATIONS:
             raise client_fault("The operation is not one of the Account Event Handler")
         ctx.in_header_doc = envelope.header
         ctx.in_body_doc = envelope.operation
-        ctx.method_request_string = envelope.operation.tag
+        ctx.method_request_string = name
 
     def deserialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
         """Give the operation each of its parameters as the text that came."""
-        ctx.in_header = _credentials(ctx.in_header_doc)
-        texts = _texts(ctx.in_body_doc)
-        parameters = ctx.descriptor.in_message
-        ctx.in_object = [texts.get(name) for name in parameters.get_flat_type_info(parameters)]
+        values = Values(ctx.in_document)
+        names = _names(ctx.descriptor.in_message)
+        ctx.in_header = values.credentials()
+        texts = values.parameters(names)
+        ctx.in_object = [texts.get(name) for name in names]
+        ctx.udc.repaired = values.repaired
 
     def serialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
         """Write the fault, or the operation's constant response."""
@@ -59,27 +63,10 @@ class AccountEventProtocol(Soap11):
         ctx.out_string = [ctx.out_document]
 
 
-def _credentials(header: tuple[Element, ...]) -> Credentials | None:
-    for block in header:
-        if block.tag == f"{{{NAMESPACE}}}MessengerHeader":
-            texts = _texts(block)
-            return Credentials(**{name.lower(): _text_of(texts, name) for name in ("Username", "Password", "Account")})
-    return None
-
-
-def _text_of(texts: dict[str, Any], name: str) -> str:
-    value = texts.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _texts(parent: Element) -> dict[str, Any]:
-    """Return the text of each child by its local name; a child with children of its own gives a mapping.
-
-    In any order, whatever the namespace; of repeated ones the first counts.
-    """
-    texts: dict[str, Any] = {}
-    for child in parent:
-        if isinstance(child.tag, str):
-            name = etree.QName(child).localname
-            texts.setdefault(_MISSPELT.get(name, name), _texts(child) if len(child) else child.text or "")
-    return texts
+@functools.cache  # the types are few, and made once
+def _names(message: Any) -> dict[str, Any]:  # noqa: ANN401 - spyne's types are classes that it makes as it goes
+    """Return the names of a type's members in order; those of a structure lead to names of their own."""
+    return {
+        name: _names(member) if issubclass(member, ComplexModel) else None
+        for name, member in message.get_flat_type_info(message).items()
+    }

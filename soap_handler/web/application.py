@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
 from soap_handler.soap.description import Description
 from soap_handler.soap.endpoint import CONTENT_TYPE, Answer, Endpoint, refusal
+from soap_handler.soap.shape import Shape
+from soap_handler.web.guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+    from soap_handler.journal import Journal
     from soap_handler.receive import Receiver
 
 PATH: Final = "/AccountEventHandler"
 _PATHS: Final = {path.lower(): path for path in (PATH, f"{PATH}.asmx")}  # IIS does not mind the case, so we don't
+
+HOLD: Final = "soap_handler.hold"
+"""In the environment, from our server: a function that holds the answer back for some seconds, and returns at once."""
+
+_LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 
 _HELP: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Account Event Handler</title></head>
@@ -30,21 +39,39 @@ _HELP: Final = """<!DOCTYPE html>
 class Application:
     """Every POST to the endpoint is answered by SOAP; GET gives the WSDL or a page that says what this is."""
 
-    def __init__(self, receiver: Receiver, *, public_url: str | None = None, max_body: int = 262144) -> None:
+    def __init__(
+        self,
+        receiver: Receiver,
+        journal: Journal,
+        *,
+        public_url: str | None = None,
+        max_body: int = 262144,
+        guard: Guard | None = None,
+        shape: Shape = Shape(),  # noqa: B008 - frozen
+    ) -> None:
         """``max_body`` is in bytes; ``public_url`` is the base address at which callers reach us."""
-        self._endpoint = Endpoint(receiver)
+        self._guard = guard or Guard()
+        self._endpoint = Endpoint(receiver, shape)
+        self._journal = journal
         self._description = Description()
         self._public_url = public_url
         self._max_body = max_body
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        content = self._answer(environ, start_response)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else content  # a server may send what it is given
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = _PATHS.get(environ.get("PATH_INFO", "").lower())
         method = environ["REQUEST_METHOD"]
+        caller = self._guard.caller(environ)
+        if not self._guard.admits(caller):
+            return _turned_away(start_response, method)
         if path is None:
             return _send(start_response, "404 Not Found", "text/plain; charset=utf-8", b"Nothing is here.\n")
         if method == "POST":
-            answer = self._post(environ)
+            answer = self._post(environ, caller)
             return _send(start_response, answer.status, CONTENT_TYPE, answer.body)
         if method in {"GET", "HEAD"}:
             return self._get(environ, start_response, path)
@@ -53,12 +80,23 @@ class Application:
             start_response, "405 Method Not Allowed", "text/plain; charset=utf-8", text, ("Allow", "GET, HEAD, POST")
         )
 
-    def _post(self, environ: WSGIEnvironment) -> Answer:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        if length > self._max_body:
+    def _post(self, environ: WSGIEnvironment, caller: str) -> Answer:
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not _LENGTH.fullmatch(length):
+            return refusal("The Content-Length is no usable number")
+        if int(length) > self._max_body:
             return refusal(f"The request is larger than {self._max_body} bytes")
-        body = environ["wsgi.input"].read(length)
-        return self._endpoint.finish(self._endpoint.begin(body, environ.get("REMOTE_ADDR", "")))
+        body = environ["wsgi.input"].read(int(length))
+        exchange = self._endpoint.prepare(body, caller, environ.get("CONTENT_TYPE", ""))
+        if exchange.delay and HOLD in environ:
+            environ[HOLD](exchange.delay)
+        if exchange.entry is None:
+            return exchange.answer
+        try:
+            self._journal.record(exchange.entry)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the notification is not on disk, and the caller must know
+            return self._endpoint.not_stored(error)
+        return exchange.answer
 
     def _get(self, environ: WSGIEnvironment, start_response: StartResponse, path: str) -> Iterable[bytes]:
         wanted = {name.lower() for name, _ in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)}
@@ -73,7 +111,15 @@ class Application:
         if self._public_url is not None:
             return self._public_url
         host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-        return f"{environ['wsgi.url_scheme']}://{quote(host, safe='[]:.-')}{quote(environ.get('SCRIPT_NAME', ''))}"
+        return f"{self._guard.scheme(environ)}://{quote(host, safe='[]:.-')}{quote(environ.get('SCRIPT_NAME', ''))}"
+
+
+def _turned_away(start_response: StartResponse, method: str) -> Iterable[bytes]:
+    text = "Not allowed from this address"
+    if method == "POST":
+        answer = refusal(text)
+        return _send(start_response, answer.status, CONTENT_TYPE, answer.body)
+    return _send(start_response, "403 Forbidden", "text/plain; charset=utf-8", f"{text}\n".encode())
 
 
 def _send(

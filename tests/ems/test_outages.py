@@ -69,6 +69,20 @@ def test_restoring_ends_the_wait_of_callers(inbox: InboxService) -> None:
     assert len(failures) == 1
 
 
+def test_a_caller_that_hung_up_needs_no_reset(
+    inbox: InboxService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the outage ends after its caller has gone, there is no connection left to reset, and nothing fails."""
+    monkeypatch.setattr("soap_handler.ems.outages._POLL", 60)
+    inbox.outage(OutageKind.TIMEOUT)
+    with pytest.raises(requests.ReadTimeout):
+        post(inbox, timeout=0.1)
+    wait_for(lambda: not inbox._listener._server.active_channels)
+    inbox.restore()
+    inbox.stop()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_a_slow_inbox_answers_late_but_rightly(zeep_for: ZeepFor) -> None:
     """Slow is not wrong."""
     with InboxService([ACCOUNT], disturbances=Disturbances(slow=0.3)) as inbox:

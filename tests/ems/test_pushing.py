@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 
-from soap_handler.contract import NAMESPACE, SOAP_11, soap_action
+from soap_handler.contract import NAMESPACE, SOAP_11, soap_action, wsdl_path
 from soap_handler.ems import Counts, Disturbances, EmsAccount, PushSettings, SimulatedEms
 from soap_handler.notifications import (
     ErrorType,
@@ -125,6 +125,12 @@ def pushed(handler: RecordingHandler, *notifications: Notification, disturbances
         return ems.counts()
 
 
+def handler_schema() -> etree.XMLSchema:
+    types = etree.parse(wsdl_path("AccountEventHandler")).find(".//{http://www.w3.org/2001/XMLSchema}schema")
+    assert types is not None
+    return etree.XMLSchema(etree.fromstring(etree.tostring(types)))
+
+
 @pytest.mark.parametrize(("notification", "expected"), WIRE)
 def test_each_kind_is_written_as_the_contract_says(
     notification: Notification, expected: Mapping[str, str | None]
@@ -136,6 +142,7 @@ def test_each_kind_is_written_as_the_contract_says(
     assert action == f'"{soap_action(notification.kind)}"'
     parameters = etree.fromstring(body).find(f".//{{{NAMESPACE}}}{notification.kind}")
     assert parameters is not None
+    assert handler_schema().validate(parameters)
     found = {etree.QName(node).localname: node.text for node in parameters.iterdescendants()}
     assert list(found.items()) == list(expected.items())
     assert (counts.pushed, counts.sends, counts.acknowledged, counts.duplicates) == (1, 1, 1, 0)

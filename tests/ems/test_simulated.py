@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import string
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -51,6 +52,15 @@ def test_the_books_agree_with_both_sides(zeep_for: ZeepFor) -> None:
     assert (counts.deleted, counts.inbox, counts.waiting, counts.given_up) == (10, len(received) - 10, 0, 0)
 
 
+def test_what_never_started_can_be_stopped() -> None:
+    """A test that fails before it starts EMS leaves no socket behind; stopping twice does no harm."""
+    ems = SimulatedEms([ACCOUNT])
+    ems.stop()
+    ems.stop()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(ems.inbox_url.split(":")[2].split("/")[0]))) != 0
+
+
 def test_the_history_counts_every_push() -> None:
     """A message's history says when it was put, and each time that it was pushed."""
     message = next(found for found in some(50) if isinstance(found, MessageReceived))
@@ -82,7 +92,7 @@ def test_the_same_seed_strikes_the_same_notifications() -> None:
 def test_one_share_does_not_move_the_others() -> None:
     """Ordering lost answers as well does not change who is duplicated."""
     few, many = Disturbances(duplicates=0.5), Disturbances(duplicates=0.5, lost_answers=0.5, late=0.5)
-    one, two = Random(1), Random(1)
+    one, two = map(Random, (1, 1))
     assert [draw_fate(few, one).duplicate for _ in range(50)] == [draw_fate(many, two).duplicate for _ in range(50)]
 
 

@@ -1,0 +1,33 @@
+"""``check``: everything that is wrong, at once. The checks themselves are in ``checks``; here they are printed."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from soap_handler.cli.options import Config, Json  # noqa: TC001 - typer reads them
+
+
+def check(
+    *,
+    config: Config = None,
+    inbox: Annotated[
+        bool, typer.Option("--inbox", help="Log in to the inbox of each account too, with a harmless call.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the configuration, the handler and the journal. Ends with 1 if anything is wrong."""
+    from soap_handler.cli.checks import Verdict, findings  # noqa: PLC0415 - it loads what it checks
+
+    found = []
+    for finding in findings(config, with_inbox=inbox):
+        found.append(finding)
+        if not as_json:
+            typer.echo(f"{finding.verdict.value:<8} {finding.what}: {finding.text}")
+    good = all(finding.verdict is not Verdict.WRONG for finding in found)
+    if as_json:
+        checks = [{"check": each.what, "result": each.verdict.value, "text": each.text} for each in found]
+        typer.echo(json.dumps({"ok": good, "checks": checks}, indent=2))
+    raise typer.Exit(0 if good else 1)

@@ -1,0 +1,128 @@
+"""The checks of ``check``: each says what it found, and none stops the next. Nothing is printed here."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import ArgumentError
+
+from soap_handler import handlers
+from soap_handler.cli import configuration
+from soap_handler.errors import InboxError, SettingsError, SoapHandlerError
+from soap_handler.inbox import Inbox
+from soap_handler.journal import Journal
+from soap_handler.notifications import Kind
+from soap_handler.sinks.log import TARGET as LOG_SINK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from soap_handler.settings import AccountSettings, InboxSettings, Settings
+
+
+class Verdict(Enum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """It runs, but perhaps not as it was meant."""
+    WRONG = "wrong"
+    SKIPPED = "skipped"
+    """It cannot be checked before something else is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. The text is one line and holds no secret."""
+
+    verdict: Verdict
+    what: str
+    text: str
+
+
+def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:
+    """Check everything and yield what is found; what is slow comes last."""
+    try:
+        settings = configuration.load(config)
+    except SettingsError as error:
+        yield from (Finding(Verdict.WRONG, "configuration", problem) for problem in error.problems)
+        yield Finding(Verdict.SKIPPED, "handler, journal, inbox", "not checked before the configuration is right")
+        return
+    yield Finding(Verdict.OK, "configuration", str(configuration.find(config) or "from the environment alone"))
+    yield _public_url(settings)
+    for account in settings.account:
+        yield from _account(account)
+    yield _handler(settings)
+    yield _journal(settings)
+    if with_inbox:
+        for account in settings.account:
+            if account.inbox is not None:
+                yield _login(account.reference, account.inbox)
+
+
+def _public_url(settings: Settings) -> Finding:
+    url = settings.server.public_url
+    if url is None:
+        return Finding(
+            Verdict.WARNING,
+            "server.public_url",
+            "is missing; expected the https address at which EMS reaches us, for the WSDL",
+        )
+    if not url.lower().startswith("https:"):
+        text = f"is {url!r}; expected https, since EMS asks for a certificate of a well-known root"
+        return Finding(Verdict.WARNING, "server.public_url", text)
+    return Finding(Verdict.OK, "server.public_url", url)
+
+
+def _account(account: AccountSettings) -> Iterator[Finding]:
+    what = f"account {account.reference}"
+    if account.anonymous:
+        text = "is anonymous: whoever reaches this server may push to it; expected a username and password"
+        yield Finding(Verdict.WARNING, what, text)
+    if account.inbox is None:
+        yield Finding(Verdict.WARNING, what, "has no inbox: handled messages stay in the EMS inbox")
+    if not account.anonymous and account.inbox is not None:
+        yield Finding(Verdict.OK, what, "has credentials and an inbox")
+
+
+def _handler(settings: Settings) -> Finding:
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # the customer's module may print while it is imported
+            plugged = handlers.load(settings.handler.target or LOG_SINK)
+    except SoapHandlerError as error:
+        return Finding(Verdict.WRONG, "handler", _one_line(error))
+    if settings.handler.target is None:
+        return Finding(Verdict.WARNING, "handler", "none is set: notifications go to the standard output and are done")
+    without = [kind.value for kind in Kind if plugged.get(kind) is None]
+    text = f"{settings.handler.target} is loaded"
+    return Finding(Verdict.OK, "handler", f"{text}; only journaled: {', '.join(without)}" if without else text)
+
+
+def _journal(settings: Settings) -> Finding:
+    try:
+        with Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout) as journal:
+            count = sum(journal.counts().values())
+    except (SoapHandlerError, ImportError, ArgumentError) as error:  # the last two: no such driver of a database
+        return Finding(Verdict.WRONG, "journal", f"{settings.journal.masked_url}: {_one_line(error)}")
+    return Finding(Verdict.OK, "journal", f"{settings.journal.masked_url} is open; notifications in it: {count}")
+
+
+def _login(reference: str, settings: InboxSettings) -> Finding:
+    what = f"inbox of {reference}"
+    inbox = Inbox(reference, settings)
+    try:
+        inbox.check_login()
+    except InboxError as error:
+        return Finding(Verdict.WRONG, what, f"{_one_line(error)}; expected an answer from {settings.url}")
+    finally:
+        inbox.close()
+    return Finding(Verdict.OK, what, f"{settings.url} lets us in")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

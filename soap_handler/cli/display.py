@@ -1,0 +1,56 @@
+"""Tables and progress for people, by rich. What stands in them is said elsewhere."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    Show = Callable[[Mapping[str, tuple[int, int | None]]], None]
+    """Takes, for each thing that goes on, how much of it is done and how much there is, as far as that is known."""
+
+
+class Table(NamedTuple):
+    """What is to be printed as a table."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+def print_table(table: Table) -> None:
+    """Print a table to the standard output. No text is read as markup, and control characters are shown as escapes."""
+    shown = RichTable(title=table.title or None, title_justify="left")
+    for name in table.columns:
+        shown.add_column(name, overflow="fold")
+    for row in table.rows:
+        shown.add_row(*(_cell(value) for value in row))
+    Console().print(shown)
+
+
+def _cell(value: object) -> Text:
+    text = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(value))
+    return Text(text, justify="right" if isinstance(value, int) else "left")
+
+
+@contextmanager
+def progress() -> Iterator[Show]:
+    """Show live bars on the standard error output while the context is entered."""
+    columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False) as bars:
+        tasks = {}
+
+        def show(state: Mapping[str, tuple[int, int]]) -> None:
+            for name, (done, total) in state.items():
+                if name not in tasks:
+                    tasks[name] = bars.add_task(name, total=total)
+                bars.update(tasks[name], completed=done, total=total)
+
+        yield show

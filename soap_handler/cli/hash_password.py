@@ -1,0 +1,30 @@
+"""``hash-password``: turn a push password into what may stand in the configuration in its place."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+
+def hash_password() -> None:
+    """Print the scrypt hash of a push password, which takes the password's place in the configuration.
+
+    Asks for the password twice; without a terminal it is the first line of the standard input. EMS keeps presenting
+    the password itself. The password of an inbox cannot be hashed, because EMS must be shown it.
+    """
+    from soap_handler import passwords  # noqa: PLC0415 - only this command needs it
+
+    password = _asked() if sys.stdin.isatty() else _piped()
+    if not password:
+        typer.echo("soap-handler: there is no password; expected it as the first line of the standard input", err=True)
+        raise typer.Exit(2)
+    typer.echo(passwords.hash_password(password))
+
+
+def _asked() -> str:
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _piped() -> str:
+    return sys.stdin.readline().removesuffix("\n").removesuffix("\r")

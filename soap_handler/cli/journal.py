@@ -1,0 +1,110 @@
+"""``journal list``, ``show``, ``retry`` and ``reconciliations``: a look into the journal by hand. How records look is in ``records``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from soap_handler.cli.options import Config, Json  # noqa: TC001 - typer reads them
+from soap_handler.notifications import Kind
+
+commands = typer.Typer(name="journal", help="Look into the journal, and send dead notifications round again.")
+
+KindFilter = Annotated[Kind | None, typer.Option("--kind", help="Only this kind.")]
+AccountFilter = Annotated[str | None, typer.Option("--account", help="Only this account, by its reference.")]
+OriginatorFilter = Annotated[str | None, typer.Option("--originator", help="Only from this number or name.")]
+
+
+@commands.command("list")
+def list_(
+    *,
+    config: Config = None,
+    state: Annotated[str | None, typer.Option(help="Only in this state: received, handled, done or dead.")] = None,
+    kind: KindFilter = None,
+    account: AccountFilter = None,
+    originator: OriginatorFilter = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List notifications, latest first, without what the messages say."""
+    from soap_handler.cli import display, records  # noqa: PLC0415 - they load SQLAlchemy and rich
+
+    wanted = records.selection(state=state, kind=kind, account=account, originator=originator)
+    with records.open_journal(config) as journal:
+        found = journal.records(wanted, limit)
+    if as_json:
+        typer.echo(json.dumps([records.summary(record) for record in found], indent=2))
+    else:
+        display.print_table(records.overview(found))
+
+
+@commands.command()
+def show(
+    key: Annotated[str, typer.Argument(help="The key of the notification, as list prints it.")],
+    *,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show a notification, what it says, and its history."""
+    from soap_handler.cli import display, records  # noqa: PLC0415 - they load SQLAlchemy and rich
+
+    with records.open_journal(config) as journal:
+        found = journal.records(records.selection(key=key), 1)
+        history = journal.history(found[0].seq) if found else []
+    if not found:
+        typer.echo(f"soap-handler: the journal has no {key}", err=True)
+        raise typer.Exit(1)
+    if as_json:
+        typer.echo(json.dumps(records.whole(found[0], history), indent=2))
+        return
+    for table in records.pages(found[0], history):
+        display.print_table(table)
+
+
+@commands.command()
+def retry(
+    keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys of dead notifications.")] = None,
+    *,
+    config: Config = None,
+    everything: Annotated[bool, typer.Option("--all", help="All dead ones, or those of the filters.")] = False,
+    kind: KindFilter = None,
+    account: AccountFilter = None,
+    originator: OriginatorFilter = None,
+) -> None:
+    """Send dead notifications round again, with a fresh count of attempts. A running service takes them up."""
+    from soap_handler.cli import records  # noqa: PLC0415 - it loads SQLAlchemy
+
+    if bool(keys) == everything:
+        raise typer.BadParameter("expected either keys, or --all")
+    if keys and (kind or account or originator):
+        raise typer.BadParameter("filters go with --all, not with keys")
+    asked = [records.selection(key=key) for key in keys or ()]
+    wanted = asked or [records.selection(kind=kind, account=account, originator=originator)]
+    with records.open_journal(config) as journal:
+        sent = [journal.retry(each) for each in wanted]
+    typer.echo(f"sent round again: {sum(sent)}")
+    alive = [each.key for each, count in zip(asked, sent, strict=False) if not count]
+    for key in alive:
+        typer.echo(f"soap-handler: the journal has no dead {key}", err=True)
+    raise typer.Exit(1 if alive else 0)
+
+
+@commands.command()
+def reconciliations(
+    *,
+    config: Config = None,
+    account: AccountFilter = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the runs that held an inbox against the journal, latest first, with what each found."""
+    from soap_handler.cli import display, reconciliation, records  # noqa: PLC0415 - they load SQLAlchemy and rich
+
+    with records.open_journal(config) as journal:
+        found = journal.reconciliations(account, limit)
+    if as_json:
+        typer.echo(json.dumps([reconciliation.run_summary(run) for run in found], indent=2))
+    else:
+        display.print_table(reconciliation.runs_table(found))

@@ -1,0 +1,136 @@
+"""Runs of inbox against journal by hand, one account after the other, and how they and their records look."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from soap_handler.accounts import Accounts
+from soap_handler.cli import configuration, records
+from soap_handler.cli.display import Table
+from soap_handler.inbox import Inbox
+from soap_handler.journal import Beginning, Tally
+from soap_handler.reconcile import Reconciler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from soap_handler.accounts import Account
+    from soap_handler.cli.display import Show
+    from soap_handler.journal import Reconciliation
+    from soap_handler.reconcile import Result
+    from soap_handler.settings import Settings
+
+_COLUMNS = ("inbox", "known", "recovered", "deleted again", "left alone", "unreadable")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the run of one account ended."""
+
+    account: str
+    result: Result
+
+
+def reconcile(config: Path | None, account: str | None, *, dry_run: bool, show: Show) -> list[Outcome]:
+    """Hold the inbox of one account, or of all that have one, against the journal.
+
+    Raises:
+        typer.BadParameter: there is no such account, or none with an inbox.
+        SettingsError: the configuration cannot be used.
+        JournalUnavailableError: there is no journal, or it cannot be opened.
+        SchemaError: it is of a newer release.
+    """
+    settings = configuration.load(config)
+    outcomes = []
+    with records.open_journal(config) as journal, contextlib.ExitStack() as open_inboxes:
+        for each in _chosen(settings, account):
+            assert each.inbox is not None  # noqa: S101 - tells mypy what _chosen made sure of
+            inbox = open_inboxes.enter_context(contextlib.closing(Inbox(each.reference, each.inbox)))
+            reconciler = Reconciler(each, inbox, journal, settings.reconcile)
+            outcomes.append(Outcome(each.reference, _carried_out(each.reference, reconciler, show, dry_run=dry_run)))
+    return outcomes
+
+
+def _chosen(settings: Settings, name: str | None) -> list[Account]:
+    accounts = Accounts(settings.account)
+    if name is None:
+        chosen = [account for account in accounts if account.inbox is not None]
+        if not chosen:
+            raise typer.BadParameter("no account of the configuration has an inbox")
+        return chosen
+    account = accounts.get(name)
+    if account is None or account.inbox is None:
+        raise typer.BadParameter(f"--account is {name!r}; expected one that the configuration has, with an inbox")
+    return [account]
+
+
+def _carried_out(reference: str, reconciler: Reconciler, show: Show, *, dry_run: bool) -> Result:
+    def told(tally: Tally) -> None:
+        show({reference: (tally.inbox, None)})  # how many there are is known only at the end
+
+    told(Tally())
+    result = reconciler.rehearse(told) if dry_run else reconciler.run(_at_any_rate(reference), show=told)
+    assert result is not None  # noqa: S101 - no run is needless that begins at any rate
+    show({reference: (result.tally.inbox, result.tally.inbox)})
+    return result
+
+
+def _at_any_rate(reference: str) -> Beginning:
+    return Beginning(reference, datetime.now(UTC))
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """Return the counts of an account as plain values."""
+    error = outcome.result.error
+    return {"account": outcome.account, **_counts(outcome.result.tally), "error": str(error) if error else None}
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    return {**asdict(tally), "known": tally.known}
+
+
+def table(outcomes: Sequence[Outcome], *, dry_run: bool) -> Table:
+    """Return the counts for people."""
+    rows = [(outcome.account, *_cells(outcome.result.tally)) for outcome in outcomes]
+    return Table("What would be done" if dry_run else "", ("account", *_COLUMNS), rows)
+
+
+def _cells(tally: Tally) -> Iterator[int]:
+    counts = _counts(tally)
+    return (counts[name.replace(" ", "_")] for name in _COLUMNS)
+
+
+def conclusion(outcomes: Sequence[Outcome], *, dry_run: bool) -> str:
+    """Return one sentence on what comes next."""
+    recovered = sum(outcome.result.tally.recovered for outcome in outcomes)
+    again = sum(outcome.result.tally.deleted_again for outcome in outcomes)
+    if dry_run:
+        return f"{recovered} would be recovered and {again} deleted again; nothing was written."
+    return f"{recovered} recovered, {again} to be deleted again; they are handled and deleted while the service runs."
+
+
+def run_summary(run: Reconciliation) -> dict[str, Any]:
+    """Return the record of a run as plain values."""
+    return {
+        "account": run.account,
+        "started_at": records.instant(run.started_at),
+        "ended_at": records.instant(run.ended_at),
+        **_counts(run.tally),
+        "error": run.error,
+    }
+
+
+def runs_table(runs: Sequence[Reconciliation]) -> Table:
+    """Return the records of runs for people."""
+    rows = [(records.instant(run.started_at), run.account, *_cells(run.tally), _how_it_ended(run)) for run in runs]
+    return Table("", ("began", "account", *_COLUMNS, "how it ended"), rows)
+
+
+def _how_it_ended(run: Reconciliation) -> str:
+    return run.error or ("ok" if run.ended_at else "under way, or its process died")

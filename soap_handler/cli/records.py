@@ -1,0 +1,132 @@
+"""Records of the journal for people and for programs, and the way into the journal from outside of the service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from soap_handler.cli import configuration
+from soap_handler.cli.display import Table
+from soap_handler.errors import JournalUnavailableError
+from soap_handler.journal import Journal, Selection, State
+from soap_handler.notifications import to_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from soap_handler.journal import Attempt, Record
+    from soap_handler.notifications import Kind
+
+
+def open_journal(config: Path | None) -> Journal:
+    """Open the journal of a configuration; a service that runs is not disturbed.
+
+    Raises:
+        SettingsError: the configuration cannot be used.
+        JournalUnavailableError: there is no journal yet, or it cannot be opened.
+        SchemaError: it is of a newer release.
+    """
+    settings = configuration.load(config).journal
+    url = make_url(settings.url.get_secret_value())
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise JournalUnavailableError(f"there is no journal at {url.database}")  # SQLite would make an empty one
+    try:
+        return Journal(settings.url.get_secret_value(), timeout=settings.timeout)
+    except ArgumentError as error:  # no such driver
+        raise JournalUnavailableError(f"the journal cannot be opened: {error}") from error
+
+
+def selection(
+    *,
+    state: str | None = None,
+    kind: Kind | None = None,
+    account: str | None = None,
+    originator: str | None = None,
+    key: str | None = None,
+) -> Selection:
+    """Return the selection that the options describe.
+
+    Raises:
+        typer.BadParameter: there is no such state.
+    """
+    try:
+        wanted = State(state.lower()) if state else None
+    except ValueError:
+        raise typer.BadParameter(f"--state is {state!r}; expected one of {', '.join(State)}") from None
+    return Selection(state=wanted, kind=kind, account=account, originator=originator, key=key)
+
+
+def summary(record: Record) -> dict[str, Any]:
+    """Return what the journal knows of a notification, without what it says."""
+    return {
+        "key": record.key,
+        "account": record.account,
+        "kind": record.kind.value,
+        "state": record.state.value,
+        "source": record.source.value,
+        "originator": record.originator,
+        "received_at": instant(record.received_at),
+        "handled_at": instant(record.handled_at),
+        "done_at": instant(record.done_at),
+        "due_at": instant(record.due_at),
+        "attempts": record.attempts,
+        "delete_attempts": record.delete_attempts,
+        "leased": record.leased,
+    }
+
+
+def whole(record: Record, history: Sequence[Attempt]) -> dict[str, Any]:
+    """Return everything: the notification with what it says, and each attempt."""
+    attempts = [
+        {
+            "step": attempt.step.value,
+            "started_at": instant(attempt.started_at),
+            "ended_at": instant(attempt.ended_at),
+            "outcome": attempt.outcome,
+            "error": attempt.error,
+        }
+        for attempt in history
+    ]
+    return {**summary(record), "notification": to_dict(record.notification), "history": attempts}
+
+
+def overview(found: Sequence[Record]) -> Table:
+    """Return the list of records for people."""
+    rows = [
+        (instant(each.received_at), each.state.value, each.attempts, each.originator or "", each.key) for each in found
+    ]
+    return Table("", ("received", "state", "attempts", "originator", "key"), rows)
+
+
+def pages(record: Record, history: Sequence[Attempt]) -> list[Table]:
+    """Return one record for people: what it says, and its history."""
+    told = [(name, "" if value is None else value) for name, value in to_dict(record.notification).items()]
+    state = [("state", record.state.value), ("due at", instant(record.due_at) or "")]
+    return [
+        Table(f"{record.kind} {record.key}", ("", ""), [*told, *state]),
+        Table("History", ("time", "what", "how it ended"), _happened(record, history)),
+    ]
+
+
+def _happened(record: Record, history: Sequence[Attempt]) -> list[tuple[object, ...]]:
+    """Return the life of a notification line by line: stored, each attempt, handled, deleted."""
+    deleted = any(attempt.step.value == "delete" for attempt in history)
+    came = "pushed by EMS and stored" if record.source.value == "push" else "found in the inbox and stored"
+    lines: list[tuple[datetime | None, int, str, str]] = [(record.received_at, 0, came, "")]
+    for attempt in history:
+        what = "handler called" if attempt.step.value == "handle" else "delete called"
+        lines.append((attempt.started_at, 1, what, f"{attempt.outcome} {attempt.error or ''}".strip()))
+    lines.append((record.handled_at, 2, "handled", ""))
+    lines.append((record.done_at, 3, "deleted from the inbox; done" if deleted else "done", ""))
+    happened = sorted((at, order, what, end) for at, order, what, end in lines if at is not None)
+    return [(instant(at), what, end) for at, _, what, end in happened]
+
+
+def instant(moment: datetime | None) -> str | None:
+    """Return a time as all commands print it."""
+    return moment.isoformat().replace("+00:00", "Z") if moment else None

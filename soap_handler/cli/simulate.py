@@ -1,0 +1,80 @@
+"""``simulate``: the simulated EMS on its own, for any Account Event Handler. How it is run is in ``simulation``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from soap_handler.cli.configuration import INBOX_PASSWORD, PUSH_PASSWORD
+from soap_handler.cli.options import Json  # noqa: TC001 - typer reads it
+
+Share = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the notifications, between 0 and 1.")]
+
+
+def simulate(
+    *,
+    handler_url: Annotated[
+        str | None, typer.Option(help="Address of the Account Event Handler; without it only the inbox runs.")
+    ] = None,
+    username: Annotated[str, typer.Option(help="User name to present to the handler.")] = "ems",
+    password: Annotated[
+        str | None, typer.Option(envvar=PUSH_PASSWORD, help="Password to present to the handler.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="Reference of the account.")] = "EX0012345",
+    inbox_username: Annotated[
+        str | None, typer.Option(help="User name that opens the inbox; otherwise the handler's.")
+    ] = None,
+    inbox_password: Annotated[
+        str | None, typer.Option(envvar=INBOX_PASSWORD, help="Password that opens the inbox; otherwise the handler's.")
+    ] = None,
+    inbox_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the inbox; 0 takes a free one.")] = 0,
+    messages: Annotated[
+        int | None, typer.Option(min=0, help="Notifications to push; without it, until Ctrl-C.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.001, help="Notifications in a second.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same notifications and disturbances.")] = 1,
+    duplicates: Share = 0.0,
+    lost_answers: Share = 0.0,
+    late: Share = 0.0,
+    reordered: Share = 0.0,
+    bursts: Share = 0.0,
+    upper_case_ids: Share = 0.0,
+    inbox_outages: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the inbox calls.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Run an EMS on 127.0.0.1: an inbox, and pushes to a handler, disturbed to order.
+
+    It is done when every notification is acknowledged and the inbox is empty, and ends then or at Ctrl-C. Ends with
+    0 only if it was done.
+    """
+    from soap_handler.cli import display, simulation  # noqa: PLC0415 - they load spyne, zeep and rich
+    from soap_handler.ems import Disturbances, EmsAccount  # noqa: PLC0415 - likewise
+
+    if not password:
+        raise typer.BadParameter(f"--password is missing; give it, or {PUSH_PASSWORD}")
+    counts = simulation.run(
+        EmsAccount(
+            reference=account,
+            username=inbox_username or username,
+            password=inbox_password or password,
+            push_username=username,
+            push_password=password,
+        ),
+        Disturbances(
+            duplicates=duplicates,
+            lost_answers=lost_answers,
+            late=late,
+            reordered=reordered,
+            bursts=bursts,
+            upper_case_ids=upper_case_ids,
+            inbox_outages=inbox_outages,
+        ),
+        simulation.Order(handler_url, inbox_port, messages, rate, seed),
+    )
+    if as_json:
+        typer.echo(json.dumps(simulation.summary(counts)))
+    else:
+        display.print_table(simulation.table(counts))
+    raise typer.Exit(1 if counts.waiting or counts.inbox or counts.given_up else 0)

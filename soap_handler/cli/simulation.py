@@ -1,0 +1,87 @@
+"""Runs the simulated EMS until it is done or a signal ends it. What EMS does is said by ``ems``."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from soap_handler.cli.display import Table
+from soap_handler.ems import SimulatedEms, believable_notifications
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from soap_handler.ems import Counts, Disturbances, EmsAccount
+
+_POLL: Final = 0.1  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be pushed, where to, and how fast."""
+
+    handler_url: str | None
+    inbox_port: int
+    messages: int | None
+    """How many; ``None`` is "until a signal comes"."""
+    rate: float
+    """Notifications in a second."""
+    seed: int
+
+
+def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts:
+    """Push what is ordered, and return what EMS counted once all is done or SIGINT or SIGTERM came."""
+    ems = SimulatedEms(
+        [account],
+        order.handler_url,
+        disturbances=disturbances,
+        seed=order.seed,
+        inbox_port=order.inbox_port,
+    )
+    with _told_to_stop() as stop, ems:
+        typer.echo(f"inbox: {ems.inbox_url}\nWSDL:  {ems.inbox_url}?wsdl", err=True)
+        _push(ems, account.reference, order, stop)
+        while not (stop.is_set() or _done(ems.counts())):
+            stop.wait(_POLL)
+    return ems.counts()
+
+
+def _push(ems: SimulatedEms, reference: str, order: Order, stop: threading.Event) -> None:
+    for notification in islice(believable_notifications(reference, order.seed), order.messages):
+        ems.push(notification)
+        if stop.wait(1 / order.rate):
+            return
+
+
+def _done(counts: Counts) -> bool:
+    return not (counts.waiting or counts.inbox)
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """Give an event that SIGINT and SIGTERM set, as long as the context is entered."""
+    stop = threading.Event()
+    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def summary(counts: Counts) -> dict[str, Any]:
+    """Return the counts as plain values."""
+    return dataclasses.asdict(counts)
+
+
+def table(counts: Counts) -> Table:
+    """Return the counts for people."""
+    names = {name: name.replace("_", " ") for name in summary(counts)}
+    return Table("What EMS counted", ("", "EMS"), [(names[name], value) for name, value in summary(counts).items()])

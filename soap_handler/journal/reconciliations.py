@@ -1,0 +1,175 @@
+"""What holding an inbox against the journal needs of the journal: what is known, done again, and a record of each run.
+
+Which messages are in the inbox is not known here.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from sqlalchemy import delete, func, insert, or_, select, update
+
+from soap_handler.journal.records import State
+from soap_handler.journal.schema import notification, reconciliation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Row
+
+_KEPT: Final = timedelta(days=30)
+_LOCK: Final = 0x534F4152  # any number that is ours, beside the one of the migrations
+
+_table = notification.c
+_runs = reconciliation.c
+
+
+class Known(NamedTuple):
+    """What the journal says of one key."""
+
+    state: State
+    done_at: datetime | None
+    has_id: bool
+    """Whether there is an id by which the message can be deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many messages a run found, and what became of them: ``inbox = known + recovered + unreadable``."""
+
+    inbox: int = 0
+    recovered: int = 0
+    """Unknown to the journal before, and now in it as received."""
+    deleted_again: int = 0
+    """Done before the run began, and now to be deleted once more."""
+    left_alone: int = 0
+    """Known, and in good hands: waiting, being handled, handled, dead, or done only now."""
+    unreadable: int = 0
+
+    @property
+    def known(self) -> int:
+        """How many the journal knew: ``deleted_again + left_alone``."""
+        return self.deleted_again + self.left_alone
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return both together."""
+        return Tally(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The record of one run."""
+
+    account: str
+    started_at: datetime
+    ended_at: datetime | None
+    """``None`` while it is under way, or when its process died over it."""
+    tally: Tally
+    error: str | None
+    """Why it did not get to the end, without personal data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Ask to begin a run, unless another one of the account makes it needless."""
+
+    account: str
+    now: datetime
+    unless_ended_since: datetime | None = None
+    unless_begun_since: datetime | None = None
+    """A run that began since then, and has not ended, is taken to be under way."""
+
+
+class Ending(NamedTuple):
+    """How the run of a number ended."""
+
+    number: int
+    now: datetime
+    tally: Tally
+    error: str | None
+
+
+def known(connection: Connection, keys: Sequence[str]) -> dict[str, Known]:
+    """Return what is known of those of the keys that are in the journal."""
+    query = select(_table.key, _table.state, _table.done_at, _table.message_id).where(_table.key.in_(keys))
+    return {
+        row.key: Known(State(row.state), row.done_at, row.message_id is not None) for row in connection.execute(query)
+    }
+
+
+def delete_again(connection: Connection, requests: Sequence[tuple[Sequence[str], datetime, datetime]]) -> list[int]:
+    """Move what was done before an instant back to handled, so that it is deleted again; return how many there were."""
+    return [
+        connection.execute(
+            update(notification)
+            .where(
+                _table.key.in_(keys),
+                _table.state == State.DONE.value,
+                _table.done_at < before,
+                _table.message_id.is_not(None),
+            )
+            .values(state=State.HANDLED.value, due_at=now, done_at=None)
+        ).rowcount
+        for keys, before, now in requests
+    ]
+
+
+def begin(connection: Connection, beginnings: Sequence[Beginning]) -> list[int | None]:
+    """Write down that a run begins, and return its number; ``None`` where another one makes it needless."""
+    return [_begin(connection, beginning) for beginning in beginnings]
+
+
+def _begin(connection: Connection, beginning: Beginning) -> int | None:
+    if connection.dialect.name == "postgresql":  # SQLite has only one who writes
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK, zlib.crc32(beginning.account.encode()) >> 1)))
+    if _needless(connection, beginning):
+        return None
+    connection.execute(
+        delete(reconciliation).where(_runs.account == beginning.account, _runs.started_at < beginning.now - _KEPT)
+    )
+    row = {"account": beginning.account, "started_at": beginning.now, **_counts(Tally())}
+    return cast("int", connection.execute(insert(reconciliation).returning(_runs.id), row).scalar_one())
+
+
+def _needless(connection: Connection, beginning: Beginning) -> bool:
+    others: list[ColumnElement[bool]] = []
+    if beginning.unless_ended_since is not None:
+        others.append(_runs.ended_at >= beginning.unless_ended_since)
+    if beginning.unless_begun_since is not None:
+        others.append(_runs.ended_at.is_(None) & (_runs.started_at >= beginning.unless_begun_since))
+    if not others:
+        return False
+    query = select(_runs.id).where(_runs.account == beginning.account, or_(*others)).limit(1)
+    return connection.scalar(query) is not None
+
+
+def end(connection: Connection, endings: Sequence[Ending]) -> list[None]:
+    """Write down how runs ended."""
+    for ending in endings:
+        connection.execute(
+            update(reconciliation)
+            .where(_runs.id == ending.number)
+            .values(ended_at=ending.now, error=ending.error, **_counts(ending.tally))
+        )
+    return [None] * len(endings)
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    return {**asdict(tally), "known": tally.known}
+
+
+def runs(connection: Connection, account: str | None, limit: int | None) -> list[Reconciliation]:
+    """Return the records of the runs, latest first."""
+    query = select(reconciliation).order_by(_runs.id.desc()).limit(limit)
+    if account is not None:
+        query = query.where(_runs.account == account)
+    return [_run(row) for row in connection.execute(query)]
+
+
+def _run(row: Row[Any]) -> Reconciliation:
+    names = ("inbox", "recovered", "deleted_again", "left_alone", "unreadable")
+    tally = Tally(**{name: getattr(row, name) for name in names})
+    return Reconciliation(row.account, row.started_at, row.ended_at, tally, row.error)

@@ -1,0 +1,194 @@
+"""From a request's bytes to its text, whatever the labels say. It knows XML's declaration, and nothing of SOAP.
+
+Only requests that a strict parser refused, or whose labels contradict each other, come here. Where label and bytes
+disagree, the bytes decide:
+
+- A byte-order mark, or NUL in every other byte, decides: UTF-8, UTF-16 or UTF-32.
+- Else what is valid UTF-8 is UTF-8, if its labels say so, say nothing usable, or contradict each other.
+- Invalid bytes among valid UTF-8 characters are damage, such as a character cut in half by a sender that counts bytes:
+  each becomes U+FFFD. Without a single valid one, it is the text of a one-byte world (PHP, classic ASP) under a wrong
+  label: windows-1252, which holds ISO 8859-1's letters in the same places.
+- Java writes an emoji as two surrogates of three bytes each, and NUL as two bytes ("modified UTF-8"): both are taken.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from typing import Final
+
+BYTES: Final = "encoding"
+LABEL: Final = "charset"
+SURROGATES: Final = "surrogate pair"
+"""What was mended: bytes that are not valid, a wrong label, an emoji as two surrogates."""
+
+# Looking up a name that Python does not know leaves a trace in memory for good, so only these are looked up.
+_CODECS: Final = {
+    "utf8": "utf-8",
+    "usascii": "ascii",
+    "ascii": "ascii",
+    **{f"iso8859{part}": f"iso8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16)},
+    "latin1": "iso8859-1",
+    "latin9": "iso8859-15",
+    **{f"{prefix}125{page}": f"cp125{page}" for page in range(9) for prefix in ("windows", "cp")},
+    **{name: name for name in ("cp437", "cp850", "gbk", "gb18030", "big5")},
+    "gb2312": "gbk",
+    "shiftjis": "cp932",
+    "sjis": "cp932",
+    "koi8r": "koi8-r",
+    "koi8u": "koi8-u",
+    "eucjp": "euc_jp",
+    "euckr": "euc_kr",
+    "macintosh": "mac_roman",
+}
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_DECLARED: Final = re.compile(rb"""\s{0,64}<\?xml[^<>]{0,128}?\bencoding\s{0,8}=\s{0,8}["']([\w.:-]{1,40})""")
+_PARAMETER: Final = re.compile(r""";\s*charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE | re.ASCII)
+_SAMPLE: Final = 64  # bytes at the start in which NUL bytes show the width of a character
+
+_MULTIBYTE: Final = re.compile("[^\x00-\x7f\udc80-\udcff]")
+_INVALID: Final = re.compile("[\udc80-\udcff]")
+_HALVES: Final = re.compile("\udced([\udca0-\udcaf])([\udc80-\udcbf])\udced([\udcb0-\udcbf])([\udc80-\udcbf])")
+_HALF: Final = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
+_LONG_NUL: Final = "\udcc0\udc80"
+
+
+def charset_of(content_type: str) -> str | None:
+    """Return the charset that a Content-Type names, or ``None``."""
+    match = _PARAMETER.search(content_type[:200])
+    return match[1] if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The text of some bytes, and how it was got."""
+
+    text: str
+    """May hold lone surrogates, where UTF-16 had them."""
+    codec: str
+    """Python's name of the encoding."""
+    repaired: tuple[str, ...] = ()
+
+
+def decode(body: bytes, label: str | None = None) -> Decoded:
+    """Return the text of a document. ``label`` is the charset of its Content-Type. Nothing is refused."""
+    for mark, codec in _MARKS:
+        if body.startswith(mark):
+            return _decode_as(codec, _without(mark, body))
+    codec_by_width = _wide(body)
+    if codec_by_width:
+        decoded = _decode_as(codec_by_width, body)
+        return decoded if decoded.text.lstrip().startswith("<?xml") else _noting((LABEL,), decoded)
+    return _decode_labelled(body, [name for name in (label, _declared(body)) if name])
+
+
+def contradicts(body: bytes, label: str | None, effective: str | None) -> bool:
+    """Whether the charset of the Content-Type is another than the one by which a parser read these bytes.
+
+    Where both mean the same characters (all is ASCII), and where a byte-order mark has the last word, it is not.
+    """
+    if not label or body.isascii() or any(body.startswith(mark) for mark, _ in _MARKS) or _wide(body):
+        return False
+    return _codec(label) != (_codec(effective) if effective else "utf-8")
+
+
+def wide_codec(body: bytes) -> str | None:
+    """Return the codec of a document whose characters are all wider than a byte, or ``None``."""
+    marked = next((codec for mark, codec in _MARKS if body.startswith(mark)), None)
+    return _wide(body) if marked is None else None if marked == "utf-8" else marked
+
+
+def text_of(raw: bytes) -> str:
+    """Return the text of a value that came as bytes of its own: UTF-8, or else windows-1252."""
+    return _decode_utf8(raw).text
+
+
+def _without(mark: bytes, body: bytes) -> bytes:
+    while body.startswith(mark):  # a sender that puts files together may repeat it
+        body = body[len(mark) :]
+    return body
+
+
+def _wide(body: bytes) -> str | None:
+    sample = body[:_SAMPLE]
+    first, second = sample[::2].count(0), sample[1::2].count(0)
+    if max(first, second) <= len(sample) // 4:
+        return None
+    return "utf-16-be" if first > second else "utf-16-le"
+
+
+def _declared(body: bytes) -> str | None:
+    match = _DECLARED.match(body)
+    return match[1].decode("latin-1") if match else None
+
+
+def _codec(label: str) -> str | None:
+    return _CODECS.get(re.sub(r"[\s_:.-]", "", label[:40]).lower())
+
+
+def _decode_as(codec: str, body: bytes) -> Decoded:
+    """Decode what is known to be of this encoding; lone surrogates are left to whoever looks at characters."""
+    if codec == "utf-8":
+        return _decode_utf8(body)
+    odd = len(body) % (4 if codec.startswith("utf-32") else 2)
+    cut = (BYTES,) if odd else ()  # it ends in the middle of a character
+    body = body[: len(body) - odd]
+    try:
+        return Decoded(body.decode(codec, "surrogatepass"), codec, cut)
+    except UnicodeDecodeError:
+        return Decoded(body.decode(codec, "replace"), codec, (BYTES,))
+
+
+def _decode_labelled(body: bytes, labels: list[str]) -> Decoded:
+    if body.isascii():
+        return Decoded(body.decode("ascii"), "utf-8", () if all(map(_codec, labels)) else (LABEL,))
+    named = dict.fromkeys(_codec(label) for label in labels)
+    wrong = (LABEL,) if len(named) > 1 or None in named or "ascii" in named else ()
+    others = [codec for codec in named if codec and codec not in {"ascii", "utf-8"}]
+    if not others or (wrong and _is_utf8(body)):
+        return _noting(wrong, _decode_utf8(body))
+    try:
+        return Decoded(body.decode(others[0]), others[0], wrong)
+    except UnicodeDecodeError:
+        if _is_utf8(body):
+            return _noting((LABEL,), _decode_utf8(body))
+        return Decoded(body.decode(others[0], "replace"), others[0], (*wrong, BYTES))
+
+
+def _noting(wrong: tuple[str, ...], decoded: Decoded) -> Decoded:
+    return Decoded(decoded.text, decoded.codec, (*wrong, *decoded.repaired))
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decode_utf8(body: bytes) -> Decoded:
+    text = body.decode("utf-8", "surrogateescape")
+    if not _INVALID.search(text):
+        return Decoded(text, "utf-8")
+    text, pairs = _HALVES.subn(_joined, text.replace(_LONG_NUL, "\0"))
+    found = [SURROGATES] if pairs else []
+    if not _INVALID.search(text):
+        return Decoded(text, "utf-8", tuple(found) or (BYTES,))
+    if not _MULTIBYTE.search(text) and not _HALF.search(text):
+        return Decoded(body.decode("cp1252", "replace"), "cp1252", (BYTES,))
+    text = _INVALID.sub("\ufffd", _HALF.sub("\ufffd", text))
+    return Decoded(text, "utf-8", (*found, BYTES))
+
+
+def _joined(match: re.Match[str]) -> str:
+    """Return the character that was written as two surrogates of three bytes each."""
+    raw = match[0].encode("utf-8", "surrogateescape")
+    return raw.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass").decode("utf-16-le")

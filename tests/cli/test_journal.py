@@ -1,0 +1,138 @@
+"""``journal``: list, show and retry, on a journal that no service has open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from soap_handler.journal import Entry, Journal, Settlement, State, Step
+from soap_handler.notifications import MessageEvent, MessageReceived, Notification
+
+from .conftest import Run, write_configuration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MESSAGE = MessageReceived(account="EX0012345", id="m1", originator="447700900123", body="hush \x1b[31m [bold]")
+EVENT = MessageEvent(account="EX0012345", id="e1", occurred_at=datetime(2026, 3, 2, 8, tzinfo=UTC))
+LATER = MessageReceived(account="EX0012345", id="m2", originator="SHOP", body="hush")
+
+
+def kill(journal: Journal, notification: Notification) -> None:
+    """Record a notification and let it die at its first attempt."""
+    moment = datetime.now(UTC)
+    journal.record(Entry(notification, moment))
+    (claim,) = journal.claim(1, timedelta(minutes=1))
+    journal.settle([Settlement(claim, Step.HANDLE, State.DEAD, None, moment, moment, "ValueError: no")])
+
+
+@pytest.fixture(autouse=True)
+def _filled(tmp_path: Path) -> None:
+    """Two dead notifications, and one that waits for its handler."""
+    write_configuration(tmp_path)
+    with Journal(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
+        kill(journal, MESSAGE)
+        kill(journal, EVENT)
+        journal.record(Entry(LATER, datetime.now(UTC)))
+
+
+Keys = Callable[..., list[str]]
+
+
+@pytest.fixture
+def keys(run: Run) -> Keys:
+    return lambda *filters: [each["key"] for each in run("journal", "list", "--json", *filters).json]
+
+
+def test_the_list_is_the_latest_first(keys: Keys) -> None:
+    """Without filters everything is listed, the latest first, up to the limit."""
+    assert keys() == [LATER.key, EVENT.key, MESSAGE.key]
+    assert keys("--limit", "1") == [LATER.key]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (("--state", "dead"), [EVENT, MESSAGE]),
+        (("--kind", "MessageReceived"), [LATER, MESSAGE]),
+        (("--originator", "SHOP"), [LATER]),
+        (("--account", "EX9"), []),
+        (("--state", "dead", "--kind", "MessageEvent"), [EVENT]),
+    ],
+)
+def test_filters_narrow_the_list(keys: Keys, filters: tuple[str, ...], found: list[Notification]) -> None:
+    """Each filter leaves only what it names, and they hold together."""
+    assert keys(*filters) == [each.key for each in found]
+
+
+def test_the_list_keeps_what_messages_say(run: Run) -> None:
+    """A list shows no body, neither as a table nor as JSON."""
+    assert "hush" not in run("journal", "list").out
+    assert "hush" not in run("journal", "list", "--json").out
+
+
+def test_show_tells_the_whole_life(run: Run) -> None:
+    """Show prints the notification and its history, each step with its time and each failure with its error."""
+    shown = run("journal", "show", MESSAGE.key, "--json").json
+    assert shown["notification"]["body"] == MESSAGE.body
+    assert shown["state"] == "dead"
+    assert [(each["step"], each["outcome"], each["error"]) for each in shown["history"]] == [
+        ("handle", "failed", "ValueError: no")
+    ]
+    text = run("journal", "show", MESSAGE.key).out
+    assert "pushed by EMS and stored" in text
+    assert "ValueError: no" in text
+
+
+def test_a_body_cannot_play_with_the_terminal(run: Run) -> None:
+    """Control characters of a message reach the terminal as escapes, and markup as its text."""
+    text = run("journal", "show", MESSAGE.key).out
+    assert "\x1b" not in text
+    assert "[bold]" in text
+
+
+def test_an_unknown_key_is_said(run: Run) -> None:
+    """There is nothing to show of a key that the journal does not hold."""
+    result = run("journal", "show", "nobody")
+    assert result.code == 1
+    assert "has no nobody" in result.err
+
+
+def test_retry_by_key(run: Run, keys: Keys) -> None:
+    """A dead notification goes round again; a key that is not dead is said and makes the command fail."""
+    result = run("journal", "retry", MESSAGE.key, LATER.key)
+    assert result.code == 1
+    assert result.out == "sent round again: 1\n"
+    assert LATER.key in result.err
+    assert keys("--state", "dead") == [EVENT.key]
+
+
+def test_retry_all_of_a_kind(run: Run, keys: Keys) -> None:
+    """With --all, every dead notification of the filters goes round again."""
+    result = run("journal", "retry", "--all", "--kind", "MessageEvent")
+    assert (result.code, result.out) == (0, "sent round again: 1\n")
+    assert keys("--state", "dead") == [MESSAGE.key]
+
+
+@pytest.mark.parametrize("arguments", [(), ("KEY", "--all"), ("KEY", "--originator", "SHOP")])
+def test_retry_asks_for_keys_or_all(run: Run, arguments: tuple[str, ...]) -> None:
+    """Nothing is sent round by mistake: either keys or --all, and filters only with the latter."""
+    assert run("journal", "retry", *arguments).code == 2
+
+
+def test_a_state_that_there_is_not(run: Run) -> None:
+    """An unknown state is answered with those that there are."""
+    result = run("journal", "list", "--state", "lost")
+    assert result.code == 2
+    assert "received, handled, done, dead" in result.err
+
+
+def test_no_journal_is_made_by_looking(run: Run, tmp_path: Path) -> None:
+    """Where there is no journal, looking for one says so and makes none."""
+    (tmp_path / "journal.db").unlink()
+    result = run("journal", "list")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert not (tmp_path / "journal.db").exists()

@@ -1,0 +1,97 @@
+"""``push``: what arrives is what was asked for, and the exit code says whether it was acknowledged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from support import wire
+from support.service import Service, wait_for
+
+from soap_handler.notifications import FailureReason, Kind, MessageError, MessageReceived
+
+from .conftest import Run, write_configuration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CREDENTIALS = ("--username", wire.USERNAME, "--password", wire.PASSWORD, "--account", wire.REFERENCE)
+
+
+def url(service: Service) -> str:
+    return f"http://127.0.0.1:{service.port}/AccountEventHandler"
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_is_pushed(run: Run, service: Service, kind: Kind) -> None:
+    """Each kind can be sent without any further option, and is acknowledged."""
+    result = run("push", kind.value, "--url", url(service), *CREDENTIALS)
+    assert result.code == 0, result.err
+    wait_for(lambda: service.handled)
+    assert service.handled[0].kind is kind
+    assert f"key: {service.handled[0].key}" in result.out
+
+
+def test_the_options_are_what_arrives(run: Run, service: Service) -> None:
+    """Fields given as options arrive unchanged; a time without an offset is UTC."""
+    values = ("--id", "ABC-1", "--originator", "SHOP", "--body", " two  spaces ", "--sent-at", "2026-03-02T08:00:00")
+    assert run("push", "MessageReceived", "--url", url(service), *CREDENTIALS, *values).code == 0
+    wait_for(lambda: service.handled)
+    message = service.handled[0]
+    assert isinstance(message, MessageReceived)
+    assert (message.id, message.originator, message.body) == ("abc-1", "SHOP", " two  spaces ")
+    assert message.sent_at == datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+def test_a_failure_is_described(run: Run, service: Service) -> None:
+    """The options of a failure arrive as its failure reason."""
+    values = ("--failure-code", "27", "--failure-description", "off", "--permanent-failure")
+    assert run("push", "MessageError", "--url", url(service), *CREDENTIALS, *values).code == 0
+    wait_for(lambda: service.handled)
+    error = service.handled[0]
+    assert isinstance(error, MessageError)
+    assert error.failure_reason == FailureReason(27, "off", permanent_failure=True)
+
+
+def test_what_is_refused_is_not_acknowledged(run: Run, service: Service) -> None:
+    """A wrong password ends with 1 and the words of the fault; the password is not among them."""
+    result = run(
+        "push", "MessageEvent", "--url", url(service), *CREDENTIALS[:2], "--password", "wr0ng", *CREDENTIALS[4:]
+    )
+    assert result.code == 1
+    assert "Authentication failed" in result.err
+    assert "wr0ng" not in result.err
+
+
+def test_the_configuration_says_what_is_not_given(
+    run: Run, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Address, account and credentials come from --config; the password may come from the environment."""
+    path = write_configuration(tmp_path, server=f'public_url = "http://127.0.0.1:{service.port}"')
+    path.write_text(
+        path.read_text()
+        .replace("EX0012345", wire.REFERENCE)
+        .replace("447786204254", wire.NUMBER)
+        .replace('"ems"', f'"{wire.USERNAME}"')
+    )
+    monkeypatch.setenv("SOAP_HANDLER_PUSH_PASSWORD", wire.PASSWORD)
+    result = run("push", "MessageEvent", "--config", str(path))
+    assert result.code == 0, result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("MessageEvent",), "--account is missing"),
+        (("MessageEvent", "--account", "A"), "--url is missing"),
+        (("MessageEvent", *CREDENTIALS, "--url", "http://127.0.0.1:9/", "--body", "x"), "does not carry --body"),
+        (("MessageEvent", *CREDENTIALS, "--url", "http://127.0.0.1:9/", "--occurred-at", "noon"), "expected a time"),
+        (("Nothing",), "MessageReceived"),
+    ],
+)
+def test_wrong_usage_is_explained(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    """What is missing or does not fit is said, with exit code 2."""
+    result = run("push", *arguments)
+    assert result.code == 2
+    assert said in result.err

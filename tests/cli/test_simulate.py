@@ -1,0 +1,65 @@
+"""``simulate``: EMS on its own, against a service and without one."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+from typing import TYPE_CHECKING
+
+from .conftest import Run, command, environment, serve, write_configuration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_it_is_done_when_the_inbox_is_empty(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It pushes what is ordered to a service, which empties the inbox; then it ends with 0 and its counts."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    inbox = f"http://127.0.0.1:{port}/secure/messenger/soap/InboxService.asmx"
+    write_configuration(tmp_path, account=f'inbox = {{ url = "{inbox}", username = "ems", password = "s3cret" }}')
+    monkeypatch.setenv("SOAP_HANDLER_PUSH_PASSWORD", "s3cret")
+    with serve(tmp_path) as service:
+        ordered = ("--messages", "20", "--rate", "500", "--duplicates", "0.5", "--inbox-port", str(port))
+        result = run("simulate", "--handler-url", service.url, *ordered, "--json")
+        assert service.end(signal.SIGTERM) == 0
+    assert result.code == 0, result.err
+    assert (result.json["pushed"], result.json["acknowledged"], result.json["inbox"]) == (20, 20, 0)
+    assert result.json["duplicates"] > 0
+    assert f"{inbox}?wsdl" in result.err
+
+
+def test_ctrl_c_ends_it_with_its_counts(tmp_path: Path) -> None:
+    """Without a handler only the inbox runs; Ctrl-C ends it, and what was left shows in counts and exit code."""
+    arguments = command("simulate", "--rate", "1000", "--password", "x", "--json")
+    process = subprocess.Popen(
+        arguments, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline().startswith("inbox: http://127.0.0.1:")
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert json.loads(out)["acknowledged"] == 0
+
+
+def test_a_password_is_needed(run: Run) -> None:
+    """Without a password there is nothing to present."""
+    result = run("simulate", "--messages", "1")
+    assert result.code == 2
+    assert "--password is missing" in result.err
+
+
+def test_the_table_is_for_people(run: Run) -> None:
+    """Without --json the counts are a table on standard output."""
+    result = run("simulate", "--messages", "0", "--password", "x")
+    assert result.code == 0
+    assert "acknowledged" in result.out

@@ -1,0 +1,202 @@
+"""The proxy's configuration as it is printed, in a real nginx and a real Caddy before a real service."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import subprocess
+from contextlib import contextmanager
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+import zeep
+from structlog.testing import capture_logs
+from support import wire
+from support.service import Service, serving, settings_for, wait_for
+
+from soap_handler.contract import NAMESPACE
+from soap_handler.deploy import caddy, nginx
+from soap_handler.settings import ServerSettings
+
+from .fronts import FILES, Proxy, front, need, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOCAL = (ip_network("127.0.0.0/8"),)
+
+
+@contextmanager
+def service_behind(kind: str, folder: Path, **changes: object) -> Iterator[tuple[Service, Proxy]]:
+    server = ServerSettings.model_validate({"port": 0, "drain": 5, "trusted_proxies": ["127.0.0.1"], **changes})
+    settings = settings_for(folder, server=server)
+    with serving(settings) as service:
+        known = settings.model_copy(update={"server": server.model_copy(update={"port": service.port})})
+        with running(kind, folder, known) as proxy:
+            yield service, proxy
+
+
+@pytest.fixture(scope="module", params=list(FILES))
+def behind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Proxy]]:
+    with service_behind(request.param, tmp_path_factory.mktemp(request.param)) as pair:
+        yield pair
+
+
+def url(proxy: Proxy, path: str = wire.PATH) -> str:
+    return f"https://localhost:{proxy.https_port}{path}"
+
+
+def post(proxy: Proxy, body: bytes, path: str = wire.PATH, **headers: str) -> requests.Response:
+    headers = {"Content-Type": "text/xml; charset=utf-8", **headers}
+    return requests.post(url(proxy, path), body, headers=headers, verify=str(proxy.root), timeout=10)
+
+
+def test_zeep_reads_the_description_and_calls_by_https(behind: tuple[Service, Proxy]) -> None:
+    """The WSDL shows the https address that the caller used, and the call through it is stored and handled."""
+    service, proxy = behind
+    session = requests.Session()
+    session.verify = str(proxy.root)
+    session.trust_env = False  # else a REQUESTS_CA_BUNDLE of this machine would go before the root of the test
+    with session:
+        client = zeep.Client(url(proxy) + "?wsdl", transport=zeep.Transport(session=session, timeout=10))
+        (port,) = client.wsdl.services["AccountEventHandler"].ports.values()
+        assert port.binding_options["address"] == url(proxy)
+        header = client.get_element(f"{{{NAMESPACE}}}MessengerHeader")(
+            Username=wire.USERNAME, Password=wire.PASSWORD, Account=wire.REFERENCE
+        )
+        known = len(service.handled)
+        values = dict(wire.DEFAULTS["MessageReceived"], id="33333333-0000-4000-8000-000000000001")
+        client.service.MessageReceived(**values, _soapheaders=[header])
+    wait_for(lambda: len(service.handled) > known)
+
+
+def test_the_log_shows_the_callers_address_and_not_the_proxys(behind: tuple[Service, Proxy]) -> None:
+    """Of what the caller claims only the part counts that the proxy wrote."""
+    _, proxy = behind
+    body = wire.envelope(head=wire.header(password="wrong"))
+    with capture_logs() as logged:
+        answer = post(proxy, body, **{"X-Forwarded-For": "203.0.113.9"})
+    assert answer.status_code == 500
+    assert b"Authentication failed" in answer.content
+    (line,) = [line for line in logged if line["event"] == "authentication_failed"]
+    # The proxy was called from 127.0.0.1, which is a trusted proxy too in this test; nginx hands on what stands
+    # further left, Caddy does not.
+    assert line["caller"] in {"203.0.113.9", "127.0.0.1"}
+
+
+def test_http_is_refused_and_never_redirected(behind: tuple[Service, Proxy]) -> None:
+    """Neither a description nor a push is answered in the clear."""
+    _, proxy = behind
+    address = f"http://localhost:{proxy.http_port}{wire.PATH}"
+    for answer in (
+        requests.get(address + "?wsdl", timeout=10, allow_redirects=False),
+        requests.post(address, wire.envelope(), timeout=10, allow_redirects=False),
+    ):
+        assert answer.status_code == 403
+        assert "Location" not in answer.headers
+        assert b"https" in answer.content
+
+
+def test_only_the_endpoint_is_reachable(behind: tuple[Service, Proxy]) -> None:
+    """Both paths in any letter case, and nothing else."""
+    _, proxy = behind
+    found = {
+        path: requests.get(url(proxy, path), verify=str(proxy.root), timeout=10).status_code
+        for path in (wire.PATH, f"{wire.PATH}.asmx", wire.PATH.upper(), "/", "/metrics", f"{wire.PATH}/x", "/x.asmx")
+    }
+    assert list(found.values()) == [200, 200, 200, 404, 404, 404, 404]
+
+
+def test_only_tls_1_2_and_later_is_spoken(behind: tuple[Service, Proxy]) -> None:
+    """An older protocol is refused in the handshake; the certificate is the one of the settings."""
+    _, proxy = behind
+    for version, spoken in ((ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_3, True)):
+        context = ssl.create_default_context(cafile=str(proxy.root))
+        context.minimum_version = context.maximum_version = version
+        assert _handshake(context, proxy) is spoken
+    context = ssl.create_default_context(cafile=str(proxy.root))
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    assert not _handshake(context, proxy)
+
+
+def _handshake(context: ssl.SSLContext, proxy: Proxy) -> bool:
+    with socket.create_connection(("127.0.0.1", proxy.https_port), 10) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname="localhost"):
+                return True
+        except (ssl.SSLError, ConnectionError):
+            return False
+
+
+def test_what_the_proxy_refuses_is_refused_by_a_fault(behind: tuple[Service, Proxy]) -> None:
+    """A body over the limit: a SOAP caller can read the answer."""
+    _, proxy = behind
+    answer = post(proxy, b"x" * 300_000)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "text/xml; charset=utf-8")
+    assert b"</faultcode>" in answer.content  # Client by nginx; to Caddy it is a service that broke off
+    assert "Server" not in answer.headers or "/" not in answer.headers["Server"]
+
+
+@pytest.mark.parametrize("kind", list(FILES))
+def test_a_service_that_is_away_is_a_server_fault(kind: str, tmp_path: Path) -> None:
+    """EMS is asked to come back while the service is restarted."""
+    settings = settings_for(tmp_path, server=ServerSettings(port=1))
+    with running(kind, tmp_path, settings) as proxy:
+        answer = post(proxy, wire.envelope())
+    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "text/xml; charset=utf-8")
+    assert b"soap:Server</faultcode>" in answer.content
+
+
+@pytest.mark.parametrize("kind", list(FILES))
+def test_a_base_path_is_taken_off(kind: str, tmp_path: Path) -> None:
+    """With public_url = https://host/sms the endpoint is below /sms, and only there."""
+    with service_behind(kind, tmp_path, public_url="https://localhost/sms") as (_, proxy):
+        # the address names the standard port, which this test cannot have
+        answer = post(proxy, wire.envelope(), f"/sms{wire.PATH}")
+        assert answer.status_code == 200
+        assert post(proxy, wire.envelope()).status_code == 404
+
+
+def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
+    """Changing a limit of the service changes the proxy's."""
+    server = ServerSettings(port=8123, max_body=5000, request_timeout=17.2, connections=31, max_header_size=4096)
+    settings = settings_for(tmp_path, server=server)
+    text = nginx(settings)
+    for line in (
+        "server 127.0.0.1:8123;",
+        "client_max_body_size 5000;",
+        "client_body_timeout 18s;",
+        "limit_conn soap_handler_connections 31;",
+        "large_client_header_buffers 4 4096;",
+        "trusted_proxies",
+        "public_url",
+    ):
+        assert line in text
+    assert "max_size 5000" in caddy(settings)
+    assert "read_body 18s" in caddy(settings)
+
+
+def test_ready_settings_leave_no_advice(tmp_path: Path) -> None:
+    """The address comes from public_url, its port included."""
+    server = ServerSettings(public_url="https://sms.example.com:8443", trusted_proxies=LOCAL)
+    text = nginx(settings_for(tmp_path, server=server))
+    assert "server_name sms.example.com;" in text
+    assert "listen 8443 ssl;" in text
+    assert "# Set " not in text
+
+
+def test_caddy_finds_nothing_wrong_with_its_file(tmp_path: Path) -> None:
+    """``caddy validate`` passes."""
+    need("caddy")
+    ports, _ = front(tmp_path)
+    (tmp_path / "Caddyfile").write_text(caddy(settings_for(tmp_path), ports))
+    command = ["caddy", "validate", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
+    environ = dict(os.environ, HOME=str(tmp_path))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,105 @@
+"""The whole way of a POST behind the socket, and what must hold for any input on it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from lxml import etree
+from pydantic import SecretStr
+from reading.messages import PASSWORD, REFERENCE, USERNAME
+from structlog.testing import capture_logs
+
+from soap_handler.accounts import Accounts
+from soap_handler.contract import NAMESPACE, SOAP_11
+from soap_handler.journal import Journal, Selection
+from soap_handler.receive import Receiver
+from soap_handler.settings import AccountSettings, PushCredentials
+from soap_handler.web.application import PATH, Application
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from soap_handler.journal import Entry
+
+SECONDS: Final = 2.0
+"""In which any input must be answered."""
+_CODES: Final = {"soap:Client", "soap:VersionMismatch", "soap:MustUnderstand"}  # nothing in an input is our fault
+_PRIVATE: Final = (PASSWORD, "447700900123", "447786204254", "Yes please", "Switched off")
+
+
+class _Watched(Journal):
+    """A journal that remembers what it was last asked to store."""
+
+    last: Entry | None = None
+
+    def record(self, entry: Entry) -> bool:
+        self.last = entry
+        return super().record(entry)
+
+
+class Target:
+    """The WSGI application with a real journal behind it."""
+
+    def __init__(self, journal: _Watched) -> None:
+        push = (PushCredentials(username=USERNAME, password=SecretStr(PASSWORD)),)
+        accounts = Accounts([AccountSettings(reference=REFERENCE, push=push)])
+        self._journal = journal
+        self._application = Application(Receiver(accounts), journal)
+        self.stored = 0
+        self.refused = 0
+
+    def post(self, body: bytes, content_type: str) -> None:
+        """Post one input, and check everything that was promised about the answer."""
+        self._journal.last = None
+        began = time.monotonic()
+        with capture_logs() as logs:
+            status, headers, answer = self._call(body, content_type)
+        assert time.monotonic() - began < SECONDS, "it took too long"
+        assert headers["Content-Type"] == "text/xml; charset=utf-8"
+        _check_private(answer, logs)
+        ((content,),) = etree.fromstring(answer).iterchildren(f"{{{SOAP_11}}}Body")
+        if status.startswith("200"):
+            self._check_stored(content)
+        else:
+            assert status.startswith("500")
+            assert content.tag == f"{{{SOAP_11}}}Fault"
+            assert content.findtext("faultcode") in _CODES, logs
+            assert self._journal.last is None
+            self.refused += 1
+
+    def _call(self, body: bytes, content_type: str) -> tuple[str, dict[str, str], bytes]:
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": PATH,
+            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": content_type,
+            "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.input": BytesIO(body),
+        }
+        started: list[Any] = []
+        answer = b"".join(self._application(environ, lambda *begin: started.extend(begin)))  # type: ignore[arg-type] # it writes nothing early
+        return started[0], dict(started[1]), answer
+
+    def _check_stored(self, content: etree._Element) -> None:
+        entry = self._journal.last
+        assert entry is not None, "confirmed, but not stored"
+        (record,) = self._journal.records(Selection(key=entry.notification.key))
+        assert content.tag == f"{{{NAMESPACE}}}{record.kind}Response"
+        assert PASSWORD.encode() not in (entry.envelope or b""), "the password is kept"
+        self.stored += 1
+
+
+def _check_private(answer: bytes, logs: list[Any]) -> None:
+    told = answer.decode() + repr(logs)
+    assert [word for word in _PRIVATE if word in told] == [], "something private was told"
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Target]:
+    """Open a target whose journal is in a folder."""
+    with _Watched(f"sqlite:///{folder / 'journal.db'}") as journal:
+        yield Target(journal)

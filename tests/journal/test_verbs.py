@@ -1,0 +1,355 @@
+"""The verbs of the journal, each rule on each engine."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, text
+
+from soap_handler.errors import JournalUnavailableError
+from soap_handler.journal import Attempt, Entry, Journal, Selection, Settlement, State, Step, verbs
+from soap_handler.notifications import Kind, MessageReceived, SubscriptionEvent
+
+from .engines import writers_held_up
+from .entries import LEASE, START, Clock, ended, entry, message, only
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def second(number: float) -> datetime:
+    return START + timedelta(seconds=number)
+
+
+def test_a_message_is_received_handled_and_done(journal: Journal, clock: Clock) -> None:
+    """The whole life: stored, handled, deleted, each step with its time and its attempt."""
+    assert journal.record(entry(1))
+    stored = only(journal)
+    assert (stored.state, stored.received_at, stored.due_at, stored.leased) == (State.RECEIVED, START, START, False)
+    clock.forward(5)
+    (claim,) = journal.claim(10, LEASE)
+    assert (claim.attempts, claim.notification, claim.leased_at) == (1, message(1), second(5))
+    assert journal.settle([ended(claim, State.HANDLED, second(6))]) == [True]
+    assert (only(journal).state, only(journal).handled_at) == (State.HANDLED, second(6))
+    clock.forward(5)
+    (deletion,) = journal.claim_deletions("EX0000001", 10)
+    journal.settle_deleted([deletion])
+    done = only(journal)
+    assert (done.state, done.handled_at, done.done_at, done.due_at) == (State.DONE, second(6), second(10), None)
+    assert (done.attempts, done.delete_attempts, done.leased) == (1, 1, False)
+    assert journal.history(done.seq) == [
+        Attempt(Step.HANDLE, second(5), second(6), "ok", None, claim.owner),
+        Attempt(Step.DELETE, second(10), second(10), "ok", None, deletion.owner),
+    ]
+    assert [key for key, _ in journal.attempts()] == [done.key, done.key]
+
+
+def test_nothing_is_due_when_all_is_done(journal: Journal) -> None:
+    """What is done is never claimed again, neither for its handler nor for its delete."""
+    journal.record(entry(1))
+    (claim,) = journal.claim(10, LEASE)
+    journal.settle([ended(claim, State.DONE)])
+    assert journal.claim(10, LEASE) == []
+    assert journal.claim_deletions("EX0000001", 10) == []
+    assert journal.next_handling() is None
+    assert journal.next_deletion("EX0000001") is None
+
+
+def test_a_state_change_and_its_attempt_are_one_transaction(journal: Journal, url: str) -> None:
+    """When the attempt cannot be written, the notification does not move either."""
+    journal.record(entry(1))
+    (claim,) = journal.claim(1, LEASE)
+    rename(url, "attempt", "elsewhere")
+    with pytest.raises(JournalUnavailableError):
+        journal.settle([ended(claim, State.DONE)])
+    rename(url, "elsewhere", "attempt")
+    assert only(journal).state is State.RECEIVED
+    assert only(journal).leased
+    assert journal.settle([ended(claim, State.DONE)]) == [True]
+    assert [attempt.outcome for attempt in journal.history(claim.seq)] == ["ok"]
+
+
+def rename(url: str, table: str, name: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
+    engine.dispose()
+
+
+def test_a_failed_attempt_is_due_after_its_back_off(journal: Journal, clock: Clock) -> None:
+    """A retry waits until it is due, and counts."""
+    journal.record(entry(1))
+    (claim,) = journal.claim(1, LEASE)
+    journal.settle([ended(claim, State.RECEIVED, second(30), "ValueError: no")])
+    assert journal.next_handling() == second(30)
+    assert journal.claim(1, LEASE) == []
+    clock.forward(30)
+    (again,) = journal.claim(1, LEASE)
+    assert again.attempts == 2
+    assert [(one.outcome, one.error) for one in journal.history(claim.seq)] == [("failed", "ValueError: no")]
+
+
+def test_a_failed_delete_is_due_again_and_never_runs_the_handler(journal: Journal, clock: Clock) -> None:
+    """Handling and deleting are two facts with retries of their own."""
+    journal.record(entry(1))
+    (claim,) = journal.claim(1, LEASE)
+    journal.settle([ended(claim, State.HANDLED, START)])
+    (deletion,) = journal.claim_deletions("EX0000001", 1)
+    journal.settle_delete_failed([deletion], "timeout", second(20))
+    assert journal.next_deletion("EX0000001") == second(20)
+    assert journal.claim_deletions("EX0000001", 1) == []
+    clock.forward(20)
+    assert journal.claim(1, LEASE) == []
+    (deletion,) = journal.claim_deletions("EX0000001", 1)
+    assert (deletion.attempts, only(journal).attempts) == (2, 1)
+
+
+# -- duplicates --------------------------------------------------------------------------------------------------------
+
+
+def test_a_later_duplicate_changes_nothing(journal: Journal, clock: Clock) -> None:
+    """A copy is a success, and the row stays as it was, whatever the state."""
+    journal.record(entry(1))
+    for settle_as in (None, State.HANDLED, State.DEAD):
+        if settle_as:
+            (claim,) = journal.claim(1, LEASE)
+            journal.settle([ended(claim, settle_as, START if settle_as is State.HANDLED else None)])
+        before = only(journal)
+        assert not journal.record(entry(1, clock.forward(1)))
+        assert only(journal) == before
+        journal.retry(Selection())
+        if settle_as is State.HANDLED:
+            break
+
+
+def test_of_equals_in_one_transaction_the_first_is_stored(journal: Journal, url: str) -> None:
+    """Copies that share a commit: one of them is new, and it is the one that came first."""
+    with writers_held_up(url):
+        commits = [journal.submit(entry(1, second(number))) for number in range(5)]
+    assert sum(journal.wait(commit) for commit in commits) == 1
+    assert only(journal).received_at == START
+
+
+def test_messages_of_two_accounts_are_two(journal: Journal) -> None:
+    """The account is a part of the identity."""
+    assert journal.record(entry(1, account="EX0000001"))
+    assert journal.record(entry(1, account="EX0000002"))
+
+
+# -- leases ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lease_keeps_others_away_until_it_runs_out(journal: Journal, url: str, clock: Clock) -> None:
+    """A claim is a lease with an owner and an expiry; after that it is due again, and the loss is in the history."""
+    journal.record(entry(1))
+    with Journal(url, clock=clock) as other:
+        (mine,) = journal.claim(1, LEASE)
+        assert only(journal).due_at == START + LEASE
+        clock.forward(59)
+        assert other.claim(1, LEASE) == []
+        clock.forward(1)
+        (theirs,) = other.claim(1, LEASE)
+    assert (theirs.owner == mine.owner, theirs.attempts) == (False, 2)
+    (lost,) = journal.history(mine.seq)
+    assert (lost.outcome, lost.owner, lost.started_at, lost.ended_at) == ("lost", mine.owner, START, START + LEASE)
+    assert lost.error
+
+
+def test_a_late_settling_is_refused_and_noted(journal: Journal, clock: Clock) -> None:
+    """Whoever lost the lease changes nothing; that it ended late stands in the history."""
+    journal.record(entry(1))
+    (late,) = journal.claim(1, LEASE)
+    clock.forward(60)
+    (now,) = journal.claim(1, LEASE)
+    assert journal.settle([ended(late, State.DONE)]) == [False]
+    assert only(journal).state is State.RECEIVED
+    assert journal.settle([ended(now, State.DONE)]) == [True]
+    assert journal.settle([ended(now, State.DEAD)]) == [False]
+    assert only(journal).state is State.DONE
+    assert [one.outcome for one in journal.history(now.seq)] == ["lost", "ok, too late", "ok", "ok, too late"]
+
+
+def test_a_lease_that_ran_out_unnoticed_can_still_be_settled(journal: Journal, clock: Clock) -> None:
+    """As long as nobody else claimed it, the result counts."""
+    journal.record(entry(1))
+    (claim,) = journal.claim(1, LEASE)
+    clock.forward(600)
+    assert journal.settle([ended(claim, State.DONE)]) == [True]
+
+
+def test_a_claim_settled_twice_in_one_transaction_counts_once(journal: Journal, url: str) -> None:
+    """The first settling ends the lease, even within a batch."""
+    journal.record(entry(1))
+    (claim,) = journal.claim(1, LEASE)
+    with writers_held_up(url):
+        commits = [journal.submit_settlement(ended(claim, state)) for state in (State.DONE, State.DEAD)]
+    assert [commit.result() for commit in commits] == [True, False]
+    assert only(journal).state is State.DONE
+
+
+def test_a_result_goes_before_a_claim_of_the_same_transaction(journal: Journal, url: str, clock: Clock) -> None:
+    """What is settled in the same breath is not claimed again, although its lease is over."""
+    journal.record(entry(1))
+    (claim,) = journal.claim(1, LEASE)
+    clock.forward(61)
+    with writers_held_up(url):
+        earlier = journal._writer.submit(verbs.claim, request(Step.DELETE, clock, "nobody"))
+        settled = journal.submit_settlement(ended(claim, State.DONE))
+        later = journal._writer.submit(verbs.claim, request(Step.HANDLE, clock))
+    assert (earlier.result(), settled.result(), later.result()) == ([], True, [])
+
+
+def request(step: Step, clock: Clock, account: str | None = None) -> verbs.ClaimRequest:
+    return verbs.ClaimRequest(step, f"me:{step}", clock(), clock() + LEASE, 1, account)
+
+
+def test_the_longest_due_is_claimed_first(journal: Journal, clock: Clock) -> None:
+    """Claims follow the due times, not the order of storing; equals follow the order of storing."""
+    for number, due in enumerate([30, 10, 20, 10, 99]):
+        journal.record(entry(number, second(due)))
+    clock.forward(50)
+    claims = [journal.claim(3, LEASE), journal.claim(3, LEASE)]
+    assert [[claim.notification.body for claim in batch] for batch in claims if batch] == [["1", "3", "2"], ["0"]]  # type: ignore[union-attr] # all are messages
+
+
+def test_deletions_are_claimed_for_one_account(journal: Journal) -> None:
+    """Each inbox is emptied on its own."""
+    for number, account in enumerate(["EX0000001", "EX0000002"]):
+        journal.record(entry(number, account=account))
+    journal.settle([ended(claim, State.HANDLED, START) for claim in journal.claim(9, LEASE)])
+    assert [claim.account for claim in journal.claim_deletions("EX0000002", 9)] == ["EX0000002"]
+    assert journal.next_deletion("EX0000001") == START
+
+
+def test_a_released_claim_was_no_attempt(journal: Journal) -> None:
+    """Work that was not begun is due at once, and is not counted."""
+    journal.record(entry(1))
+    before = only(journal)
+    claims = journal.claim(1, LEASE)
+    journal.release(claims, Step.HANDLE)
+    assert only(journal) == before
+    assert journal.history(before.seq) == []
+    (claim,) = journal.claim(1, LEASE)
+    assert claim.attempts == 1
+
+
+def test_releasing_what_was_lost_takes_nothing_away(journal: Journal, clock: Clock) -> None:
+    """A lease that somebody else has now is not ours to give back."""
+    journal.record(entry(1))
+    late = journal.claim(1, LEASE)
+    clock.forward(60)
+    (now,) = journal.claim(1, LEASE)
+    journal.release(late, Step.HANDLE)
+    assert only(journal).leased
+    assert journal.settle([ended(now, State.DONE)]) == [True]
+
+
+# -- the dead ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_dead_go_round_again_by_hand(journal: Journal, clock: Clock) -> None:
+    """Dead is claimed no more until a person sends it round; then its attempts count from one."""
+    for number in range(3):
+        journal.record(entry(number))
+    claims = journal.claim(9, LEASE)
+    journal.settle([ended(claims[0], State.DEAD, error="x"), ended(claims[1], State.DEAD, error="x")])
+    clock.forward(10)
+    assert journal.claim(9, LEASE) == []
+    assert journal.next_handling() == START + LEASE
+    assert journal.retry(Selection(key=claims[0].key)) == 1
+    assert journal.retry(Selection(key=claims[2].key)) == 0, "only the dead are sent round"
+    (again,) = journal.claim(9, LEASE)
+    assert (again.key, again.attempts) == (claims[0].key, 1)
+    assert journal.retry(Selection(kind=Kind.MESSAGE_RECEIVED)) == 1
+    assert len(journal.history(again.seq)) == 1, "its history stays"
+
+
+# -- looking -----------------------------------------------------------------------------------------------------------
+
+
+def test_records_are_selected_by_each_filter(journal: Journal) -> None:
+    """State, kind, account, originator and key, alone and together; latest first, a page at a time."""
+    journal.record(entry(1))
+    journal.record(Entry(message(2, originator="SHOP"), second(1)))
+    journal.record(Entry(SubscriptionEvent(account="EX0000002", mobile_number="447700900002"), second(2)))
+    (claim,) = journal.claim(1, LEASE)
+    journal.settle([ended(claim, State.DONE)])
+
+    def found(selection: Selection) -> list[int]:
+        return [int((record.received_at - START).total_seconds()) for record in journal.records(selection)]
+
+    assert found(Selection()) == [2, 1, 0]
+    assert found(Selection(state=State.DONE)) == [0]
+    assert found(Selection(state=State.DEAD)) == []
+    assert found(Selection(kind=Kind.SUBSCRIPTION_EVENT)) == [2]
+    assert found(Selection(account="EX0000001")) == [1, 0]
+    assert found(Selection(originator="SHOP")) == [1]
+    assert found(Selection(originator="447700900002")) == [2]
+    assert found(Selection(key=claim.key)) == [0]
+    assert found(Selection(account="EX0000001", state=State.RECEIVED)) == [1]
+    assert [record.seq for record in journal.records(Selection(), 1, 1)] == [2]
+    assert journal.counts() == {
+        (Kind.MESSAGE_RECEIVED, State.DONE): 1,
+        (Kind.MESSAGE_RECEIVED, State.RECEIVED): 1,
+        (Kind.SUBSCRIPTION_EVENT, State.RECEIVED): 1,
+    }
+
+
+# -- odd texts ---------------------------------------------------------------------------------------------------------
+
+ODD = ["\0", "a\0b", "\ud83d", "x\udcffy", "\x1b\x0c", "🚌", "'; --", "x" * 70]
+
+
+ACCOUNTS = itertools.count()
+
+
+def has_no_pair(text: str) -> bool:
+    """Two surrogates that belong together are one character, and come back as one."""
+    return not re.search("[\ud800-\udbff][\udc00-\udfff]", text)
+
+
+@pytest.fixture
+def shared_journal(url: str) -> Iterator[Journal]:
+    with Journal(url) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_texts_survive(journal: Journal, odd: str) -> None:
+    """NUL, half an emoji and the like in id, originator and body are stored and come back, on every engine."""
+    told = MessageReceived(account="EX0000001", id=odd, originator=odd, recipient=odd, body=odd)
+    assert journal.record(Entry(told, START, envelope=b"\0\xff"))
+    assert not journal.record(Entry(told, START))
+    (claim,) = journal.claim(1, LEASE)
+    assert claim.notification == told
+    assert only(journal).notification == told
+    assert [record.key for record in journal.records(Selection(originator=odd))] == [told.key]
+    assert len(journal.records(Selection(key=told.key))) == 1
+    assert journal.settle([ended(claim, State.DEAD, error=f"ValueError: {odd}")]) == [True]
+    assert str(journal.history(claim.seq)[0].error).startswith("ValueError")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.text(st.characters(codec=None)).filter(has_no_pair), min_size=4, max_size=4))
+def test_any_text_survives(shared_journal: Journal, texts: list[str]) -> None:
+    """Whatever Python can hold as text can be recorded, and comes back equal."""
+    told = MessageReceived(
+        account=str(next(ACCOUNTS)), id=texts[0], originator=texts[1], recipient=texts[2], body=texts[3]
+    )
+    shared_journal.record(Entry(told, START))
+    assert [record.notification for record in shared_journal.records(Selection(key=told.key))] == [told]
+
+
+def test_a_settlement_knows_no_third_way(journal: Journal) -> None:
+    """Deleting settles on the delete's own count, handling on the handler's."""
+    journal.record(entry(1))
+    (claim,) = journal.claim(1, LEASE)
+    journal.settle([Settlement(claim, Step.HANDLE, State.HANDLED, START, START, START)])
+    record = only(journal)
+    assert (record.attempts, record.delete_attempts) == (1, 0)

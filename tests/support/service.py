@@ -1,0 +1,125 @@
+"""The whole service in a thread: real server, real journal in a folder, and handlers that keep what they are given."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from soap_handler.app import App
+from soap_handler.handlers import Handlers
+from soap_handler.settings import (
+    AccountSettings,
+    HandlerSettings,
+    JournalSettings,
+    PushCredentials,
+    ServerSettings,
+    Settings,
+)
+
+from .wire import (
+    NUMBER,
+    OTHER_PASSWORD,
+    OTHER_REFERENCE,
+    OTHER_USERNAME,
+    PASSWORD,
+    PATH,
+    REFERENCE,
+    USERNAME,
+    Answer,
+    post,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from soap_handler.notifications import Notification
+
+ACCOUNTS = (
+    AccountSettings(
+        reference=REFERENCE,
+        aliases=(NUMBER,),
+        push=(PushCredentials(username=USERNAME, password=SecretStr(PASSWORD)),),
+        time_zone="Europe/London",
+    ),
+    AccountSettings(
+        reference=OTHER_REFERENCE,
+        push=(PushCredentials(username=OTHER_USERNAME, password=SecretStr(OTHER_PASSWORD)),),
+    ),
+)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Poll until the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.002)
+
+
+def settings_for(folder: Path, *, server: ServerSettings | None = None, commit_within: float = 10.0) -> Settings:
+    """Return settings for a service on a free port, with its journal in this folder and two accounts."""
+    return Settings(
+        server=server or ServerSettings(port=0, drain=10, wrong_logins=1_000_000),
+        journal=JournalSettings(url=SecretStr(f"sqlite:///{folder / 'journal.db'}"), timeout=commit_within),
+        handler=HandlerSettings(threads=1),
+        account=ACCOUNTS,
+    )
+
+
+class Service:
+    """A running service, and what its handlers were given."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.handled: list[Notification] = []
+        handlers = Handlers()
+        handlers.all_kinds(self.handled.append)
+        self.app = App(settings, handlers)
+        self.port = self.app.server.port
+        self.drained: bool | None = None
+        """What ``App.run`` returned."""
+        self._thread = threading.Thread(target=self._run, name="service")
+
+    def _run(self) -> None:
+        self.drained = self.app.run()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to stop, and wait until it has."""
+        self.app.stop()
+        if self._thread.ident is None:
+            self.app.run()
+        else:
+            self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def post(self, body: bytes, *headers: str, path: str = PATH) -> Answer:
+        return post(self.port, body, *headers, path=path)
+
+    def take(self, body: bytes, *headers: str) -> Notification:
+        """Post what must be confirmed; return the notification that the handler was given for it."""
+        known = len(self.handled)
+        answer = self.post(body, *headers)
+        assert answer.confirms, answer
+        wait_for(lambda: len(self.handled) > known)
+        (notification,) = self.handled[known:]
+        return notification
+
+
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[Service]:
+    """Run a service; afterwards nothing of it is left."""
+    before = set(threading.enumerate())
+    service = Service(settings)
+    service.start()
+    try:
+        yield service
+    finally:
+        service.stop()
+    wait_for(lambda: set(threading.enumerate()) <= before)

@@ -1,0 +1,156 @@
+"""The map of the house, held against the imports: arrows point one way, and spyne and zeep have one door each."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import pytest
+
+import soap_handler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PACKAGE: Final = Path(soap_handler.__file__).parent
+NAME: Final = "soap_handler"
+
+# Who may know whom: a room knows the rooms of lower floors, and those of its own as long as there is no circle.
+FLOORS: Final[list[set[str]]] = [
+    {"contract", "errors", "notifications", "passwords", "throttle", "logs", "open_files"},
+    {"settings", "accounts", "retry", "reading", "reload", "mending"},
+    {"journal", "inbox", "handlers"},
+    {"receive", "dispatch", "deletion", "emptying", "reconcile", "reconciling", "sinks"},
+    {"soap", "formpost", "xmlpush"},
+    {"web"},
+    {"server", "deploy"},
+    {"app"},
+    {"cli", "__main__"},
+]
+FLOOR_OF: Final = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+APART: Final = "ems"
+KNOWN_TO_EMS: Final = {"contract", "notifications", "soap.compat"}
+KNOW_EMS: Final = {"cli"}
+PUBLIC: Final = {"handlers", "notifications"}
+"""What the package itself, the customers' door, is made of. Nobody inside goes through that door."""
+
+DOORS: Final = {"spyne": {"soap", "ems"}, "zeep": {"inbox", "ems"}}
+
+
+class Import(NamedTuple):
+    """One import: modules of this package without its name (the package itself is empty), others as they are."""
+
+    importer: str
+    imported: str
+    ours: bool
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules() -> dict[str, Path]:
+    return {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports() -> Iterator[Import]:
+    """Read the imports of every file, those for type checking and those inside functions too."""
+    known = modules()
+    for importer, path in known.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            for imported in _imported(node):
+                ours = room(imported) == NAME
+                module = imported.removeprefix(NAME).removeprefix(".")
+                if ours and module not in known:  # a name in a module
+                    module = module.rpartition(".")[0]
+                yield Import(importer, module if ours else imported, ours)
+
+
+def _imported(node: ast.AST) -> Iterable[str]:
+    match node:
+        case ast.Import():
+            return [alias.name for alias in node.names]
+        case ast.ImportFrom():
+            assert node.level == 0, "imports are absolute"
+            return [f"{node.module}.{alias.name}" for alias in node.names]
+        case _:
+            return []
+
+
+def wrong(arrow: Import) -> bool:
+    """Whether this import breaks a rule of the house."""
+    importer, imported, ours = arrow
+    if not ours:
+        return room(importer) not in DOORS.get(room(imported), {room(importer)})
+    if room(importer) == room(imported):
+        return False
+    if importer == "":
+        return room(imported) not in PUBLIC
+    if room(importer) == APART:
+        return imported not in KNOWN_TO_EMS
+    if room(imported) == APART:
+        return room(importer) not in KNOW_EMS
+    lower, upper = (FLOOR_OF.get(room(module), 0) for module in (imported, importer))  # unknown rooms: see below
+    return imported == "" or lower > upper
+
+
+def test_every_room_has_its_place_on_the_map() -> None:
+    """A new room is put on a floor before it is used."""
+    assert {room(module) for module in modules()} - {"", APART} <= FLOOR_OF.keys()
+
+
+def test_every_arrow_points_downwards() -> None:
+    """No room knows one above it, and spyne and zeep are imported only by those who keep their doors."""
+    assert sorted({f"{arrow.importer} -> {arrow.imported}" for arrow in imports() if wrong(arrow)}) == []
+
+
+def test_there_are_no_cycles() -> None:
+    """No module needs, directly or by others, one that needs it; for type checking neither."""
+    graph: dict[str, set[str]] = {}
+    for importer, imported, ours in imports():
+        if ours and importer != imported:
+            graph.setdefault(importer, set()).add(imported)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a cycle: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize(
+    "arrow",
+    [
+        Import("notifications", "settings", ours=True),
+        Import("journal.writer", "dispatch", ours=True),
+        Import("receive", "soap.faults", ours=True),
+        Import("soap.endpoint", "web.application", ours=True),
+        Import("server", "app", ours=True),
+        Import("ems.pusher", "settings", ours=True),
+        Import("ems.pusher", "soap.service", ours=True),
+        Import("app", "ems", ours=True),
+        Import("dispatch", "", ours=True),
+        Import("", "app", ours=True),
+        Import("web.application", "spyne.server", ours=False),
+        Import("soap.endpoint", "zeep", ours=False),
+        Import("inbox.client", "spyne", ours=False),
+    ],
+)
+def test_the_rules_notice_an_arrow_that_runs_the_wrong_way(arrow: Import) -> None:
+    """A test that cannot fail is a bug."""
+    assert wrong(arrow)
+
+
+def test_the_imports_are_read() -> None:
+    """Those at the top, those for type checking only, and those of other packages are all found."""
+    found = set(imports())
+    assert Import("app", "server", ours=True) in found
+    assert Import("receive", "accounts", ours=True) in found  # under TYPE_CHECKING
+    assert any(arrow.importer == "soap.service" and room(arrow.imported) == "spyne" for arrow in found)
+    assert any(room(arrow.importer) == "inbox" and room(arrow.imported) == "zeep" for arrow in found)
