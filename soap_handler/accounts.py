@@ -138,6 +138,14 @@ class Accounts:
         """Return the account of a reference or alias, or ``None``."""
         return self._by_name.get(name_key(name))
 
+    def recognises(self, credentials: Credentials) -> bool:
+        """Whether :meth:`authenticate` would accept these without a costly check. Counts nothing."""
+        account = self.get(credentials.account)
+        if account is None:
+            return False
+        answers = [verifier.matches(credentials.username, credentials.password) for verifier in account.verifiers]
+        return account.anonymous or any(answers)
+
     def authenticate(self, credentials: Credentials | None, may_check: Callable[[], bool] = lambda: True) -> Account:
         """Return the account that the caller may speak for.
 

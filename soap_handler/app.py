@@ -11,6 +11,7 @@ from soap_handler import handlers
 from soap_handler.accounts import Accounts
 from soap_handler.dispatch import Dispatcher
 from soap_handler.emptying import Deleters
+from soap_handler.intake import Intake
 from soap_handler.journal import Journal
 from soap_handler.receive import Receiver
 from soap_handler.reconciling import Reconciliations
@@ -62,8 +63,9 @@ class App:
             guard=Guard(server.allow_from, server.trusted_proxies),
             shape=Shape(server.max_depth, server.max_attributes),
         )
+        intake = Intake(application, self.journal, threads=server.threads, timeout=settings.journal.timeout)
         try:
-            self.server = Server(application, settings.server)
+            self.server = Server(application, settings.server, intake)
         except OSError:
             self.journal.close()
             raise

@@ -1,7 +1,8 @@
 """From the journal to the customer's code: claim, handle, settle. Deleting from the inbox is ``deletion``'s.
 
 One thread claims, several handle. A claim is a lease that outlasts ``handler.timeout``, so that a notification whose
-process was killed comes back by itself. No more is claimed than there are idle threads: what is claimed is begun.
+process was killed comes back by itself. No more is claimed than the threads can begin in a moment: with slow handlers
+that is what idle threads there are, with quick ones a few dozen for each.
 """
 
 from __future__ import annotations
@@ -9,29 +10,35 @@ from __future__ import annotations
 import random
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from soap_handler.errors import JournalUnavailableError
+from soap_handler.errors import JournalUnavailableError, TransactionError
 from soap_handler.journal import Settlement, Settling, State, Step
 from soap_handler.notifications import Kind
+from soap_handler.pace import Pace
 from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Connection
+
     from soap_handler.handlers import Handlers
-    from soap_handler.journal import Claim, Journal
+    from soap_handler.journal import Claim, Journal, Transaction
     from soap_handler.settings import HandlerSettings
 
 log = structlog.get_logger(__name__)
 
 _POLL: Final = 1.0  # seconds: finds what other processes recorded, and what nothing announces
+_MOMENT: Final = 0.1  # seconds of work that may wait for a thread
+_MOST_WAITING: Final = 64  # claims for each thread; more would not be quicker
 _RELIEF: Final = 8  # for each handler thread, this many hanging ones may be replaced before dispatch stands still
 
 
@@ -44,6 +51,8 @@ class _Run:
     began: float = field(default_factory=time.monotonic)
     over: bool = False
     """Whether it ended or was given up: whichever came first decides how the attempt ends."""
+    give_up: Callable[[], None] = lambda: None
+    """What is to be done when nobody waits for it any more."""
 
 
 class Dispatcher:
@@ -62,6 +71,8 @@ class Dispatcher:
         self._margin = settings.timeout / 2 + 1  # seconds: time to claim, to notice that a handler hangs, to settle
         self._lease = timedelta(seconds=settings.timeout + self._margin)
         self._settling = Settling(journal)
+        self._pace = Pace(lambda: journal.arrived)
+        self._usual = _MOMENT  # seconds that a handler takes, as a moving average
         self._work: SimpleQueue[Claim | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._runs: set[_Run] = set()
@@ -86,6 +97,7 @@ class Dispatcher:
         self._wake.set()
         self._claimer.join()
         deadline = time.monotonic() + timeout
+        self._give_back()
         while self.busy and time.monotonic() < deadline:
             self._wake.wait(max(0.0, min(0.1, deadline - time.monotonic())))
             self._wake.clear()
@@ -121,7 +133,7 @@ class Dispatcher:
                 self._give_up_hanging()
                 self._settling.again()
                 self._claim()
-                self._wake.wait(self._until_next())
+                self._rest()
                 pause = 0.0
             except Exception as error:  # noqa: BLE001 - whatever it is, handling goes on; a lease that is left runs out
                 pause = min(5.0, pause * 2 or 0.2)
@@ -135,16 +147,25 @@ class Dispatcher:
         else:
             log.error("dispatch_broke", seconds=pause, exc_info=error)
 
-    def _idle(self) -> int:
+    def _rest(self) -> None:
+        """Wait for something to do; during a burst, whatever there is to do, leave the machine to the receiving."""
+        if self._pace.bursting:
+            self._stopping.wait(self._pace.rest)
+        else:
+            self._wake.wait(self._until_next())
+
+    def _room(self) -> int:
+        """Return how many claims the threads can begin in a moment, besides those that they have."""
+        each = max(1, min(_MOST_WAITING, int(_MOMENT / max(self._usual, 1e-6))))
         with self._lock:
-            return self._threads - len(self._runs) - self._waiting
+            return self._threads * each - len(self._runs) - self._waiting
 
     def _claim(self) -> None:
-        idle = self._idle()
-        if idle <= 0:
+        limit = self._pace.allows(max(0, self._room()))
+        if limit <= 0:
             return
         asked = time.monotonic()
-        claims = self._journal.claim(idle, self._lease)
+        claims = self._journal.claim(limit, self._lease)
         if time.monotonic() - asked > self._margin:  # the rest of the lease is too short to begin
             log.warning("claim_took_too_long", notifications=len(claims))
             self._journal.release(claims, Step.HANDLE)
@@ -162,9 +183,23 @@ class Dispatcher:
             self._waiting += 1
         self._work.put(claim)
 
+    def _give_back(self) -> None:
+        """Release what was claimed and waits for a thread."""
+        waiting = []
+        with suppress(Empty):
+            while (claim := self._work.get_nowait()) is not None:
+                waiting.append(claim)
+        with self._lock:
+            self._waiting -= len(waiting)
+        try:
+            if waiting:
+                self._journal.release(waiting, Step.HANDLE)
+        except JournalUnavailableError as error:
+            log.warning("claims_not_released", notifications=len(waiting), reason=str(error))  # their leases run out
+
     def _until_next(self) -> float:
         """Return for how long there is nothing to do unless somebody wakes us, in seconds."""
-        if self._idle() <= 0:
+        if self._room() <= 0:
             return self._poll
         due = self._journal.next_handling()
         if due is None:
@@ -183,6 +218,7 @@ class Dispatcher:
             self._hanging += len(hung)
             self._threads -= len(hung)
         for run in hung:
+            run.give_up()
             log.error("handler_hangs", key=run.claim.key, seconds=self._settings.timeout, hanging=self.hanging)
             self._settle_failed(run, f"the handler did not return within {self._settings.timeout:g} s")
         self._start_threads(min(len(hung), replaceable))
@@ -196,21 +232,60 @@ class Dispatcher:
             with self._lock:
                 self._waiting -= 1
                 self._runs.add(run)
-            error = self._call(claim)
-            if self._end(run):
-                self._settle_handled(run) if error is None else self._settle_failed(run, error)
+            awaited = self._handle(run)
+            self._usual += (time.monotonic() - run.began - self._usual) / 8
+            if awaited:
                 with self._lock:
                     self._runs.discard(run)  # only now: a drain must see either the run or its result
                 self._wake.set()
             elif not self._rejoin(run):
                 return
 
-    def _call(self, claim: Claim) -> str | None:
+    def _handle(self, run: _Run) -> bool:
+        """Call the handler and settle how it ended; return whether anybody still waited for it."""
+        if self._handlers.is_transactional(run.claim.kind):
+            return self._handle_in_transaction(run)
+        error = self._call(run.claim)
+        awaited = self._end(run)
+        if awaited:
+            self._settle_handled(run) if error is None else self._settle_failed(run, error)
+        return awaited
+
+    def _handle_in_transaction(self, run: _Run) -> bool:
+        """Do likewise where what the handler writes and "handled" are to be committed together, or not at all."""
+        try:
+            transaction = self._journal.transaction(self._settings.timeout + self._margin)
+        except JournalUnavailableError as error:
+            awaited = self._end(run)
+            if awaited:
+                self._settle_failed(run, _text(error))
+            return awaited
+        with transaction:
+            run.give_up = transaction.give_up
+            failure = self._call(run.claim, transaction.connection)
+            if not self._end(run):
+                return False
+            failure = failure or self._commit(transaction, run)
+        if failure is not None:  # if the commit went through after all, this finds the lease gone and changes nothing
+            self._settle_failed(run, failure)
+        return True
+
+    def _commit(self, transaction: Transaction, run: _Run) -> str | None:
+        """Settle and commit; return what went wrong."""
+        try:
+            if not transaction.settle(self._handled(run)):
+                return "rolled back: the lease had run out"
+        except (JournalUnavailableError, TransactionError) as error:
+            log.warning("transaction_failed", key=run.claim.key, attempt=run.claim.attempts, reason=str(error))
+            return _text(error)
+        return None
+
+    def _call(self, claim: Claim, *more: Connection) -> str | None:
         """Call the handler; return what went wrong."""
         try:
             function = self._handlers.get(claim.kind)
             if function is not None:
-                function(claim.notification)
+                function(claim.notification, *more)
         except BaseException as error:  # noqa: BLE001 - even sys.exit() in a handler is a failed attempt, not our end
             what = type(error).__name__
             log.warning("handler_failed", key=claim.key, attempt=claim.attempts, error=what, at=_place(error))
@@ -236,11 +311,15 @@ class Dispatcher:
     # -- settling ----------------------------------------------------------------------------------------------------
 
     def _settle_handled(self, run: _Run) -> None:
+        self._settling.settle(self._handled(run))
+
+    def _handled(self, run: _Run) -> Settlement:
+        """Return the settlement of a handler that returned."""
         claim, moment = run.claim, datetime.now(UTC)
         in_inbox = claim.kind is Kind.MESSAGE_RECEIVED and claim.message_id is not None
         deletes = in_inbox and self._needs_delete(claim.account)
         state, due_at = (State.HANDLED, moment) if deletes else (State.DONE, None)
-        self._settling.settle(Settlement(claim, Step.HANDLE, state, due_at, run.started_at, moment))
+        return Settlement(claim, Step.HANDLE, state, due_at, run.started_at, moment)
 
     def _settle_failed(self, run: _Run, error: str) -> None:
         claim, moment = run.claim, datetime.now(UTC)

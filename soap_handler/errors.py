@@ -32,6 +32,10 @@ class JournalUnavailableError(SoapHandlerError):
     """The journal could not commit: disk full, locked, read-only or out of reach. Nothing was stored; try again."""
 
 
+class TransactionError(SoapHandlerError):
+    """A transactional handler ended its transaction itself, or went on with it after it had been given up."""
+
+
 class SchemaError(SoapHandlerError):
     """The journal's tables are of another release than this program."""
 

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, overload
 
 from soap_handler.errors import HandlerNotFoundError
 from soap_handler.notifications import (
@@ -19,12 +19,22 @@ from soap_handler.notifications import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-N = TypeVar("N", MessageReceived, MessageEvent, MessageError, SubscriptionEvent)
+    from sqlalchemy import Connection
+
+F = TypeVar("F", bound="Callable[..., None]")
+N = TypeVar("N", MessageReceived, MessageEvent, MessageError, SubscriptionEvent, Notification)
+
+Handler: TypeAlias = "Callable[[N], None]"
+TransactionalHandler: TypeAlias = "Callable[[N, Connection], None]"
+Decorator: TypeAlias = "Callable[[F], F]"
 
 _LAZY = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 """Functions of which a call does nothing yet."""
+
+_LATER: Any = object()
+"""In the place of a function: the decorator was written with brackets, and gets it in a second call."""
 
 
 class Handlers:
@@ -32,52 +42,101 @@ class Handlers:
 
     A handler returns to say "handled"; whatever it raises means "not yet", and it is called again later. It may be
     called more than once for one notification (after a crash): make its effects idempotent with ``notification.key``.
+
+    A transactional handler, ``@handlers.message_received(transactional=True)``, is also given a SQLAlchemy connection
+    to the journal's database. What it writes there and "handled" are committed together, or not at all; it must not
+    commit or roll back by itself. With SQLite its first statement takes the lock that every writer needs, the receiving
+    of notifications too: be slow before it, not after it.
     """
 
     def __init__(self) -> None:
-        self._functions: dict[Kind, Callable[[Any], None]] = {}
+        self._functions: dict[Kind, Callable[..., None]] = {}
+        self._transactional: set[Kind] = set()
 
-    def message_received(self, function: Callable[[MessageReceived], None]) -> Callable[[MessageReceived], None]:
+    @overload
+    def message_received(self, function: Handler[MessageReceived]) -> Handler[MessageReceived]: ...
+    @overload
+    def message_received(self, *, transactional: Literal[False] = False) -> Decorator[Handler[MessageReceived]]: ...
+    @overload
+    def message_received(self, *, transactional: Literal[True]) -> Decorator[TransactionalHandler[MessageReceived]]: ...
+    def message_received(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
         """Register the handler of mobile-originated messages."""
-        return self._register(Kind.MESSAGE_RECEIVED, function)
+        return self._decorate(function, [Kind.MESSAGE_RECEIVED], transactional)
 
-    def message_event(self, function: Callable[[MessageEvent], None]) -> Callable[[MessageEvent], None]:
+    @overload
+    def message_event(self, function: Handler[MessageEvent]) -> Handler[MessageEvent]: ...
+    @overload
+    def message_event(self, *, transactional: Literal[False] = False) -> Decorator[Handler[MessageEvent]]: ...
+    @overload
+    def message_event(self, *, transactional: Literal[True]) -> Decorator[TransactionalHandler[MessageEvent]]: ...
+    def message_event(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
         """Register the handler of delivery events."""
-        return self._register(Kind.MESSAGE_EVENT, function)
+        return self._decorate(function, [Kind.MESSAGE_EVENT], transactional)
 
-    def message_error(self, function: Callable[[MessageError], None]) -> Callable[[MessageError], None]:
+    @overload
+    def message_error(self, function: Handler[MessageError]) -> Handler[MessageError]: ...
+    @overload
+    def message_error(self, *, transactional: Literal[False] = False) -> Decorator[Handler[MessageError]]: ...
+    @overload
+    def message_error(self, *, transactional: Literal[True]) -> Decorator[TransactionalHandler[MessageError]]: ...
+    def message_error(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
         """Register the handler of delivery errors."""
-        return self._register(Kind.MESSAGE_ERROR, function)
+        return self._decorate(function, [Kind.MESSAGE_ERROR], transactional)
 
-    def subscription_event(self, function: Callable[[SubscriptionEvent], None]) -> Callable[[SubscriptionEvent], None]:
+    @overload
+    def subscription_event(self, function: Handler[SubscriptionEvent]) -> Handler[SubscriptionEvent]: ...
+    @overload
+    def subscription_event(self, *, transactional: Literal[False] = False) -> Decorator[Handler[SubscriptionEvent]]: ...
+    @overload
+    def subscription_event(
+        self, *, transactional: Literal[True]
+    ) -> Decorator[TransactionalHandler[SubscriptionEvent]]: ...
+    def subscription_event(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
         """Register the handler of premium-rate subscription events."""
-        return self._register(Kind.SUBSCRIPTION_EVENT, function)
+        return self._decorate(function, [Kind.SUBSCRIPTION_EVENT], transactional)
 
-    def all_kinds(self, function: Callable[[Notification], None]) -> Callable[[Notification], None]:
+    @overload
+    def all_kinds(self, function: Handler[Notification]) -> Handler[Notification]: ...
+    @overload
+    def all_kinds(self, *, transactional: Literal[False] = False) -> Decorator[Handler[Notification]]: ...
+    @overload
+    def all_kinds(self, *, transactional: Literal[True]) -> Decorator[TransactionalHandler[Notification]]: ...
+    def all_kinds(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
         """Register one handler for every kind that has none yet."""
-        _check(function)
-        for kind in Kind:
-            self._functions.setdefault(kind, function)
-        return function
+        return self._decorate(function, None, transactional)
 
-    def get(self, kind: Kind) -> Callable[[Any], None] | None:
+    def get(self, kind: Kind) -> Callable[..., None] | None:
         """Return the handler of a kind, or ``None``: such a notification is journaled and done."""
         return self._functions.get(kind)
 
-    def _register(self, kind: Kind, function: Callable[[N], None]) -> Callable[[N], None]:
-        _check(function)
-        if kind in self._functions:
-            raise ValueError(f"{kind} has a handler already: {self._functions[kind]!r}")
-        self._functions[kind] = function
+    def is_transactional(self, kind: Kind) -> bool:
+        """Return whether the handler of a kind takes a connection too."""
+        return kind in self._transactional
+
+    def _decorate(self, function: Any, kinds: Sequence[Kind] | None, transactional: bool) -> Any:  # noqa: ANN401, FBT001 - typed by the overloads
+        """Register a function, or return what does: the decorators work with and without brackets."""
+        if function is _LATER:
+            return lambda later: self._register(_checked(later), kinds, transactional)
+        return self._register(_checked(function), kinds, transactional)
+
+    def _register(self, function: F, kinds: Sequence[Kind] | None, transactional: bool) -> F:  # noqa: FBT001 - private
+        for kind in kinds or ():
+            if kind in self._functions:
+                raise ValueError(f"{kind} has a handler already: {self._functions[kind]!r}")
+        for kind in kinds or [kind for kind in Kind if kind not in self._functions]:
+            self._functions[kind] = function
+            if transactional:
+                self._transactional.add(kind)
         return function
 
 
-def _check(function: object) -> None:
+def _checked(function: F) -> F:
     """Refuse what would return at once without having done anything: that would count as handled."""
     if not callable(function) or isinstance(function, type):
         raise TypeError(f"a handler is a function; {function!r} is not")
     if any(is_lazy(function) for is_lazy in _LAZY):
         raise TypeError(f"{function!r} is async or a generator; a handler is a plain function")
+    return function
 
 
 def load(target: str) -> Handlers:

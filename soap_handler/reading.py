@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.notifications import (
@@ -133,6 +134,7 @@ def read_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
     return instant, bool(offset) and not digits[6:].strip("0")
 
 
+@lru_cache(maxsize=256)
 def _zone(offset: str) -> tzinfo:
     if offset in {"Z", "z"}:
         return UTC

@@ -65,6 +65,10 @@ class Receiver:
         self._quiet = Quiet()
         self._clock = clock
 
+    def recognises(self, credentials: Credentials) -> bool:
+        """Whether these are known to be right, without any costly check; if not, they may be right all the same."""
+        return self.accounts.recognises(credentials)
+
     def prepare(self, push: Push) -> Entry:
         """Do everything up to the commit: return what is to be recorded.
 

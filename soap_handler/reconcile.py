@@ -79,7 +79,8 @@ class Reconciler:
     def rehearse(self, show: Callable[[Tally], None] = lambda _: None) -> Result:
         """Count what :meth:`run` would do, and write nothing at all."""
         tallied = _Tallied(show)
-        return Result(tallied.tally, self._go_through(tallied, dry=True))
+        error = self._go_through(tallied, dry=True)
+        return Result(tallied.tally, error)
 
     def run(
         self,

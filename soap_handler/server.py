@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from waitress import create_server, wasyncore
@@ -14,6 +15,7 @@ from soap_handler.web.limits import Limits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from soap_handler.intake import Intake
     from soap_handler.settings import ServerSettings
 
 _TICK: Final = 0.5  # seconds: how late a stop may be noticed when nothing else happens
@@ -28,14 +30,17 @@ class Server:
     Whoever builds it calls :meth:`run`, which gives everything back when it ends (at once after :meth:`stop`).
     """
 
-    def __init__(self, application: Callable[..., Any], settings: ServerSettings) -> None:
-        """Listen. Port 0 takes a free one.
+    def __init__(self, application: Callable[..., Any], settings: ServerSettings, intake: Intake | None = None) -> None:
+        """Listen. Port 0 takes a free one. What the intake does not take, the application serves in a thread.
 
         Raises:
             OSError: the address cannot be listened on.
         """
         self._sockets: dict[int, Any] = {}
         self._limits = Limits(settings, open_files.make_room(settings.connections))
+        self._intake = intake
+        if intake is not None:
+            intake.wake = self._wake
         self._look_again = 0.0
         self._stopping = False
         try:
@@ -58,6 +63,7 @@ class Server:
             host=settings.host,
             port=settings.port,
             server_name=settings.host,  # for callers that name none; waitress would invent one
+            _dispatcher=self._intake,  # without one, waitress makes its own, with threads
             threads=settings.threads,
             ident=None,  # we don't tell what we are made of
             expose_tracebacks=False,
@@ -84,6 +90,10 @@ class Server:
         """Stop accepting, and let :meth:`run` return once what is in flight is answered. Safe in a signal handler."""
         if not self._stopping:
             self._stopping = True
+            self._wake()
+
+    def _wake(self) -> None:
+        with suppress(OSError):  # another thread may call when the loop has ended and its pipe is closed
             self._listeners[0].pull_trigger()
 
     def _tend(self) -> None:
@@ -96,6 +106,8 @@ class Server:
 
     def _turn(self, timeout: float) -> None:
         wasyncore.loop(timeout=timeout, use_poll=True, map=self._sockets, count=1)
+        if self._intake is not None:
+            self._intake.turn()
 
     def _drain(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Quiet:
             return silent + 1
 
 
+@lru_cache(maxsize=1024)  # a few callers call again and again
 def neighbourhood(address: str) -> str:
     """Return what is counted as one address: itself, or the /64 of an IPv6 address, all of which one caller may use."""
     try:

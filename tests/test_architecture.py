@@ -19,13 +19,14 @@ NAME: Final = "soap_handler"
 
 # Who may know whom: a room knows the rooms of lower floors, and those of its own as long as there is no circle.
 FLOORS: Final[list[set[str]]] = [
-    {"contract", "errors", "notifications", "passwords", "throttle", "logs", "open_files"},
+    {"contract", "errors", "notifications", "passwords", "throttle", "logs", "open_files", "pace"},
     {"settings", "accounts", "retry", "reading", "reload", "mending"},
     {"journal", "inbox", "handlers"},
     {"receive", "dispatch", "deletion", "emptying", "reconcile", "reconciling", "sinks"},
     {"soap", "formpost", "xmlpush"},
     {"web"},
-    {"server", "deploy"},
+    {"intake", "deploy"},
+    {"server"},
     {"app"},
     {"cli", "__main__"},
 ]

@@ -365,7 +365,7 @@ def test_threads_that_come_back_do_not_add_up(journal: Journal, hanging: Hanging
         hanging.go_on.set()
         until(lambda: dispatcher.hanging == 0)
         until(lambda: sum(thread.name == "handler" for thread in threading.enumerate()) == 2)
-        assert dispatcher._idle() == 2
+        assert dispatcher._threads == 2
 
 
 # -- the journal out of reach ------------------------------------------------------------------------------------------

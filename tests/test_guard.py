@@ -102,6 +102,8 @@ def test_only_the_named_networks_are_admitted() -> None:
     assert [guard.admits(each) for each in ("192.0.2.255", "2001:db8::1", "::ffff:192.0.2.1")] == [True] * 3
     assert [guard.admits(each) for each in ("192.0.3.0", "2001:db9::1", "unknown", "")] == [False] * 4
     assert guard.refused == 4
+    assert not guard.allows("192.0.3.0")
+    assert guard.refused == 4, "only looking does not count"
 
 
 def test_refusals_are_logged_with_the_address_but_do_not_flood() -> None:

@@ -38,7 +38,7 @@ from soap_handler.contract import NAMESPACE
 from soap_handler.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
     from sqlalchemy import Connection as DatabaseConnection
@@ -162,14 +162,14 @@ class Recorded:
 def watch(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
     """Return a list of what is handed in for the next commit, which grows."""
     submitted: list[Entry] = []
-    submit = journal.submit
+    submit_all = journal.submit_all
 
-    def watched(entry: Entry) -> Future[bool]:
-        commit = submit(entry)
-        submitted.append(entry)
+    def watched(entries: Sequence[Entry]) -> Future[list[bool]]:
+        commit = submit_all(entries)
+        submitted.extend(entries)
         return commit
 
-    monkeypatch.setattr(journal, "submit", watched)
+    monkeypatch.setattr(journal, "submit_all", watched)
     return submitted
 
 

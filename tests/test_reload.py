@@ -146,4 +146,4 @@ def test_a_wrong_configuration_changes_nothing_and_each_problem_is_logged(tmp_pa
 
 def test_a_reloader_that_never_began_can_be_stopped() -> None:
     """The end of a start that failed."""
-    Reloader(lambda: Settings(), lambda _: None).stop()
+    Reloader(Settings, lambda _: None).stop()

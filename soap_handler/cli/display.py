@@ -47,7 +47,7 @@ def progress() -> Iterator[Show]:
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False) as bars:
         tasks = {}
 
-        def show(state: Mapping[str, tuple[int, int]]) -> None:
+        def show(state: Mapping[str, tuple[int, int | None]]) -> None:
             for name, (done, total) in state.items():
                 if name not in tasks:
                     tasks[name] = bars.add_task(name, total=total)

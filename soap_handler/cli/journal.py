@@ -1,4 +1,4 @@
-"""``journal list``, ``show``, ``retry`` and ``reconciliations``: a look into the journal by hand. How records look is in ``records``."""
+"""``journal list``, ``show``, ``retry`` and ``reconciliations``: a look into the journal by hand."""
 
 from __future__ import annotations
 

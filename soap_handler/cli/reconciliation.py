@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from soap_handler.reconcile import Result
     from soap_handler.settings import Settings
 
-_COLUMNS = ("inbox", "known", "recovered", "deleted again", "left alone", "unreadable")
+_COLUMNS: Final = {
+    "inbox": "inbox",
+    "known": "known",
+    "recovered": "recovered",
+    "deleted again": "deleted_again",
+    "left alone": "left_alone",
+    "unreadable": "unreadable",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ def table(outcomes: Sequence[Outcome], *, dry_run: bool) -> Table:
 
 def _cells(tally: Tally) -> Iterator[int]:
     counts = _counts(tally)
-    return (counts[name.replace(" ", "_")] for name in _COLUMNS)
+    return (counts[name] for name in _COLUMNS.values())
 
 
 def conclusion(outcomes: Sequence[Outcome], *, dry_run: bool) -> str:
@@ -128,7 +135,9 @@ def run_summary(run: Reconciliation) -> dict[str, Any]:
 
 def runs_table(runs: Sequence[Reconciliation]) -> Table:
     """Return the records of runs for people."""
-    rows = [(records.instant(run.started_at), run.account, *_cells(run.tally), _how_it_ended(run)) for run in runs]
+    rows = [
+        (f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}", run.account, *_cells(run.tally), _how_it_ended(run)) for run in runs
+    ]
     return Table("", ("began", "account", *_COLUMNS, "how it ended"), rows)
 
 

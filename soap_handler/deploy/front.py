@@ -44,9 +44,7 @@ def nginx(settings: Settings, front: Front = Front()) -> str:
         **_common(settings, front),
         name=_address(server)[0] or "_",
         path=_path(server),
-        rewrite=f"rewrite ^{re.escape(_base(server))}(/.*)$ $1 break;"
-        if _base(server)
-        else "# the path stays as it is",
+        rewrite=f"rewrite ^{re.escape(base)}(/.*)$ $1 break;" if base else "# the path stays as it is",
         header=_whole(server.max_header_size),
         idle=_whole(server.idle_timeout),
         upstream_idle=_whole(server.idle_timeout / 2),  # so that nginx is the one who closes

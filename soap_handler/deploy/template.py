@@ -1,4 +1,4 @@
-"""Templates in which ``@{name}`` stands for a value: nginx, Caddy and systemd have their own uses of ``$`` and ``%``."""
+"""Templates in which ``@{name}`` stands for a value: nginx, Caddy and systemd use ``$`` and ``%`` themselves."""
 
 from __future__ import annotations
 

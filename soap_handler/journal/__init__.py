@@ -6,6 +6,7 @@ from soap_handler.journal.journal import Journal
 from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
 from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection, Settlement, Source, State, Step
 from soap_handler.journal.settling import Settling
+from soap_handler.journal.transaction import Transaction
 
 __all__ = [
     "Attempt",
@@ -23,4 +24,5 @@ __all__ = [
     "State",
     "Step",
     "Tally",
+    "Transaction",
 ]

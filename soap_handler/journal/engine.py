@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from sqlalchemy import create_engine, event, make_url
 
+from soap_handler.errors import JournalUnavailableError
+
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine, ExceptionContext
+
+log = structlog.get_logger(__name__)
 
 READ_ONLY = {"read_only": True}
 """Execution options of a connection that only looks: it must not wait for the one who writes."""
+
+LATE = {"begins_late": True}
+"""Execution options of a connection whose transaction begins at the database only when ``begin_late`` is called.
+
+It may have a further option ``on_error``, a function that is called when a statement failed.
+"""
 
 _PRAGMAS = (
     "busy_timeout = 5000",  # milliseconds; first, since the next ones may have to wait themselves
@@ -20,22 +31,99 @@ _PRAGMAS = (
     "foreign_keys = ON",
 )
 
+# What libpq is told, unless the URL says otherwise. A server that is gone is noticed in seconds, not in the two hours
+# of TCP; a standby is never mistaken for the one that takes writes.
+_LIBPQ: Final = {
+    "application_name": "soap_handler",
+    "connect_timeout": "5",  # seconds
+    "keepalives_idle": "5",  # seconds of silence
+    "keepalives_interval": "2",  # seconds
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",  # milliseconds that what was sent may stay unconfirmed
+    "target_session_attrs": "read-write",
+}
+_LIBPQ_DRIVERS: Final = ("psycopg", "psycopg2")
+
+# What each session is told, unless the server's configuration, the role or the URL sets a limit: milliseconds.
+_LIMITS: Final = {
+    "statement_timeout": "30000",
+    "lock_timeout": "5000",  # as long as SQLite's busy_timeout
+    "idle_in_transaction_session_timeout": "15000",  # a host that froze in a transaction must not hold up the others
+}
+_DURABLE: Final = ("on", "remote_apply")  # values of synchronous_commit that survive a crash and a fail-over
+_INSTALL: Final = "pip install 'soap-handler[postgresql]'"
+
 
 def open_engine(url: str) -> Engine:
     """Return an engine for this SQLAlchemy URL, set up so that a commit is durable.
 
     Raises:
-        sqlalchemy.exc.ArgumentError: the text is no SQLAlchemy URL, or names an engine that is not installed.
+        sqlalchemy.exc.ArgumentError: the text is no SQLAlchemy URL, or names an engine that is not known.
+        JournalUnavailableError: the driver of the engine is not installed.
     """
-    engine = create_engine(
-        make_url(url),
-        pool_pre_ping=not url.startswith("sqlite"),
-        hide_parameters=True,  # an error's text must not quote phone numbers and bodies
-    )
+    address = make_url(url)
+    try:
+        engine = create_engine(
+            _patient(address),
+            pool_pre_ping=address.get_backend_name() != "sqlite",
+            max_overflow=-1,  # as many connections as there are threads that need one; none waits for another
+            hide_parameters=True,  # an error's text must not quote phone numbers and bodies
+        )
+    except ModuleNotFoundError as error:
+        text = f"the journal needs the Python package {error.name}, which is not installed"
+        hint = f"; for PostgreSQL: {_INSTALL}" if address.get_backend_name() == "postgresql" else ""
+        raise JournalUnavailableError(text + hint) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "handle_error", _tell)
+    else:
+        event.listen(engine, "connect", _prepare_postgresql)
     return engine
+
+
+def _tell(context: ExceptionContext) -> None:
+    """Tell the connection's ``on_error``; SQLAlchemy itself has no such event for one connection alone."""
+    if context.connection is not None:
+        on_error = context.connection.get_execution_options().get("on_error")
+        if on_error is not None:
+            on_error()
+
+
+def begin_late(connection: Connection, seconds: float) -> None:
+    """Begin the transaction of a connection with ``LATE`` options at the database, for ``seconds`` at most."""
+    cursor = connection.connection.cursor()
+    try:
+        if connection.dialect.name == "sqlite":
+            cursor.execute("BEGIN IMMEDIATE")
+        else:  # the driver begins by itself
+            for name in ("idle_in_transaction_session_timeout", "statement_timeout"):
+                cursor.execute(f"SET LOCAL {name} = {int(seconds * 1000)}")
+    finally:
+        cursor.close()
+
+
+def _patient(url: URL) -> URL:
+    """Return the URL with what makes libpq notice a server that is gone."""
+    if url.get_backend_name() != "postgresql" or url.get_driver_name() not in _LIBPQ_DRIVERS:
+        return url
+    return url.update_query_dict({name: value for name, value in _LIBPQ.items() if name not in url.query})
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
+    cursor = connection.cursor()
+    names = ("synchronous_commit", "fsync", *_LIMITS)
+    cursor.execute("SELECT " + ", ".join(f"current_setting('{name}')" for name in names))
+    found = dict(zip(names, cursor.fetchone(), strict=True))
+    wanted = {name: value for name, value in _LIMITS.items() if found[name] == "0"}
+    if found["synchronous_commit"] not in _DURABLE:
+        wanted["synchronous_commit"] = "on"
+    for name, value in wanted.items():
+        cursor.execute(f"SET SESSION {name} = {value}")
+    cursor.close()
+    connection.commit()  # or the first roll-back would take the settings back
+    if found["fsync"] == "off":
+        log.warning("journal_not_durable", reason="PostgreSQL runs with fsync = off")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
@@ -48,5 +136,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
 
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that is going to write takes the lock at once: taking it later can fail without waiting.
-    reading = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if not options.get("begins_late", False):
+        connection.exec_driver_sql("BEGIN" if options.get("read_only", False) else "BEGIN IMMEDIATE")

@@ -17,6 +17,8 @@ from soap_handler.journal import queries, reconciliations, verbs
 from soap_handler.journal.engine import READ_ONLY, open_engine
 from soap_handler.journal.migrate import migrate
 from soap_handler.journal.records import Settlement, State, Step
+from soap_handler.journal.transaction import Transaction
+from soap_handler.journal.wake import Listener, can_wake, notify
 from soap_handler.journal.writer import Writer, reason
 
 if TYPE_CHECKING:
@@ -56,10 +58,13 @@ class Journal:
         """
         self._engine = open_engine(url)
         self._timeout = timeout
+        self.arrived = 0
+        """How many entries came in since the start, to tell a burst by; nearly exact, since threads share it."""
         self._clock = clock
         self._instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._leases = itertools.count(1)
         self._listeners: list[Callable[[], None]] = []
+        self._others: Listener | None = None
         try:
             migrate(self._engine)
         except SQLAlchemyError as error:
@@ -69,10 +74,12 @@ class Journal:
             self._engine.dispose()
             raise
         # A claim comes last: what was settled in the same breath must not be claimed again, its lease being over.
-        self._writer = Writer(self._engine, self._announce, last=verbs.claim)
+        self._writer = Writer(self._engine, self._announce, last=verbs.claim, ending=self._tell_others)
 
     def close(self) -> None:
         """Commit what is under way and give everything back."""
+        if self._others is not None:
+            self._others.close()
         self._writer.close()
         self._engine.dispose()
 
@@ -86,7 +93,13 @@ class Journal:
 
     def submit(self, entry: Entry) -> Future[bool]:
         """Queue an entry for the next commit; the result is true when it was new, false for a duplicate."""
+        self.arrived += 1
         return self._writer.submit(verbs.record, entry)
+
+    def submit_all(self, entries: Sequence[Entry]) -> Future[list[bool]]:
+        """Queue entries for the next commit, all in one; the results are as those of :meth:`submit`."""
+        self.arrived += len(entries)
+        return self._writer.submit(verbs.record_all, entries)
 
     def record(self, entry: Entry) -> bool:
         """Commit an entry; return whether it was new."""
@@ -102,18 +115,24 @@ class Journal:
 
     # -- the queue ---------------------------------------------------------------------------------------------------
 
-    def claim(self, limit: int, lease: timedelta) -> list[Claim]:
-        """Lease up to ``limit`` notifications whose handler is due."""
-        return self._claim(Step.HANDLE, limit, lease)
+    def claim(self, limit: int, lease: timedelta, *, in_order: bool = False) -> list[Claim]:
+        """Lease up to ``limit`` notifications whose handler is due.
+
+        ``in_order``: of one originator on one account only the first, and none while another one is leased. Where very
+        many wait behind others, one call may find less than there is; the next one goes on from there.
+        """
+        return self._claim(Step.HANDLE, limit, lease, in_order=in_order)
 
     def claim_deletions(self, account: str, limit: int, lease: timedelta = timedelta(minutes=5)) -> list[Claim]:
         """Lease up to ``limit`` handled messages of one account whose inbox delete is due."""
         return self._claim(Step.DELETE, limit, lease, account)
 
-    def _claim(self, step: Step, limit: int, lease: timedelta, account: str | None = None) -> list[Claim]:
+    def _claim(
+        self, step: Step, limit: int, lease: timedelta, account: str | None = None, *, in_order: bool = False
+    ) -> list[Claim]:
         moment = self._clock()
         owner = f"{self._instance}:{next(self._leases)}"  # of this claim alone, so that a late settling is noticed
-        request = verbs.ClaimRequest(step, owner, moment, moment + lease, limit, account)
+        request = verbs.ClaimRequest(step, owner, moment, moment + lease, limit, account, in_order)
         return self._writer.submit(verbs.claim, request).result()
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
@@ -145,14 +164,35 @@ class Journal:
         """Send the dead notifications of a selection round again; return how many there were."""
         return self._writer.submit(verbs.revive, (selection, self._clock())).result()
 
+    def transaction(self, seconds: float) -> Transaction:
+        """Return a transaction in which a handler writes and is settled, for ``seconds`` at most.
+
+        Raises:
+            JournalUnavailableError: the database is out of reach.
+        """
+        return Transaction(self._engine, seconds, self._tell_others, self._ring)
+
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call this after each commit that may have made work; it must return at once."""
+        """Call this after each commit that may have made work; it must return at once.
+
+        That is each commit of this process and, on PostgreSQL, of every other that shares the database.
+        """
         self._listeners.append(listener)
+        if self._others is None and can_wake(self._engine):
+            self._others = Listener(self._engine, self._instance, self._ring)
+
+    def _tell_others(self, connection: Connection, done: set[Verb] | None = None) -> None:
+        """Let this transaction, when it commits, wake the other processes; a claim makes no work."""
+        if done != {verbs.claim} and can_wake(self._engine):
+            notify(connection, self._instance)
 
     def _announce(self, done: set[Verb]) -> None:
         if not done <= {verbs.claim}:
-            for listener in self._listeners:
-                listener()
+            self._ring()
+
+    def _ring(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     # -- the inbox against the journal -------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from soap_handler.errors import SchemaError
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest revision in ``migrations/versions``; a test holds the two together."""
 
 _LOCK: Final = 0x534F4150  # any number that is ours: only one process may create the tables

@@ -16,13 +16,14 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    and_,
     literal_column,
 )
 
 from soap_handler.journal.records import State
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Dialect
+    from sqlalchemy import ColumnElement, Dialect, FromClause
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -69,12 +70,14 @@ notification = Table(
     Column("delete_attempts", Integer, nullable=False, default=0),
     Column("handled_at", Instant),
     Column("done_at", Instant),
+    Column("parked_at", Instant),  # since when it waits behind another of its originator; then due_at is only a look
+    Column("erased_at", Instant),  # what it said is gone; the row stays so that a copy is still recognised
 )
 
 
-def in_state(state: State) -> ColumnElement[bool]:
+def in_state(state: State, table: FromClause = notification) -> ColumnElement[bool]:
     """Return the condition "is in this state", as a literal: only then does a partial index serve it."""
-    return notification.c.state == literal_column(f"'{state.value}'")
+    return table.c.state == literal_column(f"'{state.value}'")
 
 
 # Work to do is a small part of a long history: these indexes hold only that part, so that a claim costs the same
@@ -82,9 +85,21 @@ def in_state(state: State) -> ColumnElement[bool]:
 to_handle = Index("ix_notification_to_handle", notification.c.due_at)
 to_delete = Index("ix_notification_to_delete", notification.c.account, notification.c.due_at)
 dead = Index("ix_notification_dead", notification.c.seq)
-for _index, _state in ((to_handle, State.RECEIVED), (to_delete, State.HANDLED), (dead, State.DEAD)):
+in_order = Index(
+    "ix_notification_in_order",
+    notification.c.account,
+    notification.c.originator,
+    notification.c.leased_at,
+    notification.c.seq,
+)
+for _index, _condition in (
+    (to_handle, in_state(State.RECEIVED)),
+    (to_delete, in_state(State.HANDLED)),
+    (dead, in_state(State.DEAD)),
+    (in_order, and_(in_state(State.RECEIVED), notification.c.originator.is_not(None))),
+):
     for _engine in ("sqlite", "postgresql"):
-        _index.dialect_options[_engine]["where"] = in_state(_state)
+        _index.dialect_options[_engine]["where"] = _condition
 
 attempt = Table(
     "attempt",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from soap_handler.journal import order
 from soap_handler.journal.records import Claim, Settlement, State, Step
 from soap_handler.journal.schema import attempt, in_state, notification
 from soap_handler.notifications import Kind, usable_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from soap_handler.journal.records import Entry, Selection
 
 _table = notification.c
+ERASED: Final = "[erased]"
+"""What stands in the place of personal data that was erased."""
+_LOOK: Final = 200  # rows: so many at once, where the first look met some that wait behind others
+_MOST_LOOKED_AT: Final = 600  # rows in one claim: bounds its transaction; the next claim goes on from there
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +39,17 @@ class ClaimRequest:
     limit: int
     account: str | None = None
     """Of this account only; always given for deletions, which go to one inbox at a time."""
+    in_order: bool = False
+    """Of one originator on one account, only the first, and only while no other is leased."""
 
 
 def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     """Insert what is new and say of each entry whether it was. Insert first: never check, then insert (decision 3)."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = make(notification).on_conflict_do_nothing(index_elements=[_table.key]).returning(_table.key)
-    rows = {entry.notification.key: entry for entry in reversed(entries)}  # the first of equals is the one to store
+    rows: dict[str, Entry] = {}
+    for entry in entries:
+        rows.setdefault(entry.notification.key, entry)  # the first of equals is the one to store; their order is kept
     stored = set(connection.execute(statement, [_row(key, entry) for key, entry in rows.items()]).scalars())
     answers = []
     for entry in entries:
@@ -48,6 +57,12 @@ def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
         answers.append(key in stored)
         stored.discard(key)
     return answers
+
+
+def record_all(connection: Connection, batches: Sequence[Sequence[Entry]]) -> list[list[bool]]:
+    """Record several batches as one, and answer each."""
+    answers = iter(record(connection, [entry for batch in batches for entry in batch]))
+    return [[next(answers) for _ in batch] for batch in batches]
 
 
 def _row(key: str, entry: Entry) -> dict[str, Any]:
@@ -80,14 +95,34 @@ def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list
 
 
 def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
-    rows = connection.execute(_due(request)).all()
+    if not request.in_order:
+        return _lease(connection, request, connection.execute(_due(request)).all())
+    claims: list[Claim] = []
+    looked_at, look = 0, request.limit
+    while len(claims) < request.limit and looked_at < _MOST_LOOKED_AT:
+        rows = connection.execute(_due(request, look)).all()
+        free = order.free_to_start(connection, rows, request.now)
+        claims += _lease(connection, request, free[: request.limit - len(claims)])
+        if len(rows) < look:
+            break
+        looked_at, look = looked_at + len(rows), _LOOK
+    return claims
+
+
+def _lease(connection: Connection, request: ClaimRequest, rows: Sequence[Row[Any]]) -> list[Claim]:
     if not rows:
         return []
     count = _count_of(request.step)
     connection.execute(
         update(notification)
         .where(_table.seq.in_([row.seq for row in rows]))
-        .values(owner=request.owner, due_at=request.until, leased_at=request.now, **{count: _table[count] + 1})
+        .values(
+            owner=request.owner,
+            due_at=request.until,
+            leased_at=request.now,
+            parked_at=None,
+            **{count: _table[count] + 1},
+        )
     )
     lost = [_lost(request, row) for row in rows if row.owner is not None]
     if lost:
@@ -95,7 +130,7 @@ def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
     return [_claimed(request, row) for row in rows]
 
 
-def _due(request: ClaimRequest) -> Any:  # noqa: ANN401 - a Select of many columns
+def _due(request: ClaimRequest, limit: int | None = None) -> Any:  # noqa: ANN401 - a Select of many columns
     state = State.RECEIVED if request.step is Step.HANDLE else State.HANDLED
     conditions = [in_state(state), _table.due_at <= request.now]
     if request.account is not None:
@@ -107,6 +142,7 @@ def _due(request: ClaimRequest) -> Any:  # noqa: ANN401 - a Select of many colum
             _table.account,
             _table.kind,
             _table.message_id,
+            _table.originator,
             _table.owner,
             _table.leased_at,
             _table.received_at,
@@ -115,7 +151,7 @@ def _due(request: ClaimRequest) -> Any:  # noqa: ANN401 - a Select of many colum
         )
         .where(*conditions)
         .order_by(_table.due_at, _table.seq)
-        .limit(request.limit)
+        .limit(request.limit if limit is None else limit)
         .with_for_update(skip_locked=True)
     )
 
@@ -154,7 +190,8 @@ def _claimed(request: ClaimRequest, row: Row[Any]) -> Claim:
 
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
     """Write down how attempts ended; say of each whether the lease was still its owner's. If not, nothing moves."""
-    ours = _still_ours(connection, [settlement.claim for settlement in settlements])
+    rows = _locked(connection, [settlement.claim for settlement in settlements])
+    ours = {settlement.claim for settlement in settlements if _is_ours(settlement.claim, rows)}
     answers = []
     for settlement in settlements:
         answers.append(settlement.claim in ours)
@@ -162,8 +199,14 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
     good = [settlement for settlement, answer in zip(settlements, answers, strict=True) if answer]
     if good:
         connection.execute(_SETTLE, [_settled(settlement) for settlement in good])
-    tried = [_tried(settlement, answer) for settlement, answer in zip(settlements, answers, strict=True)]
-    connection.execute(insert(attempt), tried)
+        order.let_next(connection, list(_ended(good, rows)))
+    tried = [
+        _tried(settlement, rows[settlement.claim.seq], ours=answer)
+        for settlement, answer in zip(settlements, answers, strict=True)
+        if settlement.claim.seq in rows  # else it is purged
+    ]
+    if tried:
+        connection.execute(insert(attempt), tried)
     return answers
 
 
@@ -175,16 +218,30 @@ _SETTLE = (
         due_at=bindparam("_due_at"),
         owner=None,
         leased_at=None,
+        parked_at=None,
         handled_at=func.coalesce(_table.handled_at, bindparam("_handled_at", type_=_table.handled_at.type)),
         done_at=bindparam("_done_at"),
     )
 )
 
 
-def _still_ours(connection: Connection, claims: Sequence[Claim]) -> set[Claim]:
-    query = select(_table.seq, _table.owner).where(_table.seq.in_([claim.seq for claim in claims]))
-    held = {row.seq: row.owner for row in connection.execute(query.with_for_update())}
-    return {claim for claim in claims if held.get(claim.seq) == claim.owner}
+def _locked(connection: Connection, claims: Sequence[Claim]) -> dict[int, Row[Any]]:
+    """Return the present rows of some claims, by number; nobody else changes them until the commit."""
+    columns: list[ColumnElement[Any]] = [_table.seq, _table.owner, _table.account, _table.originator, _table.erased_at]
+    query = select(*columns).where(_table.seq.in_([claim.seq for claim in claims]))
+    return {row.seq: row for row in connection.execute(query.with_for_update())}
+
+
+def _is_ours(claim: Claim, rows: Mapping[int, Row[Any]]) -> bool:
+    return claim.seq in rows and rows[claim.seq].owner == claim.owner
+
+
+def _ended(settlements: Sequence[Settlement], rows: Mapping[int, Row[Any]]) -> Iterator[order.Ended]:
+    """Tell which settlements make way for the next of their originator."""
+    for settlement in settlements:
+        row = rows[settlement.claim.seq]
+        if settlement.step is Step.HANDLE and settlement.state is not State.RECEIVED and row.originator is not None:
+            yield order.Ended(row.account, row.originator, settlement.ended_at)
 
 
 def _settled(settlement: Settlement) -> dict[str, Any]:
@@ -198,15 +255,18 @@ def _settled(settlement: Settlement) -> dict[str, Any]:
     }
 
 
-def _tried(settlement: Settlement, ours: bool) -> dict[str, Any]:  # noqa: FBT001 - private, and named at the call
+def _tried(settlement: Settlement, row: Row[Any], *, ours: bool) -> dict[str, Any]:
     outcome = "failed" if settlement.error else "ok"
+    error = settlement.error
+    if error is not None:  # a customer's exception says it, and it may quote what was erased while the handler ran
+        error = ERASED if row.erased_at is not None and settlement.step is Step.HANDLE else _storable(error)
     return {
         "seq": settlement.claim.seq,
         "step": settlement.step.value,
         "started_at": settlement.started_at,
         "ended_at": settlement.ended_at,
         "outcome": outcome if ours else f"{outcome}, too late",
-        "error": None if settlement.error is None else _storable(settlement.error),  # a customer's exception says it
+        "error": error,
         "owner": settlement.claim.owner,
     }
 
@@ -214,7 +274,8 @@ def _tried(settlement: Settlement, ours: bool) -> dict[str, Any]:  # noqa: FBT00
 def release(connection: Connection, releases: Sequence[tuple[Step, datetime, Sequence[Claim]]]) -> list[None]:
     """Give back leases on work that was not begun: due at once, and not counted as an attempt."""
     for step, now, claims in releases:
-        ours = [claim.seq for claim in _still_ours(connection, claims)]
+        rows = _locked(connection, claims)
+        ours = [claim.seq for claim in claims if _is_ours(claim, rows)]
         count = _count_of(step)
         connection.execute(
             update(notification)

@@ -48,12 +48,20 @@ class _Request:
 class Writer:
     """The one who writes. Each verb gets the arguments of all its requests and returns their results in that order."""
 
-    def __init__(self, engine: Engine, committed: Callable[[set[Verb]], None], last: Verb) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        committed: Callable[[set[Verb]], None],
+        last: Verb,
+        ending: Callable[[Connection, set[Verb]], None],
+    ) -> None:
         """Start the thread; ``committed`` is told after each commit which verbs took part.
 
-        The verb ``last`` comes last in each transaction, since what it finds depends on what the others did.
+        The verb ``last`` comes last in each transaction, since what it finds depends on what the others did; then
+        ``ending`` is called, still in it.
         """
         self._engine = engine
+        self._ending = ending
         self._committed = committed
         self._last = last
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
@@ -136,6 +144,7 @@ class Writer:
                 outcome = verb(connection, [batch[position].argument for position in positions])
                 for position, result in zip(positions, outcome, strict=True):
                     results[position] = result
+            self._ending(connection, set(by_verb))
         return results
 
     def _connect(self) -> Connection:

@@ -96,7 +96,7 @@ class ServerSettings(_Table):
         default=120.0, description="Seconds without a request after which a connection is closed."
     )
     connections: Count = Field(
-        default=200,
+        default=1000,
         description="Connections at once; a further one takes the place of the longest idle one, or is refused.",
     )
     max_headers: Count = Field(default=64, description="Largest number of header lines in a request.")

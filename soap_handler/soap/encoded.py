@@ -10,7 +10,7 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.contract import SOAP_11
-from soap_handler.soap.charset import text_of
+from soap_handler.mending.charset import text_of
 from soap_handler.soap.faults import client_fault
 
 if TYPE_CHECKING:

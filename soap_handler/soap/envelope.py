@@ -14,9 +14,9 @@ from lxml import etree
 from spyne.model.fault import Fault
 
 from soap_handler.contract import NAMESPACE, SOAP_11
-from soap_handler.soap.charset import Decoded, contradicts, decode
+from soap_handler.mending.charset import Decoded, contradicts, decode
+from soap_handler.mending.mend import MARKUP, PREFIX, ForbiddenError, declare_prefixes, mend, without_declaration
 from soap_handler.soap.faults import MUST_UNDERSTAND, VERSION_MISMATCH, client_fault
-from soap_handler.soap.mend import MARKUP, PREFIX, ForbiddenError, declare_prefixes, mend, without_declaration
 from soap_handler.soap.shape import Shape, check_shape
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import re
 from base64 import b64encode
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.soap.charset import decode, wide_codec
-from soap_handler.soap.mend import mend, restore
+from soap_handler.mending.charset import decode, wide_codec
+from soap_handler.mending.mend import mend, restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.accounts import Credentials
 from soap_handler.contract import NAMESPACE
+from soap_handler.mending.mend import restore
 from soap_handler.notifications import Kind
 from soap_handler.soap.encoded import References, is_encoded, members, own_text
 from soap_handler.soap.envelope import Envelope, local_name
-from soap_handler.soap.mend import restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -116,6 +116,11 @@ class Values:
             self._noted[FOREIGN] = None
 
     def _content(self, child: Element, names: Mapping[str, Any] | None) -> Any:  # noqa: ANN401 - a text or a mapping
+        plain = names is None and not len(child) and not child.keys()  # nearly all are
+        text = (child.text or "") if plain else self._unusual(child, names)
+        return restore(text) if self._envelope.mended and isinstance(text, str) else text
+
+    def _unusual(self, child: Element, names: Mapping[str, Any] | None) -> Any:  # noqa: ANN401 - likewise
         element = self._references.follow(child)
         if self._references.followed:
             self._noted[ENCODED] = None
@@ -126,7 +131,7 @@ class Values:
         text, was_base64 = own_text(element, "".join(map(str, element.itertext())))
         if was_base64:
             self._noted[BASE64] = None
-        return restore(text) if self._envelope.mended else text
+        return text
 
     def _structure(self, element: Element, names: Mapping[str, Any]) -> dict[str, Any] | None:
         if len(element):

@@ -6,15 +6,17 @@ Nothing here listens or knows what a request means.
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.receiver import FixedStreamReceiver
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import BadRequest, InternalServerError
+from waitress.utilities import BadRequest, InternalServerError, build_http_date
 
-from soap_handler.soap.endpoint import CONTENT_TYPE, failure, refusal
+from soap_handler.soap.endpoint import CONTENT_TYPE, Answer, failure, refusal
 from soap_handler.web.application import HOLD
 from soap_handler.web.strict import fault_in
 
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 _LONGEST_LINE: Final = 8192  # bytes of a chunk's size line or of the trailers; waitress itself has no limit
+
+
+_REMEMBERED: Final = 256  # heads; those of one caller differ in the Content-Length only
+_LONGEST_HEAD: Final = 2048  # bytes of a head that is worth remembering
+_TRANSIENT: Final = frozenset({"adj", "body_rcv", "header_plus", "header_bytes_received", "body_bytes_received"})
 
 
 class _Bounded(OverflowableBuffer):  # type: ignore[misc] # waitress has no types
@@ -35,9 +42,30 @@ class _Bounded(OverflowableBuffer):  # type: ignore[misc] # waitress has no type
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
-    """Reads requests. ``adj.inbuf_overflow`` must be greater by two than the largest body that is wanted."""
+    """Reads requests. ``adj.inbuf_overflow`` must be greater by two than the largest body that is wanted.
+
+    It remembers heads, since a caller sends the same ones again and again: only good ones, with a body of given length.
+    """
+
+    _heads: Final[dict[bytes, dict[str, Any]]] = {}
 
     def parse_header(self, header_plus: bytes) -> None:
+        known = self._heads.get(header_plus)
+        if known is not None:
+            self.__dict__.update(known, headers=known["headers"].copy())
+            self.body_rcv = FixedStreamReceiver(self.content_length, _Bounded(self.adj.inbuf_overflow))
+            return
+        self._parse_header(header_plus)
+        if type(self.body_rcv) is FixedStreamReceiver and len(header_plus) <= _LONGEST_HEAD:
+            self._remember(header_plus)
+
+    def _remember(self, header_plus: bytes) -> None:
+        if len(self._heads) >= _REMEMBERED:
+            self._heads.clear()
+        found = {name: value for name, value in vars(self).items() if name not in _TRANSIENT}
+        self._heads[header_plus] = found | {"headers": self.headers.copy()}
+
+    def _parse_header(self, header_plus: bytes) -> None:
         fault = fault_in(header_plus, self.adj.max_headers)
         if fault is not None:
             raise ParsingError(fault)
@@ -140,7 +168,58 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         else:
             super().send_continue()
 
+    def reply(self, answer: Answer) -> None:
+        """Answer the first request of this connection. For the thread of the I/O loop alone."""
+        request = self.requests[0]
+        close = self._write_answer(request, answer) if self.connected else True
+        request.close()
+        self._next_request(close=close)
+
+    def _write_answer(self, request: Any, answer: Answer) -> bool:  # noqa: ANN401 - waitress has no types
+        wish = "close" if self.server.draining else request.headers.get("CONNECTION", "").lower()
+        connection, close = _persistence(request.version, wish)
+        head = _head(request.version, answer.status, len(answer.body), connection, int(time.time()))
+        with self.outbuf_lock:
+            self.outbufs[-1].append(head + answer.body)
+            self.total_outbufs_len += len(head) + len(answer.body)
+            self._flush_exception(self._flush_some)  # what the socket does not take is left to the loop
+        return close
+
+    def _next_request(self, *, close: bool) -> None:
+        """Go on with the next request of the connection, as waitress does when a thread has served one."""
+        with self.requests_lock:
+            if close:
+                self.close_when_flushed = True
+                for waiting in self.requests[1:]:
+                    waiting.close()
+                self.requests: list[Any] = []
+                return
+            self.requests.pop(0)
+            if self.connected and self.requests:
+                self.server.add_task(self)
+            elif self._waits_for_continue():
+                self.send_continue()
+
+    def _waits_for_continue(self) -> bool:
+        coming = self.request
+        expects = coming is not None and coming.expect_continue and coming.headers_finished
+        return bool(self.connected and expects and not self.sent_continue)
+
     @property
     def owes(self) -> bool:
         """Whether a request has come in whose answer is not yet sent."""
         return bool(self.requests or self.total_outbufs_len)
+
+
+def _persistence(version: str, wish: str) -> tuple[str, bool]:
+    """Return the Connection header's line and whether to close after the answer, by the caller's version and wish."""
+    if version == "1.1":
+        return ("Connection: close\r\n", True) if wish == "close" else ("", False)
+    return ("Connection: Keep-Alive\r\n", False) if wish == "keep-alive" else ("Connection: close\r\n", True)
+
+
+@lru_cache(maxsize=64)  # within a second all answers of an operation have the same head
+def _head(version: str, status: str, length: int, connection: str, now: int) -> bytes:
+    protocol = "1.1" if version == "1.1" else "1.0"
+    lines = f"Content-Length: {length}\r\nContent-Type: {CONTENT_TYPE}\r\nDate: {build_http_date(now)}\r\n"
+    return f"HTTP/{protocol} {status}\r\n{connection}{lines}\r\n".encode("latin-1")

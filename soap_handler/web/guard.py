@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -70,9 +71,13 @@ class Guard:
             return said
         return str(environ["wsgi.url_scheme"])
 
+    def allows(self, caller: str) -> bool:
+        """Whether a caller, as :meth:`caller` returns it, may call. Counts and logs nothing."""
+        return not self._allowed or _within(read_address(caller), self._allowed)
+
     def admits(self, caller: str) -> bool:
         """Whether a caller, as :meth:`caller` returns it, may call. Whoever may not is counted and logged."""
-        if not self._allowed or _within(read_address(caller), self._allowed):
+        if self.allows(caller):
             return True
         with self._lock:
             self._refused += 1
@@ -84,6 +89,7 @@ class Guard:
         return _within(address, self._trusted)
 
 
+@lru_cache(maxsize=1024)  # a few callers call again and again
 def read_address(text: str) -> Address | None:
     """Return the address in a text, without port, brackets and zone; an IPv4 address inside IPv6 as what it is."""
     text = text.strip().strip('"')

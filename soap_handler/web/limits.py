@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_SLOW: Final = 2.0  # seconds: whoever needs longer for a request may be cut when the place is wanted
+_SLOW: Final = 0.25  # seconds: whoever needs longer for a request may be cut when the place is wanted
 
 
 class Connection(Protocol):

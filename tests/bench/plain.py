@@ -27,7 +27,7 @@ def connection(path: str) -> sqlite3.Connection:
     return local.connection  # type: ignore[no-any-return] # a thread-local has no types
 
 
-class MessengerHeader(ComplexModel):
+class MessengerHeader(ComplexModel):  # type: ignore[misc] # spyne has no types
     """The header of every call."""
 
     __namespace__ = NAMESPACE
@@ -36,7 +36,7 @@ class MessengerHeader(ComplexModel):
     Account = Unicode
 
 
-class AccountEventHandler(Service):
+class AccountEventHandler(Service):  # type: ignore[misc] # spyne has no types
     """One operation, which stores what it is given."""
 
     __in_header__ = MessengerHeader

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 from contextlib import contextmanager
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -24,7 +24,7 @@ from soap_handler.settings import ServerSettings
 from .fronts import FILES, Proxy, front, need, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LOCAL = (ip_network("127.0.0.0/8"),)
@@ -62,7 +62,9 @@ def test_zeep_reads_the_description_and_calls_by_https(behind: tuple[Service, Pr
     session.verify = str(proxy.root)
     session.trust_env = False  # else a REQUESTS_CA_BUNDLE of this machine would go before the root of the test
     with session:
-        client = zeep.Client(url(proxy) + "?wsdl", transport=zeep.Transport(session=session, timeout=10))
+        make_client: Callable[..., Any] = zeep.Client  # it has no types
+        make_transport: Callable[..., Any] = zeep.Transport
+        client = make_client(url(proxy) + "?wsdl", transport=make_transport(session=session, timeout=10))
         (port,) = client.wsdl.services["AccountEventHandler"].ports.values()
         assert port.binding_options["address"] == url(proxy)
         header = client.get_element(f"{{{NAMESPACE}}}MessengerHeader")(

@@ -15,11 +15,13 @@ CORPUS: Final = (*GOOD, *(case.body for case in CASES if len(case.body) < 3000))
 CONTENT_TYPES: Final = tuple(dict.fromkeys(case.content_type for case in CASES))
 
 TOKENS: Final = (
-    *(b"<", b">", b"/>", b"&", b";", b'"', b"'", b"=", b":", b"\0", b"\x01", b"\x1b", b"\xff", b"\xc3", b"\xed\xa0\xbd"),
+    *(b"<", b">", b"/>", b"&", b";", b'"', b"'", b"=", b":", b"\0", b"\x01", b"\x1b", b"\xff", b"\xc3", b"\xed\xa0"),
     *(b"&#0;", b"&#x1B;", b"&#xD83D;&#xDE00;", b"&#xDE00;", b"&eacute;", b"&e;", b"&amp;#1;", b"&#x10FFFD;"),
     *(b"<![CDATA[", b"]]>", b"<!--", b"-->", b"<?", b"?>", b"<!DOCTYPE a>", b'<!DOCTYPE a [<!ENTITY e "x">]>'),
-    *(b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b'<?xml version="1.0" encoding="utf-16"?>', b'encoding="iso-8859-1"'),
-    *(b"<soap:Body>", b"</soap:Body>", b"<soap:Header>", b"</soap:Envelope>", b"<multiRef id='a'>", b"</multiRef>"),
+    *(b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b'<?xml version="1.0" encoding="utf-16"?>',),
+    *(b'encoding="iso-8859-1"', b'encoding="shift_jis"'),
+    *(b"<soap:Body>", b"</soap:Body>", b"<soap:Header>", b"</soap:Envelope>",),
+    *(b"<multiRef id='a'>", b"</multiRef>"),
     *(b" href='#a'", b" id='a'", b' xsi:nil="true"', b' xsi:type="xsd:base64Binary"', b' xmlns=""', b" xmlns:a='b'"),
     *(b"<Password>", b"</Password>", b"<password>", b"<Password/>", PASSWORD.encode(), b"***", b"Pass<!-- -->word"),
     *(b"<item><key>code</key><value>1</value></item>", b"<body>", b"</body>", b"<id/>", b"<MessageEvent/>"),

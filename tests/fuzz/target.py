@@ -17,6 +17,7 @@ from soap_handler.contract import NAMESPACE, SOAP_11
 from soap_handler.journal import Journal, Selection
 from soap_handler.receive import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials
+from soap_handler.soap.endpoint import Endpoint
 from soap_handler.web.application import PATH, Application
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ class Target:
         push = (PushCredentials(username=USERNAME, password=SecretStr(PASSWORD)),)
         accounts = Accounts([AccountSettings(reference=REFERENCE, push=push)])
         self._journal = journal
-        self._application = Application(Receiver(accounts), journal)
+        receiver = Receiver(accounts)
+        self._application = Application(receiver, journal)
+        self._endpoint = Endpoint(receiver)
         self.stored = 0
         self.refused = 0
 
@@ -70,6 +73,16 @@ class Target:
             assert content.findtext("faultcode") in _CODES, logs
             assert self._journal.last is None
             self.refused += 1
+        self._check_quick(body, content_type)
+
+    def _check_quick(self, body: bytes, content_type: str) -> None:
+        """Check that the fast way leaves the input alone, or reads what the general way stored."""
+        quick = self._endpoint.prepare_usual(body, "127.0.0.1", content_type)
+        if quick is not None:
+            general = self._journal.last
+            assert general is not None, "the fast way takes what the general way refuses"
+            assert quick.entry is not None
+            assert quick.entry.notification == general.notification, "the fast way reads other values"
 
     def _call(self, body: bytes, content_type: str) -> tuple[str, dict[str, str], bytes]:
         environ: dict[str, Any] = {

@@ -62,6 +62,10 @@ ENCODINGS: Final[dict[str, tuple[Callable[[bytes], bytes], str, tuple[str, ...]]
 }
 
 
+def _halves_in(codec: str) -> Callable[[bytes], bytes]:
+    return lambda body: body.decode("utf-8", "surrogatepass").encode(codec, "surrogatepass")
+
+
 def encodings() -> Iterator[tuple[str, Message]]:
     letter = "Jos\u00e9"
     for kind, name in (
@@ -75,8 +79,5 @@ def encodings() -> Iterator[tuple[str, Message]]:
             yield f"{kind}: {case}", mended(told, *repaired, **{FIELDS[kind][name]: letter})
     for codec in ("utf-16-le", "utf-16-be"):
         told = message(Kind.MESSAGE_RECEIVED, codec).with_content("body", b"a\xed\xa0\xbdb&#xC;")
-        told = replace(
-            told,
-            transform=lambda body, codec=codec: body.decode("utf-8", "surrogatepass").encode(codec, "surrogatepass"),
-        )
+        told = replace(told, transform=_halves_in(codec))
         yield f"half an emoji in {codec}", mended(told, "control character", "lone surrogate", body="a\ufffdb\x0c")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from soap_handler.contract import SOAP_11, SOAP_12
 
 from .messages import PASSWORD, Message
 from .structures import no_header
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Mutation = "Callable[[Message], Message]"
+Mutation = Callable[[Message], Message]
 
 
 def _header(told: Message, old: str, new: str) -> Message:

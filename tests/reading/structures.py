@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from soap_handler.contract import NAMESPACE
 from soap_handler.notifications import Kind
 
 from .messages import FIELDS, PASSWORD, XSI, Message, element, mended, message
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-Mutation = "Callable[[Message], Message]"
+Mutation = Callable[[Message], Message]
 ENCODING: Final = 'soap:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"'
 
 

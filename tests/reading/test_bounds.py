@@ -24,13 +24,16 @@ SIZE: Final = 250_000
 SECONDS: Final = 3.0  # the slowest takes a tenth of it on a machine of its own; what is quadratic takes minutes
 
 REPEATED: Final = (
-    b"&#1;", b"\x01", b"\0", b"&", b"&&#1;", b"&#", b"&#x", b"&#0", b"&a", b"&eacute;", b"&#xD83D;&#xDE00;", b"&#xD83D;",
-    b"<", b"< ", b"<!", b"<?", b"<a", b"<a ", b"<a>", b"<a/>", b"</a>", b"<a:b ", b"<a:b c:d='", b"<a:b/>", b"]]>", b"]",
+    b"&#1;", b"\x01", b"\0", b"&", b"&&#1;", b"&#", b"&#x", b"&#0", b"&a", b"&eacute;", b"&#xD83D;&#xDE00;",
+    b"&#xD83D;",
+    b"<", b"< ", b"<!", b"<?", b"<a", b"<a ", b"<a>", b"<a/>", b"</a>", b"<a:b ", b"<a:b c:d='", b"<a:b/>",
+    b"]]>", b"]",
     b"<![CDATA[", b"<![CDATA[&#1;]]>", b"<!--", b"<!---->", b"<!-- \x01 -->", b"<?a?>", b"<?xml ", b"<!DOCTYPE ",
     b"\xff", b"\xc3", b"\xe9\xc3\xa9", b"\xed\xa0\xbd\xed\xb8\x80", b"\xed\xa0\xbd", b"\xc0\x80", b"\xef\xbb\xbf",
     b"\xf4\x8f\xbf\xbd", b"\xf4\x8f\xbf\xbd\x01",
     b"<Password>", b"<Password", b"</Password>", b"<Password/>", b"<Password>x</Password>\x01", b"password ",
-    b"<body href='#a'/>", b"<x id='a' href='#a'/>", b"<id/>", b"<failurereason/>", b" ", b"\n\x01", b"A\x01= ", b"***\x01",
+    b"<body href='#a'/>", b"<x id='a' href='#a'/>", b"<id/>", b"<failurereason/>", b" ", b"\n\x01",
+    b"A\x01= ", b"***\x01",
 )  # fmt: skip
 
 
@@ -39,7 +42,8 @@ REPEATED: Final = (
 def test_a_large_body_of_anything_takes_little_time(front: Front, piece: bytes, where: str) -> None:
     """No step is quadratic: a quarter of a megabyte of the worst is answered at once, by SOAP."""
     told = message(Kind.MESSAGE_RECEIVED, repr(piece))
-    many = piece * (SIZE // len(piece))
+    size = SIZE if where == "in a value" else SIZE // 5
+    many = piece * (size // len(piece))
     told = told.with_content("body", many) if where == "in a value" else replace(told, after=many)
     began = time.monotonic()
     answer = front.endpoint.prepare(told.bytes_(), "127.0.0.1", told.content_type).answer
@@ -81,7 +85,7 @@ def test_nothing_grows(front: Front) -> None:
         attack(round_)
     gc.collect()
     assert (threading.active_count(), _open_files()) == (threads, files)
-    assert [name for name in encodings._cache if "klingon" in name] == []  # type: ignore[attr-defined] # where Python remembers the unknown
+    assert [name for name in encodings._cache if "klingon" in name] == []  # where Python remembers the unknown
     assert _resident() - memory < 16 * 1024 * 1024
 
 

@@ -11,6 +11,7 @@ from lxml import etree
 
 from soap_handler.contract import NAMESPACE, SOAP_11
 from soap_handler.journal import Selection
+from soap_handler.notifications import usable_id
 
 from .cases import CASES
 from .messages import PASSWORD
@@ -38,7 +39,9 @@ def test_what_can_be_stored_is_stored(front: Front, case: Case) -> None:
     (record,) = front.journal.records(Selection(key=case.stored.key))
     assert record.notification == case.stored
     with closing(sqlite3.connect(front.path)) as connection:
-        ((envelope,),) = connection.execute("SELECT envelope FROM notification WHERE seq = ?", [record.seq]).fetchall()
+        query = "SELECT envelope, message_id FROM notification WHERE seq = ?"
+        ((envelope, message_id),) = connection.execute(query, [record.seq]).fetchall()
+    assert message_id == (identity if usable_id(identity := getattr(case.stored, "id", "")) else None)
     assert (envelope is not None) == bool(case.stored.repaired)
     if envelope is not None:
         assert _shape(envelope) == _shape(case.body)
@@ -46,12 +49,13 @@ def test_what_can_be_stored_is_stored(front: Front, case: Case) -> None:
 
 def _shape(body: bytes) -> tuple[bytes, bytes]:
     """Return what is before and after the password, which alone may differ: in the kept one it is masked."""
-    wide = next((codec for codec in ("utf-16-le", "utf-16-be") if PASSWORD.encode(codec) in body or "***".encode(codec) in body), "utf-8")  # fmt: skip
-    secret, mask = PASSWORD.encode(wide), "***".encode(wide)
-    before, found, after = body.partition(mask) if mask in body else body.partition(secret)
-    assert found
-    assert secret not in before + after
-    return before, after
+    for codec in ("utf-8", "utf-16-le", "utf-16-be"):
+        for hidden in (PASSWORD.encode(codec), "***".encode(codec)):
+            before, found, after = body.partition(hidden)
+            if found:
+                assert PASSWORD.encode(codec) not in after
+                return before, after
+    raise AssertionError(body)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES if case.fault is not None])

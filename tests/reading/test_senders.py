@@ -111,7 +111,7 @@ def test_the_entities_of_html_come_back(front: Front, text: str) -> None:
     st.text(st.sampled_from(bytes({*range(0xA0, 0x100)} - {0xED}).decode("latin-1") + "\u20ac\u2019 aZ"), max_size=30)
 )
 def test_one_byte_texts_under_the_label_utf_8_come_back_marked(front: Front, text: str) -> None:
-    """Classic ASP and PHP send windows-1252 and say UTF-8. What happens to be valid UTF-8 (or Java's) cannot be told."""
+    """Classic ASP and PHP send windows-1252 and say UTF-8. What happens to be valid UTF-8 cannot be told."""
     wire = text.encode("cp1252")
     stored = sent(front, wire)
     valid = wire.decode("utf-8", "ignore").encode() == wire

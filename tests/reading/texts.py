@@ -57,8 +57,9 @@ TEXTS: Final[dict[str, tuple[bytes, str, tuple[str, ...]]]] = {
     "reference to no character": (b"&#x110000;", "&#x110000;", ("unescaped character",)),
     "endless reference": (b"&#" + b"9" * 5000 + b";", "&#" + "9" * 5000 + ";", ("unescaped character",)),
     "reference in a section": (b"\x02<![CDATA[&#1;&amp;]]>", "\x02&#1;&amp;", ("control character",)),
-    "our own escape": ((ESCAPE + "\u2401\x01" + ESCAPE).encode(), f"{ESCAPE}\u2401\x01{ESCAPE}", ("control character",)),
-    "our own escape, referred to": (b"&#x10FFFD;A&#1;&#xDBFF;&#xDFFD;", f"{ESCAPE}A\x01{ESCAPE}", ("control character", "surrogate pair")),
+    "our own escape": (f"{ESCAPE}\u2401\x01{ESCAPE}".encode(), f"{ESCAPE}\u2401\x01{ESCAPE}", ("control character",)),
+    "our own escape, referred to": (b"&#x10FFFD;A&#1;", f"{ESCAPE}A\x01", ("control character",)),
+    "our own escape in halves": (b"&#xDBFF;&#xDFFD;A", f"{ESCAPE}A", ("surrogate pair",)),
     "our own escape alone": (ESCAPE.encode() + b"A", f"{ESCAPE}A", ()),
     "legal references beside": (b"&#xD;&#10;&#9;&#60;&lt;\x03", "\r\n\t<<\x03", ("control character",)),
     "markup": (b"a<b>b</b>c", "abc", ("markup in a value",)),
@@ -70,11 +71,12 @@ TEXTS: Final[dict[str, tuple[bytes, str, tuple[str, ...]]]] = {
 def wrong_texts() -> Iterator[tuple[str, Message]]:
     for kind, name in TEXT_FIELDS:
         for case, (wire, value, repaired) in TEXTS.items():
-            told = message(kind, f"{name} {case}")
-            if name == "failurereason":
-                meant: Any = FailureReason(1, value, permanent_failure=True)
-                wire = element("code", b"1") + element("description", wire) + element("permanentfailure", b"1")
-            else:
-                meant = value
-            told = told.with_content(name, wire)
+            told = message(kind, f"{name} {case}").with_content(
+                name, _reason(wire) if name == "failurereason" else wire
+            )
+            meant: Any = FailureReason(1, value, permanent_failure=True) if name == "failurereason" else value
             yield f"{kind}.{name}: {case}", mended(told, *repaired, **{FIELDS[kind][name]: meant})
+
+
+def _reason(description: bytes) -> bytes:
+    return element("code", b"1") + element("description", description) + element("permanentfailure", b"1")

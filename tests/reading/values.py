@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.notifications import FailureReason, Kind
 
@@ -74,6 +74,11 @@ def wrong_values() -> Iterator[tuple[str, Message]]:
             yield f"{kind}.{name}: {case}", mended(told, *words, **{attribute: enumeration(value)})
 
 
+def _without(reason: FailureReason, attribute: str) -> FailureReason:
+    values: dict[str, Any] = asdict(reason) | {attribute: None}
+    return FailureReason(**values)
+
+
 def wrong_reasons() -> Iterator[tuple[str, Message]]:
     for name, texts in (("code", NUMBERS), ("permanentfailure", BOOLEANS)):
         attribute = {"code": "code", "permanentfailure": "permanent_failure"}[name]
@@ -81,8 +86,8 @@ def wrong_reasons() -> Iterator[tuple[str, Message]]:
             members = {"code": "3", "permanentfailure": "true", name: text}
             wire = b"".join(element(member, value.encode()) for member, value in members.items())
             told = message(Kind.MESSAGE_ERROR, f"{name} {text}").with_content("failurereason", wire)
-            reason = replace(FailureReason(3, "", permanent_failure=True), **{attribute: None})
-            what = {"failure_reason": reason, "original": {attribute: text}}
+            reason = _without(FailureReason(3, "", permanent_failure=True), attribute)
+            what: dict[str, Any] = {"failure_reason": reason, "original": {attribute: text}}
             yield f"failurereason.{name}: {text}", mended(told, f"{attribute} unreadable", **what)
     told = message(Kind.MESSAGE_ERROR, "text as reason").with_content("failurereason", b"it was off")
     yield "failurereason: text", mended(told, "markup in a value", failure_reason=None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from html.entities import html5
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.soap.charset import SURROGATES
+from soap_handler.mending.charset import SURROGATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

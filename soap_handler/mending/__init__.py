@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soap_handler.soap.charset import decode
-from soap_handler.soap.mend import MARKUP, PREFIX, ForbiddenError, declare_prefixes, mend, restore
+from soap_handler.mending.charset import decode
+from soap_handler.mending.mend import MARKUP, PREFIX, ForbiddenError, declare_prefixes, mend, restore
 
 __all__ = ["MARKUP", "PREFIX", "ForbiddenError", "declare_prefixes", "decode", "mend", "restore"]

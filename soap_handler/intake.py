@@ -1,0 +1,123 @@
+"""The path of a usual push through the server: many requests, one commit, many answers. The rest goes to threads.
+
+The I/O loop reads, checks and keys one request after another, hands what came together to the journal as one batch,
+and goes on reading while the disk works. When the commit is done, it answers them all. So a burst costs one fsync for
+many requests and no thread switch for each; a lone request waits for nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from waitress.task import ThreadedTaskDispatcher
+
+from soap_handler.errors import JournalUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from soap_handler.journal import Journal
+    from soap_handler.soap.endpoint import Exchange
+    from soap_handler.web.application import Application
+    from soap_handler.web.connection import Channel
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Requests that share a commit."""
+
+    exchanges: list[tuple[Channel, Exchange]]
+    deadline: float
+    error: BaseException | None = None
+    answered: bool = False
+
+
+class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
+    """waitress's task dispatcher, with a way of its own for pushes. The loop calls :meth:`turn` after each poll."""
+
+    def __init__(self, application: Application, journal: Journal, *, threads: int, timeout: float) -> None:
+        """``threads`` serve what is not a push; ``timeout`` (seconds) is how long a push waits for its commit."""
+        super().__init__()
+        self.set_thread_count(threads)
+        self._application = application
+        self._journal = journal
+        self._timeout = timeout
+        self._arrived: deque[Channel] = deque()
+        self._committed: deque[_Batch] = deque()
+        self._waiting: deque[_Batch] = deque()
+        self._loop = 0
+        self.wake: Callable[[], None] = lambda: None
+        """How another thread gets the loop to take a turn; whoever owns the loop sets it."""
+
+    def add_task(self, task: Any) -> None:  # noqa: ANN401 - waitress's signature
+        """Take on the first request of a channel."""
+        self._arrived.append(task)
+        if threading.get_ident() != self._loop:
+            self.wake()
+
+    def turn(self) -> None:
+        """Answer what is committed and take in what has arrived."""
+        self._loop = threading.get_ident()
+        while self._committed:
+            self._answer(self._committed.popleft())
+        while self._arrived:  # an answer may have brought a pipelined request forward
+            self._take_in()
+        self._give_up()
+
+    def _take_in(self) -> None:
+        exchanges = []
+        while self._arrived:
+            channel = self._arrived.popleft()
+            exchange = self._application.prepare_usual(channel.requests[0], str(channel.addr[0]))
+            if exchange is None:
+                super().add_task(channel)
+            elif exchange.entry is None:
+                channel.reply(exchange.answer)
+            else:
+                exchanges.append((channel, exchange))
+        if exchanges:
+            self._commit(exchanges)
+
+    def _commit(self, exchanges: list[tuple[Channel, Exchange]]) -> None:
+        batch = _Batch(exchanges, time.monotonic() + self._timeout)
+        self._waiting.append(batch)
+        entries = [exchange.entry for _, exchange in exchanges if exchange.entry is not None]
+        self._journal.submit_all(entries).add_done_callback(lambda commit: self._done(batch, commit))
+
+    def _done(self, batch: _Batch, commit: Future[list[bool]]) -> None:
+        """Note the end of a commit; runs in the journal's thread."""
+        batch.error = commit.exception()
+        self._committed.append(batch)
+        self.wake()
+
+    def _answer(self, batch: _Batch) -> None:
+        if batch.answered:
+            return  # too late: they were told to come again, and will be recognised as duplicates
+        batch.answered = True
+        if batch.error is not None and len(batch.exchanges) > 1 and not _unavailable(batch.error):
+            for one in batch.exchanges:  # one of them is at fault; it must not spoil the others
+                self._commit([one])
+            return
+        for channel, exchange in batch.exchanges:
+            answer = exchange.answer if batch.error is None else self._application.not_stored(batch.error)
+            channel.reply(answer)
+
+    def _give_up(self) -> None:
+        """Answer those whose commit takes too long by a fault."""
+        while self._waiting and (self._waiting[0].answered or self._waiting[0].deadline < time.monotonic()):
+            batch = self._waiting.popleft()
+            if not batch.answered:
+                batch.error = JournalUnavailableError(f"the journal did not commit within {self._timeout:g} s")
+                self._answer(batch)
+
+
+def _unavailable(error: BaseException) -> bool:
+    return isinstance(error, JournalUnavailableError)

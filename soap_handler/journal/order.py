@@ -1,0 +1,129 @@
+"""The order of one originator's notifications: who is first, and who waits behind. Leases are given in ``verbs``.
+
+First is what is being handled already, then what was stored first. What is found behind another is *parked*: its due
+time is put off, so that the next claim does not meet it again; a long queue of one originator costs each claim nothing.
+Whoever brings the first one to an end makes the next one due (:func:`let_next`) in the same transaction.
+
+On PostgreSQL several look at once. A lock for each originator keeps two claims from seeing different firsts, and a
+shared lock on the first one keeps it from ending unnoticed while others are parked behind it. Nobody waits for either.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sqlalchemy import bindparam, func, select, text, update
+
+from soap_handler.journal.records import State
+from soap_handler.journal.schema import in_state, notification
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from sqlalchemy import Connection, Row
+
+PARKED: Final = timedelta(seconds=60)
+"""After so long a parked one is looked at again, so that nothing can wait for ever."""
+_OCCUPIED: Final = timedelta(milliseconds=50)  # the time of a commit: somebody else is busy with this originator
+_SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_table = notification.c
+_other = notification.alias("other")
+
+
+class Ended(NamedTuple):
+    """Of this originator one came to an end: it was handled, went dead, or was erased."""
+
+    account: str
+    originator: str
+    at: datetime
+
+
+def free_to_start(connection: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Row[Any]]:
+    """Return those of some due and locked rows that have nobody before them, and put off the others.
+
+    What has no originator has no order.
+    """
+    queued = [row for row in rows if row.originator is not None]
+    if not queued:
+        return list(rows)
+    occupied = _occupied(connection, queued)
+    before = _before(connection, [row.seq for row in queued if row.seq not in occupied])
+    waiting = _surely_waiting(connection, set(before.values()))
+    parked = {seq for seq, first in before.items() if first in waiting}
+    unsure = occupied | (before.keys() - parked)
+    _put_off(connection, parked, now + PARKED, now)
+    _put_off(connection, unsure, now + _OCCUPIED, None)
+    return [row for row in rows if row.seq not in parked | unsure]
+
+
+def _occupied(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:
+    """Return those rows whose originator another claim is looking at; the others are ours until the commit."""
+    if connection.dialect.name != "postgresql":  # SQLite has only one who writes
+        return set()
+    locks = {row.seq: _lock(row.account, row.originator) for row in rows}
+    query = text(
+        "SELECT number, pg_try_advisory_xact_lock(number) AS ours FROM unnest(CAST(:numbers AS bigint[])) number"
+    )
+    got = {row.number: row.ours for row in connection.execute(query, {"numbers": sorted(set(locks.values()))})}
+    return {seq for seq, number in locks.items() if not got[number]}
+
+
+def _lock(account: str, originator: str) -> int:
+    digest = blake2b(f"{account}\0{originator}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def _before(connection: Connection, seqs: Sequence[int]) -> dict[int, int]:
+    """Return, for each row that is not the first of its originator, the one that is."""
+    mine = (
+        in_state(State.RECEIVED, _other),
+        _other.c.account == _table.account,
+        _other.c.originator == _table.originator,
+    )
+    # Two questions instead of one sorted answer, because the index answers each at once, however long the queue is.
+    begun = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at >= _SINCE_EVER).scalar_subquery()
+    stored = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at.is_(None)).scalar_subquery()
+    query = select(_table.seq, func.coalesce(begun, stored).label("first")).where(_table.seq.in_(seqs))
+    return {row.seq: row.first for row in connection.execute(query) if row.first != row.seq}
+
+
+def _surely_waiting(connection: Connection, seqs: Collection[int]) -> set[int]:
+    """Return those rows that have yet to come to an end, and cannot before our commit."""
+    if not seqs:
+        return set()
+    query = select(_table.seq).where(_table.seq.in_(seqs), in_state(State.RECEIVED))
+    return set(connection.execute(query.with_for_update(read=True, skip_locked=True)).scalars())
+
+
+def _put_off(connection: Connection, seqs: Collection[int], until: datetime, parked_at: datetime | None) -> None:
+    if seqs:
+        statement = update(notification).where(_table.seq.in_(seqs)).values(due_at=until, parked_at=parked_at)
+        connection.execute(statement)
+
+
+_LET_NEXT = (
+    update(notification)
+    .where(
+        _table.seq
+        == select(func.min(_other.c.seq))
+        .where(
+            in_state(State.RECEIVED, _other),
+            _other.c.account == bindparam("_account"),
+            _other.c.originator == bindparam("_originator"),
+            _other.c.leased_at.is_(None),
+        )
+        .scalar_subquery(),
+        _table.parked_at.is_not(None),  # one that waits for its back-off goes on waiting
+    )
+    .values(due_at=bindparam("_at"), parked_at=None)
+)
+
+
+def let_next(connection: Connection, ended: Collection[Ended]) -> None:
+    """Make the next one of each originator due, if it was parked."""
+    if ended:
+        statement = [{"_account": each.account, "_originator": each.originator, "_at": each.at} for each in ended]
+        connection.execute(_LET_NEXT, statement)

@@ -1,0 +1,162 @@
+"""A customer's own writes and the settling of their notification, in one transaction. When to settle is ``dispatch``'s.
+
+The lock that every writer needs (SQLite) is taken by the first statement, not before: a handler may be slow until then.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import structlog
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+
+from soap_handler.errors import JournalUnavailableError, TransactionError
+from soap_handler.journal import verbs
+from soap_handler.journal.engine import LATE, begin_late
+from soap_handler.journal.writer import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection, Engine
+
+    from soap_handler.journal.records import Settlement
+
+log = structlog.get_logger(__name__)
+
+_ENDS: Final = re.compile(
+    r"(?i)\s*(commit|end|begin|start\s+transaction|abort|prepare\s+transaction|rollback(?!(\s+\w+)?\s+to\b))\b"
+)
+_NOT_YOURS: Final = (
+    "a transactional handler must not commit, roll back or close its connection: returning commits, raising rolls "
+    "back; begin_nested() makes a part that can be rolled back alone"
+)
+_GIVEN_UP: Final = "the handler was given up, and its transaction rolled back"
+_PATIENCE: Final = 2.0  # seconds for a statement to end that was interrupted
+
+
+class Transaction:
+    """A connection for one handler's call. Unless :meth:`settle` says true, nothing that was done on it remains."""
+
+    def __init__(
+        self, engine: Engine, seconds: float, ending: Callable[[Connection], None], committed: Callable[[], None]
+    ) -> None:
+        """Connect. ``ending`` is called last in the transaction, ``committed`` after it.
+
+        ``seconds`` is how long the handler may take; PostgreSQL ends a transaction that is idle for longer.
+
+        Raises:
+            JournalUnavailableError: the database is out of reach.
+        """
+        self._ending = ending
+        self._committed = committed
+        self._seconds = seconds
+        self._begun = False
+        self._ours = False  # whether it is us who end the transaction
+        self._broken = False  # whether nobody knows any more what state the connection is in
+        self._given_up = False
+        self._closed = False
+        self._closing = threading.Lock()
+        self._statement = threading.RLock()  # held by the handler's thread while a statement runs
+        self._running = 0
+        try:
+            self.connection = engine.connect().execution_options(**LATE, on_error=self._after)
+        except (SQLAlchemyError, OSError) as error:
+            raise JournalUnavailableError(f"the journal is out of reach: {reason(error)}") from error
+        self._driver: Any = self.connection.connection.driver_connection
+        self._transaction = self.connection.begin()
+        event.listen(self.connection, "before_cursor_execute", self._before)
+        event.listen(self.connection, "after_cursor_execute", self._after)
+        event.listen(self.connection, "commit", self._refuse)
+        event.listen(self.connection, "rollback", self._refuse)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Roll back what was not settled, and give back the connection."""
+        with self._closing:
+            self._closed = True
+        with self._statement:
+            self._ours = True
+            try:
+                if self._broken or self._given_up:
+                    self.connection.invalidate()
+                self.connection.close()
+            except SQLAlchemyError as error:
+                log.info("transaction_connection_lost", error=type(error).__name__)
+
+    def settle(self, settlement: Settlement) -> bool:
+        """Settle and commit; return false, with nothing of it done, where the lease had been lost.
+
+        Raises:
+            TransactionError: the handler ended the transaction itself.
+            JournalUnavailableError: there was no commit, as far as can be known.
+        """
+        self._ours = True
+        if self._broken or not self._transaction.is_active:
+            raise TransactionError(_NOT_YOURS)
+        try:
+            (held,) = verbs.settle(self.connection, [settlement])
+            if held:
+                self._ending(self.connection)
+                self._transaction.commit()
+        except (SQLAlchemyError, OSError) as error:
+            self._broken = True
+            raise JournalUnavailableError(f"the transaction could not be committed: {reason(error)}") from error
+        if held:
+            self._committed()
+        return held
+
+    def give_up(self) -> None:
+        """Roll back although the handler is still running, so that its lock holds up nobody. Any thread may call it.
+
+        On PostgreSQL there is no such lock, and the server ends the session when it has been idle for too long.
+        """
+        self._given_up = True
+        if not isinstance(self._driver, sqlite3.Connection):
+            return
+        with self._closing:
+            if self._closed:
+                return
+            self._driver.interrupt()
+        if not self._statement.acquire(timeout=_PATIENCE):
+            log.error("transaction_not_ended")
+            return
+        try:
+            if not self._closed:
+                self._driver.rollback()
+        except sqlite3.Error as error:
+            log.error("transaction_not_ended", error=type(error).__name__)  # noqa: TRY400 - the place says nothing more
+        finally:
+            self._statement.release()
+
+    def _before(self, _connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if not self._ours and _ENDS.match(statement):
+            self._refuse()
+        self._statement.acquire()
+        self._running += 1
+        if self._given_up:
+            self._after()
+            raise TransactionError(_GIVEN_UP)
+        if not self._begun:
+            try:
+                begin_late(self.connection, self._seconds)
+            except Exception:
+                self._after()
+                raise
+            self._begun = True
+
+    def _after(self, *_: object) -> None:
+        if self._running:
+            self._running -= 1
+            self._statement.release()
+
+    def _refuse(self, *_: object) -> None:
+        if not self._ours:
+            self._broken = True
+            raise TransactionError(_NOT_YOURS)

@@ -1,0 +1,42 @@
+"""``python -m tests.campaigns NAME``: runs campaigns and prints their figures; ends with 1 when a promise broke."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from . import figures
+from .run import carry_out
+from .schedule import ALL, CAMPAIGNS
+
+
+def main(
+    name: Annotated[str, typer.Argument(help=f"{ALL}, or one of {', '.join(CAMPAIGNS)}.")],
+    *,
+    scale: Annotated[float, typer.Option(min=0.001, help="1 is the full size; 0.05 is a glance.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same plan.")] = 1,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="How long the soak takes; 10 times scale.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Run a campaign against real processes and count what was pushed, acknowledged, handled, deleted and missing."""
+    if name not in {ALL, *CAMPAIGNS}:
+        raise typer.BadParameter(f"{name!r} is none; expected {ALL} or one of {', '.join(CAMPAIGNS)}")
+    chosen = CAMPAIGNS if name == ALL else {name: CAMPAIGNS[name]}
+    outcomes = []
+    for each, campaign in chosen.items():
+        if not as_json:
+            typer.echo(f"{each} …", err=True)
+        outcomes.append(carry_out(each, campaign, scale, seed, minutes))
+    if as_json:
+        typer.echo(json.dumps([each.summary() for each in outcomes], indent=1))
+    else:
+        figures.show(outcomes)
+    raise typer.Exit(1 if any(each.broken for each in outcomes) else 0)
+
+
+if __name__ == "__main__":
+    command = typer.Typer(pretty_exceptions_enable=False)
+    command.command()(main)
+    command()

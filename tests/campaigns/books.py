@@ -1,0 +1,122 @@
+"""The books of a campaign: what the journal and the handler's diary say, and whether each repetition had a reason."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine, text
+
+from soap_handler.journal import Attempt, Journal, Record, Selection, State, Step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GIVEN_UP = "did not return"  # part of what the journal says of a handler that overran its time
+
+
+@dataclass(slots=True)
+class Run:
+    """One call of the handler, as its diary has it."""
+
+    process: int
+    end: str = ""
+    """``end``, ``fail`` (raised), ``hang``, ``die``, or nothing: cut off."""
+
+
+class Diary:
+    """What the handler itself noted, on disk, while it ran."""
+
+    def __init__(self, file: Path) -> None:
+        self.runs: dict[str, list[Run]] = defaultdict(list)
+        lines = file.read_text().splitlines() if file.exists() else []
+        for what, key, process in (line.split() for line in lines):
+            self._take(what, key, int(process))
+
+    def _take(self, what: str, key: str, process: int) -> None:
+        runs = self.runs[key]
+        if what == "start":
+            runs.append(Run(process))
+            return
+        for run in reversed(runs):
+            if run.process == process and run.end in {"", "hang"}:
+                run.end = run.end or what  # one that hung and returned late stays one that hung
+                return
+
+    @property
+    def ended(self) -> set[str]:
+        """What the handler returned from."""
+        return {key for key, runs in self.runs.items() if any(run.end in {"end", "hang"} for run in runs)}
+
+
+class Books:
+    """Everything that is known of the notifications at one moment."""
+
+    def __init__(self, url: str, diary: Path, *, transactional: bool = False) -> None:
+        with Journal(url) as journal:
+            self.records: dict[str, Record] = {record.key: record for record in journal.records(Selection())}
+            self.attempts: dict[str, list[Attempt]] = defaultdict(list)
+            for key, attempt in journal.attempts():
+                self.attempts[key].append(attempt)
+        self.diary = Diary(diary)
+        self.effects: Counter[str] | None = effects(url) if transactional else None
+
+    @property
+    def states(self) -> Counter[State]:
+        """How many notifications are in each state."""
+        return Counter(record.state for record in self.records.values())
+
+    @property
+    def handled(self) -> set[str]:
+        """What was handled to its end: by the handler's diary, or by its rows where it writes any."""
+        return set(self.effects) if self.effects is not None else self.diary.ended
+
+    @property
+    def doubled(self) -> set[str]:
+        """Whose effect in the database is there more than once."""
+        return {key for key, rows in (self.effects or {}).items() if rows > 1}
+
+    @property
+    def handled_twice(self) -> dict[str, list[Run]]:
+        """What the handler began more than once without having failed by itself, with those calls."""
+        calls = {key: [run for run in runs if run.end not in {"fail", "hang"}] for key, runs in self.diary.runs.items()}
+        return {key: runs for key, runs in calls.items() if len(runs) > 1}
+
+    def unexcused(self, gone: set[int]) -> list[str]:
+        """Return what was handled twice although no process was killed (or held up) in the midst of it."""
+        return [key for key, runs in self.handled_twice.items() if not self._excused(key, runs, gone)]
+
+    def _excused(self, key: str, runs: list[Run], gone: set[int]) -> bool:
+        *earlier, _ = runs
+        tries = [attempt for attempt in self.attempts[key] if attempt.step is Step.HANDLE]
+        lost = {process(attempt) for attempt in tries if attempt.outcome == "lost"} & gone
+        given_up = {process(attempt) for attempt in tries if GIVEN_UP in (attempt.error or "")}
+        if len({run.process for run in runs}) < len(runs) and not given_up:
+            return False  # one process began it twice
+        return all(run.process in lost | given_up for run in earlier)
+
+
+def process(attempt: Attempt) -> int:
+    """Return the id of the process that made an attempt."""
+    return int(attempt.owner.split(":")[1])
+
+
+def effects(url: str) -> Counter[str]:
+    """Return how many rows the transactional handler has left for each notification."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return Counter(connection.scalars(text("SELECT key FROM campaign_effect")))
+    finally:
+        engine.dispose()
+
+
+def make_room_for_effects(url: str) -> None:
+    """Create the table of the transactional handler in the journal's database."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE campaign_effect (key TEXT NOT NULL, process BIGINT NOT NULL)"))
+    finally:
+        engine.dispose()

@@ -1,0 +1,63 @@
+"""Killed with SIGKILL at random moments, again and again: it costs time, and no message."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from typing import TYPE_CHECKING, Final
+
+from soap_handler.ems import Disturbances
+from soap_handler.handlers import Handlers
+
+from .figures import SkippedError
+from .plan import Plan
+
+if TYPE_CHECKING:
+    from .run import Run
+    from .site import Site
+
+DISTURBED: Final = Disturbances(duplicates=0.1, lost_answers=0.1, reordered=0.2)
+
+
+def crash(run: Run) -> None:
+    """A plain handler: at-least-once, so twice only what a kill hit."""
+    _crash(run, Plan())
+
+
+def crash_transactional(run: Run) -> None:
+    """A handler whose effects commit together with "handled": never lost, never doubled."""
+    need_transactional_handlers()
+    _crash(run, Plan(transactional=True))
+
+
+def need_transactional_handlers() -> None:
+    """Skip the campaign where this release has none."""
+    if "transactional" not in inspect.signature(Handlers.message_received).parameters:
+        raise SkippedError("this release has no transactional handlers")
+
+
+def _crash(run: Run, plan: Plan) -> None:
+    kills = run.scaled(100, 3)
+    share = run.scaled(2000, 60) // kills
+    with run.site(plan=plan, disturbances=DISTURBED) as site:
+        site.start()
+        for _ in range(kills):
+            site.tell(share)
+            wait_for_a_bad_moment(run, site, share)
+            site.service.kill()
+            lost = site.acknowledged - site.books().records.keys()
+            site.promise(not lost, f"{len(lost)} were acknowledged and not on disk after a kill")
+            site.service.start()
+            run.tally("kills")
+        site.settle_down(120)
+        site.stop()
+
+
+def wait_for_a_bad_moment(run: Run, site: Site, share: int) -> None:
+    """Wait until the service is in the midst of its work, or of its start."""
+    if run.rng.random() < 0.2:
+        time.sleep(run.rng.uniform(0, 1.5))  # it may be starting, migrating, or idle
+        return
+    enough = len(site.acknowledged) + run.rng.randrange(share)
+    site.until(lambda: len(site.acknowledged) >= enough or not site.counts.waiting, "the service takes pushes")
+    time.sleep(run.rng.uniform(0, 0.05))

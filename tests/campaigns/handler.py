@@ -1,0 +1,106 @@
+"""What ``soap-handler serve`` loads in a campaign: a handler that keeps a diary on disk and misbehaves as planned."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+import zlib
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from soap_handler.handlers import Handlers
+from soap_handler.journal import Journal
+
+from .plan import SABOTAGE, Plan
+from .sabotage import sabotage
+
+if TYPE_CHECKING:
+    from soap_handler.notifications import Notification
+
+PLAN = Plan.from_environment()
+EFFECT = text("INSERT INTO campaign_effect (key, process) VALUES (:key, :process)")
+"""What a transactional handler does: one row each time, so that a doubled effect can be seen."""
+
+_diary = os.open(PLAN.diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+def note(what: str, notification: Notification) -> None:
+    """Write a line into the diary, and onto the disk."""
+    os.write(_diary, f"{what} {notification.key} {os.getpid()}\n".encode())
+    os.fsync(_diary)
+
+
+def stumbles_so_far() -> Counter[str]:
+    """Return from the diary how often the handler has misbehaved at each notification: a killed process forgets."""
+    lines = (line.split() for line in Path(PLAN.diary).read_text().splitlines())
+    return Counter(line[1] for line in lines if line[0] in {"fail", "hang", "die"})
+
+
+_stumbled = stumbles_so_far()
+
+
+def misbehave(notification: Notification) -> None:
+    """Raise, hang, exit or die, where the plan says so."""
+    key = notification.key
+    if _stumbled[key] >= PLAN.stumbles:
+        return
+    dice = zlib.crc32(f"{PLAN.seed} {key}".encode()) / 2**32
+    for what, share in (("raise", PLAN.raises), ("hang", PLAN.hangs), ("exit", PLAN.exits), ("die", PLAN.dies)):
+        if dice < share:
+            _stumbled[key] += 1
+            _stumble(what, notification)
+        dice -= share
+        if dice < 0:
+            return
+
+
+def _stumble(what: str, notification: Notification) -> None:
+    note(what if what in {"hang", "die"} else "fail", notification)
+    if what == "raise":
+        raise RuntimeError("stumbled, as planned")
+    if what == "exit":
+        sys.exit(3)
+    if what == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(PLAN.hangs_for)
+
+
+def handle(notification: Notification) -> None:
+    """Handle a notification: nothing but lines in the diary."""
+    note("start", notification)
+    time.sleep(random.uniform(PLAN.fastest, PLAN.slowest))  # noqa: S311 - it is no secret
+    misbehave(notification)
+    note("end", notification)
+
+
+def handle_in_transaction(notification: Notification, connection: Any) -> None:
+    """Handle a notification by writing into the journal's own database."""
+    note("start", notification)
+    connection.execute(EFFECT, {"key": notification.key, "process": os.getpid()})
+    time.sleep(random.uniform(PLAN.fastest, PLAN.slowest))  # noqa: S311 - it is no secret
+    misbehave(notification)
+    note("end", notification)
+
+
+def _handlers() -> Handlers:
+    handlers = Handlers()
+    if not PLAN.transactional:
+        handlers.all_kinds(handle)
+        return handlers
+    for kind in ("message_received", "message_event", "message_error", "subscription_event"):
+        getattr(handlers, kind)(transactional=True)(handle_in_transaction)
+    return handlers
+
+
+# A delete that a killed process had begun is begun again after its lease: here soon, not in five minutes.
+Journal.claim_deletions.__defaults__ = (timedelta(seconds=PLAN.delete_lease),)
+if SABOTAGE in os.environ:
+    sabotage(os.environ[SABOTAGE])
+handlers = _handlers()

@@ -1,0 +1,83 @@
+"""The EMS inbox is down, slow, resetting, lying, and refuses the password: handlers run once, deletes come later."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+from soap_handler.ems import OutageKind, VendorCode
+
+from .site import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .run import Run
+    from .site import Site
+
+LOGINS: Final = 30
+"""So many refused logins in one stage would be trying at speed, which locks the account."""
+
+
+def inbox(run: Run) -> None:
+    """Each kind of trouble for a while, over a restart of the service; in the end the inbox is empty."""
+    troubles = [*OutageKind, VendorCode.ACCOUNT_NOT_LIVE, VendorCode.UNEXPECTED, "wrong password", "lies"]
+    share = run.scaled(1300, 130) // len(troubles)
+    sections = {"reconcile": {"interval": 2, "timeout": 5}}  # it is what finds out the lies
+    with run.site(sections=sections) as site:
+        site.start()
+        for number, trouble in enumerate(troubles):
+            with _trouble(site, trouble):
+                site.tell(share)
+                site.until(lambda: not site.counts.waiting, f"pushes are taken while the inbox has {trouble}")
+                site.until(lambda: len(site.books().handled) == len(site.told), "handlers run meanwhile")
+                if number % 4 == 1:
+                    site.stop()
+                    site.start()
+                    run.tally("restarts")
+            run.tally("troubles")
+        site.settle_down(120)
+        run.tally("refused_logins", site.counts.refused_logins)
+        site.promise(site.counts.refused_logins < LOGINS, "a refused login is not tried at speed")
+        deletes = sum(record.delete_attempts for record in site.books().records.values())
+        run.tally("delete attempts", deletes)
+        site.stop()
+
+
+@contextlib.contextmanager
+def _trouble(site: Site, trouble: OutageKind | VendorCode | str) -> Iterator[None]:
+    if trouble == "lies":
+        with _lying(site):
+            yield
+        return
+    match trouble:
+        case OutageKind():
+            site.ems.inbox.outage(trouble)
+        case VendorCode():
+            site.ems.inbox.answer_with_fault(trouble)
+        case _:
+            _password(site, "another")
+    yield
+    site.ems.inbox.restore()
+    _password(site, ACCOUNT.password)
+
+
+def _password(site: Site, password: str) -> None:
+    accounts = site.ems.inbox._accounts
+    for name, account in accounts.items():
+        accounts[name] = dataclasses.replace(account, password=password)
+
+
+@contextlib.contextmanager
+def _lying(site: Site) -> Iterator[None]:
+    """Let the inbox confirm deletes that it does not make."""
+    mailbox: Any = site.ems.inbox.mailbox
+
+    def confirm(_ids: Iterable[str]) -> list[str]:
+        return []
+
+    mailbox.delete = confirm
+    yield
+    site.until(lambda: set(site.books().states) == {"done"}, "the lies are believed at first")
+    del mailbox.delete

@@ -1,0 +1,26 @@
+"""Which campaigns there are, in the order in which ``all`` runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .crash import crash, crash_transactional
+from .handler_faults import handler
+from .inbox import inbox
+from .network import network
+from .outage import outage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .run import Run
+
+ALL: Final = "all"
+CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
+    "crash": crash,
+    "crash-transactional": crash_transactional,
+    "inbox": inbox,
+    "handler": handler,
+    "network": network,
+    "outage": outage,
+}

@@ -1,0 +1,484 @@
+"""The order of one originator: on both engines, in threads, in processes, and against a model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+from sqlalchemy import create_engine, text
+
+from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step, verbs
+from soap_handler.journal.engine import open_engine
+from soap_handler.journal.order import PARKED
+from soap_handler.notifications import MessageEvent, MessageReceived, SubscriptionEvent
+
+from .engines import PostgreSQL, running_postgresql
+from .entries import LEASE, START, Clock, ended, message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from soap_handler.journal import Claim
+
+ANN, BOB = "447700900001", "447700900002"
+
+
+def store(journal: Journal, number: int, originator: str = ANN, account: str = "EX0000001") -> MessageReceived:
+    told = message(number, account, originator)
+    assert journal.record(Entry(told, START))
+    return told
+
+
+def claim(journal: Journal, limit: int = 9, lease: timedelta = LEASE) -> list[Claim]:
+    return journal.claim(limit, lease, in_order=True)
+
+
+def bodies(claims: list[Claim]) -> list[str]:
+    return [getattr(each.notification, "body", "") for each in claims]
+
+
+# -- one after the other -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [State.HANDLED, State.DONE, State.DEAD])
+def test_the_next_one_starts_when_the_previous_one_has_ended(journal: Journal, clock: Clock, end: State) -> None:
+    """Not before it is handled or dead, and then at once."""
+    for number in range(3):
+        store(journal, number)
+    for number in range(3):
+        claims = claim(journal)
+        assert bodies(claims) == [str(number)]
+        assert claim(journal) == []
+        journal.settle([ended(claims[0], end, START if end is State.HANDLED else None)])
+        clock.forward(1)
+
+
+def test_a_back_off_holds_up_those_behind_it_and_nobody_else(journal: Journal, clock: Clock) -> None:
+    """The one that failed goes again first; others are not concerned."""
+    store(journal, 1)
+    store(journal, 2)
+    (first,) = claim(journal)
+    journal.settle([ended(first, State.RECEIVED, clock() + timedelta(seconds=30), "broken")])
+    store(journal, 3, BOB)
+    store(journal, 4, ANN, "EX0000002")
+    assert sorted(bodies(claim(journal))) == ["3", "4"]
+    clock.forward(30)
+    assert bodies(claim(journal)) == ["1"]
+
+
+def test_a_lease_that_ran_out_is_still_the_first(journal: Journal, clock: Clock) -> None:
+    """Its process died: it is begun again before the next one is."""
+    store(journal, 1)
+    store(journal, 2)
+    (first,) = claim(journal)
+    clock.forward(61)
+    (again,) = claim(journal)
+    assert (again.key, again.attempts) == (first.key, 2)
+
+
+def test_one_that_is_sent_round_again_waits_for_the_one_that_is_running(journal: Journal, clock: Clock) -> None:
+    """It was stored first, but two of one originator never run at once."""
+    store(journal, 1)
+    store(journal, 2)
+    (first,) = claim(journal)
+    journal.settle([ended(first, State.DEAD, error="broken")])
+    clock.forward(1)
+    (second,) = claim(journal)
+    assert journal.retry(Selection()) == 1
+    assert claim(journal) == []
+    journal.settle([ended(second, State.DONE)])
+    clock.forward(1)
+    assert bodies(claim(journal)) == ["1"]
+
+
+def test_making_way_cuts_no_back_off_short(journal: Journal, clock: Clock) -> None:
+    """Only what was parked becomes due when another one ends."""
+    store(journal, 1)
+    store(journal, 2)
+    (first,) = claim(journal)
+    journal.settle([ended(first, State.DEAD, error="broken")])
+    clock.forward(1)
+    (second,) = claim(journal)
+    journal.settle([ended(second, State.RECEIVED, clock() + timedelta(seconds=300), "broken")])
+    journal.retry(Selection())
+    (first,) = claim(journal)
+    journal.settle([ended(first, State.DONE)])
+    assert claim(journal) == []
+    assert journal.next_handling() == START + timedelta(seconds=300)
+
+
+def test_a_claim_that_is_given_back_stays_first(journal: Journal) -> None:
+    """Work that was not begun has not ended either."""
+    store(journal, 1)
+    store(journal, 2)
+    journal.release(claim(journal), Step.HANDLE)
+    assert bodies(claim(journal)) == ["1"]
+
+
+def test_what_has_no_originator_has_no_order(journal: Journal) -> None:
+    """Events and errors of messages that we sent are handled side by side."""
+    for number in range(3):
+        journal.record(Entry(MessageEvent(account="EX0000001", id=str(number)), START))
+        journal.record(Entry(MessageReceived(account="EX0000001", id=f"9{number}"), START))
+    assert len(claim(journal)) == 6
+
+
+def test_a_subscription_event_takes_part_by_its_number(journal: Journal, clock: Clock) -> None:
+    """What one person did is handled in the order in which it came, whatever its kind."""
+    journal.record(Entry(SubscriptionEvent(account="EX0000001", mobile_number=ANN, contact_id="a"), START))
+    store(journal, 1)
+    (event,) = claim(journal)
+    assert event.kind == "SubscriptionEvent"
+    assert claim(journal) == []
+    journal.settle([ended(event, State.DONE)])
+    clock.forward(1)
+    assert bodies(claim(journal)) == ["1"]
+
+
+def test_without_order_all_are_claimed(journal: Journal) -> None:
+    """Switched off, also what was parked before comes, at the latest when it would be looked at again."""
+    for number in range(3):
+        store(journal, number)
+    assert len(journal.claim(9, LEASE)) == 3
+
+
+def test_nothing_is_parked_for_ever(journal: Journal, clock: Clock, url: str) -> None:
+    """Even if the first one goes without a word, the next one is found after the parking time."""
+    first = store(journal, 1)
+    store(journal, 2)
+    claim(journal)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM notification WHERE key = :key"), {"key": first.key})
+    engine.dispose()
+    assert claim(journal) == []
+    clock.moment += PARKED
+    assert bodies(claim(journal)) == ["2"]
+
+
+# -- against a model ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Waiting:
+    """What the model knows of a notification that has yet to be handled."""
+
+    number: int
+    originator: str
+    due: Any
+    owner: str | None = None
+
+
+class OrderMachine(RuleBasedStateMachine):
+    """Every claim gives the first of each originator that is free, whatever happened before."""
+
+    claims: Bundle[Claim] = Bundle("claims")
+    postgresql: PostgreSQL | None = None
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="journal-order-"))
+        self.clock = Clock()
+        place = f"sqlite:///{self.folder}/journal.db"
+        self.journal = Journal(self.postgresql.database() if self.postgresql else place, clock=self.clock)
+        self.waiting: list[Waiting] = []
+        self.dead: list[Waiting] = []
+        self.stored = 0
+
+    def teardown(self) -> None:
+        if hasattr(self, "journal"):
+            self.journal.close()
+            shutil.rmtree(self.folder)
+
+    @rule(originator=st.sampled_from([ANN, ANN, BOB, ""]), count=st.integers(1, 3))
+    def record(self, originator: str, count: int) -> None:
+        for _ in range(count):
+            self.journal.record(Entry(message(self.stored, originator=originator), self.clock()))
+            self.waiting.append(Waiting(self.stored, originator, self.clock()))
+            self.stored += 1
+
+    @rule(seconds=st.integers(1, 40))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.forward(seconds)
+
+    def first(self, one: Waiting) -> bool:
+        rivals = [each for each in self.waiting if each.originator == one.originator]
+        return not one.originator or one is min(rivals, key=lambda each: (each.owner is None, each.number))
+
+    def startable(self) -> list[str]:
+        return [str(each.number) for each in self.waiting if each.due <= self.clock() and self.first(each)]
+
+    @rule(target=claims, limit=st.integers(1, 4), lease=st.integers(1, 60))
+    def claim(self, limit: int, lease: int) -> MultipleResults[Claim]:
+        length = timedelta(seconds=lease)
+        expected = self.startable()
+        claimed = claim(self.journal, limit, length)
+        assert set(bodies(claimed)) <= set(expected)
+        assert len(claimed) == min(limit, len(expected))
+        for each in claimed:
+            one = self.find(each)
+            assert one
+            one.owner, one.due = each.owner, self.clock() + length
+        return multiple(*claimed)
+
+    def find(self, claimed: Claim) -> Waiting | None:
+        (body,) = bodies([claimed])
+        return next((each for each in self.waiting if str(each.number) == body), None)
+
+    @rule(claimed=consumes(claims), end=st.sampled_from(["done", "failed", "dead", "given back"]), wait=st.integers(0, 99))
+    def settle(self, claimed: Claim, end: str, wait: int) -> None:
+        one = self.find(claimed)
+        ours = one is not None and one.owner == claimed.owner
+        later = self.clock() + timedelta(seconds=wait)
+        if end == "given back":
+            self.journal.release([claimed], Step.HANDLE)
+            later = self.clock()
+        else:
+            state = {"done": State.DONE, "failed": State.RECEIVED, "dead": State.DEAD}[end]
+            due = later if end == "failed" else None
+            error = None if end == "done" else "broken"
+            result = Settlement(claimed, Step.HANDLE, state, due, claimed.leased_at, self.clock(), error)
+            assert self.journal.settle([result]) == [ours]
+        if one is not None and ours:
+            one.owner, one.due = None, later
+            if end in {"done", "dead"}:
+                self.waiting.remove(one)
+                if end == "dead":
+                    self.dead.append(one)
+
+    @rule()
+    def retry(self) -> None:
+        assert self.journal.retry(Selection()) == len(self.dead)
+        for one in self.dead:
+            one.due = self.clock()
+        self.waiting = sorted([*self.waiting, *self.dead], key=lambda each: each.number)
+        self.dead = []
+
+    @invariant()
+    def two_of_one_originator_are_never_leased(self) -> None:
+        if hasattr(self, "journal"):
+            leased = Counter(one.originator for one in self.waiting if one.owner and one.originator)
+            assert set(leased.values()) <= {1}
+
+    @invariant()
+    def what_may_start_is_due_at_once(self) -> None:
+        """The dispatcher would not sleep over it."""
+        if hasattr(self, "journal") and self.startable():
+            due = self.journal.next_handling()
+            assert due is not None
+            assert due <= self.clock()
+
+
+OrderMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+
+
+class TestOrderAgainstItsModel(OrderMachine.TestCase):  # type: ignore[misc, valid-type] # it is made at run time
+    """On SQLite."""
+
+
+class OrderMachineOnPostgreSQL(OrderMachine):
+    """The same on the other engine."""
+
+
+OrderMachineOnPostgreSQL.TestCase.settings = settings(max_examples=8, stateful_step_count=30, deadline=None)
+
+
+class TestOrderAgainstItsModelOnPostgreSQL(OrderMachineOnPostgreSQL.TestCase):  # type: ignore[misc, valid-type] # likewise
+    """On PostgreSQL."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    def _server(self) -> Iterator[None]:
+        with running_postgresql() as server:
+            OrderMachineOnPostgreSQL.postgresql = server
+            yield
+
+
+# -- threads and processes ---------------------------------------------------------------------------------------------
+
+ORIGINATORS, EACH = 6, 25
+
+
+def work(journal: Journal, trace: Path, until: float) -> None:
+    """Claim, write down each begin and end, and settle, until everything is handled."""
+    while journal.next_handling() is not None and time.monotonic() < until:
+        for each in claim(journal, 3):
+            told = each.notification
+            assert isinstance(told, MessageReceived)
+            note(trace, f"{told.originator} begin {told.body}")
+            failed = each.attempts == 1 and int(told.body) % 7 == 0
+            note(trace, f"{told.originator} end {told.body} {failed}")
+            due = journal._clock() if failed else None
+            journal.settle([ended(each, State.RECEIVED if failed else State.DONE, due, "broken" if failed else None)])
+
+
+def note(trace: Path, line: str) -> None:
+    with trace.open("a") as file:  # one short write to a file opened for appending is one line
+        file.write(f"{line}\n")
+
+
+def share(url: str, trace: Path) -> None:
+    with Journal(url) as journal, ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda _: work(journal, trace, time.monotonic() + 60), range(3)))
+
+
+def test_threads_and_processes_keep_the_order(url: str, tmp_path: Path) -> None:
+    """Three threads in each of two processes, while messages still come in: never two at once, and all in order."""
+    root = Path(__file__).parents[2]
+    places = os.pathsep.join([str(root), str(root / "tests")])
+    environment = {**os.environ, "PYTHONPATH": places}
+    trace = tmp_path / "trace"
+    with Journal(url) as journal:
+        for number in range(ORIGINATORS * EACH // 2):
+            store(journal, number, f"44770090000{number % ORIGINATORS}")
+        command = [sys.executable, "-m", "journal.test_order", url, str(trace)]
+        started = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        late = threading.Thread(target=lambda: store_rest(journal))
+        late.start()
+        errors = [process.communicate(timeout=90)[1] for process in started]
+        late.join()
+        work(journal, trace, time.monotonic() + 60)
+        assert [process.returncode for process in started] == [0, 0], errors
+        assert {record.state for record in journal.records(Selection())} == {State.DONE}
+    check(trace.read_text().splitlines())
+
+
+def store_rest(journal: Journal) -> None:
+    for number in range(ORIGINATORS * EACH // 2, ORIGINATORS * EACH):
+        store(journal, number, f"44770090000{number % ORIGINATORS}")
+
+
+def check(lines: list[str]) -> None:
+    """Of each originator: begin, end, begin, end; the numbers rise, but for those that failed and came again."""
+    for originator in range(ORIGINATORS):
+        own = [line.split()[1:] for line in lines if line.startswith(f"44770090000{originator} ")]
+        assert [each[0] for each in own] == ["begin", "end"] * (len(own) // 2)
+        assert all(begin[1] == end[1] for begin, end in zip(own[::2], own[1::2], strict=True))
+        handled = [int(end[1]) for end in own[1::2] if end[2] == "False"]
+        assert handled == sorted(handled)
+        assert len(handled) == EACH
+        begun = [int(end[1]) for end in own[1::2]]
+        assert begun == sorted(begun)
+
+
+# -- what it costs -----------------------------------------------------------------------------------------------------
+
+QUEUE = """
+    INSERT INTO notification
+        (key, account, kind, state, source, originator, payload, received_at, due_at, attempts, delete_attempts)
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)
+    SELECT 'EX0000001/MessageReceived/' || i, 'EX0000001', 'MessageReceived', 'received', 'push', '447700900001',
+        '{"account":"EX0000001","id":"1"}', i, i, 0, 0 FROM n
+"""
+"""So many messages of one originator that wait."""
+
+
+def queue(url: str, rows: int) -> None:
+    Journal(url).close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(QUEUE), {"rows": rows})
+    engine.dispose()
+
+
+def steps_of_claims(url: str, count: int) -> list[int]:
+    """Count the steps of SQLite's machine in each of some claims, the first of the queue being settled in between."""
+    engine = open_engine(url)
+    taken = []
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        for number in range(count):
+            now = START + timedelta(milliseconds=number)
+            request = verbs.ClaimRequest(Step.HANDLE, f"me:{number}", now, now + LEASE, 4, in_order=True)
+            steps: list[int] = []
+            driver.set_progress_handler(lambda steps=steps: steps.append(1), 10)
+            (claims,) = verbs.claim(connection, [request])
+            verbs.settle(connection, [ended(each, State.DONE) for each in claims])
+            driver.set_progress_handler(None, 1)
+            taken.append(10 * len(steps))
+    engine.dispose()
+    return taken
+
+
+def test_a_long_queue_of_one_originator_does_not_make_claims_dear(tmp_path: Path) -> None:
+    """Each claim is bounded; once all are parked, it costs the same with a hundred behind and with ten thousand."""
+    steady = {}
+    for rows in (100, 10_000):
+        queue(f"sqlite:///{tmp_path / str(rows)}.db", rows)
+        taken = steps_of_claims(f"sqlite:///{tmp_path / str(rows)}.db", 60)
+        assert max(taken) < 300_000, "a claim parks some hundreds at most"
+        steady[rows] = max(taken[-20:])
+    assert steady[10_000] < steady[100] * 1.5
+    assert steady[10_000] < 2000
+
+
+def test_other_originators_are_not_held_up_by_a_long_queue(url: str) -> None:
+    """A message behind ten thousand of another originator is claimed within a few looks, all parked in passing."""
+    queue(url, 10_000)
+    with Journal(url) as journal:
+        assert journal.record(Entry(message(1, originator=BOB), START))
+        began = time.monotonic()
+        found: list[Claim] = []
+        looks = 0
+        while not any(each.notification.body == "1" for each in found):  # type: ignore[union-attr] # all are messages
+            found += claim(journal, 4)
+            looks += 1
+        assert looks < 25
+        assert time.monotonic() - began < 5
+
+
+def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL) -> None:
+    """While another host looks at the first one in a transaction, neither it nor the next one is given out."""
+    with Journal(postgresql.database(), clock=(clock := Clock())) as journal:
+        store(journal, 1)
+        store(journal, 2)
+        with journal._engine.connect() as other:
+            (theirs,) = verbs.claim(
+                other, [verbs.ClaimRequest(Step.HANDLE, "other", START, START + LEASE, 1, in_order=True)]
+            )
+            assert bodies(theirs) == ["1"]
+            assert claim(journal) == []
+            other.rollback()
+        clock.forward(1)
+        assert bodies(claim(journal)) == ["1"]
+
+
+def test_nobody_is_parked_behind_one_that_is_just_ending(postgresql: PostgreSQL) -> None:
+    """While the first one is settled in an open transaction, the next one is only put off for a moment."""
+    with Journal(postgresql.database(), clock=(clock := Clock())) as journal:
+        store(journal, 1)
+        (first,) = claim(journal)
+        with journal._engine.connect() as other:
+            verbs.settle(other, [ended(first, State.DONE)])
+            store(journal, 2)
+            assert claim(journal) == []
+            other.commit()
+        clock.forward(0.1)
+        assert bodies(claim(journal)) == ["2"]
+
+
+if __name__ == "__main__":  # one of the two processes
+    share(sys.argv[1], Path(sys.argv[2]))

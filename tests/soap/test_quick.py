@@ -1,0 +1,142 @@
+"""The two ways to read a request: the quick one for the usual, the general one for everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.wire import DEFAULTS, PASSWORD, REFERENCE, USERNAME, envelope, header, message
+
+from soap_handler.accounts import Accounts
+from soap_handler.contract import NAMESPACE
+from soap_handler.receive import Receiver
+from soap_handler.settings import AccountSettings, PushCredentials
+from soap_handler.soap.endpoint import Endpoint, Exchange
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DrawFn
+
+SAMPLES: Final = Path(__file__).parent.parent / "samples"
+ACCOUNT: Final = AccountSettings(
+    reference=REFERENCE, push=(PushCredentials.model_validate({"username": USERNAME, "password": PASSWORD}),)
+)
+ENDPOINT: Final = Endpoint(Receiver(Accounts([ACCOUNT])))
+DECLARATIONS: Final = ("", '<?xml version="1.0" encoding="utf-8"?>\n', '<?xml version="1.0" encoding="iso-8859-1"?>')
+TEXTS: Final = st.text(max_size=40) | st.sampled_from(["0001-01-01T00:00:00", "2008-06-12T10:15:30.1234567+01:00", "-"])
+
+
+def quickly(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Exchange | None:
+    return ENDPOINT.prepare_usual(body, "127.0.0.1", content_type)
+
+
+def generally(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Exchange:
+    return ENDPOINT.prepare(body, "127.0.0.1", content_type)
+
+
+def assert_alike(body: bytes) -> bool:
+    """Check that the quick way, where it has a say, says what the general way says; return whether it had."""
+    quick, general = quickly(body), generally(body)
+    if quick is None:
+        return False
+    assert quick.answer == general.answer
+    assert quick.entry is not None
+    assert general.entry is not None
+    assert quick.entry.notification == general.entry.notification
+    assert quick.entry.envelope is general.entry.envelope is None
+    return True
+
+
+@pytest.mark.parametrize("kind", sorted(DEFAULTS))
+def test_what_ems_sends_is_read_quickly(kind: str) -> None:
+    """The contract's samples and messages like them take the quick way, and give the same as the general one."""
+    assert assert_alike((SAMPLES / f"{kind}.xml").read_bytes())
+    assert assert_alike(message(kind))
+
+
+@st.composite
+def values(draw: DrawFn, kind: str) -> str:
+    """Parameters: most of them usual, some odd, left out, repeated, out of order, marked up or in another namespace."""
+    parts = []
+    for name, usual in DEFAULTS[kind].items():
+        text = escape(draw(st.just(usual) | TEXTS)).encode("utf-8", "replace").decode()
+        usual_form = f"<{name}>{text}</{name}>"
+        odd_forms = [
+            "",
+            usual_form * 2,
+            f"<{name}/>",
+            f"<{name} xmlns=''>{text}</{name}>",
+            f"<{name} a='1'>{text}</{name}>",
+            f"<{name}><b>{text}</b></{name}>",
+            f"<{name}>{text}<!-- c -->{text}<?p i?></{name}>",
+            f"<{name}><![CDATA[x]]>{text}</{name}>",
+            f"between{usual_form}",
+            f"{usual_form}<unknown/>",
+            f"<{name}>&#x1B;{text}</{name}>",
+            f"<{name} href='#1'/>",
+        ]
+        parts.append(draw(st.just(usual_form) | st.just(usual_form) | st.sampled_from(odd_forms)))
+    return "".join(draw(st.just(parts) | st.permutations(parts)))
+
+
+@st.composite
+def requests(draw: DrawFn) -> bytes:
+    """Envelopes from the usual to the odd."""
+    kind = draw(st.sampled_from(sorted(DEFAULTS)))
+    attributes = draw(st.sampled_from(["", "", f' xmlns="{NAMESPACE}"', ' b="1"', ' xmlns=""']))
+    inner = draw(values(kind))
+    operation = f'<{kind} xmlns="{NAMESPACE}"{attributes}>{inner}</{kind}>'
+    if "xmlns" in attributes:
+        operation = f"<{kind}{attributes}>{inner}</{kind}>"
+    body = draw(st.sampled_from([operation, operation, f"\n {operation} \n", operation * 2, f"text{operation}"]))
+    heads = [
+        header(),
+        header(attributes=' soap:mustUnderstand="1"'),
+        header(attributes=' soap:actor="urn:x"'),
+        header(attributes=' x="y"'),
+        header() + "<other/>",
+        header() * 2,
+        header(password="wrong"),
+        "",
+    ]
+    head = draw(st.just(heads[0]) | st.sampled_from(heads))
+    return draw(st.sampled_from(DECLARATIONS)).encode() + envelope(body, head).partition(b"?>")[2].lstrip()
+
+
+@given(requests())
+def test_both_ways_read_the_same(body: bytes) -> None:
+    """Whatever the quick way takes on, the general way reads alike: equal values, or the same refusal."""
+    assert_alike(body)
+
+
+@given(
+    st.binary(max_size=200)
+    | st.builds(lambda a, b: message()[:a] + b + message()[a:], st.integers(0, 700), st.binary(max_size=4))
+)
+def test_damage_is_read_the_same(body: bytes) -> None:
+    """Broken bytes are never read otherwise by the quick way."""
+    assert_alike(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        message(body="x").replace(b"<body>x", b"<body>&#x1B;"),
+        message(sentat="yesterday"),
+        message().replace(b"s3cret", b"wrong"),
+        b"",
+        b"<",
+    ],
+)
+def test_the_unusual_goes_the_general_way(body: bytes) -> None:
+    """What must be mended, refused or logged is left to the general way, whole."""
+    assert quickly(body) is None
+
+
+@pytest.mark.parametrize("content_type", ["text/xml; charset=iso-8859-1", "text/xml; charset=utf-16"])
+def test_another_charset_goes_the_general_way(content_type: str) -> None:
+    """A label that says anything but UTF-8 is looked into."""
+    assert quickly(message(), content_type) is None

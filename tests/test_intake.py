@@ -1,0 +1,125 @@
+"""The way of a usual push through the server: shared commits, answers of one's own, and nobody in the way."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import uuid
+from typing import TYPE_CHECKING
+
+from support.service import serving, settings_for, wait_for
+from support.wire import Connection, message, request
+
+from soap_handler.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.service import Service
+    from support.wire import Answer
+
+
+def fault_code(answer: Answer) -> str | None:
+    return answer.fault[0] if answer.fault else None
+
+
+def push(**values: str) -> bytes:
+    return request(message(id=str(uuid.uuid4()), **values))
+
+
+def test_one_that_cannot_be_stored_spoils_no_other(tmp_path: Path) -> None:
+    """Of requests that share a commit, the one at fault is refused, and the others are stored and confirmed."""
+    with serving(settings_for(tmp_path)) as service, contextlib.ExitStack() as stack:
+        with contextlib.closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+            other.execute(
+                "CREATE TRIGGER refusal BEFORE INSERT ON notification WHEN NEW.originator = 'refused' "
+                "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            )
+            connections = [stack.enter_context(Connection(service.port)) for _ in range(8)]
+            other.execute("BEGIN EXCLUSIVE")
+            for number, connection in enumerate(connections):
+                connection.send(push(originator="refused" if number == 3 else "447700900123"))
+            wait_for(lambda: service.app.journal.arrived == len(connections))
+            other.execute("ROLLBACK")
+        answers = [connection.answer() for connection in connections]
+    assert [fault_code(answer) for answer in answers] == [None, None, None, "Server", None, None, None, None]
+
+
+def test_commits_that_fail_are_answered_by_faults_to_each(tmp_path: Path) -> None:
+    """While the journal is locked, every request of every batch gets a Server fault; afterwards it is stored."""
+    bodies = [push() for _ in range(6)]
+    with serving(settings_for(tmp_path, commit_within=0.3)) as service, contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(Connection(service.port)) for _ in bodies]
+        with contextlib.closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            for connection, body in zip(connections, bodies, strict=True):
+                connection.send(body)
+            assert [fault_code(connection.answer()) for connection in connections] == ["Server"] * len(bodies)
+            other.execute("ROLLBACK")
+        for connection, body in zip(connections, bodies, strict=True):
+            connection.send(body)
+        assert [connection.answer().confirms for connection in connections] == ["MessageReceived"] * len(bodies)
+
+
+def test_pipelined_requests_are_answered_in_order(service: Service) -> None:
+    """Usual and unusual ones on one connection, sent at once, are answered one after the other."""
+    usual, odd = push(), request(message(id=str(uuid.uuid4()), sentat="yesterday"))
+    broken, page = request(b"<"), request(start="GET /AccountEventHandler HTTP/1.1")
+    with Connection(service.port) as connection:
+        connection.send(usual + odd + broken + page + usual)
+        assert connection.answer().confirms == "MessageReceived"
+        assert connection.answer().confirms == "MessageReceived"
+        assert fault_code(connection.answer()) == "Client"
+        assert connection.answer().status == 200
+        assert connection.answer().confirms == "MessageReceived"
+
+
+def test_what_is_slow_stands_in_nobodys_way(tmp_path: Path) -> None:
+    """While every thread waits for the journal with an unusual request, the loop still takes in what arrives."""
+    settings = settings_for(tmp_path, server=ServerSettings(port=0, threads=1))
+    with serving(settings) as service, contextlib.ExitStack() as stack:
+        with contextlib.closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            slow = stack.enter_context(Connection(service.port))
+            slow.send(request(message(id=str(uuid.uuid4()), sentat="yesterday")))
+            wait_for(lambda: service.app.journal.arrived == 1)
+            usual = stack.enter_context(Connection(service.port))
+            usual.send(push())
+            wait_for(lambda: service.app.journal.arrived == 2)
+            other.execute("ROLLBACK")
+        assert slow.answer().confirms == usual.answer().confirms == "MessageReceived"
+
+
+def test_a_caller_that_has_gone_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Its notification is stored, its answer is dropped, and the others get theirs."""
+    with serving(settings_for(tmp_path)) as service:
+        with contextlib.closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with Connection(service.port) as gone:
+                gone.send(push())
+                wait_for(lambda: service.app.journal.arrived == 1)
+            other.execute("ROLLBACK")
+        wait_for(lambda: len(service.handled) == 1)
+        with Connection(service.port) as connection:
+            connection.send(push())
+            assert connection.answer().confirms == "MessageReceived"
+
+
+def test_many_callers_at_once_all_get_their_own_answer(service: Service) -> None:
+    """Each of many connections is confirmed exactly as often as it pushed, in the operation that it pushed."""
+    kinds = ["MessageReceived", "MessageEvent", "MessageError"]
+    confirmed: list[str] = []
+
+    def call(kind: str) -> None:
+        with Connection(service.port) as connection:
+            for _ in range(20):
+                connection.send(request(message(kind, id=str(uuid.uuid4()))))
+                confirmed.append(f"{kind}:{connection.answer().confirms}")
+
+    callers = [threading.Thread(target=call, args=(kinds[number % 3],)) for number in range(12)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(30)
+    assert sorted(confirmed) == sorted(f"{kind}:{kind}" for kind in kinds for _ in range(80))

@@ -1,0 +1,80 @@
+"""How handling gives way to a burst."""
+
+from __future__ import annotations
+
+import pytest
+
+from soap_handler.pace import Pace
+
+
+class Day:
+    """A clock and a count of arrivals, both turned by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.arrived = 0
+        self.pace = Pace(lambda: self.arrived, lambda: self.now)
+
+    def pass_by(self, seconds: float, arrivals: int) -> None:
+        self.now += seconds
+        self.arrived += arrivals
+
+
+def test_without_a_burst_all_that_is_wanted_is_granted() -> None:
+    """A few arrivals a second leave room for both."""
+    day = Day()
+    for _ in range(20):
+        day.pass_by(0.2, 10)
+        assert day.pace.allows(7) == 7
+        assert not day.pace.bursting
+        assert day.pace.rest == 0
+
+
+def test_during_a_burst_a_share_of_what_arrives_is_granted() -> None:
+    """Handling never stands still: at least a tenth of what arrives, and never as much as would hold receiving up."""
+    day = Day()
+    granted = 0
+    for _ in range(50):
+        day.pass_by(0.2, 1000)
+        granted += day.pace.allows(10_000)
+        assert day.pace.bursting
+    assert 0.10 * day.arrived <= granted <= 0.20 * day.arrived
+
+
+def test_a_burst_that_does_not_end_is_worked_off_all_the_same() -> None:
+    """Under a load that goes on, handling takes its share back until it is faster than what arrives."""
+    day = Day()
+    granted = 0
+    for _ in range(5 * 60):
+        day.pass_by(0.2, 100)
+        granted += day.pace.allows(day.arrived - granted)
+    assert granted == day.arrived
+
+
+def test_what_was_not_taken_does_not_pile_up() -> None:
+    """A share that nobody wanted while it was due is not made up for later, all at once."""
+    day = Day()
+    for _ in range(100):
+        day.pass_by(0.2, 1000)
+        day.pace.allows(0)
+    assert day.pace.allows(10_000) <= 600  # the shares of a few windows, of a hundred
+
+
+def test_when_the_burst_is_over_everything_is_granted_again() -> None:
+    """The backlog is worked off at full speed."""
+    day = Day()
+    day.pass_by(0.2, 1000)
+    day.pace.allows(1)
+    day.pass_by(0.2, 0)
+    assert day.pace.allows(500) == 500
+    assert not day.pace.bursting
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.05, 0.19])
+def test_between_two_looks_the_rest_of_the_window_is_left_alone(seconds: float) -> None:
+    """During a burst nobody asks more often than the window is long."""
+    day = Day()
+    day.pass_by(0.2, 1000)
+    day.pace.allows(1)
+    day.pass_by(seconds, 50)
+    assert day.pace.rest == pytest.approx(0.2 - seconds)
