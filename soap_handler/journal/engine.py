@@ -78,6 +78,7 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "handle_error", _tell)
     else:
+        event.listen(engine, "first_connect", _check_postgresql)
         event.listen(engine, "connect", _prepare_postgresql)
     return engine
 
@@ -112,7 +113,7 @@ def _patient(url: URL) -> URL:
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
     cursor = connection.cursor()
-    names = ("synchronous_commit", "fsync", *_LIMITS)
+    names = ("synchronous_commit", *_LIMITS)
     cursor.execute("SELECT " + ", ".join(f"current_setting('{name}')" for name in names))
     found = dict(zip(names, cursor.fetchone(), strict=True))
     wanted = {name: value for name, value in _LIMITS.items() if found[name] == "0"}
@@ -122,8 +123,14 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN4
         cursor.execute(f"SET SESSION {name} = {value}")
     cursor.close()
     connection.commit()  # or the first roll-back would take the settings back
-    if found["fsync"] == "off":
+
+
+def _check_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
+    cursor = connection.cursor()
+    cursor.execute("SELECT current_setting('fsync')")
+    if cursor.fetchone()[0] == "off":
         log.warning("journal_not_durable", reason="PostgreSQL runs with fsync = off")
+    cursor.close()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver

@@ -40,7 +40,7 @@ class Listener:
     """Hears what others commit, in a thread with a connection of its own, which is made again when it is lost."""
 
     def __init__(self, engine: Engine, own: str, wake: Callable[[], None]) -> None:
-        """Call ``wake`` for what anybody but ``own`` commits, and whenever something may have been missed."""
+        """Call ``wake`` for what anybody but ``own`` commits, and after an outage, when something may be missed."""
         self._engine = engine
         self._own = own
         self._wake = wake
@@ -58,13 +58,14 @@ class Listener:
         self._ear.close()
 
     def _run(self) -> None:
-        pause = _FIRST_PAUSE
+        pause, missed = _FIRST_PAUSE, False
         while not self._stopping:
             try:
                 with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     connection.exec_driver_sql(f"LISTEN {_CHANNEL}")
-                    log.debug("journal_listening")
-                    pause = _FIRST_PAUSE
+                    if missed:
+                        self._wake()
+                    pause, missed = _FIRST_PAUSE, True
                     try:
                         self._hear(connection)
                     finally:
@@ -78,7 +79,6 @@ class Listener:
                 self._wait(_LONGEST_PAUSE)
 
     def _hear(self, connection: Connection) -> None:
-        self._wake()  # for what was committed while nobody listened
         driver: Any = connection.connection.driver_connection
         while not self._stopping:
             if not self._wait(_SILENCE, driver):
