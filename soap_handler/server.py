@@ -11,6 +11,7 @@ from waitress import create_server, wasyncore
 from soap_handler import open_files
 from soap_handler.web.connection import Channel
 from soap_handler.web.limits import Limits
+from soap_handler.web.polling import Poller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ class Server:
             OSError: the address cannot be listened on.
         """
         self._sockets: dict[int, Any] = {}
+        self._poller = Poller(self._sockets)
         self._limits = Limits(settings, open_files.make_room(settings.connections))
         self._intake = intake
         if intake is not None:
@@ -105,7 +107,7 @@ class Server:
         self._limits.make_room(self._channels())
 
     def _turn(self, timeout: float) -> None:
-        wasyncore.loop(timeout=timeout, use_poll=True, map=self._sockets, count=1)
+        self._poller.turn(timeout)
         if self._intake is not None:
             self._intake.turn()
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from sqlalchemy import create_engine, event, make_url
 
 from soap_handler.errors import JournalUnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, ExceptionContext
-
-log = structlog.get_logger(__name__)
 
 READ_ONLY = {"read_only": True}
 """Execution options of a connection that only looks: it must not wait for the one who writes."""
@@ -78,9 +75,13 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "handle_error", _tell)
     else:
-        event.listen(engine, "first_connect", _check_postgresql)
         event.listen(engine, "connect", _prepare_postgresql)
     return engine
+
+
+def is_durable(connection: Connection) -> bool:
+    """Whether this PostgreSQL server waits for the disk at all; that is its operator's choice, not a session's."""
+    return connection.exec_driver_sql("SELECT current_setting('fsync')").scalar() != "off"
 
 
 def _tell(context: ExceptionContext) -> None:
@@ -123,14 +124,6 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN4
         cursor.execute(f"SET SESSION {name} = {value}")
     cursor.close()
     connection.commit()  # or the first roll-back would take the settings back
-
-
-def _check_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
-    cursor = connection.cursor()
-    cursor.execute("SELECT current_setting('fsync')")
-    if cursor.fetchone()[0] == "off":
-        log.warning("journal_not_durable", reason="PostgreSQL runs with fsync = off")
-    cursor.close()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from soap_handler.journal.engine import is_durable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -65,6 +67,8 @@ class Listener:
                     connection.exec_driver_sql(f"LISTEN {_CHANNEL}")
                     if missed:
                         self._wake()
+                    elif not is_durable(connection):
+                        log.warning("journal_not_durable", reason="PostgreSQL runs with fsync = off")
                     pause, missed = _FIRST_PAUSE, True
                     try:
                         self._hear(connection)

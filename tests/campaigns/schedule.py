@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .crash import crash, crash_transactional
+from .database import database
 from .handler_faults import handler
+from .hosts import hosts, hosts_transactional
 from .inbox import inbox
 from .network import network
 from .outage import outage
+from .soak import soak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +22,12 @@ ALL: Final = "all"
 CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
     "crash": crash,
     "crash-transactional": crash_transactional,
+    "database": database,
     "inbox": inbox,
     "handler": handler,
     "network": network,
+    "hosts": hosts,
+    "hosts-transactional": hosts_transactional,
     "outage": outage,
+    "soak": soak,
 }

@@ -1,0 +1,45 @@
+"""The server's way to wait: idle connections cost nothing, and none is forgotten."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from support.service import Service, wait_for
+from support.wire import Connection, envelope, message, request
+
+from soap_handler.web.connection import Channel
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_idle_connections_are_not_asked_at_every_turn(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred of them are asked about as often as they came and were answered, however many turns others need."""
+    asked = 0
+    real = Channel.readable
+
+    def counting(channel: Channel) -> bool:
+        nonlocal asked
+        asked += 1
+        return bool(real(channel))
+
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(Connection(service.port)) for _ in range(100)]
+        for connection in idle:
+            assert connection.ask(request(envelope())).status == 200
+        monkeypatch.setattr(Channel, "readable", counting)
+        for _ in range(20):
+            assert service.post(message()).status == 200
+        assert asked < 20 * 20
+        for connection in idle:  # and each still gets its answer
+            assert connection.ask(request(envelope())).status == 200
+
+
+def test_a_number_that_is_used_again_is_another_connection(service: Service) -> None:
+    """The system gives a closed connection's number to the next: in turns they are told apart."""
+    for _ in range(3):
+        with contextlib.ExitStack() as stack:
+            for connection in [stack.enter_context(Connection(service.port)) for _ in range(20)]:
+                assert connection.ask(request(message())).status == 200
+        wait_for(lambda: not service.app.server._channels())
