@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -36,7 +36,6 @@ log = structlog.get_logger(__name__)
 
 _POLL: Final = 1.0  # seconds: finds what other processes handled, and what nothing announces
 _GATHER: Final = 0.05  # seconds: a delete is not urgent, and one call for ten messages is kinder than ten calls
-_SINGLES: Final = 60.0  # seconds for calls one by one in one round: well within the lease of five minutes
 _FAULTS_IN_A_ROW: Final = 3  # so many concern the inbox, not the messages
 _JOURNAL_BACKOFF: Final = Backoff(first=0.2, cap=5.0)
 
@@ -66,6 +65,9 @@ class Deleter:
         self._backoff = Backoff(settings.backoff, settings.backoff_cap)
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._gate = Gate(account, settings)
+        self._longest_call = inbox.longest_call
+        # For the batch, for calls one by one as long as one may last, for the last of these, and for the settling.
+        self._lease = 3 * self._longest_call + timedelta(seconds=5)
         self._faults = 0  # in a row
         # What the journal has yet to be told. It outlives a journal that is out of reach.
         self._deleted: list[Claim] = []
@@ -126,7 +128,7 @@ class Deleter:
         rest = self._gate.wait() or self._until_due()
         if rest > 0:
             return min(_POLL, rest)
-        claims = self._journal.claim_deletions(self._account, 1 if self.paused else self._batch)
+        claims = self._journal.claim_deletions(self._account, 1 if self.paused else self._batch, self._lease)
         if not claims:
             return _POLL  # another process was quicker
         self._delete(claims)
@@ -162,7 +164,7 @@ class Deleter:
             self._note(claims, error)
 
     def _delete_singly(self, claims: Sequence[Claim]) -> None:
-        deadline = time.monotonic() + _SINGLES
+        deadline = time.monotonic() + self._longest_call.total_seconds()
         for position, claim in enumerate(claims):
             if self._stopping.is_set() or self._gate.wait() > 0 or time.monotonic() > deadline:
                 self._unused.extend(claims[position:])

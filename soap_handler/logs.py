@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 _HANDLER: Final = "soap_handler"
 
-_TALKATIVE: Final = ("zeep", "urllib3", "requests", "sqlalchemy")
-"""At DEBUG or INFO these write whole envelopes and statements: passwords, phone numbers and message bodies."""
+_TALKATIVE: Final = {
+    **dict.fromkeys(("zeep", "urllib3", "requests", "sqlalchemy"), logging.WARNING),
+    "alembic": logging.WARNING,
+    "waitress.queue": logging.ERROR,
+}
+"""The least level of loggers that say too much: the first write whole envelopes and statements (passwords, phone
+numbers and message bodies), alembic tells a story, and waitress warns of each request that waits for a thread."""
 
 _SECRET: Final = re.compile(r"pass(word|wd|phrase)|secret|authori[sz]ation|credential|token|cookie", re.IGNORECASE)
 
@@ -42,8 +47,8 @@ def configure(
     root.addHandler(handler)
     threshold = logging.getLevelNamesMapping()[level.upper()]
     root.setLevel(threshold)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    for name, least in _TALKATIVE.items():
+        logging.getLogger(name).setLevel(max(threshold, least))
     _configure_structlog()
 
 

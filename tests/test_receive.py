@@ -231,8 +231,10 @@ def test_a_locked_journal_is_a_server_fault_and_recovers(tmp_path: Path) -> None
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
+from soap_handler import logs
 from support.service import Service, settings_for
 
+logs.configure("warning", "text")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder = Path(sys.argv[1])
 service = Service(settings_for(folder, commit_within=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -36,6 +37,11 @@ class Inbox:
         self._here = threading.local()  # neither a zeep client nor a requests session may be shared by threads
         self._transports: list[Transport] = []
         self._lock = threading.Lock()
+
+    @property
+    def longest_call(self) -> timedelta:
+        """How long a call can last at most."""
+        return timedelta(seconds=self._settings.connect_timeout + self._settings.timeout)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete the messages with these ids, in one call. EMS has confirmed it when this returns.

@@ -2,7 +2,7 @@
 
 First is what is being handled already, then what was stored first. What is found behind another is *parked*: its due
 time is put off, so that the next claim does not meet it again; a long queue of one originator costs each claim nothing.
-Whoever brings the first one to an end makes the next one due (:func:`let_next`) in the same transaction.
+Whoever ends an attempt makes the one due that is first then (:func:`let_next`) in the same transaction.
 
 On PostgreSQL several look at once. A lock for each originator keeps two claims from seeing different firsts, and a
 shared lock on the first one keeps it from ending unnoticed while others are parked behind it. Nobody waits for either.
@@ -33,8 +33,8 @@ _table = notification.c
 _other = notification.alias("other")
 
 
-class Ended(NamedTuple):
-    """Of this originator one came to an end: it was handled, went dead, or was erased."""
+class Freed(NamedTuple):
+    """Of this originator one gave its place back: it was handled, went dead, failed, was given back, or was erased."""
 
     account: str
     originator: str
@@ -122,8 +122,8 @@ _LET_NEXT = (
 )
 
 
-def let_next(connection: Connection, ended: Collection[Ended]) -> None:
-    """Make the next one of each originator due, if it was parked."""
-    if ended:
-        statement = [{"_account": each.account, "_originator": each.originator, "_at": each.at} for each in ended]
+def let_next(connection: Connection, freed: Collection[Freed]) -> None:
+    """Make the one of each originator due that is first now, if it was parked."""
+    if freed:
+        statement = [{"_account": each.account, "_originator": each.originator, "_at": each.at} for each in freed]
         connection.execute(_LET_NEXT, statement)

@@ -14,7 +14,7 @@ from soap_handler.journal.schema import attempt, in_state, notification
 from soap_handler.notifications import Kind, usable_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
@@ -199,7 +199,8 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
     good = [settlement for settlement, answer in zip(settlements, answers, strict=True) if answer]
     if good:
         connection.execute(_SETTLE, [_settled(settlement) for settlement in good])
-        order.let_next(connection, list(_ended(good, rows)))
+        handled = [each for each in good if each.step is Step.HANDLE]
+        order.let_next(connection, list(_freed(((each.claim, each.ended_at) for each in handled), rows)))
     tried = [
         _tried(settlement, rows[settlement.claim.seq], ours=answer)
         for settlement, answer in zip(settlements, answers, strict=True)
@@ -236,12 +237,12 @@ def _is_ours(claim: Claim, rows: Mapping[int, Row[Any]]) -> bool:
     return claim.seq in rows and rows[claim.seq].owner == claim.owner
 
 
-def _ended(settlements: Sequence[Settlement], rows: Mapping[int, Row[Any]]) -> Iterator[order.Ended]:
-    """Tell which settlements make way for the next of their originator."""
-    for settlement in settlements:
-        row = rows[settlement.claim.seq]
-        if settlement.step is Step.HANDLE and settlement.state is not State.RECEIVED and row.originator is not None:
-            yield order.Ended(row.account, row.originator, settlement.ended_at)
+def _freed(claims: Iterable[tuple[Claim, datetime]], rows: Mapping[int, Row[Any]]) -> Iterator[order.Freed]:
+    """Tell which originators have their turn again, and since when."""
+    for claim, moment in claims:
+        row = rows[claim.seq]
+        if row.originator is not None:
+            yield order.Freed(row.account, row.originator, moment)
 
 
 def _settled(settlement: Settlement) -> dict[str, Any]:
@@ -275,13 +276,15 @@ def release(connection: Connection, releases: Sequence[tuple[Step, datetime, Seq
     """Give back leases on work that was not begun: due at once, and not counted as an attempt."""
     for step, now, claims in releases:
         rows = _locked(connection, claims)
-        ours = [claim.seq for claim in claims if _is_ours(claim, rows)]
+        ours = [claim for claim in claims if _is_ours(claim, rows)]
         count = _count_of(step)
         connection.execute(
             update(notification)
-            .where(_table.seq.in_(ours))
+            .where(_table.seq.in_([claim.seq for claim in ours]))
             .values(owner=None, leased_at=None, due_at=now, **{count: _table[count] - 1})
         )
+        if step is Step.HANDLE:
+            order.let_next(connection, list(_freed(((claim, now) for claim in ours), rows)))
     return [None] * len(releases)
 
 

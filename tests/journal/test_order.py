@@ -248,7 +248,9 @@ class OrderMachine(RuleBasedStateMachine):
         (body,) = bodies([claimed])
         return next((each for each in self.waiting if str(each.number) == body), None)
 
-    @rule(claimed=consumes(claims), end=st.sampled_from(["done", "failed", "dead", "given back"]), wait=st.integers(0, 99))
+    @rule(
+        claimed=consumes(claims), end=st.sampled_from(["done", "failed", "dead", "given back"]), wait=st.integers(0, 99)
+    )
     def settle(self, claimed: Claim, end: str, wait: int) -> None:
         one = self.find(claimed)
         ours = one is not None and one.owner == claimed.owner
