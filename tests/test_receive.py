@@ -77,7 +77,7 @@ def test_whoever_is_not_ems_calling_for_an_account_is_refused(service: Service, 
     assert service.app.journal.counts() == {}
     (entry,) = (each for each in logs if each["event"] == "authentication_failed")
     assert (entry["caller"], entry["operation"], entry["log_level"]) == ("127.0.0.1", "MessageReceived", "warning")
-    logged = repr(logs)
+    logged = repr([each for each in logs if each["event"] != "serving"])  # its port may look like a number
     assert [word for word in (PASSWORD, OTHER_PASSWORD, "guess", "447", "x" * 10) if word in logged] == []
 
 
