@@ -1,4 +1,4 @@
-"""The yardstick: spyne, waitress and SQLite as a tutorial puts them together, with a durable commit for each request."""
+"""The yardstick: spyne, waitress and SQLite as a tutorial puts them together, with a durable commit a request."""
 
 from __future__ import annotations
 
@@ -55,5 +55,6 @@ if __name__ == "__main__":
     )
     connection(sys.argv[1])
     server = create_server(application, host="127.0.0.1", port=0)
-    print(server.effective_port, flush=True)
+    sys.stdout.write(f"{server.effective_port}\n")
+    sys.stdout.flush()
     server.run()

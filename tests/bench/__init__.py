@@ -1,0 +1,1 @@
+"""How fast it is: ratios to what a tutorial would have written, measured in one run. Figures, not tests."""

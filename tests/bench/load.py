@@ -1,0 +1,50 @@
+"""The load: wrk, with a new id and a new body in every request."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_SCRIPT: Final = Path(__file__).parent / "push.lua"
+_seeds: Final = itertools.count(int(time.time()) % 100_000)
+
+
+class NoWrkError(RuntimeError):
+    """wrk is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What wrk saw."""
+
+    requests: int
+    seconds: float
+    not_2xx: int
+    socket_errors: int
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+
+def push(url: str, connections: int, seconds: float) -> Load:
+    """Push for some whole seconds over so many connections.
+
+    Raises:
+        NoWrkError: there is no wrk (Debian: ``apt-get install wrk``).
+    """
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        raise NoWrkError("wrk is not installed (Debian: apt-get install wrk)")
+    command = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(_SCRIPT), url, "--"]
+    run = subprocess.run([*command, str(next(_seeds))], capture_output=True, text=True, check=True)
+    return Load(**json.loads(run.stdout.splitlines()[-1]))

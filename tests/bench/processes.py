@@ -1,0 +1,118 @@
+"""The processes that are measured: starting them, watching what they use, ending them. Linux only (``/proc``)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path(__file__).parent.parent.parent
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a process and its children have used so far."""
+
+    cpu: float
+    """Seconds."""
+    memory: float
+    """Resident megabytes of the largest of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server under test."""
+
+    process: subprocess.Popen[str]
+    url: str
+    started_in: float
+    """Seconds from its start until it listened."""
+
+    def used(self) -> Used:
+        """Return what it has used until now."""
+        processes = [self.process.pid, *_children(self.process.pid)]
+        statuses = [_stat(pid) for pid in processes]
+        return Used(sum(cpu for cpu, _ in statuses), max(memory for _, memory in statuses))
+
+
+def _stat(pid: int) -> tuple[float, float]:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS, int(fields[21]) * _PAGE / 2**20
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@contextlib.contextmanager
+def script(module: str, *arguments: str) -> Iterator[Running]:
+    """Run a module that writes its port or its URL to standard output once it listens."""
+    with _run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE) as (process, begun):
+        assert process.stdout is not None
+        told = process.stdout.readline().strip()
+        url = told if told.startswith("http") else f"http://127.0.0.1:{told}/AccountEventHandler"
+        yield Running(process, url, time.monotonic() - begun)
+
+
+@contextlib.contextmanager
+def service(folder: Path, inbox: str | None, *, journal: str | None = None, workers: int = 1) -> Iterator[Running]:
+    """Run ``soap-handler serve`` as a user would, with a handler that does nothing."""
+    configuration = folder / "soap-handler.toml"
+    configuration.write_text(_configuration(folder, inbox, journal, workers))
+    command = [sys.executable, "-m", "soap_handler", "serve", "--config", str(configuration)]
+    with (folder / "log").open("w+") as log, _run(command, stderr=log) as (process, begun):
+        port = _port(process, folder / "log")
+        yield Running(process, f"http://127.0.0.1:{port}/AccountEventHandler", time.monotonic() - begun)
+
+
+def _configuration(folder: Path, inbox: str | None, journal: str | None, workers: int) -> str:
+    account = '[[account]]\nreference = "EX0012345"\npush = [{ username = "ems", password = "s3cret" }]\n'
+    if inbox is not None:
+        account += f'[account.inbox]\nurl = "{inbox}"\nusername = "user"\npassword = "pass"\n'
+    several = f"workers = {workers}\n" if workers > 1 else ""
+    return (
+        f'[server]\nport = 0\n{several}[journal]\nurl = "{journal or f"sqlite:///{folder}/journal.db"}"\n'
+        f'[handler]\ntarget = "tests.bench.handlers:handlers"\n[reconcile]\ninterval = 0\n'
+        f'[log]\nformat = "json"\n{account}'
+    )
+
+
+def _port(process: subprocess.Popen[str], log: Path) -> int:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        for line in log.read_text().splitlines():
+            if '"serving"' in line:
+                return int(json.loads(line)["port"])
+        time.sleep(0.002)
+    raise RuntimeError(f"the service did not start: {log.read_text()}")
+
+
+@contextlib.contextmanager
+def _run(
+    command: list[str], *, stdout: int | None = subprocess.DEVNULL, stderr: object = None
+) -> Iterator[tuple[subprocess.Popen[str], float]]:
+    begun = time.monotonic()
+    process = subprocess.Popen(command, stdout=stdout, stderr=stderr, text=True, cwd=ROOT)  # type: ignore[call-overload] # a file or nothing
+    try:
+        yield process, begun
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
