@@ -16,6 +16,7 @@ from soap_handler.journal import Journal
 from soap_handler.receive import Receiver
 from soap_handler.reconciling import Reconciliations
 from soap_handler.reload import left_alone
+from soap_handler.retention import Retention
 from soap_handler.server import Server
 from soap_handler.sinks.log import TARGET as LOG_SINK
 from soap_handler.soap.shape import Shape
@@ -24,6 +25,9 @@ from soap_handler.web.application import Application
 from soap_handler.web.guard import Guard
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
     from soap_handler.handlers import Handlers
     from soap_handler.settings import Settings
 
@@ -35,8 +39,12 @@ _LEAST: Final = 0.5  # seconds: what each part gets to end, even if another took
 class App:
     """The whole service in one process: the server, the journal, the handlers and the inbox call-backs."""
 
-    def __init__(self, settings: Settings, plugged: Handlers | None = None) -> None:
+    def __init__(
+        self, settings: Settings, plugged: Handlers | None = None, sockets: Sequence[socket.socket] = ()
+    ) -> None:
         """Build everything and listen. ``plugged`` are the handlers to use instead of ``handler.target``.
+
+        ``sockets`` are to be listened on in place of the settings' address; they may be shared with other processes.
 
         Raises:
             HandlerNotFoundError: the target cannot be loaded.
@@ -52,7 +60,11 @@ class App:
         self.journal = Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout)
         self.deleters = Deleters(self._accounts, self.journal, settings.delete)
         self.reconciliations = Reconciliations(self._accounts, self.journal, settings.reconcile, settings.delete)
-        self.dispatcher = Dispatcher(self.journal, plugged, settings.handler, self.deleters.__contains__)
+        self.retention = Retention(self.journal, settings.journal.retention)
+        in_order = settings.dispatch.order == "originator"
+        self.dispatcher = Dispatcher(
+            self.journal, plugged, settings.handler, self.deleters.__contains__, in_order=in_order
+        )
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.wrong_logins, server.wrong_login_delay))
         application = Application(
@@ -65,7 +77,7 @@ class App:
         )
         intake = Intake(application, self.journal, threads=server.threads, timeout=settings.journal.timeout)
         try:
-            self.server = Server(application, settings.server, intake)
+            self.server = Server(application, settings.server, intake, sockets)
         except OSError:
             self.journal.close()
             raise
@@ -75,8 +87,10 @@ class App:
         self.dispatcher.start()
         self.deleters.start()
         self.reconciliations.start()
+        self.retention.start()
         log.info("serving", port=self.server.port)
         answered = self.server.run(self._drain)
+        self.retention.stop(self._left())  # the next round goes on where this one ends
         reconciled = self.reconciliations.stop(self._left)
         handled = self.dispatcher.stop(self._left())
         deleted = self.deleters.stop(self._left)

@@ -56,15 +56,25 @@ class _Run:
 
 
 class Dispatcher:
-    """Runs the handlers. ``needs_delete`` says of an account whether its messages must leave an EMS inbox."""
+    """Runs the handlers. ``needs_delete`` says of an account whether its messages must leave an EMS inbox.
+
+    ``in_order``: of one originator on one account, one after the other, across all who share the journal.
+    """
 
     def __init__(
-        self, journal: Journal, handlers: Handlers, settings: HandlerSettings, needs_delete: Callable[[str], bool]
+        self,
+        journal: Journal,
+        handlers: Handlers,
+        settings: HandlerSettings,
+        needs_delete: Callable[[str], bool],
+        *,
+        in_order: bool = True,
     ) -> None:
         self._journal = journal
         self._handlers = handlers
         self._settings = settings
         self._needs_delete = needs_delete
+        self._in_order = in_order
         self._backoff = Backoff(settings.backoff, settings.backoff_cap)
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._poll = min(_POLL, settings.timeout / 4)
@@ -165,7 +175,7 @@ class Dispatcher:
         if limit <= 0:
             return
         asked = time.monotonic()
-        claims = self._journal.claim(limit, self._lease)
+        claims = self._journal.claim(limit, self._lease, in_order=self._in_order)
         if time.monotonic() - asked > self._margin:  # the rest of the lease is too short to begin
             log.warning("claim_took_too_long", notifications=len(claims))
             self._journal.release(claims, Step.HANDLE)

@@ -54,17 +54,22 @@ class Reloader:
         try:
             settings = self._load()
         except SettingsError as error:
-            for problem in error.problems:
-                log.error("reload_refused", problem=problem)  # noqa: TRY400 - the problem says it all
+            refused(error)
             return
         self._apply(settings)
+
+
+def refused(error: SettingsError) -> None:
+    """Log each problem of a configuration that changes nothing."""
+    for problem in error.problems:
+        log.error("reload_refused", problem=problem)
 
 
 def left_alone(before: Settings, after: Settings) -> list[str]:
     """Return the names of the settings that differ but are taken up only by a restart: all but accounts and deletes."""
     return [
         f"{table}.{name}"
-        for table in ("server", "journal", "handler", "log")
+        for table in ("server", "journal", "handler", "dispatch", "log")
         for name in type(getattr(before, table)).model_fields
         if getattr(getattr(before, table), name) != getattr(getattr(after, table), name)
     ]

@@ -1,7 +1,8 @@
 """How long finished notifications are kept, and when old ones are looked for. What is deleted is said by the journal.
 
-A message that is purged and still in the EMS inbox would be recovered as new. It cannot be there: it is done because EMS
-confirmed its delete, and every reconciliation since then would have found it and had it deleted again.
+A message that is purged and still in the EMS inbox would be recovered as new. Where an inbox is configured it cannot be
+there: it is done because EMS confirmed its delete, and each reconciliation since would have had it deleted again.
+Whoever configures an inbox later, for an account that had none, should first empty it by hand of what is older.
 """
 
 from __future__ import annotations

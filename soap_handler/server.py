@@ -14,7 +14,8 @@ from soap_handler.web.limits import Limits
 from soap_handler.web.polling import Poller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Sequence
 
     from soap_handler.intake import Intake
     from soap_handler.settings import ServerSettings
@@ -31,8 +32,16 @@ class Server:
     Whoever builds it calls :meth:`run`, which gives everything back when it ends (at once after :meth:`stop`).
     """
 
-    def __init__(self, application: Callable[..., Any], settings: ServerSettings, intake: Intake | None = None) -> None:
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        settings: ServerSettings,
+        intake: Intake | None = None,
+        sockets: Sequence[socket.socket] = (),
+    ) -> None:
         """Listen. Port 0 takes a free one. What the intake does not take, the application serves in a thread.
+
+        ``sockets`` are to be listened on in place of the settings' address; they may be shared with other processes.
 
         Raises:
             OSError: the address cannot be listened on.
@@ -46,7 +55,7 @@ class Server:
         self._look_again = 0.0
         self._stopping = False
         try:
-            self._create(application, settings)
+            self._create(application, settings, sockets)
         except OSError:
             self._give_back(self._listening(), timeout=1)  # waitress leaves its threads running
             raise
@@ -58,12 +67,14 @@ class Server:
         self.port = int(self._listeners[0].effective_port)
         """The port that is listened on."""
 
-    def _create(self, application: Callable[..., Any], settings: ServerSettings) -> None:
+    def _create(
+        self, application: Callable[..., Any], settings: ServerSettings, sockets: Sequence[socket.socket]
+    ) -> None:
+        place = {"sockets": list(sockets)} if sockets else {"host": settings.host, "port": settings.port}
         create_server(
             application,
             map=self._sockets,
-            host=settings.host,
-            port=settings.port,
+            **place,
             server_name=settings.host,  # for callers that name none; waitress would invent one
             _dispatcher=self._intake,  # without one, waitress makes its own, with threads
             threads=settings.threads,

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import structlog
 
@@ -34,6 +34,7 @@ _SHORT: Final = 5.0  # seconds: a worker that lived no longer is started again o
 _FIRST_PAUSE: Final = 0.5  # seconds; each further one is twice as long
 _LONGEST_PAUSE: Final = 30.0
 _GRACE: Final = 5.0  # seconds that a worker gets beyond its drain to close what it has open
+_SHORT_TICK: Final = 0.05  # seconds: likewise, while a worker is starting
 _TICK: Final = 1.0  # seconds: how late an end may be noticed whose signal was lost among others
 
 
@@ -63,11 +64,11 @@ class Line:
 
     def attend(self, reload: Callable[[], None], stop: Callable[[], None]) -> None:
         """Say that this worker serves; from now on do what the parent asks for, in a thread of its own."""
-        self._end.send(_SERVING)
         threading.Thread(target=self._run, args=(reload, stop), name="line to parent", daemon=True).start()
 
     def _run(self, reload: Callable[[], None], stop: Callable[[], None]) -> None:
         try:
+            self._end.send(_SERVING)
             while self._end.recv(1):
                 reload()
         except OSError as error:  # that the parent is gone can come as an error too
@@ -96,12 +97,20 @@ class Workers:
     """Keeps a number of worker processes running until a signal comes. Run it in the main thread, with no other."""
 
     def __init__(
-        self, count: int, sockets: Sequence[socket.socket], work: Callable[[Line], int], drain: float
+        self,
+        count: int,
+        sockets: Sequence[socket.socket],
+        work: Callable[[Line], int],
+        *,
+        reload: Callable[[], bool],
+        drain: float,
     ) -> None:
         """``work`` is what a worker does, in its own process; it returns the exit code.
 
-        ``drain`` is for how long (seconds) a worker that is told to stop may go on.
+        ``reload`` is asked, in the parent, whether the workers should read the configuration anew. ``drain`` is for how
+        long (seconds) a worker that is told to stop may go on.
         """
+        self._reload = reload
         self._places = [_Place(number) for number in range(1, count + 1)]
         self._sockets = list(sockets)
         self._work = work
@@ -113,13 +122,14 @@ class Workers:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return 0 if every worker drained, 1 if not, 2 if they cannot start.
 
-        SIGHUP is passed on. A second SIGTERM or SIGINT ends everything at once.
+        SIGHUP is passed on. A second SIGTERM or SIGINT ends everything at once. The first worker starts alone: what
+        keeps it from starting is said once, and it brings the tables up to date while nobody else is there.
         """
         numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
         before = {each: signal.signal(each, lambda number, _frame: self._signals.put(number)) for each in numbers}
         try:
             while self._kill_at is None or any(place.process for place in self._places):
-                self._fill(before)
+                self._fill()
                 self._heed(self._next_signal())
                 self._reap()
                 self._hurry()
@@ -130,15 +140,15 @@ class Workers:
         return self._code
 
     def _next_signal(self) -> int | None:
-        empty = [place.due for place in self._places if not place.process and self._kill_at is None]
-        wait = min([_TICK, *(due - time.monotonic() for due in empty)])
+        waits = [place.due - time.monotonic() for place in self._empty()]
+        tick = _TICK if all(place.served for place in self._places) else _SHORT_TICK
         try:
-            return self._signals.get(timeout=max(0.0, wait))
+            return self._signals.get(timeout=max(0.0, min([tick, *waits])))
         except queue.Empty:
             return None
 
     def _heed(self, number: int | None) -> None:
-        if number == signal.SIGHUP:
+        if number == signal.SIGHUP and self._kill_at is None and self._reload():
             for place in self._places:
                 _send(place.line)
         elif number in {signal.SIGTERM, signal.SIGINT}:
@@ -149,40 +159,48 @@ class Workers:
 
     # -- starting ----------------------------------------------------------------------------------------------------
 
-    def _fill(self, handlers: dict[signal.Signals, object]) -> None:
+    def _empty(self) -> list[_Place]:
+        """Return the places that are to be filled: none during a drain, only the first until that one has served."""
+        if self._kill_at is not None:
+            return []
+        open_places = self._places if self._places[0].served else self._places[:1]
+        return [place for place in open_places if not place.process]
+
+    def _fill(self) -> None:
         """Start a worker at each place that is empty and due."""
         for place in self._places:
-            if self._kill_at is None and not place.process and time.monotonic() >= place.due:
-                self._start(place, handlers)
+            place.served = place.served or _said(place.line)
+        for place in self._empty():
+            if time.monotonic() >= place.due:
+                self._start(place)
 
-    def _start(self, place: _Place, handlers: dict[signal.Signals, object]) -> None:
+    def _start(self, place: _Place) -> None:
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
         place.process = os.fork()
         if place.process == 0:
             ours.close()
-            self._be_worker(Line(theirs), handlers)
+            self._be_worker(Line(theirs))
         theirs.close()
         place.line, place.started = ours, time.monotonic()
         log.info("worker_started", worker=place.number, process=place.process)
 
-    def _be_worker(self, line: Line, handlers: dict[signal.Signals, object]) -> None:
+    def _be_worker(self, line: Line) -> NoReturn:
         """Live as a worker: nothing of the parent's is left but the listening sockets."""
         code = 1
         try:
-            for each, handler in handlers.items():
-                signal.signal(each, handler)  # type: ignore[arg-type] # it is what signal.signal returned
+            for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(each, signal.SIG_IGN)  # until the worker can drain; the line says it too, and waits
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _close([place.line for place in self._places if place.line is not None])  # or they would never see an end
             code = self._work(line)
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
-        except BaseException as error:
+        except BaseException as error:  # not through the parent's stack
             log.exception("worker_broke", error=type(error).__name__)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(code)  # not through the parent's stack
+            os._exit(code)
 
     # -- ending ------------------------------------------------------------------------------------------------------
 

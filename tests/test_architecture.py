@@ -19,10 +19,10 @@ NAME: Final = "soap_handler"
 
 # Who may know whom: a room knows the rooms of lower floors, and those of its own as long as there is no circle.
 FLOORS: Final[list[set[str]]] = [
-    {"contract", "errors", "notifications", "passwords", "throttle", "logs", "open_files", "pace"},
+    {"contract", "errors", "notifications", "passwords", "throttle", "logs", "open_files", "pace", "workers"},
     {"settings", "accounts", "retry", "reading", "reload", "mending"},
     {"journal", "inbox", "handlers"},
-    {"receive", "dispatch", "deletion", "emptying", "reconcile", "reconciling", "sinks"},
+    {"receive", "dispatch", "deletion", "emptying", "reconcile", "reconciling", "retention", "sinks"},
     {"soap", "formpost", "xmlpush"},
     {"web"},
     {"intake", "deploy"},

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from soap_handler import logs
-from soap_handler.cli import check, demo, deploy, hash_password, init, journal, push, reconcile, serve, simulate
+from soap_handler.cli import (
+    check,
+    demo,
+    deploy,
+    erase,
+    hash_password,
+    init,
+    journal,
+    migrate,
+    push,
+    reconcile,
+    serve,
+    simulate,
+)
 
 program = typer.Typer(
     name="soap-handler",
@@ -24,6 +37,8 @@ program.command()(push.push)
 program.command()(simulate.simulate)
 program.command()(hash_password.hash_password)
 program.command()(reconcile.reconcile)
+program.command()(erase.erase)
+program.command()(migrate.migrate)
 program.add_typer(journal.commands)
 program.add_typer(deploy.commands)
 

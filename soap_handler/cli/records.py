@@ -77,6 +77,7 @@ def summary(record: Record) -> dict[str, Any]:
         "attempts": record.attempts,
         "delete_attempts": record.delete_attempts,
         "leased": record.leased,
+        "erased_at": instant(record.erased_at),
     }
 
 
@@ -107,6 +108,8 @@ def pages(record: Record, history: Sequence[Attempt]) -> list[Table]:
     """Return one record for people: what it says, and its history."""
     told = [(name, "" if value is None else value) for name, value in to_dict(record.notification).items()]
     state = [("state", record.state.value), ("due at", instant(record.due_at) or "")]
+    if record.erased_at is not None:
+        state.append(("erased at", instant(record.erased_at) or ""))
     return [
         Table(f"{record.kind} {record.key}", ("", ""), [*told, *state]),
         Table("History", ("time", "what", "how it ended"), _happened(record, history)),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import structlog
 import typer
@@ -11,21 +12,30 @@ import typer
 from soap_handler import logs
 from soap_handler.cli import configuration
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
-from soap_handler.errors import SoapHandlerError
-from soap_handler.reload import Reloader
+from soap_handler.errors import SettingsError, SoapHandlerError
+from soap_handler.reload import Reloader, refused
+from soap_handler.workers import CANNOT_START, Workers, listen
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+    from pathlib import Path
     from types import FrameType
 
     from soap_handler.app import App
     from soap_handler.settings import Settings
+    from soap_handler.workers import Line
 
 log = structlog.get_logger(__name__)
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-def serve(*, config: Config = None) -> None:
+def serve(
+    *,
+    config: Config = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that serve, instead of server.workers.")] = None,
+) -> None:
     """Run the service until SIGTERM or SIGINT; then finish what is in flight. A second signal ends it at once.
 
     SIGHUP reads the configuration anew and takes up its accounts and passwords.
@@ -34,29 +44,79 @@ def serve(*, config: Config = None) -> None:
     """
     settings = configuration.load(config)
     logs.configure(settings.log.level, settings.log.format)
-    app = _built(settings)
-    _announce(settings, app.server.port)
+    count = workers or settings.server.workers
+    if count > 1 and not hasattr(os, "fork"):
+        _refuse(f"server.workers is {count}; expected 1 on this system, which cannot share a port between processes")
+    raise typer.Exit(_serve(settings, config) if count == 1 else _share(settings, config, count))
+
+
+def _serve(
+    settings: Settings, config: Path | None, sockets: Sequence[socket.socket] = (), line: Line | None = None
+) -> int:
+    """Serve in this process, which is a worker of another one if there is a line to that; return the exit code."""
+    app = _built(settings, sockets)
+    if line is None:
+        _announce(settings, app.server.port)
     reloader = Reloader(lambda: configuration.load(config), app.reload)
     reloader.start()
     _listen_to_signals(app, reloader)
+    if line is not None:
+        line.attend(reloader.request, app.stop)
     good = app.run()
     reloader.stop()
-    raise typer.Exit(0 if good else 1)
+    return 0 if good else 1
 
 
-def _built(settings: Settings) -> App:
+def _share(settings: Settings, config: Path | None, count: int) -> int:
+    """Serve in several processes on one port; return the exit code."""
+    sockets = _listening(settings)
+    current = [settings]  # the latest that were good: a worker that is started again takes up these
+
+    def work(line: Line) -> int:
+        try:
+            return _serve(current[0], config, sockets, line)
+        except typer.Exit as end:
+            return end.exit_code
+
+    def reload() -> bool:
+        try:
+            current[0] = configuration.load(config)
+        except SettingsError as error:
+            refused(error)
+            return False
+        return True
+
+    _announce(settings, sockets[0].getsockname()[1])
+    return Workers(count, sockets, work, reload=reload, drain=settings.server.drain).run()
+
+
+def _listening(settings: Settings) -> list[socket.socket]:
+    try:
+        return listen(settings.server.host, settings.server.port)
+    except OSError as error:
+        _refuse(_not_listening(settings, error))
+
+
+def _built(settings: Settings, sockets: Sequence[socket.socket]) -> App:
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - heavy, like the next one
 
     from soap_handler.app import App  # noqa: PLC0415 - it loads everything; other commands need not
 
     try:
-        return App(settings)
+        return App(settings, sockets=sockets)
     except (SoapHandlerError, ImportError, ArgumentError) as error:  # the last two: no such driver of a database
-        problem = str(error)
+        _refuse(str(error))
     except OSError as error:
-        problem = f"cannot listen on {settings.server.host}:{settings.server.port} ({error.strerror or error})"
+        _refuse(_not_listening(settings, error))
+
+
+def _not_listening(settings: Settings, error: OSError) -> str:
+    return f"cannot listen on {settings.server.host}:{settings.server.port} ({error.strerror or error})"
+
+
+def _refuse(problem: str) -> NoReturn:
     typer.echo(f"soap-handler: {problem}", err=True)
-    raise typer.Exit(2)
+    raise typer.Exit(CANNOT_START)
 
 
 def _announce(settings: Settings, port: int) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from soap_handler.journal.erase import Erasure
 from soap_handler.journal.journal import Journal
+from soap_handler.journal.purge import Cleared
 from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
 from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection, Settlement, Source, State, Step
 from soap_handler.journal.settling import Settling
+from soap_handler.journal.traces import Trace
 from soap_handler.journal.transaction import Transaction
+from soap_handler.journal.wipe import Wiped
 
 __all__ = [
     "Attempt",
     "Beginning",
     "Claim",
+    "Cleared",
     "Entry",
+    "Erasure",
     "Journal",
     "Known",
     "Reconciliation",
@@ -24,5 +30,7 @@ __all__ = [
     "State",
     "Step",
     "Tally",
+    "Trace",
     "Transaction",
+    "Wiped",
 ]

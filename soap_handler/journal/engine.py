@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, make_url
@@ -26,7 +28,11 @@ _PRAGMAS = (
     "synchronous = FULL",  # fsync at every commit: 200 means on disk
     "fullfsync = ON",  # macOS: fsync alone leaves data in the drive's cache; elsewhere without effect
     "foreign_keys = ON",
+    "secure_delete = ON",  # what was deleted or erased is overwritten, and not only given free
 )
+
+_BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
+_LOOK_AGAIN: Final = 0.001  # seconds: about as long as a commit takes
 
 # What libpq is told, unless the URL says otherwise. A server that is gone is noticed in seconds, not in the two hours
 # of TCP; a standby is never mistaken for the one that takes writes.
@@ -97,7 +103,8 @@ def begin_late(connection: Connection, seconds: float) -> None:
     cursor = connection.connection.cursor()
     try:
         if connection.dialect.name == "sqlite":
-            cursor.execute("BEGIN IMMEDIATE")
+            if not _begin_writing(connection.connection.driver_connection):
+                cursor.execute(_BEGIN_WRITING)  # once more, for its error
         else:  # the driver begins by itself
             for name in ("idle_in_transaction_session_timeout", "statement_timeout"):
                 cursor.execute(f"SET LOCAL {name} = {int(seconds * 1000)}")
@@ -137,5 +144,32 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that is going to write takes the lock at once: taking it later can fail without waiting.
     options = connection.get_execution_options()
-    if not options.get("begins_late", False):
-        connection.exec_driver_sql("BEGIN" if options.get("read_only", False) else "BEGIN IMMEDIATE")
+    if options.get("begins_late", False):
+        return
+    if options.get("read_only", False):
+        connection.exec_driver_sql("BEGIN")
+    elif not _begin_writing(connection.connection.driver_connection):
+        connection.exec_driver_sql(_BEGIN_WRITING)  # once more, for SQLAlchemy to see the error
+
+
+def _begin_writing(driver: Any) -> bool:  # noqa: ANN401 - a connection of the driver
+    """Wait for the lock that every writer needs, for busy_timeout at most; return whether we have it.
+
+    SQLite's own waiting sleeps longer each time, up to 100 ms. With several processes that write all the time, the one
+    that has waited longest would lose against those that have just come, for seconds.
+    """
+    (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute("PRAGMA busy_timeout = 0")
+    deadline = time.monotonic() + patience / 1000
+    try:
+        while True:
+            try:
+                driver.execute(_BEGIN_WRITING)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    return False
+                time.sleep(_LOOK_AGAIN)
+            else:
+                return True
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {patience}")

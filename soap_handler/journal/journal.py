@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler.errors import JournalUnavailableError, SchemaError
-from soap_handler.journal import queries, reconciliations, verbs
+from soap_handler.journal import erase, purge, queries, reconciliations, verbs, wipe
 from soap_handler.journal.engine import READ_ONLY, open_engine
 from soap_handler.journal.migrate import migrate
 from soap_handler.journal.records import Settlement, State, Step
@@ -22,13 +22,17 @@ from soap_handler.journal.wake import Listener, can_wake, notify
 from soap_handler.journal.writer import Writer, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from concurrent.futures import Future
 
     from sqlalchemy import Connection
 
+    from soap_handler.journal.erase import Erasure, Wanted
+    from soap_handler.journal.purge import Cleared
     from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection
+    from soap_handler.journal.traces import Trace
+    from soap_handler.journal.wipe import Wiped
     from soap_handler.journal.writer import Verb
     from soap_handler.notifications import Kind
 
@@ -198,7 +202,7 @@ class Journal:
 
     def record_all(self, entries: Sequence[Entry]) -> list[bool]:
         """Commit entries together; say of each whether it was new."""
-        return [self.wait(commit) for commit in [self.submit(entry) for entry in entries]]
+        return self.wait(self.submit_all(entries))
 
     def known(self, keys: Sequence[str]) -> dict[str, Known]:
         """Return what is known of those of the keys that are in the journal."""
@@ -219,6 +223,38 @@ class Journal:
     def reconciliations(self, account: str | None = None, limit: int | None = None) -> list[Reconciliation]:
         """Return the records of the runs, latest first."""
         return self._look(lambda connection: reconciliations.runs(connection, account, limit))
+
+    # -- what does not stay -------------------------------------------------------------------------------------------
+
+    def purge(self, before: datetime, after: int = 0) -> Cleared:
+        """Take one step through the journal, behind row ``after``: delete what was done before an instant."""
+        return self.wait(self._writer.submit(purge.purge, purge.Cut(before, after)))
+
+    def purge_reconciliations(self, before: datetime) -> int:
+        """Delete the records of reconciliations that began before an instant; return how many there were."""
+        return self.wait(self._writer.submit(purge.purge_runs, before))
+
+    def erase(self, trace: Trace, account: str | None = None, inboxes: Collection[str] = ()) -> Erasure:
+        """Remove every trace of a phone number, in one account or in all; return how much there was.
+
+        ``inboxes`` are the accounts from whose EMS inbox messages are deleted; what waits there is not handled any
+        more, but still deleted.
+        """
+        wanted = self._erasure(trace, account, inboxes)
+        found = self._look(lambda connection: list(erase.find(connection, wanted)))
+        return sum((self.wait(self._writer.submit(erase.erase, batch)) for batch in found), erase.Erasure())
+
+    def rehearse_erasure(self, trace: Trace, account: str | None = None) -> Erasure:
+        """Count what :meth:`erase` would remove, and write nothing."""
+        wanted = self._erasure(trace, account, ())
+        return self._look(lambda connection: erase.rehearse(connection, wanted))
+
+    def _erasure(self, trace: Trace, account: str | None, inboxes: Collection[str]) -> Wanted:
+        return erase.Wanted(trace, self._clock(), account, frozenset(inboxes))
+
+    def wipe(self, trace: Trace) -> Wiped:
+        """Remove what is left of an erased number in the journal's files, where that can be done."""
+        return wipe.wipe(self._engine, trace.digits)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PARKED: Final = timedelta(seconds=60)
 """After so long a parked one is looked at again, so that nothing can wait for ever."""
 _OCCUPIED: Final = timedelta(milliseconds=50)  # the time of a commit: somebody else is busy with this originator
+_LOCKS: Final = 0x534F4153 << 32  # the numbers of our locks begin here: any range that is ours
+_SLOTS: Final = 1024  # locks at most: the server has room for some thousands. Two that share one lose a moment at worst
 _SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _table = notification.c
@@ -73,7 +75,7 @@ def _occupied(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:
 
 def _lock(account: str, originator: str) -> int:
     digest = blake2b(f"{account}\0{originator}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)
+    return _LOCKS + int.from_bytes(digest) % _SLOTS
 
 
 def _before(connection: Connection, seqs: Sequence[int]) -> dict[int, int]:

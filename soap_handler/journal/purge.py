@@ -1,4 +1,4 @@
-"""Taking old, finished notifications out of the journal, some at a time. When that is done is ``retention``'s business."""
+"""Taking old, finished notifications out of the journal, some at a time. When is not known here."""
 
 from __future__ import annotations
 

@@ -63,6 +63,7 @@ def _record(row: Row[Any]) -> Record:
         attempts=row.attempts,
         delete_attempts=row.delete_attempts,
         leased=row.owner is not None,
+        erased_at=row.erased_at,
         payload=row.payload,
     )
 

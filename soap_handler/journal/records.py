@@ -124,6 +124,8 @@ class Record:
     delete_attempts: int
     leased: bool
     """Whether somebody is working on it now (or died over it, until ``due_at``)."""
+    erased_at: datetime | None
+    """Since when it says nothing any more, because a phone number was erased."""
     payload: str
 
     @property

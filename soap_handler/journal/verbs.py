@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from soap_handler.journal import order
 from soap_handler.journal.records import Claim, Settlement, State, Step
 from soap_handler.journal.schema import attempt, in_state, notification
+from soap_handler.journal.traces import ERASED
 from soap_handler.notifications import Kind, usable_id
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from soap_handler.journal.records import Entry, Selection
 
 _table = notification.c
-ERASED: Final = "[erased]"
-"""What stands in the place of personal data that was erased."""
 _LOOK: Final = 200  # rows: so many at once, where the first look met some that wait behind others
 _MOST_LOOKED_AT: Final = 600  # rows in one claim: bounds its transaction; the next claim goes on from there
 

@@ -64,11 +64,11 @@ class Listener:
         while not self._stopping:
             try:
                 with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                    if not missed and not is_durable(connection):
+                        log.warning("journal_not_durable", reason="PostgreSQL runs with fsync = off")
                     connection.exec_driver_sql(f"LISTEN {_CHANNEL}")
                     if missed:
                         self._wake()
-                    elif not is_durable(connection):
-                        log.warning("journal_not_durable", reason="PostgreSQL runs with fsync = off")
                     pause, missed = _FIRST_PAUSE, True
                     try:
                         self._hear(connection)

@@ -7,6 +7,7 @@ from soap_handler.settings.load import load_settings
 from soap_handler.settings.model import (
     AccountSettings,
     DeleteSettings,
+    DispatchSettings,
     HandlerSettings,
     InboxSettings,
     JournalSettings,
@@ -21,6 +22,7 @@ from soap_handler.settings.model import (
 __all__ = [
     "AccountSettings",
     "DeleteSettings",
+    "DispatchSettings",
     "HandlerSettings",
     "InboxSettings",
     "JournalSettings",

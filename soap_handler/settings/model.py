@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from soap_handler.settings.values import (
     BaseAddress,
     Count,
+    DaysOrNone,
     ExistingPath,
     JournalUrl,
     Name,
@@ -56,6 +57,13 @@ class ServerSettings(_Table):
             "unset, the Host header of the request is used."
         ),
         examples=["https://sms.example.com"],
+    )
+    workers: Count = Field(
+        default=1,
+        description=(
+            "Processes that serve on the one port, each with all the threads and limits set here; "
+            "on Windows there is only one."
+        ),
     )
     threads: Count = Field(
         default=4, description="Request threads; few are enough, because a request only writes to the journal."
@@ -119,6 +127,10 @@ class JournalSettings(_Table):
     timeout: Seconds = Field(
         default=10.0, description="Seconds that a request waits for its commit before EMS is told to come back later."
     )
+    retention: DaysOrNone = Field(
+        default=30.0,
+        description="Days for which done notifications are kept, and the records of reconciliations; 0: for ever.",
+    )
 
     @property
     def masked_url(self) -> str:
@@ -131,7 +143,7 @@ class HandlerSettings(_Table):
 
     target: Target | None = Field(
         default=None,
-        description="Your handlers as package.module:attribute; unset, notifications are only journaled.",
+        description="Your handlers as package.module:attribute; unset, notifications are written to standard output as JSON.",
         examples=["my_package.sms:handlers"],
     )
     threads: Count = Field(
@@ -145,6 +157,18 @@ class HandlerSettings(_Table):
         default=1.0, description="Seconds before the first retry, at most; each later one waits twice as long."
     )
     backoff_cap: Seconds = Field(default=300.0, description="Seconds between two retries, at most.")
+
+
+class DispatchSettings(_Table):
+    """In what order handlers are called."""
+
+    order: Literal["originator", "none"] = Field(
+        default="originator",
+        description=(
+            "originator: of one originator on one account, a notification starts after the previous one is handled or "
+            "dead, so a retry holds up those behind it and nobody else. none: whatever is due starts."
+        ),
+    )
 
 
 class DeleteSettings(_Table):
@@ -266,6 +290,7 @@ class Settings(_Table):
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
     handler: HandlerSettings = HandlerSettings()
+    dispatch: DispatchSettings = DispatchSettings()
     delete: DeleteSettings = DeleteSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     log: LogSettings = LogSettings()

@@ -17,7 +17,7 @@ def main(
     *,
     scale: Annotated[float, typer.Option(min=0.001, help="1 is the full size; 0.05 is a glance.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same plan.")] = 1,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="How long the soak takes; 10 times scale.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="How long the soak takes; 8 times the scale.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Run a campaign against real processes and count what was pushed, acknowledged, handled, deleted and missing."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from soap_handler.ems import Disturbances
 from soap_handler.handlers import Handlers
 
-from .figures import SkippedError
+from .figures import PromiseBrokenError, SkippedError
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ DISTURBED: Final = Disturbances(duplicates=0.1, lost_answers=0.1, reordered=0.2)
 
 
 def crash(run: Run) -> None:
-    """A plain handler: at-least-once, so twice only what a kill hit."""
+    """Kill a service with a plain handler: at-least-once, so twice only what a kill hit."""
     _crash(run, Plan())
 
 
 def crash_transactional(run: Run) -> None:
-    """A handler whose effects commit together with "handled": never lost, never doubled."""
+    """Kill one whose handler's effects commit together with "handled": never lost, never doubled."""
     need_transactional_handlers()
     _crash(run, Plan(transactional=True))
 
@@ -46,7 +46,8 @@ def _crash(run: Run, plan: Plan) -> None:
             wait_for_a_bad_moment(run, site, share)
             site.service.kill()
             lost = site.acknowledged - site.books().records.keys()
-            site.promise(not lost, f"{len(lost)} were acknowledged and not on disk after a kill")
+            if lost:
+                raise PromiseBrokenError(f"{len(lost)} were acknowledged and not on disk after a kill")
             site.service.start()
             run.tally("kills")
         site.settle_down(120)
@@ -58,6 +59,6 @@ def wait_for_a_bad_moment(run: Run, site: Site, share: int) -> None:
     if run.rng.random() < 0.2:
         time.sleep(run.rng.uniform(0, 1.5))  # it may be starting, migrating, or idle
         return
-    enough = len(site.acknowledged) + run.rng.randrange(share)
+    enough = len(site.acknowledged) + run.rng.randint(1, share)
     site.until(lambda: len(site.acknowledged) >= enough or not site.counts.waiting, "the service takes pushes")
     time.sleep(run.rng.uniform(0, 0.05))

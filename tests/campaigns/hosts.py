@@ -17,20 +17,19 @@ if TYPE_CHECKING:
     from .site import Site
 
 HOSTS: Final = 3
-LEASE: Final = 2.5  # seconds: the longest that a handler of one second may hold its notification
 FROZEN: Final = (3.0, 5.0)  # seconds: past the lease
 PUSHING: Final = PushSettings(concurrency=6, timeout=2, first_retry=0.02, longest_retry=0.3)
 
 
 def hosts(run: Run) -> None:
-    """A plain handler: twice only what was running on a host that was killed or frozen."""
-    _hosts(run, Plan(slowest=0.1, delete_lease=2.5))
+    """Share the work among plain handlers: twice only what was running on a host that was killed or frozen."""
+    _hosts(run, Plan(slowest=0.5, delete_lease=2.5))
 
 
 def hosts_transactional(run: Run) -> None:
-    """A handler that writes into the shared database: nothing lost, nothing doubled, whoever wakes up late."""
+    """Let handlers write into the shared database: nothing lost, nothing doubled, whoever wakes up late."""
     need_transactional_handlers()
-    _hosts(run, Plan(slowest=0.1, delete_lease=2.5, transactional=True))
+    _hosts(run, Plan(slowest=0.5, delete_lease=2.5, transactional=True))
 
 
 def _hosts(run: Run, plan: Plan) -> None:
@@ -62,6 +61,8 @@ def _hosts(run: Run, plan: Plan) -> None:
 def _round(run: Run, site: Site) -> None:
     """Kill one host and freeze another in the midst of their work; the third goes on."""
     victim, sleeper = run.rng.sample(site.services, 2)
+    enough = len(site.acknowledged) + 20
+    site.until(lambda: len(site.acknowledged) >= enough or not site.counts.waiting, "pushes are taken")
     time.sleep(run.rng.uniform(0, 0.3))
     sleeper.freeze()
     run.tally("frozen")

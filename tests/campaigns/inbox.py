@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.ems import OutageKind, VendorCode
+from soap_handler.journal import Step
 
 from .site import ACCOUNT
 
@@ -16,22 +18,23 @@ if TYPE_CHECKING:
     from .run import Run
     from .site import Site
 
+LIES: Final = "lies"
 LOGINS: Final = 30
 """So many refused logins in one stage would be trying at speed, which locks the account."""
 
 
 def inbox(run: Run) -> None:
     """Each kind of trouble for a while, over a restart of the service; in the end the inbox is empty."""
-    troubles = [*OutageKind, VendorCode.ACCOUNT_NOT_LIVE, VendorCode.UNEXPECTED, "wrong password", "lies"]
+    troubles = [*OutageKind, VendorCode.ACCOUNT_NOT_LIVE, VendorCode.UNEXPECTED, "wrong password", LIES]
     share = run.scaled(1300, 130) // len(troubles)
     sections = {"reconcile": {"interval": 2, "timeout": 5}}  # it is what finds out the lies
     with run.site(sections=sections) as site:
         site.start()
         for number, trouble in enumerate(troubles):
+            failures = _failed_deletes(site)
             with _trouble(site, trouble):
                 site.tell(share)
-                site.until(lambda: not site.counts.waiting, f"pushes are taken while the inbox has {trouble}")
-                site.until(lambda: len(site.books().handled) == len(site.told), "handlers run meanwhile")
+                _work_on(site, trouble, failures)
                 if number % 4 == 1:
                     site.stop()
                     site.start()
@@ -45,9 +48,26 @@ def inbox(run: Run) -> None:
         site.stop()
 
 
+def _work_on(site: Site, trouble: OutageKind | VendorCode | str, failures: int) -> None:
+    """Wait until pushes are taken and handled all the same, and a delete has met the trouble."""
+    site.until(lambda: not site.counts.waiting, f"pushes are taken while the inbox has {trouble}")
+    site.until(lambda: len(site.books().handled) == len(site.told), "handlers run meanwhile", every=0.1)
+    site.until(lambda: _felt(site, trouble, failures), f"the service meets {trouble}", every=0.1)
+
+
+def _felt(site: Site, trouble: OutageKind | VendorCode | str, failures: int) -> bool:
+    harmless = trouble in {OutageKind.SLOW, LIES}  # a delete succeeds, or seems to
+    return harmless or _failed_deletes(site) > failures
+
+
+def _failed_deletes(site: Site) -> int:
+    attempts = itertools.chain(*site.books().attempts.values())
+    return sum(each.step is Step.DELETE and each.outcome == "failed" for each in attempts)
+
+
 @contextlib.contextmanager
 def _trouble(site: Site, trouble: OutageKind | VendorCode | str) -> Iterator[None]:
-    if trouble == "lies":
+    if trouble == LIES:
         with _lying(site):
             yield
         return
@@ -79,5 +99,5 @@ def _lying(site: Site) -> Iterator[None]:
 
     mailbox.delete = confirm
     yield
-    site.until(lambda: set(site.books().states) == {"done"}, "the lies are believed at first")
+    site.until(lambda: set(site.books().states) == {"done"}, "the lies are believed at first", every=0.1)
     del mailbox.delete

@@ -1,27 +1,33 @@
-"""Connections cut before, in and after the request and the reply, in both directions of the service."""
+"""Connections cut before, in and after the request and the reply, of EMS to us and of us to its inbox."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from typing import TYPE_CHECKING
-
-from .proxy import Proxy
+from .proxy import WHERE, Proxy
 
 if TYPE_CHECKING:
     from .run import Run
 
+LEAST = 200  # notifications: enough for a cut at each place
+
 
 def network(run: Run) -> None:
-    """Half of EMS's connections are cut somewhere; what EMS cannot know to be stored, it pushes again."""
-    with run.site() as site:
+    """Every connection is cut sooner or later; what either side cannot know to have arrived, it sends again."""
+    with (
+        Proxy([], share=1, seed=run.seed + 1) as to_inbox,
+        run.site(inbox_port=to_inbox.port) as site,
+        Proxy([site.service.port], share=0.9, seed=run.seed) as to_us,
+    ):
+        to_inbox.upstreams = [urlsplit(site.ems.inbox_url).port or 0]
         site.start()
-        with Proxy([site.service.port], share=0.5, seed=run.seed) as proxy:
-            site.ems.handler_url = site.url_of(proxy.port)
-            site.tell(run.scaled(2000, 100))
-            site.settle_down(300)
-            for where, count in sorted(proxy.cuts.items()):
-                run.tally(f"cut {where}", count)
-            run.tally("sends", site.counts.sends)
-            site.promise(len(proxy.cuts) == 5, f"connections were cut everywhere: {proxy.cuts}")
+        site.ems.handler_url = site.url_of(to_us.port)
+        site.tell(run.scaled(2000, LEAST))
+        site.settle_down(300)
+        for where in WHERE:
+            run.tally(f"cut {where}", to_us.cuts[where])
+        run.tally("cut to the inbox", to_inbox.cuts.total())
+        run.tally("sends", site.counts.sends)
+        site.promise(all(to_us.cuts[where] for where in WHERE), f"connections were cut everywhere: {to_us.cuts}")
         site.stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soap_handler.ems import believable_notifications
-from soap_handler.notifications import Kind
+from soap_handler.notifications import Kind, MessageReceived
 
 from .service import REFERENCE
 
@@ -21,7 +21,8 @@ def outage(run: Run) -> None:
     count = run.scaled(5000, 200)
     sections = {"reconcile": {"interval": 5, "timeout": 120}, "handler": {"timeout": 10, "threads": 8}}
     with run.site(sections=sections) as site:
-        messages = list(islice(believable_notifications(REFERENCE, run.seed, mix={Kind.MESSAGE_RECEIVED: 1}), count))
+        invented = believable_notifications(REFERENCE, run.seed, mix={Kind.MESSAGE_RECEIVED: 1})
+        messages = [each for each in islice(invented, count) if isinstance(each, MessageReceived)]
         site.told += messages
         missed, pushed = messages[: count * 9 // 10], messages[count * 9 // 10 :]
         site.ems.handler_url = None

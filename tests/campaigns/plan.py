@@ -34,7 +34,9 @@ class Plan:
     transactional: bool = False
     """Whether the handler writes into the journal's database, in the transaction that settles."""
     delete_lease: float = 4.0
-    """Seconds after which another process repeats a delete that a dead one began; by itself it is five minutes."""
+    """Seconds after which another process repeats a delete that a dead one began."""
+    purge_every: float = 0.0
+    """Seconds between two purges of what is done for longer than the retention; 0 leaves the usual hour."""
 
     def environment(self) -> dict[str, str]:
         """Return the variable that carries the plan into another process."""

@@ -56,7 +56,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        command = [self._programs / "postgres", "-D", "data", "-k", self._folder, "-h", "127.0.0.1"]
+        command: list[str | Path] = [self._programs / "postgres", "-D", "data", "-k", self._folder, "-h", "127.0.0.1"]
         command += ["-p", str(self._port)]
         with (self._folder / "log.txt").open("ab") as log:
             self._server = subprocess.Popen(

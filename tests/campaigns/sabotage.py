@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from soap_handler.journal import Entry
+    from soap_handler.notifications import Notification
 
 EVERY = 5  # of so many notifications one batch is thrown away
 
@@ -36,7 +37,8 @@ def _answer_without_committing() -> None:
 
 
 def _commit_without_fsync() -> None:
-    engine._PRAGMAS = (*engine._PRAGMAS, "synchronous = OFF")
+    pragmas: tuple[str, ...] = engine._PRAGMAS
+    setattr(engine, "_PRAGMAS", (*pragmas, "synchronous = OFF"))  # noqa: B010 - the type is that of one length
 
 
 def _handle_twice() -> None:
@@ -44,7 +46,7 @@ def _handle_twice() -> None:
 
     once = handler.handle
 
-    def twice(notification: handler.Notification) -> None:
+    def twice(notification: Notification) -> None:
         once(notification)
         once(notification)
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from .crash import crash, crash_transactional
 from .database import database
+from .disk_full import disk_full
 from .handler_faults import handler
 from .hosts import hosts, hosts_transactional
 from .inbox import inbox
 from .network import network
 from .outage import outage
+from .power import power
 from .soak import soak
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ ALL: Final = "all"
 CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
     "crash": crash,
     "crash-transactional": crash_transactional,
+    "power": power,
+    "disk-full": disk_full,
     "database": database,
     "inbox": inbox,
     "handler": handler,

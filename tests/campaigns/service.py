@@ -37,7 +37,7 @@ def configuration(sections: Sections, inbox_url: str) -> str:
         lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     login = f"username = {json.dumps(USERNAME)}\npassword = {json.dumps(PASSWORD)}"
     lines += ["[[account]]", f"reference = {json.dumps(REFERENCE)}", "[[account.push]]", login]
-    lines += ["[account.inbox]", f"url = {json.dumps(inbox_url)}", "timeout = 5", login]
+    lines += ["[account.inbox]", f"url = {json.dumps(inbox_url)}", "timeout = 2", login]
     return "\n".join(lines) + "\n"
 
 
@@ -48,7 +48,7 @@ class Service:
         """``folder`` holds ``soap-handler.toml``, and gets the log."""
         self.folder = folder
         self.port = port
-        self._environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", **environment}
+        self.environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", **environment}
         self._process: subprocess.Popen[bytes] | None = None
         self.gone: set[int] = set()
         """Processes that did not end of their own accord, or were held up past their leases."""
@@ -69,7 +69,7 @@ class Service:
         command = [sys.executable, "-m", "soap_handler", "serve", "--config", str(self.folder / "soap-handler.toml")]
         with (self.folder / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=self._environment, cwd=self.folder, start_new_session=True
+                command, stdout=log, stderr=log, env=self.environment, cwd=self.folder, start_new_session=True
             )
 
     def answers(self) -> bool:

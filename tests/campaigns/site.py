@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import time
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import urlsplit
 
 from soap_handler.ems import Counts, Disturbances, EmsAccount, PushSettings, SimulatedEms, believable_notifications
 from soap_handler.journal import State
@@ -54,16 +56,19 @@ class Site:
         journal: str | None = None,
         hosts: int = 1,
         environment: Mapping[str, str] | None = None,
+        inbox_port: int | None = None,
     ) -> None:
+        """``inbox_port`` is where the services call the inbox, when not directly."""
         self.folder = folder
         self.figures = figures
         self.journal = journal or f"sqlite:///{folder / 'journal.db'}"
-        given = plan or Plan()
-        self.plan = Plan(**{**_fields(given), "diary": str(folder / "diary.txt"), "seed": seed})
+        self.plan = dataclasses.replace(plan or Plan(), diary=str(folder / "diary.txt"), seed=seed)
         self.ems = SimulatedEms([ACCOUNT], disturbances=disturbances, push_settings=pushing, seed=seed)
         self._told = believable_notifications(REFERENCE, seed=seed)
         self.told: list[Notification] = []
         self._sections = sections or {}
+        port = urlsplit(self.ems.inbox_url).port
+        self._inbox_url = self.ems.inbox_url.replace(f":{port}/", f":{inbox_port or port}/")
         variables = {**self.plan.environment(), **(environment or {})}
         self.services = [self._service(number, variables) for number in range(hosts)]
 
@@ -77,10 +82,8 @@ class Site:
             "handler": {"target": "campaigns.handler:handlers"},
         }
         names = {**QUICK, **self._sections, **own}
-        merged = {
-            name: {**QUICK.get(name, {}), **self._sections.get(name, {}), **own.get(name, {})} for name in names
-        }
-        (folder / "soap-handler.toml").write_text(configuration(merged, self.ems.inbox_url))
+        merged = {name: {**QUICK.get(name, {}), **self._sections.get(name, {}), **own.get(name, {})} for name in names}
+        (folder / "soap-handler.toml").write_text(configuration(merged, self._inbox_url))
         return Service(folder, port, variables)
 
     @property
@@ -148,8 +151,8 @@ class Site:
         """What EMS counted so far."""
         return self.ems.counts()
 
-    def until(self, condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-        """Wait until it is so.
+    def until(self, condition: Callable[[], object], what: str, seconds: float = 60, every: float = 0.01) -> None:
+        """Wait until it is so, looking ``every`` so many seconds.
 
         Raises:
             PromiseBrokenError: it was not so in time.
@@ -158,7 +161,7 @@ class Site:
         while not condition():
             if time.monotonic() > deadline:
                 raise PromiseBrokenError(f"not within {seconds:g} s: {what}\n{self.report()}")
-            time.sleep(0.01)  # between two polls
+            time.sleep(every)
 
     def promise(self, kept: object, what: str) -> None:
         """Note a broken promise, and go on."""
@@ -169,7 +172,9 @@ class Site:
         """Wait until EMS has nothing left to push or in its inbox, and the journal nothing to do."""
         self.until(lambda: not self.counts.waiting, "everything is acknowledged", seconds)
         self.until(lambda: not self.counts.inbox, "the inbox is empty", seconds)
-        self.until(lambda: set(self.books().states) <= {State.DONE, State.DEAD}, "everything is done", seconds)
+        self.until(
+            lambda: set(self.books().states) <= {State.DONE, State.DEAD}, "everything is done", seconds, every=0.2
+        )
 
     # -- what became of it -------------------------------------------------------------------------------------------
 
@@ -188,7 +193,8 @@ class Site:
         told = {notification.key: notification for notification in self.told}
         messages = {key for key, one in told.items() if isinstance(one, MessageReceived)}
         owed = self.acknowledged | messages
-        missing = owed - (books.handled & books.records.keys())
+        kept = owed if self.plan.purge_every else books.records.keys()
+        missing = owed - (books.handled & kept)
         found = Figures(
             campaign=self.figures.campaign,
             pushed=len(told),
@@ -198,16 +204,18 @@ class Site:
             deleted=counts.deleted,
             missing=len(missing),
         )
-        found.broken = [sentence for sentence, wrong in self._judged(books, counts, missing, len(messages)) if wrong]
+        lost = self.acknowledged - kept
+        found.broken = [what for what, wrong in self._judged(books, counts, missing, lost, len(messages)) if wrong]
         if self.plan.transactional:
             found.special["doubled"] = len(books.doubled)
         return found
 
-    def _judged(self, books: Books, counts: Counts, missing: set[str], messages: int) -> Iterator[tuple[str, object]]:
-        lost = len(self.acknowledged - books.records.keys())
+    def _judged(
+        self, books: Books, counts: Counts, missing: set[str], lost: set[str], messages: int
+    ) -> Iterator[tuple[str, object]]:
         unexcused = books.unexcused(self.gone)
         yield f"{len(missing)} are missing: acknowledged or in the inbox, and not handled to the end", missing
-        yield f"{lost} were acknowledged and are not in the journal", lost
+        yield f"{len(lost)} were acknowledged and are not in the journal", lost
         yield f"{len(unexcused)} were handled twice though no kill was the reason, such as {unexcused[:1]}", unexcused
         yield f"the effect of {len(books.doubled)} is there more than once", books.doubled
         yield f"{books.states[State.DEAD]} are dead", books.states[State.DEAD]
@@ -223,7 +231,3 @@ class Site:
         failures = sorted({delivery.last_failure for delivery in self.ems.waiting()})
         logs = "\n".join(service.log() for service in self.services)
         return f"{self.counts}\nlast failures: {failures}\n{logs}"
-
-
-def _fields(plan: Plan) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in Plan.__dataclass_fields__}

@@ -37,11 +37,12 @@ from soap_handler.journal.engine import open_engine
 from soap_handler.journal.order import PARKED
 from soap_handler.notifications import MessageEvent, MessageReceived, SubscriptionEvent
 
-from .engines import PostgreSQL
 from .entries import LEASE, START, Clock, ended, message
 
 if TYPE_CHECKING:
     from soap_handler.journal import Claim
+
+    from .engines import PostgreSQL
 
 ANN, BOB = "447700900001", "447700900002"
 
@@ -287,7 +288,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_may_start_is_due_at_once(self) -> None:
-        """The dispatcher would not sleep over it."""
+        """Nobody sleeps over it."""
         if hasattr(self, "journal") and self.startable():
             due = self.journal.next_handling()
             assert due is not None
@@ -325,7 +326,8 @@ def work(journal: Journal, trace: Path, until: float) -> None:
             failed = each.attempts == 1 and int(told.body) % 7 == 0
             note(trace, f"{told.originator} end {told.body} {failed}")
             due = journal._clock() if failed else None
-            journal.settle([ended(each, State.RECEIVED if failed else State.DONE, due, "broken" if failed else None)])
+            state, error = (State.RECEIVED, "broken") if failed else (State.DONE, None)
+            journal.settle([Settlement(each, Step.HANDLE, state, due, each.leased_at, journal._clock(), error)])
 
 
 def note(trace: Path, line: str) -> None:
@@ -455,6 +457,26 @@ def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL) -> 
             assert bodies(theirs) == ["1"]
             assert claim(journal) == []
             other.rollback()
+        clock.forward(1)
+        assert bodies(claim(journal)) == ["1"]
+
+
+def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgresql: PostgreSQL) -> None:
+    """Its number is lower, but the next one was seen, and begun by another host, before it was there."""
+    with Journal(postgresql.database(), clock=(clock := Clock())) as journal:
+        with journal._engine.connect() as late, journal._engine.connect() as other:
+            verbs.record(late, [Entry(message(1), START)])
+            store(journal, 2)
+            (theirs,) = verbs.claim(
+                other, [verbs.ClaimRequest(Step.HANDLE, "other", START, START + LEASE, 1, in_order=True)]
+            )
+            assert bodies(theirs) == ["2"]
+            late.commit()
+            assert claim(journal) == []
+            other.commit()
+        clock.forward(1)
+        assert claim(journal) == []
+        journal.settle([ended(theirs[0], State.DONE)])
         clock.forward(1)
         assert bodies(claim(journal)) == ["1"]
 

@@ -1,0 +1,67 @@
+"""What counts as handled twice, and what is an excuse for it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from soap_handler.journal import Attempt, Journal, Step
+
+from .books import Books, Diary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "EX0000001/MessageReceived/1"
+FIRST, SECOND = 101, 102
+
+
+def books(folder: Path, diary: str, *attempts: Attempt) -> Books:
+    """Return books with a diary and attempts of one notification."""
+    url = f"sqlite:///{folder / 'journal.db'}"
+    Journal(url).close()
+    (folder / "diary.txt").write_text("".join(f"{line.replace('KEY', KEY)}\n" for line in diary.split("; ")))
+    found = Books(url, folder / "diary.txt")
+    found.attempts[KEY] = list(attempts)
+    return found
+
+
+def attempt(process: int, outcome: str, error: str | None = None) -> Attempt:
+    now = datetime.now(UTC)
+    return Attempt(Step.HANDLE, now, now + timedelta(seconds=1), outcome, error, f"host:{process}:ab:1")
+
+
+def test_a_kill_in_the_midst_of_it_is_an_excuse(tmp_path: Path) -> None:
+    """The killed process had begun, never settled, and the journal has its attempt as lost."""
+    diary = f"start KEY {FIRST}; start KEY {SECOND}; end KEY {SECOND}"
+    found = books(tmp_path, diary, attempt(FIRST, "lost"), attempt(SECOND, "ok"))
+    assert list(found.handled_twice) == [KEY]
+    assert found.unexcused({FIRST}) == []
+    assert found.unexcused(set()) == [KEY], "but only if it was killed"
+
+
+def test_without_a_lost_attempt_there_is_no_excuse(tmp_path: Path) -> None:
+    """That a process was killed some time or other does not explain why it was handled before and after."""
+    diary = f"start KEY {FIRST}; end KEY {FIRST}; start KEY {SECOND}; end KEY {SECOND}"
+    found = books(tmp_path, diary, attempt(FIRST, "ok"), attempt(SECOND, "ok"))
+    assert found.unexcused({FIRST}) == [KEY]
+
+
+def test_one_process_has_no_excuse(tmp_path: Path) -> None:
+    """Twice in one process is twice, killed or not."""
+    diary = f"start KEY {FIRST}; end KEY {FIRST}; start KEY {FIRST}; end KEY {FIRST}"
+    assert books(tmp_path, diary, attempt(FIRST, "lost")).unexcused({FIRST}) == [KEY]
+
+
+def test_a_handler_that_failed_was_not_handled(tmp_path: Path) -> None:
+    """After an exception or a hang it must be called again."""
+    diary = (
+        f"start KEY {FIRST}; fail KEY {FIRST}; start KEY {FIRST}; hang KEY {FIRST}; start KEY {FIRST}; end KEY {FIRST}"
+    )
+    assert books(tmp_path, diary).handled_twice == {}
+
+
+def test_a_diary_that_was_cut_off(tmp_path: Path) -> None:
+    """A call without an end did not end."""
+    (tmp_path / "diary.txt").write_text(f"start {KEY} {FIRST}\n")
+    assert Diary(tmp_path / "diary.txt").ended == set()

@@ -1,0 +1,91 @@
+"""Each campaign, small, keeps its promises; and each kind of broken promise is noticed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .figures import Figures, show
+from .plan import SABOTAGE
+from .run import carry_out
+from .schedule import CAMPAIGNS
+from .service import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+QUICK = {"crash", "disk-full", "network"}
+SMALL = 0.02
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """No campaign leaves a thread."""
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.campaign) for name in CAMPAIGNS]
+)
+def test_a_small_campaign_keeps_its_promises(name: str) -> None:
+    """Nothing is missing, and nothing is handled twice without a reason."""
+    figures = carry_out(name, CAMPAIGNS[name], SMALL, seed=2)
+    if figures.skipped:
+        pytest.skip(figures.skipped)
+    assert figures.broken == []
+    assert figures.missing == 0
+    assert figures.pushed == figures.handled > 0
+    assert figures.special.get("doubled", 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "name", "noticed"),
+    [
+        ("no-commit", "crash", "acknowledged and not on disk"),
+        ("no-fsync", "power", "acknowledged are not on disk"),
+        ("twice", "network", "handled twice though no kill was the reason"),
+    ],
+)
+def test_a_broken_promise_ends_with_1(sabotage: str, name: str, noticed: str) -> None:
+    """A service that answers before its commit, does not sync, or handles twice is found out."""
+    code, (figures,) = command(name, {SABOTAGE: sabotage})
+    if figures["skipped"]:
+        pytest.skip(figures["skipped"])
+    assert code == 1
+    assert noticed in "\n".join(figures["broken"])
+
+
+def command(name: str, variables: dict[str, str]) -> tuple[int, list[dict[str, Any]]]:
+    """Run the command as people do; return its exit code and its JSON."""
+    call = [sys.executable, "-m", "tests.campaigns", name, "--scale", str(SMALL), "--json"]
+    ended = subprocess.run(call, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, check=False)
+    return ended.returncode, json.loads(ended.stdout)
+
+
+def test_the_table_says_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    """Counts, what is special, what was skipped and why, and a sentence for each broken promise."""
+    show(
+        [
+            Figures(campaign="first", pushed=12, missing=3, special={"kills": 7}, broken=["3 are missing"]),
+            Figures(campaign="second", skipped="there is no compiler"),
+        ]
+    )
+    printed = capsys.readouterr().out
+    for expected in ("12", "kills 7", "broken", "first: 3 are missing", "there is no compiler"):
+        assert expected in printed
+
+
+def test_an_unknown_campaign_is_refused() -> None:
+    """The exit code is neither that of a kept nor that of a broken promise."""
+    call = [sys.executable, "-m", "tests.campaigns", "nothing"]
+    ended = subprocess.run(call, cwd=ROOT, capture_output=True, check=False)
+    assert ended.returncode == 2
