@@ -36,6 +36,10 @@ class TransactionError(SoapHandlerError):
     """A transactional handler ended its transaction itself, or went on with it after it had been given up."""
 
 
+class JournalRefusedError(JournalUnavailableError):
+    """The journal works, but cannot hold this one request; together with others, it may be another of them."""
+
+
 class SchemaError(SoapHandlerError):
     """The journal's tables are of another release than this program."""
 

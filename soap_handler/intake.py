@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from waitress.task import ThreadedTaskDispatcher
 
-from soap_handler.errors import JournalUnavailableError
+from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +102,7 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         if batch.answered:
             return  # too late: they were told to come again, and will be recognised as duplicates
         batch.answered = True
-        if batch.error is not None and len(batch.exchanges) > 1 and not _unavailable(batch.error):
+        if isinstance(batch.error, JournalRefusedError) and len(batch.exchanges) > 1:
             for one in batch.exchanges:  # one of them is at fault; it must not spoil the others
                 self._commit([one])
             return
@@ -117,7 +117,3 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
             if not batch.answered:
                 batch.error = JournalUnavailableError(f"the journal did not commit within {self._timeout:g} s")
                 self._answer(batch)
-
-
-def _unavailable(error: BaseException) -> bool:
-    return isinstance(error, JournalUnavailableError)

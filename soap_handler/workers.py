@@ -33,6 +33,7 @@ _SERVING: Final = b"s"
 _SHORT: Final = 5.0  # seconds: a worker that lived no longer is started again only after a pause
 _FIRST_PAUSE: Final = 0.5  # seconds; each further one is twice as long
 _LONGEST_PAUSE: Final = 30.0
+_LONGEST_GAP: Final = 2.0  # likewise for one that did serve: what it takes in until it dies is worth the trouble
 _GRACE: Final = 5.0  # seconds that a worker gets beyond its drain to close what it has open
 _SHORT_TICK: Final = 0.05  # seconds: likewise, while a worker is starting
 _TICK: Final = 1.0  # seconds: how late an end may be noticed whose signal was lost among others
@@ -85,12 +86,25 @@ class _Place:
     """Its id; 0 while the place is empty."""
     line: socket.socket | None = None
     started: float = 0.0
+    serving: bool = False
+    """Whether the present worker, or the last one, has come so far as to serve."""
     served: bool = False
-    """Whether a worker at this place has ever served."""
+    """Whether any worker at this place has."""
     failures: int = 0
     """How many ended soon after their start, in a row."""
     due: float = field(default_factory=time.monotonic)
     """When an empty place is to be filled."""
+
+    def heed(self) -> None:
+        """Take note of it if the worker has said that it serves."""
+        if _said(self.line):
+            self.serving = self.served = True
+
+    def pause(self) -> float:
+        """Return for how long (seconds) the place is to stay empty."""
+        if not self.failures:
+            return 0.0
+        return min(_LONGEST_GAP if self.serving else _LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self.failures - 1, 10))
 
 
 class Workers:
@@ -169,7 +183,7 @@ class Workers:
     def _fill(self) -> None:
         """Start a worker at each place that is empty and due."""
         for place in self._places:
-            place.served = place.served or _said(place.line)
+            place.heed()
         for place in self._empty():
             if time.monotonic() >= place.due:
                 self._start(place)
@@ -183,7 +197,7 @@ class Workers:
             ours.close()
             self._be_worker(Line(theirs))
         theirs.close()
-        place.line, place.started = ours, time.monotonic()
+        place.line, place.started, place.serving = ours, time.monotonic(), False
         log.info("worker_started", worker=place.number, process=place.process)
 
     def _be_worker(self, line: Line) -> NoReturn:
@@ -214,7 +228,7 @@ class Workers:
 
     def _ended(self, place: _Place, code: int) -> None:
         lived = time.monotonic() - place.started
-        place.served = place.served or _said(place.line)
+        place.heed()
         _close([place.line] if place.line else [])
         process, place.process, place.line = place.process, 0, None
         if self._kill_at is not None:
@@ -226,7 +240,7 @@ class Workers:
             self._stop()
             return
         place.failures = place.failures + 1 if lived < _SHORT else 0
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (place.failures - 1)) if place.failures else 0.0
+        pause = place.pause()
         place.due = time.monotonic() + pause
         log.error("worker_lost", worker=place.number, process=process, code=code, seconds=pause)
 

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from soap_handler.errors import JournalUnavailableError
+from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -166,7 +166,8 @@ class Writer:
     def _fail(self, batch: list[_Request], error: Exception) -> None:
         if isinstance(error, (SQLAlchemyError, OSError)):  # also of a request at fault: its own text quotes values
             log.error("journal_unavailable", reason=reason(error), requests=len(batch))
-            error = JournalUnavailableError(f"the journal cannot commit: {reason(error)}")
+            kind = JournalUnavailableError if _out_of_reach(error) else JournalRefusedError
+            error = kind(f"the journal cannot commit: {reason(error)}")
         for request in batch:
             request.result.set_exception(error)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GIVEN_UP = "did not return"  # part of what the journal says of a handler that overran its time
+ROLLED_BACK = "the transaction could not be committed"  # and of one whose writes are undone, so that it is called again
 
 
 @dataclass(slots=True)
@@ -87,19 +88,31 @@ class Books:
         """Return what was handled twice although no process was killed (or held up) in the midst of it."""
         return [key for key, runs in self.handled_twice.items() if not self._excused(key, runs, gone)]
 
+    def story(self, key: str) -> str:
+        """Say what the diary and the journal have of one notification."""
+        calls = ", ".join(f"{run.process} {run.end or 'cut off'}" for run in self.diary.runs[key])
+        tries = ", ".join(f"{process(one)} {one.step} {one.outcome} {one.error or ''}" for one in self.attempts[key])
+        return f"{key}: called {calls}; attempts {tries}"
+
     def _excused(self, key: str, runs: list[Run], gone: set[int]) -> bool:
         *earlier, _ = runs
         tries = [attempt for attempt in self.attempts[key] if attempt.step is Step.HANDLE]
         lost = {process(attempt) for attempt in tries if attempt.outcome == "lost"} & gone
-        given_up = {process(attempt) for attempt in tries if GIVEN_UP in (attempt.error or "")}
-        if len({run.process for run in runs}) < len(runs) and not given_up:
+        failed = {process(attempt) for attempt in tries if _is_failure(attempt, transactional=self.effects is not None)}
+        if len({run.process for run in runs}) < len(runs) and not failed:
             return False  # one process began it twice
-        return all(run.process in lost | given_up for run in earlier)
+        return all(run.process in lost | failed for run in earlier)
 
 
 def process(attempt: Attempt) -> int:
     """Return the id of the process that made an attempt."""
     return int(attempt.owner.split(":")[1])
+
+
+def _is_failure(attempt: Attempt, *, transactional: bool) -> bool:
+    """Whether the journal knows that a handler which returned has not handled anything."""
+    error = attempt.error or ""
+    return GIVEN_UP in error or (transactional and ROLLED_BACK in error)
 
 
 def effects(url: str) -> Counter[str]:

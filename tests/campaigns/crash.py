@@ -30,6 +30,35 @@ def crash_transactional(run: Run) -> None:
     _crash(run, Plan(transactional=True))
 
 
+def crash_workers(run: Run) -> None:
+    """Kill all processes of a service with three workers, or one of them, or their parent."""
+    kills = run.scaled(60, 6)
+    share = run.scaled(2000, 120) // kills
+    with run.site(disturbances=DISTURBED, sections={"server": {"workers": 3}}) as site:
+        site.start()
+        for number in range(kills):
+            site.tell(share)
+            wait_for_a_bad_moment(run, site, share)
+            _kill_some(run, site, ("one worker", "all", "the parent")[number % 3])
+            _check(site)
+            if not site.service.running:
+                site.service.start()
+        site.settle_down(120)
+        site.stop()
+
+
+def _kill_some(run: Run, site: Site, whom: str) -> None:
+    run.tally(f"killed {whom}")
+    service = site.service
+    workers = sorted(service.processes() - {service.pid})
+    if whom == "the parent":
+        service.kill_one(service.pid)
+    elif whom == "all" or not workers:  # none has started yet
+        service.kill()
+    else:
+        service.kill_one(run.rng.choice(workers))
+
+
 def need_transactional_handlers() -> None:
     """Skip the campaign where this release has none."""
     if "transactional" not in inspect.signature(Handlers.message_received).parameters:
@@ -45,13 +74,18 @@ def _crash(run: Run, plan: Plan) -> None:
             site.tell(share)
             wait_for_a_bad_moment(run, site, share)
             site.service.kill()
-            lost = site.acknowledged - site.books().records.keys()
-            if lost:
-                raise PromiseBrokenError(f"{len(lost)} were acknowledged and not on disk after a kill")
+            _check(site)
             site.service.start()
             run.tally("kills")
         site.settle_down(120)
         site.stop()
+
+
+def _check(site: Site) -> None:
+    acknowledged = site.acknowledged  # before the books are opened, since a service may be running
+    lost = acknowledged - site.books().records.keys()
+    if lost:
+        raise PromiseBrokenError(f"{len(lost)} were acknowledged and not on disk after a kill")
 
 
 def wait_for_a_bad_moment(run: Run, site: Site, share: int) -> None:

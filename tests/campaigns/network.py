@@ -18,7 +18,7 @@ def network(run: Run) -> None:
     with (
         Proxy([], share=1, seed=run.seed + 1) as to_inbox,
         run.site(inbox_port=to_inbox.port) as site,
-        Proxy([site.service.port], share=0.9, seed=run.seed) as to_us,
+        Proxy([site.service.port], share=1, seed=run.seed) as to_us,
     ):
         to_inbox.upstreams = [urlsplit(site.ems.inbox_url).port or 0]
         site.start()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _TICK: Final = 0.2  # seconds: how late a stop may be noticed
 _PIECE: Final = 65536
+_EXCHANGES: Final = 5
 WHERE: Final = ("before", "in the request", "after the request", "in the reply", "after the reply")
 
 
@@ -59,7 +60,7 @@ class Proxy:
     """Listens on a free port and hands each connection to the next upstream that takes it."""
 
     def __init__(self, upstreams: Sequence[int], *, share: float = 0.0, seed: int = 0) -> None:
-        """``share`` of the connections is cut somewhere in one of their first three exchanges."""
+        """``share`` of the connections is cut somewhere in one of their first exchanges."""
         self.upstreams = list(upstreams)
         self._rng = random.Random(seed)  # noqa: S311 - a plan must be repeatable, not unpredictable
         self.share = share
@@ -107,7 +108,7 @@ class Proxy:
                 return None
             reset = self._rng.random() < 0.5
             where = self._rng.choice(WHERE)
-            amount, exchange = self._rng.randrange(1, 1000), self._rng.randrange(3)
+            amount, exchange = self._rng.randrange(1, 1000), self._rng.randrange(_EXCHANGES)
         of_request = {"before": 0, "in the request": amount}.get(where)
         of_reply = {"after the request": 0, "in the reply": 1 + amount % 300, "after the reply": _PIECE}.get(where)
         return Cut(where, exchange, of_request, of_reply, reset)

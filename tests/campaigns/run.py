@@ -45,6 +45,11 @@ class Run:
         self.figures.special[name] = self.figures.special.get(name, 0) + more
 
 
+def _look_for_processes() -> None:
+    if not Path("/proc/self/stat").exists():
+        raise SkippedError("there is no /proc, by which the processes of a service are found")
+
+
 def carry_out(
     name: str, campaign: Callable[[Run], None], scale: float, seed: int, minutes: float | None = None
 ) -> Figures:
@@ -54,6 +59,7 @@ def carry_out(
     with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # PostgreSQL's account must get through to its folder
         try:
+            _look_for_processes()
             campaign(Run(figures=figures, folder=Path(folder), scale=scale, seed=seed, minutes=minutes))
         except SkippedError as reason:
             figures.skipped = str(reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .crash import crash, crash_transactional
+from .crash import crash, crash_transactional, crash_workers
 from .database import database
 from .disk_full import disk_full
 from .handler_faults import handler
@@ -24,6 +24,7 @@ ALL: Final = "all"
 CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
     "crash": crash,
     "crash-transactional": crash_transactional,
+    "crash-workers": crash_workers,
     "power": power,
     "disk-full": disk_full,
     "database": database,

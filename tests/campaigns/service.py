@@ -95,6 +95,15 @@ class Service:
         os.killpg(self.pid, signal.SIGKILL)
         self._reap()
 
+    def kill_one(self, process: int) -> None:
+        """End one process. Its siblings are started again or, where it was their parent, drain and end."""
+        if process == self.pid:
+            self.gone |= self.processes()
+        self.gone.add(process)
+        os.kill(process, signal.SIGKILL)
+        if process == self.pid:
+            self._reap(30)
+
     def freeze(self) -> None:
         """Stop all processes where they are."""
         self.gone |= self.processes() | {self.pid}
@@ -127,10 +136,10 @@ class Service:
                 os.killpg(self.pid, signal.SIGKILL)
             self._reap()
 
-    def _reap(self) -> None:
+    def _reap(self, seconds: float = 10) -> None:
         assert self._process is not None
         self._process.wait()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + seconds
         while self.processes() and time.monotonic() < deadline:
             time.sleep(0.01)  # children of it are init's now, who reaps them
 

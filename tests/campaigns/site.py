@@ -17,6 +17,7 @@ from .books import Books, make_room_for_effects
 from .figures import Figures, PromiseBrokenError
 from .plan import Plan
 from .service import PASSWORD, REFERENCE, USERNAME, Service, configuration, free_port
+from .spelling import both_spellings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -64,6 +65,7 @@ class Site:
         self.journal = journal or f"sqlite:///{folder / 'journal.db'}"
         self.plan = dataclasses.replace(plan or Plan(), diary=str(folder / "diary.txt"), seed=seed)
         self.ems = SimulatedEms([ACCOUNT], disturbances=disturbances, push_settings=pushing, seed=seed)
+        self._spelling = both_spellings()
         self._told = believable_notifications(REFERENCE, seed=seed)
         self.told: list[Notification] = []
         self._sections = sections or {}
@@ -96,6 +98,7 @@ class Site:
     def __enter__(self) -> Self:
         if self.plan.transactional:
             make_room_for_effects(self.journal)
+        self._spelling.__enter__()
         self.ems.start()
         self.ems.handler_url = self.url_of(self.service.port)
         return self
@@ -106,6 +109,7 @@ class Site:
                 service.close()
         finally:
             self.ems.stop()
+            self._spelling.__exit__(None, None, None)
         if error is None or isinstance(error, PromiseBrokenError):
             self.figures.add(self.audit())
 
@@ -216,7 +220,8 @@ class Site:
         unexcused = books.unexcused(self.gone)
         yield f"{len(missing)} are missing: acknowledged or in the inbox, and not handled to the end", missing
         yield f"{len(lost)} were acknowledged and are not in the journal", lost
-        yield f"{len(unexcused)} were handled twice though no kill was the reason, such as {unexcused[:1]}", unexcused
+        such = [books.story(key) for key in unexcused[:3]]
+        yield f"{len(unexcused)} were handled twice though no kill was the reason, such as {such}", unexcused
         yield f"the effect of {len(books.doubled)} is there more than once", books.doubled
         yield f"{books.states[State.DEAD]} are dead", books.states[State.DEAD]
         yield f"{counts.inbox} messages are still in the inbox", counts.inbox

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from soap_handler.journal import Attempt, Journal, Step
 
-from .books import Books, Diary
+from .books import ROLLED_BACK, Books, Diary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,3 +66,13 @@ def test_a_diary_that_was_cut_off(tmp_path: Path) -> None:
     """A call without an end did not end."""
     (tmp_path / "diary.txt").write_text(f"start {KEY} {FIRST}\n")
     assert Diary(tmp_path / "diary.txt").ended == set()
+
+
+def test_a_transaction_that_was_undone_handled_nothing(tmp_path: Path) -> None:
+    """A frozen host's transaction is ended by the database; only a transactional handler's effects go with it."""
+    diary = f"start KEY {FIRST}; end KEY {FIRST}; start KEY {SECOND}; end KEY {SECOND}"
+    undone = attempt(FIRST, "failed", f"JournalUnavailableError: {ROLLED_BACK}: cut")
+    found = books(tmp_path, diary, undone, attempt(SECOND, "ok"))
+    assert found.unexcused({FIRST}) == [KEY]
+    found.effects = Counter([KEY])
+    assert found.unexcused({FIRST}) == []

@@ -167,7 +167,7 @@ def test_pushes_hardly_notice_a_purge(url: str) -> None:
         assert len(busy) > 20, "there was something to measure"
         assert journal.records(Selection(state=State.DONE), 1) == []
     assert statistics.median(busy) < 3 * statistics.median(quiet) + 0.002
-    assert statistics.quantiles(busy, n=20)[-1] < 0.25
+    assert statistics.quantiles(busy, n=20)[-1] < 0.5
 
 
 @pytest.mark.campaign

@@ -84,8 +84,9 @@ def run(folder: Path, url: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_command_says_what_it_did(tmp_path: Path, url: str) -> None:
+def test_the_command_says_what_it_did(tmp_path: Path, postgresql: PostgreSQL) -> None:
     """Migrated from which revision to which, or up to date; a newer release is refused with exit code 2."""
+    url = postgresql.database()
     restore(url, RELEASES[0])
     migrated, again = run(tmp_path, url), run(tmp_path, url)
     assert (migrated.returncode, again.returncode) == (0, 0), migrated.stderr + again.stderr

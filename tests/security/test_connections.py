@@ -120,6 +120,20 @@ def test_honest_callers_are_served_through_a_flood(tmp_path: Path) -> None:
     assert loud < max(6 * quiet, 0.05), (quiet, loud)  # twice to three times, where the machine is not shared
 
 
+@pytest.mark.campaign
+def test_half_a_minute_of_flood_leaves_honest_callers_their_pace(tmp_path: Path) -> None:
+    """500 silent and dripping connections for 30 seconds: the honest median stays within three times its quiet value."""
+    with behind(tmp_path) as service:
+        quiet = statistics.median(median(service) for _ in range(5))
+        loud = []
+        with flood(service.port):
+            begun = time.monotonic()
+            while time.monotonic() < begun + 30:
+                loud.append(median(service))
+    sys.stdout.write(f"quiet {quiet * 1e3:.2f} ms, loud {statistics.median(loud) * 1e3:.2f} ms\n")
+    assert statistics.median(loud) < 3 * quiet
+
+
 def test_honest_callers_are_served_when_every_place_is_fought_for(tmp_path: Path) -> None:
     """The same flood on fifty places: whoever is cut comes back at once, and an honest request still gets through."""
     with behind(tmp_path, connections=50) as service, flood(service.port):

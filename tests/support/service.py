@@ -104,6 +104,7 @@ class Service:
 
     def take(self, body: bytes, *headers: str) -> Notification:
         """Post what must be confirmed; return the notification that the handler was given for it."""
+        wait_for(lambda: self.app.journal.next_handling() is None)  # others' may still be on their way
         known = len(self.handled)
         answer = self.post(body, *headers)
         assert answer.confirms, answer

@@ -67,10 +67,14 @@ class Serving:
 
     def __enter__(self) -> Self:
         self.start()
+        self.wait_until_serving()
+        return self
+
+    def wait_until_serving(self) -> None:
+        """Wait until every worker serves."""
         wait_for(lambda: self.process.poll() is not None or len(self.events("serving")) == self._workers, 40)
         assert self.process.poll() is None, self.log()
         self.port = int(self.events("serving")[0]["port"])
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.end_all()
@@ -139,11 +143,11 @@ def alive(process: int) -> bool:
 
 
 @contextlib.contextmanager
-def started(folder: Path, workers: int = 2, **configuration: str) -> Iterator[Serving]:
+def started(folder: Path, workers: int = 2, *, url: str | None = None, **configuration: str) -> Iterator[Serving]:
     """Serve; whatever happens, no process is left."""
     if not hasattr(os, "fork"):
         pytest.skip("this system cannot fork")
-    serving = Serving(folder, workers)
+    serving = Serving(folder, workers, url)
     serving.configure(**configuration)
     with serving:
         yield serving
