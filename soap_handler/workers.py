@@ -8,6 +8,7 @@ it too, so no worker outlives its parent by more than a drain.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import signal
@@ -104,7 +105,8 @@ class _Place:
         """Return for how long (seconds) the place is to stay empty."""
         if not self.failures:
             return 0.0
-        return min(_LONGEST_GAP if self.serving else _LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self.failures - 1, 10))
+        longest = _LONGEST_GAP if self.serving else _LONGEST_PAUSE
+        return min(longest, math.ldexp(_FIRST_PAUSE, min(self.failures - 1, 10)))
 
 
 class Workers:
