@@ -199,11 +199,15 @@ class Dispatcher:
         with suppress(Empty):
             while (claim := self._work.get_nowait()) is not None:
                 waiting.append(claim)
+        if waiting:
+            self._release(waiting)
+
+    def _release(self, waiting: list[Claim]) -> None:
+        """Give back claims that no handler was begun for."""
         with self._lock:
             self._waiting -= len(waiting)
         try:
-            if waiting:
-                self._journal.release(waiting, Step.HANDLE)
+            self._journal.release(waiting, Step.HANDLE)
         except JournalUnavailableError as error:
             log.warning("claims_not_released", notifications=len(waiting), reason=str(error))  # their leases run out
 
@@ -238,6 +242,9 @@ class Dispatcher:
     def _handle_all(self) -> None:
         """Live as a handler thread: until told to end, or given up on and replaced."""
         while (claim := self._work.get()) is not None:
+            if datetime.now(UTC) - claim.leased_at > timedelta(seconds=self._margin):
+                self._release([claim])  # it waited behind handlers that hung: the rest of the lease is too short
+                continue
             run = _Run(claim)
             with self._lock:
                 self._waiting -= 1

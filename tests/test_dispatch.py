@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -342,6 +343,20 @@ def test_a_hanging_handler_is_reported_and_holds_up_no_other(
     assert len(events(log, "handler_hangs")) == len(events(log, "handler_returned_late")) == 2
     assert outcomes(journal, 1) == ["failed", "ok"]
     assert hanging.called["1"] == 2
+
+
+def test_what_waited_too_long_for_a_thread_is_given_back_not_begun(journal: Journal) -> None:
+    """The rest of its lease might not last: somebody else would handle it a second time meanwhile."""
+    handled: list[Notification] = []
+    journal.record(entry(1))
+    (claim,) = journal.claim(1, timedelta(hours=1))
+    with dispatching(journal, handled.append, timeout=2.0) as dispatcher:
+        dispatcher._waiting += 1
+        dispatcher._work.put(replace(claim, leased_at=claim.leased_at - timedelta(seconds=5)))
+        until(lambda: in_state(journal, State.HANDLED) == 1)
+    assert len(handled) == 1
+    assert outcomes(journal, 1) == ["ok"]
+    assert record_of(journal, 1).attempts == 1
 
 
 def test_a_late_return_changes_nothing(journal: Journal, hanging: Hanging) -> None:
