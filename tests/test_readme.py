@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
 import soap_handler
 from soap_handler.settings import describe
 
@@ -20,10 +21,8 @@ _BLOCK: Final = re.compile(r"<!-- settings -->\n(.*?)<!-- /settings -->", re.DOT
 
 def settings_table() -> str:
     """Return the table of all settings in Markdown."""
-    lines = ["| setting | type | default | meaning |", "| --- | --- | --- | --- |"]
-    for row in describe():
-        lines.append(f"| `{row.table}.{row.name}` | {row.type} | {row.default} | {row.description} |".replace("``", ""))
-    return "\n".join(lines) + "\n"
+    lines = [f"| `{row.table}.{row.name}` | {row.type} | {row.default} | {row.description} |" for row in describe()]
+    return "\n".join(["| setting | type | default | meaning |", "| --- | --- | --- | --- |", *lines]) + "\n"
 
 
 def test_every_setting_is_in_the_readme() -> None:

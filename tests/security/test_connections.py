@@ -122,7 +122,7 @@ def test_honest_callers_are_served_through_a_flood(tmp_path: Path) -> None:
 
 @pytest.mark.campaign
 def test_half_a_minute_of_flood_leaves_honest_callers_their_pace(tmp_path: Path) -> None:
-    """500 silent and dripping connections for 30 seconds: the honest median stays within three times its quiet value."""
+    """500 silent and dripping connections for 30 s: the honest median stays within three times its quiet value."""
     with behind(tmp_path) as service:
         quiet = statistics.median(median(service) for _ in range(5))
         loud = []
