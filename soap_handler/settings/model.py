@@ -143,7 +143,7 @@ class HandlerSettings(_Table):
 
     target: Target | None = Field(
         default=None,
-        description="Your handlers as package.module:attribute; unset, notifications are written to standard output as JSON.",
+        description="Your handlers as package.module:attribute; unset, notifications go to standard output as JSON.",
         examples=["my_package.sms:handlers"],
     )
     threads: Count = Field(
