@@ -6,6 +6,7 @@ what that is. A property test holds the two together: equal values, or the gener
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from lxml import etree
@@ -64,16 +65,10 @@ _OPERATIONS: Final = {
 }
 
 
-_STARTS: Final = (
-    b'<?xml version="1.0" encoding="utf-8"?>',
-    b'<?xml version="1.0" encoding="UTF-8"?>',
-    b'<?xml version="1.0"?>',
-    b"<soap:",
-    b"<SOAP-ENV:",
-    b"<s:",
-    b"<Envelope",
+_START: Final = re.compile(
+    rb"""(?:<\?xml\s+version=(["'])1\.0\1(?:\s+encoding=(["'])utf-8\2)?\s*\?>\s*)?<[A-Za-z_]""", re.IGNORECASE
 )
-"""Beginnings of documents that are certainly in UTF-8 or not well-formed."""
+"""The beginning of a document that is certainly in UTF-8, or not well-formed."""
 
 
 class UnusualError(Exception):
@@ -91,7 +86,7 @@ class QuickReader:
 
     def read(self, body: bytes) -> tuple[Kind, Fields, Credentials] | None:
         """Return what the request says, or ``None`` where the general way must look."""
-        if b"<!DOCTYPE" in body or not body.startswith(_STARTS):  # a doctype may be in somebody's message only
+        if b"<!DOCTYPE" in body or not _START.match(body):  # a doctype may be in somebody's message only
             return None
         try:
             return _read(self._parse(body))

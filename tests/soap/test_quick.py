@@ -25,7 +25,12 @@ ACCOUNT: Final = AccountSettings(
     reference=REFERENCE, push=(PushCredentials.model_validate({"username": USERNAME, "password": PASSWORD}),)
 )
 ENDPOINT: Final = Endpoint(Receiver(Accounts([ACCOUNT])))
-DECLARATIONS: Final = ("", '<?xml version="1.0" encoding="utf-8"?>\n', '<?xml version="1.0" encoding="iso-8859-1"?>')
+DECLARATIONS: Final = (
+    "",
+    "<?xml version='1.0' encoding='utf-8'?>",
+    '<?xml version="1.0" encoding="utf-8"?>\n',
+    '<?xml version="1.0" encoding="iso-8859-1"?>',
+)
 TEXTS: Final = st.text(max_size=40) | st.sampled_from(["0001-01-01T00:00:00", "2008-06-12T10:15:30.1234567+01:00", "-"])
 
 
@@ -55,6 +60,21 @@ def test_what_ems_sends_is_read_quickly(kind: str) -> None:
     """The contract's samples and messages like them take the quick way, and give the same as the general one."""
     assert assert_alike((SAMPLES / f"{kind}.xml").read_bytes())
     assert assert_alike(message(kind))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "",
+        "<?xml version='1.0' encoding='utf-8'?>\n",
+        '<?xml version="1.0" encoding="UTF-8" ?>',
+        '<?xml version="1.0"?>\r\n',
+    ],
+)
+def test_every_stack_has_its_own_way_to_begin(start: str) -> None:
+    """zeep, .NET, Java and PHP declare UTF-8 in different spellings, or not at all; all are usual."""
+    document = message().partition(b"?>")[2].lstrip()
+    assert assert_alike(start.encode() + document)
 
 
 @st.composite
