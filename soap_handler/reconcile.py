@@ -70,6 +70,17 @@ class Reconciler:
         self._settings = settings
         self._clock = clock
         self._writing = False
+        self._under_way: tuple[int, _Tallied] | None = None
+
+    def abandon(self) -> None:
+        """Write down the end of a run that is not waited for any longer; others would take it to be under way.
+
+        Raises:
+            JournalUnavailableError: it could not be written.
+        """
+        if self._under_way is not None:
+            number, tallied = self._under_way
+            self._journal.end_reconciliation(number, tallied.tally, STOPPED)
 
     @property
     def writing(self) -> bool:
@@ -98,11 +109,14 @@ class Reconciler:
             number = self._journal.begin_reconciliation(beginning)
             if number is None:
                 return None
+            self._under_way = (number, tallied)
             error = self._go_through(tallied, dry=False)
             said = STOPPED if tallied.stopped else None if error is None else str(error)
             self._journal.end_reconciliation(number, tallied.tally, said)
         except JournalUnavailableError as unavailable:
             return Result(tallied.tally, unavailable, tallied.stopped)
+        finally:
+            self._under_way = None
         return Result(tallied.tally, error, tallied.stopped)
 
     def _go_through(self, tallied: _Tallied, *, dry: bool) -> InboxError | JournalUnavailableError | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from soap_handler.errors import InboxError, InboxRefusedError
+from soap_handler.errors import InboxError, InboxRefusedError, JournalUnavailableError
 from soap_handler.inbox import Gate, Inbox
 from soap_handler.journal import Beginning
 from soap_handler.reconcile import Reconciler
@@ -83,8 +83,16 @@ class _Rounds:
             self._thread.join(min(timeout, _HANGING))
             if self._thread.is_alive() and self._reconciler.writing:
                 self._thread.join(max(0.0, timeout - _HANGING))
+            if self._thread.is_alive():
+                self._abandon()
         self._inbox.close()
         return not (self._thread.is_alive() and self._reconciler.writing)
+
+    def _abandon(self) -> None:
+        try:
+            self._reconciler.abandon()
+        except JournalUnavailableError as error:
+            log.warning("reconciliation_left_open", account=self._reference, reason=str(error))
 
     def _run(self) -> None:
         beginning = at_start(self._reference, _now())

@@ -254,7 +254,7 @@ def test_what_nobody_expected_ends_no_rounds(journal: Journal, ems: InboxService
 
 
 def test_a_stop_does_not_wait_for_an_inbox_that_says_nothing(journal: Journal) -> None:
-    """Nothing is lost by leaving the call."""
+    """Nothing is lost by leaving the call, and its record has an end: nobody takes it to be under way."""
     with Server(lambda _, connection: connection.say_nothing()) as server:
         running = Reconciliations([account(server.url)], journal, SELDOM, DeleteSettings())
         running.start()
@@ -262,6 +262,8 @@ def test_a_stop_does_not_wait_for_an_inbox_that_says_nothing(journal: Journal) -
         began = time.monotonic()
         assert running.stop(lambda: 30.0)
         assert time.monotonic() - began < 5
+        assert [run.error for run in journal.reconciliations()] == ["stopped before the end"]
+        assert ended(journal) == 1
     wait_for(lambda: not any(thread.name.startswith("reconciliation") for thread in threading.enumerate()))
 
 
