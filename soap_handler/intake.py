@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from soap_handler.journal import Journal
-    from soap_handler.soap.endpoint import Exchange
+    from soap_handler.soap.endpoint import Answer, Exchange
     from soap_handler.web.application import Application
     from soap_handler.web.connection import Channel
 
@@ -76,15 +76,22 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         exchanges = []
         while self._arrived:
             channel = self._arrived.popleft()
-            exchange = self._application.prepare_usual(channel.requests[0], str(channel.addr[0]))
+            exchange = self._prepare(channel)
             if exchange is None:
                 super().add_task(channel)
             elif exchange.entry is None:
-                channel.reply(exchange.answer)
+                _reply(channel, exchange.answer)
             else:
                 exchanges.append((channel, exchange))
         if exchanges:
             self._commit(exchanges)
+
+    def _prepare(self, channel: Channel) -> Exchange | None:
+        try:
+            return self._application.prepare_usual(channel.requests[0], str(channel.addr[0]))
+        except Exception as error:  # noqa: BLE001 - a defect must not end the loop; the general way has its own wall
+            log.error("intake_failed", error=type(error).__name__)  # noqa: TRY400 - its message may quote the request
+            return None
 
     def _commit(self, exchanges: list[tuple[Channel, Exchange]]) -> None:
         batch = _Batch(exchanges, time.monotonic() + self._timeout)
@@ -108,7 +115,7 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
             return
         for channel, exchange in batch.exchanges:
             answer = exchange.answer if batch.error is None else self._application.not_stored(batch.error)
-            channel.reply(answer)
+            _reply(channel, answer)
 
     def _give_up(self) -> None:
         """Answer those whose commit takes too long by a fault."""
@@ -117,3 +124,11 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
             if not batch.answered:
                 batch.error = JournalUnavailableError(f"the journal did not commit within {self._timeout:g} s")
                 self._answer(batch)
+
+
+def _reply(channel: Channel, answer: Answer) -> None:
+    try:
+        channel.reply(answer)
+    except Exception as error:  # noqa: BLE001 - one connection's trouble must not end the loop of all
+        log.error("reply_failed", error=type(error).__name__)  # noqa: TRY400 - as above
+        channel.handle_close()

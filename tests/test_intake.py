@@ -12,10 +12,12 @@ from support.service import serving, settings_for, wait_for
 from support.wire import Connection, message, request
 
 from soap_handler.settings import ServerSettings
+from soap_handler.soap.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
     from support.service import Service
     from support.wire import Answer
 
@@ -102,6 +104,19 @@ def test_a_caller_that_has_gone_leaves_nothing_behind(tmp_path: Path) -> None:
             other.execute("ROLLBACK")
         wait_for(lambda: len(service.handled) == 1)
         with Connection(service.port) as connection:
+            connection.send(push())
+            assert connection.answer().confirms == "MessageReceived"
+
+
+def test_a_defect_of_the_quick_way_leaves_the_general_one(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever breaks while a usual push is prepared, the loop goes on, and the push is served all the same."""
+
+    def broken(*_: object) -> None:
+        raise TypeError
+
+    monkeypatch.setattr(Endpoint, "prepare_usual", broken)
+    with Connection(service.port) as connection:
+        for _ in range(2):
             connection.send(push())
             assert connection.answer().confirms == "MessageReceived"
 
