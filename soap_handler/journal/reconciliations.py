@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import func, insert, or_, select, update
 
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import notification, reconciliation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row
 
-_KEPT: Final = timedelta(days=30)
 _LOCK: Final = 0x534F4152  # any number that is ours, beside the one of the migrations
 
 _table = notification.c
@@ -127,9 +126,6 @@ def _begin(connection: Connection, beginning: Beginning) -> int | None:
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK, zlib.crc32(beginning.account.encode()) >> 1)))
     if _needless(connection, beginning):
         return None
-    connection.execute(
-        delete(reconciliation).where(_runs.account == beginning.account, _runs.started_at < beginning.now - _KEPT)
-    )
     row = {"account": beginning.account, "started_at": beginning.now, **_counts(Tally())}
     return cast("int", connection.execute(insert(reconciliation).returning(_runs.id), row).scalar_one())
 
