@@ -14,15 +14,16 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import bindparam, func, null, select, text, update
 
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import in_state, notification
+from soap_handler.journal.schema import in_state, notification, stored
+from soap_handler.journal.statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, Select
 
 PARKED: Final = timedelta(seconds=60)
 """After so long a parked one is looked at again, so that nothing can wait for ever."""
@@ -80,6 +81,10 @@ def _lock(account: str, originator: str) -> int:
 
 def _before(connection: Connection, seqs: Sequence[int]) -> dict[int, int]:
     """Return, for each row that is not the first of its originator, the one that is."""
+    return {seq: first for seq, first in connection.execute(_FIRSTS, {"seqs": seqs}) if first != seq}
+
+
+def _firsts() -> Select[Any]:
     mine = (
         in_state(State.RECEIVED, _other),
         _other.c.account == _table.account,
@@ -87,9 +92,11 @@ def _before(connection: Connection, seqs: Sequence[int]) -> dict[int, int]:
     )
     # Two questions instead of one sorted answer, because the index answers each at once, however long the queue is.
     begun = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at >= _SINCE_EVER).scalar_subquery()
-    stored = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at.is_(None)).scalar_subquery()
-    query = select(_table.seq, func.coalesce(begun, stored).label("first")).where(_table.seq.in_(seqs))
-    return {row.seq: row.first for row in connection.execute(query) if row.first != row.seq}
+    waits = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at.is_(None)).scalar_subquery()
+    return select(_table.seq, func.coalesce(begun, waits)).where(_table.seq.in_(bindparam("seqs", expanding=True)))
+
+
+_FIRSTS: Final = _firsts()
 
 
 def _surely_waiting(connection: Connection, seqs: Collection[int]) -> set[int]:
@@ -106,7 +113,7 @@ def _put_off(connection: Connection, seqs: Collection[int], until: datetime, par
         connection.execute(statement)
 
 
-_LET_NEXT = (
+_LET_NEXT: Final = Statement(
     update(notification)
     .where(
         _table.seq
@@ -120,12 +127,13 @@ _LET_NEXT = (
         .scalar_subquery(),
         _table.parked_at.is_not(None),  # one that waits for its back-off goes on waiting
     )
-    .values(due_at=bindparam("_at"), parked_at=None)
+    .values(due_at=bindparam("_at"), parked_at=null())
 )
 
 
 def let_next(connection: Connection, freed: Collection[Freed]) -> None:
     """Make the one of each originator due that is first now, if it was parked."""
-    if freed:
-        statement = [{"_account": each.account, "_originator": each.originator, "_at": each.at} for each in freed]
-        connection.execute(_LET_NEXT, statement)
+    _LET_NEXT.run(
+        connection,
+        [{"_account": each.account, "_originator": each.originator, "_at": stored(each.at)} for each in freed],
+    )

@@ -37,11 +37,21 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
         """Turn a datetime into its number."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return stored(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - likewise
         """Turn the number back into a datetime."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else instant(value)
+
+
+def stored(value: datetime | None) -> int | None:
+    """Return an instant as a column of the type :class:`Instant` holds it."""
+    return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+
+def instant(number: int) -> datetime:
+    """Return the instant that such a column holds."""
+    return _EPOCH + timedelta(microseconds=number)
 
 
 # SQLite gives out row numbers by itself only for INTEGER, which is 64 bits wide there.

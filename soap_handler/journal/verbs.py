@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, bindparam, func, insert, null, select, update
 
 from soap_handler.journal import order
+from soap_handler.journal.recording import record as record  # noqa: PLC0414 - the first of the verbs
+from soap_handler.journal.recording import record_all as record_all  # noqa: PLC0414 - likewise
+from soap_handler.journal.recording import storable
 from soap_handler.journal.records import Claim, Settlement, State, Step
-from soap_handler.journal.schema import attempt, in_state, notification
+from soap_handler.journal.schema import attempt, in_state, notification, stored
+from soap_handler.journal.statements import Statement
 from soap_handler.journal.traces import ERASED
-from soap_handler.notifications import Kind, usable_id
+from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,9 +23,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from soap_handler.journal.records import Entry, Selection
+    from soap_handler.journal.records import Selection
 
 _table = notification.c
+_THESE: Final = _table.seq.in_(bindparam("seqs", expanding=True))
 _LOOK: Final = 200  # rows: so many at once, where the first look met some that wait behind others
 _MOST_LOOKED_AT: Final = 600  # rows in one claim: bounds its transaction; the next claim goes on from there
 
@@ -40,52 +44,6 @@ class ClaimRequest:
     """Of this account only; always given for deletions, which go to one inbox at a time."""
     in_order: bool = False
     """Of one originator on one account, only the first, and only while no other is leased."""
-
-
-def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
-    """Insert what is new and say of each entry whether it was. Insert first: never check, then insert (decision 3)."""
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = make(notification).on_conflict_do_nothing(index_elements=[_table.key]).returning(_table.key)
-    rows: dict[str, Entry] = {}
-    for entry in entries:
-        rows.setdefault(entry.notification.key, entry)  # the first of equals is the one to store; their order is kept
-    stored = set(connection.execute(statement, [_row(key, entry) for key, entry in rows.items()]).scalars())
-    answers = []
-    for entry in entries:
-        key = entry.notification.key
-        answers.append(key in stored)
-        stored.discard(key)
-    return answers
-
-
-def record_all(connection: Connection, batches: Sequence[Sequence[Entry]]) -> list[list[bool]]:
-    """Record several batches as one, and answer each."""
-    answers = iter(record(connection, [entry for batch in batches for entry in batch]))
-    return [[next(answers) for _ in batch] for batch in batches]
-
-
-def _row(key: str, entry: Entry) -> dict[str, Any]:
-    told = entry.notification
-    number = getattr(told, "originator", None) or getattr(told, "mobile_number", None)
-    identity = getattr(told, "id", None)
-    return {
-        "key": key,
-        "account": told.account,
-        "kind": told.kind.value,
-        "state": State.RECEIVED.value,
-        "source": entry.source.value,
-        "message_id": _storable(identity) if identity and usable_id(identity) else None,
-        "originator": _storable(number) if number else None,
-        "payload": entry.payload,
-        "envelope": entry.envelope,
-        "received_at": entry.received_at,
-        "due_at": entry.received_at,
-    }
-
-
-def _storable(text: str) -> str:
-    """Make a text that every engine takes in a column to search in; the exact one is in the payload."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
@@ -111,22 +69,36 @@ def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
 def _lease(connection: Connection, request: ClaimRequest, rows: Sequence[Row[Any]]) -> list[Claim]:
     if not rows:
         return []
-    count = _count_of(request.step)
     connection.execute(
-        update(notification)
-        .where(_table.seq.in_([row.seq for row in rows]))
-        .values(
-            owner=request.owner,
-            due_at=request.until,
-            leased_at=request.now,
-            parked_at=None,
-            **{count: _table[count] + 1},
-        )
+        _LEASE[request.step],
+        {
+            "seqs": [row.seq for row in rows],
+            "_owner": request.owner,
+            "_until": request.until,
+            "_now": request.now,
+        },
     )
-    lost = [_lost(request, row) for row in rows if row.owner is not None]
-    if lost:
-        connection.execute(insert(attempt), lost)
+    _ATTEMPT.run(connection, [_lost(request, row) for row in rows if row.owner is not None])
     return [_claimed(request, row) for row in rows]
+
+
+def _count_of(step: Step) -> str:
+    return "attempts" if step is Step.HANDLE else "delete_attempts"
+
+
+_LEASE: Final = {
+    step: update(notification)
+    .where(_THESE)
+    .values(
+        owner=bindparam("_owner"),
+        due_at=bindparam("_until"),
+        leased_at=bindparam("_now"),
+        parked_at=None,
+        **{_count_of(step): _table[_count_of(step)] + 1},
+    )
+    for step in Step
+}
+_ATTEMPT: Final = Statement(insert(attempt), ("seq", "step", "started_at", "ended_at", "outcome", "error", "owner"))
 
 
 def _due(request: ClaimRequest, limit: int | None = None) -> Any:  # noqa: ANN401 - a Select of many columns
@@ -155,17 +127,13 @@ def _due(request: ClaimRequest, limit: int | None = None) -> Any:  # noqa: ANN40
     )
 
 
-def _count_of(step: Step) -> str:
-    return "attempts" if step is Step.HANDLE else "delete_attempts"
-
-
 def _lost(request: ClaimRequest, row: Row[Any]) -> dict[str, Any]:
     """Return the attempt that its owner never reported: it died, was cut off, or hung past its lease."""
     return {
         "seq": row.seq,
         "step": request.step.value,
-        "started_at": row.leased_at,
-        "ended_at": request.now,
+        "started_at": stored(row.leased_at),
+        "ended_at": stored(request.now),
         "outcome": "lost",
         "error": "the lease ran out before the attempt ended",
         "owner": row.owner,
@@ -190,35 +158,33 @@ def _claimed(request: ClaimRequest, row: Row[Any]) -> Claim:
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
     """Write down how attempts ended; say of each whether the lease was still its owner's. If not, nothing moves."""
     rows = _locked(connection, [settlement.claim for settlement in settlements])
-    ours = {settlement.claim for settlement in settlements if _is_ours(settlement.claim, rows)}
-    answers = []
+    ours = {settlement.claim.seq for settlement in settlements if _is_ours(settlement.claim, rows)}
+    good, tried, answers = [], [], []
     for settlement in settlements:
-        answers.append(settlement.claim in ours)
-        ours.discard(settlement.claim)  # the first settling ends the lease
-    good = [settlement for settlement, answer in zip(settlements, answers, strict=True) if answer]
-    if good:
-        connection.execute(_SETTLE, [_settled(settlement) for settlement in good])
-        handled = [each for each in good if each.step is Step.HANDLE]
-        order.let_next(connection, list(_freed(((each.claim, each.ended_at) for each in handled), rows)))
-    tried = [
-        _tried(settlement, rows[settlement.claim.seq], ours=answer)
-        for settlement, answer in zip(settlements, answers, strict=True)
-        if settlement.claim.seq in rows  # else it is purged
-    ]
-    if tried:
-        connection.execute(insert(attempt), tried)
+        seq = settlement.claim.seq
+        answer = seq in ours and _is_ours(settlement.claim, rows)
+        answers.append(answer)
+        if answer:
+            ours.discard(seq)  # the first settling ends the lease
+            good.append(settlement)
+        if seq in rows:  # else it is purged
+            tried.append(_tried(settlement, rows[seq], ours=answer))
+    _SETTLE.run(connection, [_settled(settlement) for settlement in good])
+    handled = ((each.claim, each.ended_at) for each in good if each.step is Step.HANDLE)
+    order.let_next(connection, list(_freed(handled, rows)))
+    _ATTEMPT.run(connection, tried)
     return answers
 
 
-_SETTLE = (
+_SETTLE: Final = Statement(
     update(notification)
     .where(_table.seq == bindparam("_seq"))
     .values(
         state=bindparam("_state"),
         due_at=bindparam("_due_at"),
-        owner=None,
-        leased_at=None,
-        parked_at=None,
+        owner=null(),
+        leased_at=null(),
+        parked_at=null(),
         handled_at=func.coalesce(_table.handled_at, bindparam("_handled_at", type_=_table.handled_at.type)),
         done_at=bindparam("_done_at"),
     )
@@ -227,9 +193,15 @@ _SETTLE = (
 
 def _locked(connection: Connection, claims: Sequence[Claim]) -> dict[int, Row[Any]]:
     """Return the present rows of some claims, by number; nobody else changes them until the commit."""
-    columns: list[ColumnElement[Any]] = [_table.seq, _table.owner, _table.account, _table.originator, _table.erased_at]
-    query = select(*columns).where(_table.seq.in_([claim.seq for claim in claims]))
-    return {row.seq: row for row in connection.execute(query.with_for_update())}
+    rows: Iterable[Row[Any]] = connection.execute(_LOCKED, {"seqs": [claim.seq for claim in claims]})
+    return {row.seq: row for row in rows}
+
+
+_LOCKED: Final = (
+    select(_table.seq, _table.owner, _table.account, _table.originator, _table.erased_at)
+    .where(_THESE)
+    .with_for_update()
+)
 
 
 def _is_ours(claim: Claim, rows: Mapping[int, Row[Any]]) -> bool:
@@ -249,9 +221,9 @@ def _settled(settlement: Settlement) -> dict[str, Any]:
     return {
         "_seq": settlement.claim.seq,
         "_state": settlement.state.value,
-        "_due_at": settlement.due_at,
-        "_handled_at": settlement.ended_at if handled else None,
-        "_done_at": settlement.ended_at if settlement.state is State.DONE else None,
+        "_due_at": stored(settlement.due_at),
+        "_handled_at": stored(settlement.ended_at) if handled else None,
+        "_done_at": stored(settlement.ended_at) if settlement.state is State.DONE else None,
     }
 
 
@@ -259,12 +231,12 @@ def _tried(settlement: Settlement, row: Row[Any], *, ours: bool) -> dict[str, An
     outcome = "failed" if settlement.error else "ok"
     error = settlement.error
     if error is not None:  # a customer's exception says it, and it may quote what was erased while the handler ran
-        error = ERASED if row.erased_at is not None and settlement.step is Step.HANDLE else _storable(error)
+        error = ERASED if row.erased_at is not None and settlement.step is Step.HANDLE else storable(error)
     return {
         "seq": settlement.claim.seq,
         "step": settlement.step.value,
-        "started_at": settlement.started_at,
-        "ended_at": settlement.ended_at,
+        "started_at": stored(settlement.started_at),
+        "ended_at": stored(settlement.ended_at),
         "outcome": outcome if ours else f"{outcome}, too late",
         "error": error,
         "owner": settlement.claim.owner,
@@ -307,5 +279,5 @@ def selected(selection: Selection) -> list[ColumnElement[bool]]:
     for name in ("kind", "account", "originator", "key"):
         wanted = getattr(selection, name)
         if wanted is not None:
-            conditions.append(_table[name] == _storable(str(wanted)))
+            conditions.append(_table[name] == storable(str(wanted)))
     return conditions

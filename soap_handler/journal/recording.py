@@ -1,0 +1,134 @@
+"""Putting new notifications into the journal, many at once. What happens to them afterwards is in ``verbs``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import ARRAY, bindparam, func, literal_column, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from soap_handler.journal.records import State
+from soap_handler.journal.schema import notification, stored
+from soap_handler.journal.statements import Statement
+from soap_handler.notifications import usable_id
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from soap_handler.journal.records import Entry
+
+_table = notification.c
+
+
+def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
+    """Insert what is new and say of each entry whether it was. Insert first: never check, then insert (decision 3)."""
+    rows: dict[str, dict[str, Any]] = {}
+    keys = []
+    for entry in entries:
+        key = entry.notification.key
+        keys.append(key)
+        if key not in rows:  # the first of equals is the one to store; their order is kept
+            rows[key] = _row(key, entry)
+    insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
+    new = insert(connection, rows)
+    if len(new) == len(keys):
+        return [True] * len(keys)
+    new = set(new)
+    answers = []
+    for key in keys:
+        answers.append(key in new)
+        new.discard(key)
+    return answers
+
+
+def record_all(connection: Connection, batches: Sequence[Sequence[Entry]]) -> list[list[bool]]:
+    """Record several batches as one, and answer each."""
+    answers = iter(record(connection, [entry for batch in batches for entry in batch]))
+    return [[next(answers) for _ in batch] for batch in batches]
+
+
+def storable(text: str) -> str:
+    """Make a text that every engine takes in a column to search in; the exact one is in the payload."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _row(key: str, entry: Entry) -> dict[str, Any]:
+    told = entry.notification
+    number = getattr(told, "originator", None) or getattr(told, "mobile_number", None)
+    identity = getattr(told, "id", None)
+    return {
+        "key": key,
+        "account": told.account,
+        "kind": told.kind.value,
+        "state": State.RECEIVED.value,
+        "source": entry.source.value,
+        "message_id": storable(identity) if identity and usable_id(identity) else None,
+        "originator": storable(number) if number else None,
+        "payload": entry.payload,
+        "envelope": entry.envelope,
+        "received_at": entry.received_at,
+        "due_at": entry.received_at,
+    }
+
+
+_INSERT_SQLITE: Final = (
+    sqlite.insert(notification)
+    .on_conflict_do_nothing(index_elements=[_table.key])
+    .inline()
+    .execution_options(preserve_rowcount=True)
+)
+
+
+def _insert_sqlite(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> Collection[str]:
+    """Insert, and return the keys of what was new. RETURNING would cost twice as much as the insert itself."""
+    new = connection.execute(_INSERT_SQLITE, list(rows.values())).rowcount
+    if new == len(rows):
+        return rows.keys()
+    # Nobody else can write now, and row numbers only grow: the last ones are ours.
+    return connection.execute(select(_table.key).order_by(_table.seq.desc()).limit(new)).scalars().all()
+
+
+_COLUMNS: Final = tuple(
+    _table[name]
+    for name in (
+        "key",
+        "account",
+        "kind",
+        "state",
+        "source",
+        "message_id",
+        "originator",
+        "payload",
+        "envelope",
+        "received_at",
+        "due_at",
+    )
+)
+_INSERT_POSTGRESQL: Final = Statement(
+    postgresql.insert(notification)
+    .from_select(
+        [*_COLUMNS, _table.attempts, _table.delete_attempts],
+        select(
+            func.unnest(*(bindparam(column.name, type_=ARRAY(column.type)) for column in _COLUMNS))
+            .table_valued(*(column.name for column in _COLUMNS))
+            .render_derived(),
+            literal_column("0"),
+            literal_column("0"),
+        ),
+        include_defaults=False,
+    )
+    .on_conflict_do_nothing(index_elements=[_table.key])
+    .returning(_table.key)
+)
+
+
+def _insert_postgresql(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> Collection[str]:
+    """Do the same in one statement, whose text is the same for any number of rows: a parameter is a whole column."""
+    columns: dict[str, list[Any]] = {column.name: [row[column.name] for row in rows.values()] for column in _COLUMNS}
+    for name in ("received_at", "due_at"):
+        columns[name] = [stored(instant) for instant in columns[name]]
+    return [key for (key,) in _INSERT_POSTGRESQL.ask(connection, columns)]
