@@ -138,13 +138,13 @@ class Accounts:
         """Return the account of a reference or alias, or ``None``."""
         return self._by_name.get(name_key(name))
 
-    def recognises(self, credentials: Credentials) -> bool:
-        """Whether :meth:`authenticate` would accept these without a costly check. Counts nothing."""
+    def recognise(self, credentials: Credentials) -> Account | None:
+        """Return what :meth:`authenticate` would, where that needs no costly check, else ``None``. Counts nothing."""
         account = self.get(credentials.account)
         if account is None:
-            return False
+            return None
         answers = [verifier.matches(credentials.username, credentials.password) for verifier in account.verifiers]
-        return account.anonymous or any(answers)
+        return account if account.anonymous or any(answers) else None
 
     def authenticate(self, credentials: Credentials | None, may_check: Callable[[], bool] = lambda: True) -> Account:
         """Return the account that the caller may speak for.

@@ -13,6 +13,7 @@ from soap_handler.dispatch import Dispatcher
 from soap_handler.emptying import Deleters
 from soap_handler.intake import Intake
 from soap_handler.journal import Journal
+from soap_handler.pace import Pace
 from soap_handler.receive import Receiver
 from soap_handler.reconciling import Reconciliations
 from soap_handler.reload import left_alone
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from soap_handler.handlers import Handlers
+    from soap_handler.pace import Board
     from soap_handler.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -40,11 +42,17 @@ class App:
     """The whole service in one process: the server, the journal, the handlers and the inbox call-backs."""
 
     def __init__(
-        self, settings: Settings, plugged: Handlers | None = None, sockets: Sequence[socket.socket] = ()
+        self,
+        settings: Settings,
+        plugged: Handlers | None = None,
+        sockets: Sequence[socket.socket] = (),
+        board: Board | None = None,
+        place: int = 0,
     ) -> None:
         """Build everything and listen. ``plugged`` are the handlers to use instead of ``handler.target``.
 
-        ``sockets`` are to be listened on in place of the settings' address; they may be shared with other processes.
+        ``sockets`` are to be listened on in place of the settings' address; they may be shared with other processes,
+        whose ``board`` is then this one's too, with a ``place`` of its own.
 
         Raises:
             HandlerNotFoundError: the target cannot be loaded.
@@ -63,7 +71,12 @@ class App:
         self.retention = Retention(self.journal, settings.journal.retention)
         in_order = settings.dispatch.order == "originator"
         self.dispatcher = Dispatcher(
-            self.journal, plugged, settings.handler, self.deleters.__contains__, in_order=in_order
+            self.journal,
+            plugged,
+            settings.handler,
+            self.deleters.__contains__,
+            in_order=in_order,
+            pace=Pace(lambda: self.journal.arrived, board=board, place=place),
         )
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.wrong_logins, server.wrong_login_delay))

@@ -69,6 +69,7 @@ class Dispatcher:
         needs_delete: Callable[[str], bool],
         *,
         in_order: bool = True,
+        pace: Pace | None = None,
     ) -> None:
         self._journal = journal
         self._handlers = handlers
@@ -81,7 +82,7 @@ class Dispatcher:
         self._margin = settings.timeout / 2 + 1  # seconds: time to claim, to notice that a handler hangs, to settle
         self._lease = timedelta(seconds=settings.timeout + self._margin)
         self._settling = Settling(journal)
-        self._pace = Pace(lambda: journal.arrived)
+        self._pace = pace or Pace(lambda: journal.arrived)
         self._usual = _MOMENT  # seconds that a handler takes, as a moving average
         self._work: SimpleQueue[Claim | None] = SimpleQueue()
         self._lock = threading.Lock()

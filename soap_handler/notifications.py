@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -210,19 +211,19 @@ def usable_id(text: str) -> bool:
 def to_dict(notification: Notification) -> dict[str, Any]:
     """Return the notification as plain JSON values, by attribute name; without what is empty by default."""
     return {
-        spec.name: _plain(value)
-        for spec in dataclasses.fields(notification)
-        if (value := getattr(notification, spec.name)) or spec.name not in _OMITTED_WHEN_EMPTY
+        name: value if type(value) is str else _plain(value)
+        for name in _NAMES[type(notification)]
+        if (value := getattr(notification, name)) or name not in _OMITTED_WHEN_EMPTY
     }
 
 
 def from_dict(kind: Kind, values: Mapping[str, Any]) -> Notification:
     """Return the notification that :func:`to_dict` gave these values; unknown names are left out."""
     cls = KINDS[kind]
-    names = [spec.name for spec in dataclasses.fields(cls) if spec.name in values]
-    return cls(**{name: _native(name, values[name]) for name in names})
+    return cls(**{name: _native(name, values[name]) for name in _NAMES[cls] if name in values})
 
 
+_NAMES = {cls: tuple(spec.name for spec in dataclasses.fields(cls)) for cls in KINDS.values()}
 _LONGEST_ID = 64
 _OMITTED_WHEN_EMPTY = frozenset({"original", "repaired"})
 _ENUMS: dict[str, type[OpenEnum]] = {
@@ -232,16 +233,22 @@ _ENUMS: dict[str, type[OpenEnum]] = {
     "event_code": EventCode,
 }
 _TIMES = frozenset({"sent_at", "received_at", "occurred_at"})
+_CONVERTED = {*_TIMES, *_ENUMS, "failure_reason", "repaired"}
+_READABLE = re.compile(rf"[A-Za-z0-9_.~:+-]{{0,{_LONGEST_ID}}}")  # what ``quote`` leaves alone
 
 
 def _segment(text: str) -> str:
     """Make one path segment of a key: readable when short, a digest when long."""
+    if _READABLE.fullmatch(text):
+        return text
     quoted = quote(text, safe=":+", errors="surrogatepass")
     return quoted if len(quoted) <= _LONGEST_ID else hashlib.sha256(quoted.encode()).hexdigest()[:32]
 
 
 def _instant(when: datetime | None) -> str:
-    return when.astimezone(UTC).isoformat().replace("+00:00", "Z") if when else ""
+    if not when:
+        return ""
+    return (when if when.tzinfo is UTC else when.astimezone(UTC)).isoformat().replace("+00:00", "Z")
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification
@@ -261,12 +268,12 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any attribute of any notificati
 
 
 def _native(name: str, value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification
-    if value is None:
-        return None
+    if value is None or name not in _CONVERTED:
+        return value
     if name in _TIMES:
         return datetime.fromisoformat(value)
     if name in _ENUMS:
         return _ENUMS[name](value)
     if name == "failure_reason":
         return FailureReason(**value)
-    return tuple(value) if name == "repaired" else value
+    return tuple(value)

@@ -7,55 +7,99 @@ for longer is no burst but the daily load, so the share grows until handling kee
 
 from __future__ import annotations
 
+import mmap
 import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_BURST: Final = 100.0  # arrivals a second above which handling gives way; below, there is room for both
+_BURST: Final = 300.0  # arrivals a second above which handling gives way; below, there is room for both
 _PATIENCE: Final = 10.0  # seconds after which a burst is one no more
 _GROWTH: Final = 0.2  # by how much the share grows each second from then on; the backlog is worked off above 1
 _SHARE: Final = 0.15  # of what arrives is dispatched during a burst; at least a tenth is promised
-_WINDOW: Final = 0.2  # seconds over which the rate is measured, and between two claims during a burst
+_WINDOW: Final = 0.2  # seconds over which the rate is measured
+_SLICE: Final = (
+    0.05  # seconds between two claims during a burst: many small ones, since nobody may wait for a large one
+)
+
+
+class Board:
+    """Where the processes that share a port write how many notifications each has taken in, for all of them to see."""
+
+    def __init__(self, places: int = 1) -> None:
+        """Make it before the processes are forked; each then has a place of its own, counted from 0."""
+        self._counts = memoryview(mmap.mmap(-1, 8 * places)).cast("Q")
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def write(self, place: int, count: int) -> int:
+        """Write the count of one process; return the sum of all."""
+        self._counts[place] = count
+        return sum(self._counts)
 
 
 class Pace:
     """Says how many notifications may be claimed now. For one thread."""
 
-    def __init__(self, arrived: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
-        """``arrived`` tells how many notifications have been recorded since the start."""
+    def __init__(
+        self,
+        arrived: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+        board: Board | None = None,
+        place: int = 0,
+    ) -> None:
+        """``arrived`` tells how many notifications this process has recorded since the start.
+
+        ``board`` and ``place``: where others share the port, and the work.
+        """
         self._arrived = arrived
         self._clock = clock
-        self._looked = clock()
-        self._known = arrived()
-        self._owed = 0.0
-        self._began = 0.0
+        self._board = board or Board()
+        self._place = place
+        self._looked = self._asked = clock()
+        self._known = self._count()
+        self._rate = self._owed = self._began = 0.0
         self.bursting = False
         """Whether notifications arrive faster than both sides can be served."""
 
     def allows(self, wanted: int) -> int:
         """Return how many of the wanted claims may be made now."""
         now = self._clock()
-        elapsed = now - self._looked
-        if elapsed >= _WINDOW:
-            new = self._arrived() - self._known
-            self._note(now, bursting=new > _BURST * elapsed)
-            share = _SHARE + _GROWTH * max(0.0, now - self._began - _PATIENCE)
-            self._owed = min(self._owed, share * new) + share * new
-            self._looked, self._known = now, self._known + new
+        if now - self._looked >= _WINDOW:
+            self._look(now)
         if not self.bursting:
+            self._asked = now
             return wanted
+        self._owed = min(self._owed + self._due(now) * (now - self._asked), self._due(now) * 2 * _WINDOW)
+        self._asked = now
         granted = min(wanted, int(self._owed))
         self._owed -= granted
         return granted
 
-    def _note(self, now: float, *, bursting: bool) -> None:
-        if not (bursting and self.bursting):
-            self._began = now
+    def _look(self, now: float) -> None:
+        """Find out how fast notifications arrive, on all processes together."""
+        elapsed, count = now - self._looked, self._count()
+        new = max(0, count - self._known)  # a process that is started again begins at 0
+        self._looked, self._known = now, count
+        self._rate = new / elapsed
+        bursting = self._rate > _BURST
+        if not bursting:
+            self._owed = 0.0
+        elif not self.bursting:
+            self._began, self._asked = now, now - elapsed
         self.bursting = bursting
+
+    def _due(self, now: float) -> float:
+        """Return how many notifications a second this process owes to their handlers."""
+        share = _SHARE + _GROWTH * max(0.0, now - self._began - _PATIENCE)
+        return share * self._rate / len(self._board)
+
+    def _count(self) -> int:
+        return self._board.write(self._place, self._arrived())
 
     @property
     def rest(self) -> float:
         """For how long (seconds) to leave the others alone before asking again; 0 outside a burst."""
-        return max(0.0, self._looked + _WINDOW - self._clock()) if self.bursting else 0.0
+        return max(0.0, self._asked + _SLICE - self._clock()) if self.bursting else 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
@@ -33,6 +34,10 @@ Fields = Mapping[str, "str | Fields | None"]
 
 _DATE_TIME: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?\s?(Z|[+-]\d\d:?[0-5]\d)?", re.ASCII | re.IGNORECASE
+)
+# What Python reads by itself, more quickly: with an offset, and not of year 1.
+_USUAL: Final = re.compile(
+    r"(?!0001)\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(?:\.\d{1,6}(\d*))?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII
 )
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -116,6 +121,10 @@ def read_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
     Raises:
         UnreadableError: the text is no date and time, or one that does not exist.
     """
+    usual = _USUAL.fullmatch(text)
+    if usual:
+        with suppress(ValueError, OverflowError):  # then the long way finds out why
+            return datetime.fromisoformat(text).astimezone(UTC), not (usual[1] or "").strip("0")
     match = _DATE_TIME.fullmatch(text)
     if match is None:
         raise UnreadableError(text)

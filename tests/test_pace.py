@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soap_handler.pace import Pace
+from soap_handler.pace import Board, Pace
 
 
 class Day:
@@ -70,11 +70,38 @@ def test_when_the_burst_is_over_everything_is_granted_again() -> None:
     assert not day.pace.bursting
 
 
-@pytest.mark.parametrize("seconds", [0.01, 0.05, 0.19])
-def test_between_two_looks_the_rest_of_the_window_is_left_alone(seconds: float) -> None:
-    """During a burst nobody asks more often than the window is long."""
+def test_processes_that_share_a_port_share_the_work() -> None:
+    """Each sees what all take in, so one that takes in nothing gives way too; together they dispatch one share."""
+    board, counts, now = Board(2), [0, 0], 0.0
+    paces = [Pace(lambda place=place: counts[place], lambda: now, board, place) for place in range(2)]  # type: ignore[misc] # a default
+    granted = [0, 0]
+    for _ in range(45):
+        now += 0.2
+        counts[0] += 1000
+        for place, pace in enumerate(paces):
+            granted[place] += pace.allows(10_000)
+    assert all(pace.bursting for pace in paces)
+    assert 0.10 * counts[0] <= sum(granted) <= 0.20 * counts[0]
+    assert granted[1] > 0.04 * counts[0]
+
+
+def test_a_process_that_is_started_again_counts_from_zero() -> None:
+    """What its place held before is neither an arrival nor a debt."""
+    now, board, count = 0.0, Board(2), 5000
+    before = Pace(lambda: count, lambda: now, board, 1)
+    other = Pace(lambda: 0, lambda: now, board, 0)
+    assert before.allows(1) == 1
+    now, count = 0.2, 0
+    assert Pace(lambda: count, lambda: now, board, 1).allows(7) == 7
+    assert other.allows(7) == 7
+    assert not other.bursting
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.03, 0.049])
+def test_between_two_claims_of_a_burst_the_others_are_left_alone(seconds: float) -> None:
+    """During a burst nobody asks more often than twenty times a second."""
     day = Day()
     day.pass_by(0.2, 1000)
     day.pace.allows(1)
     day.pass_by(seconds, 50)
-    assert day.pace.rest == pytest.approx(0.2 - seconds)
+    assert day.pace.rest == pytest.approx(0.05 - seconds)

@@ -236,3 +236,21 @@ def test_what_the_face_had_to_mend_comes_first() -> None:
     )
     assert isinstance(told, MessageReceived)
     assert told.repaired == ("emoji", "sent_at missing", "received_at missing")
+
+
+@given(
+    st.from_regex(
+        r"\A(000[01]|2008|9999)-(01|02|12|13)-(01|29|31|32)T(00|23|24|25):(00|59|60):(00|59|60)"
+        r"(\.\d{1,9})?(Z|[+-](00|09|14|23|24):(00|30|59))\Z"
+    )
+)
+def test_the_quick_way_to_read_a_time_gives_the_same(text: str) -> None:
+    """What Python's own reader takes in hand is what the long way, which a space in place of the T leads to, gives."""
+
+    def reading(text: str) -> Any:
+        try:
+            return read_time(text, LONDON)
+        except UnreadableError:
+            return None
+
+    assert reading(text) == reading(text.replace("T", " "))

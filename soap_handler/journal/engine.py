@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 READ_ONLY = {"read_only": True}
 """Execution options of a connection that only looks: it must not wait for the one who writes."""
 
+WRITING = {"only_writes": True}
+"""Execution options of a connection that does nothing but write, one transaction after the other."""
+
 LATE = {"begins_late": True}
 """Execution options of a connection whose transaction begins at the database only when ``begin_late`` is called.
 
@@ -33,6 +36,7 @@ _PRAGMAS = (
 
 _BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
 _LOOK_AGAIN: Final = 0.001  # seconds: about as long as a commit takes
+_PATIENCE: Final = "milliseconds to wait for the lock"  # the name under which a connection notes it
 
 # What libpq is told, unless the URL says otherwise. A server that is gone is noticed in seconds, not in the two hours
 # of TCP; a standby is never mistaken for the one that takes writes.
@@ -148,28 +152,48 @@ def _begin_sqlite(connection: Connection) -> None:
         return
     if options.get("read_only", False):
         connection.exec_driver_sql("BEGIN")
-    elif not _begin_writing(connection.connection.driver_connection):
+        return
+    driver: Any = connection.connection.driver_connection
+    begun = _begin_again(connection, driver) if options.get("only_writes", False) else _begin_writing(driver)
+    if not begun:
         connection.exec_driver_sql(_BEGIN_WRITING)  # once more, for SQLAlchemy to see the error
 
 
-def _begin_writing(driver: Any) -> bool:  # noqa: ANN401 - a connection of the driver
+def _begin_again(connection: Connection, driver: Any) -> bool:  # noqa: ANN401 - a connection of the driver
+    """Do as :func:`_begin_writing`, where nothing but writing follows: what it sets may stay so."""
+    if _PATIENCE not in connection.info:
+        connection.info[_PATIENCE] = _hasten(driver)
+    return _wait_for_lock(driver, connection.info[_PATIENCE])
+
+
+def _begin_writing(driver: Any) -> bool:  # noqa: ANN401 - likewise
     """Wait for the lock that every writer needs, for busy_timeout at most; return whether we have it.
 
     SQLite's own waiting sleeps longer each time, up to 100 ms. With several processes that write all the time, the one
     that has waited longest would lose against those that have just come, for seconds.
     """
-    (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
-    driver.execute("PRAGMA busy_timeout = 0")
-    deadline = time.monotonic() + patience / 1000
+    patience = _hasten(driver)
     try:
-        while True:
-            try:
-                driver.execute(_BEGIN_WRITING)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    return False
-                time.sleep(_LOOK_AGAIN)
-            else:
-                return True
+        return _wait_for_lock(driver, patience)
     finally:
         driver.execute(f"PRAGMA busy_timeout = {patience}")
+
+
+def _hasten(driver: Any) -> int:  # noqa: ANN401 - likewise
+    """Have SQLite not wait by itself; return for how long (milliseconds) it would have."""
+    (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute("PRAGMA busy_timeout = 0")
+    return int(patience)
+
+
+def _wait_for_lock(driver: Any, patience: int) -> bool:  # noqa: ANN401 - likewise
+    deadline = time.monotonic() + patience / 1000
+    while True:
+        try:
+            driver.execute(_BEGIN_WRITING)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_AGAIN)
+        else:
+            return True

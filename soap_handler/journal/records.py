@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from soap_handler.notifications import Kind, Notification, from_dict, to_dict
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 class State(StrEnum):
@@ -52,7 +54,7 @@ class Entry:
     @property
     def payload(self) -> str:
         """The notification as JSON in ASCII: NUL and lone surrogates survive any database as escapes."""
-        return json.dumps(to_dict(self.notification), separators=(",", ":"))
+        return _JSON.encode(to_dict(self.notification))
 
 
 @dataclass(frozen=True, slots=True)

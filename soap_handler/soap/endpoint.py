@@ -110,7 +110,7 @@ class Exchange:
 class Endpoint(ServerBase):
     """The spyne service in two halves, with the commit between them.
 
-    Neither half raises: every request gets a SOAP answer.
+    Neither half raises: every request gets a SOAP answer. Only the quick way to the first half may.
     """
 
     transport = "http://schemas.xmlsoap.org/soap/http"
@@ -143,20 +143,19 @@ class Endpoint(ServerBase):
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             return Exchange(None, _refused(_unexpected(error)))
 
-    def prepare_usual(self, body: bytes, caller: str, content_type: str) -> Exchange | None:
-        """Do the same for what EMS usually sends, without spyne's detours; ``None`` for whatever is not quite so."""
+    def prepare_usual(self, body: bytes, content_type: str) -> Exchange | None:
+        """Do the same for what EMS usually sends, without spyne's detours; ``None`` for whatever is not quite so.
+
+        Raises:
+            Exception: a defect of ours; the general way may do better, and has a wall around it.
+        """
         label = charset_of(content_type)
         read = self._quick.read(body) if label is None or label.lower() == "utf-8" else None
         if read is None:
             return None
         kind, fields, credentials = read
-        if not self._receiver.recognises(credentials):
-            return None
-        try:
-            entry = self._receiver.prepare(Push(kind, fields, credentials, caller))
-        except Exception as error:  # noqa: BLE001 - the outermost wall, as in ``prepare``
-            return Exchange(None, _refused(_unexpected(error)))
-        return None if entry.notification.repaired else Exchange(entry, _CONFIRMED[kind])
+        entry = self._receiver.prepare_known(kind, fields, credentials)
+        return None if entry is None else Exchange(entry, _CONFIRMED[kind])
 
     def _run(self, context: Any, label: str | None) -> Exchange:  # noqa: ANN401 - spyne's context has no type
         context = self.generate_contexts(context, label)[0]

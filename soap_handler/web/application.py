@@ -95,7 +95,7 @@ class Application:
         stream.seek(0)
         if len(body) > self._max_body:
             return None
-        return self._endpoint.prepare_usual(body, caller, request.headers.get("CONTENT_TYPE", ""))
+        return self._endpoint.prepare_usual(body, request.headers.get("CONTENT_TYPE", ""))
 
     def not_stored(self, error: BaseException) -> Answer:
         """Return the answer to a push whose commit failed."""

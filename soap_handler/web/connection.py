@@ -179,11 +179,20 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         wish = "close" if self.server.draining else request.headers.get("CONNECTION", "").lower()
         connection, close = _persistence(request.version, wish)
         head = _head(request.version, answer.status, len(answer.body), connection, int(time.time()))
-        with self.outbuf_lock:
-            self.outbufs[-1].append(head + answer.body)
-            self.total_outbufs_len += len(head) + len(answer.body)
-            self._flush_exception(self._flush_some)  # what the socket does not take is left to the loop
+        self._send(head + answer.body)
         return close
+
+    def _send(self, content: bytes) -> None:
+        """Send what the socket takes at once, behind what waits already; the rest is left to the loop."""
+        with self.outbuf_lock:
+            sent = 0
+            if not (self.total_outbufs_len or self.held):
+                sent = self._flush_exception(lambda do_close: self.send(content, do_close))[0]
+            if sent:
+                self.last_activity, self.active = time.time(), time.monotonic()
+            if sent < len(content) and self.connected:
+                self.outbufs[-1].append(content[sent:])
+                self.total_outbufs_len += len(content) - sent
 
     def _next_request(self, *, close: bool) -> None:
         """Go on with the next request of the connection, as waitress does when a thread has served one."""

@@ -115,5 +115,6 @@ def _within(address: Address | None, networks: tuple[Network, ...]) -> bool:
     return address is not None and any(address in network for network in networks)
 
 
+@lru_cache(maxsize=1024)  # likewise
 def _shown(address: Address | None) -> str:
     return UNKNOWN if address is None else str(address)
