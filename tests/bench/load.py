@@ -35,6 +35,21 @@ class Load:
         """Requests a second."""
         return self.requests / self.seconds
 
+    @property
+    def answered(self) -> int:
+        """How many were answered 200."""
+        return self.requests - self.not_2xx
+
+    @property
+    def refused(self) -> int:
+        """Answers other than 200, and connections that broke."""
+        return self.not_2xx + self.socket_errors
+
+
+def warm_up(url: str, connections: int) -> Load:
+    """Push for a second that is not measured: what is imported, opened and compiled once is not the cost of a push."""
+    return push(url, connections, 1)
+
 
 def push(url: str, connections: int, seconds: float) -> Load:
     """Push for some whole seconds over so many connections.

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,14 @@ class Running:
         return Used(sum(cpu for cpu, _ in statuses), max(memory for _, memory in statuses))
 
 
+def file_system(folder: str) -> str:
+    """Return the kind of file system that a folder is on, such as ``ext4``."""
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    real = Path(folder).resolve()
+    above = [(len(point), kind) for point, kind in mounts if real.is_relative_to(point)]
+    return max(reversed(above), key=lambda each: each[0])[1]  # the nearest; of several on one point, the last one
+
+
 def _stat(pid: int) -> tuple[float, float]:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS, int(fields[21]) * _PAGE / 2**20
@@ -59,9 +68,13 @@ def _children(pid: int) -> list[int]:
 @contextlib.contextmanager
 def script(module: str, *arguments: str) -> Iterator[Running]:
     """Run a module that writes its port or its URL to standard output once it listens."""
-    with _run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE) as (process, begun):
+    command = [sys.executable, "-m", module, *arguments]
+    with tempfile.TemporaryFile("w+") as log, _run(command, stdout=subprocess.PIPE, stderr=log) as (process, begun):
         assert process.stdout is not None
         told = process.stdout.readline().strip()
+        if not told:
+            log.seek(0)
+            raise RuntimeError(f"{module} did not start: {log.read()}")
         url = told if told.startswith("http") else f"http://127.0.0.1:{told}/AccountEventHandler"
         yield Running(process, url, time.monotonic() - begun)
 

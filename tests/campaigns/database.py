@@ -18,7 +18,7 @@ def database(run: Run) -> None:
     rounds = run.scaled(40, 4)
     share = run.scaled(2000, 80) // rounds
     sections = {"journal": {"timeout": 3}}
-    with PostgreSQL(run.folder) as server, run.site(journal=server.url, sections=sections) as site:
+    with PostgreSQL(run.folder) as server, run.site(journal=server.url("journal"), sections=sections) as site:
         site.start()
         process = site.service.pid
         for number in range(rounds):

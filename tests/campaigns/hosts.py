@@ -40,7 +40,12 @@ def _hosts(run: Run, plan: Plan) -> None:
     with (
         PostgreSQL(run.folder) as server,
         run.site(
-            plan=plan, journal=server.url, hosts=HOSTS, pushing=PUSHING, sections=settings, disturbances=disturbed
+            plan=plan,
+            journal=server.url("journal"),
+            hosts=HOSTS,
+            pushing=PUSHING,
+            sections=settings,
+            disturbances=disturbed,
         ) as site,
         Proxy([service.port for service in site.services]) as balancer,
     ):

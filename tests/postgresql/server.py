@@ -3,59 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import signal
 import socket
-import subprocess
-import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from journal.engines import PostgreSQL, _programs
-from sqlalchemy import text
+from journal.engines import skip_without_postgresql
+from support.postgresql import PostgreSQL, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-_USER = "postgres"
 _ASKING = True  # the direction from the client to the server
 
 
 class StoppableServer(PostgreSQL):
     """A server whose commits wait for the disk."""
 
-    def __init__(self, folder: Path, programs: Path, account: str | None) -> None:
-        super().__init__(folder)
-        self._programs = programs
-        self._account = account
-
-    def start(self) -> None:
-        command: list[str | Path] = [self._programs / "postgres", "-D", self._folder / "data", "-k", self._folder]
-        quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen(
-            [*command, "-h", ""],
-            stdout=quiet,
-            stderr=quiet,
-            user=self._account,
-            group=self._account,
-            cwd=self._folder,
-        )
-        self.wait(self._process)
-
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
         """Stop it, as ``pg_ctl stop -m immediate`` does: nothing is finished, and recovery follows."""
-        self._process.send_signal(how)
-        self._process.wait(30)
+        super().stop(how)
 
     def cut_connections(self) -> None:
         """End every session but our own."""
-        engine = self.engine("postgres")
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname <> ''"
-        with engine.connect() as connection:
-            connection.execute(text(query))
-        engine.dispose()
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname <> ''"
+        )
 
     @property
     def socket_path(self) -> str:
@@ -64,32 +38,9 @@ class StoppableServer(PostgreSQL):
 
 @contextlib.contextmanager
 def stoppable_server() -> Iterator[StoppableServer]:
-    programs = _programs()
-    account = _USER if os.geteuid() == 0 else None  # the server refuses to run as root
-    folder = Path(tempfile.mkdtemp(prefix="journal-pg-"))
-    try:
-        if account:
-            shutil.chown(folder, account, account)
-        initdb: list[str | Path] = [
-            programs / "initdb",
-            "-D",
-            folder / "data",
-            "-U",
-            _USER,
-            "--auth=trust",
-            "--no-sync",
-        ]
-        subprocess.run(
-            [*initdb, "-E", "UTF8"], check=True, capture_output=True, user=account, group=account, cwd=folder
-        )
-        server = StoppableServer(folder, programs, account)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    skip_without_postgresql()
+    with running(StoppableServer) as server:
+        yield server
 
 
 class Line:

@@ -1,0 +1,94 @@
+"""What is to be reached, and whether it was. Ratios are to the plain server of the same run. No measuring here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+PLAIN: Final = "plain spyne + waitress"
+CONSTANT: Final = "waitress, a constant"
+ONE: Final = "soap_handler, 1 process"
+TWO: Final = "soap_handler, 2 processes"
+TWO_POSTGRESQL: Final = "soap_handler, 2 processes, PostgreSQL"
+OURS: Final = (ONE, TWO, TWO_POSTGRESQL)
+
+RECEIVE: Final[dict[tuple[str, int], float]] = {
+    (ONE, 1): 1.5,
+    (ONE, 8): 7,
+    (ONE, 32): 11,
+    (TWO, 1): 1.5,
+    (TWO, 8): 8,
+    (TWO, 32): 14,
+    (TWO_POSTGRESQL, 8): 4,
+    (TWO_POSTGRESQL, 32): 8,
+}
+"""Times as many pushes a second as the plain server, by server and connections."""
+CPU: Final = {8: 200.0, 32: 150.0}  # microseconds for each request, in one process
+P99: Final = 25.0  # milliseconds, at 32 connections on a quiet machine
+DISPATCHED: Final = 0.1  # of what arrives in a burst is dispatched meanwhile
+WHOLE_WAY: Final = {8: 2.0, 32: 3.0}  # times as many messages a second as the plain server only takes in
+HISTORY: Final = 1.1  # the time with a million rows done, as a multiple of that with none
+MEMORY: Final = 80.0  # megabytes of one process after 100,000 messages
+FLAT: Final = 1.0  # megabytes: as much as an allocator wanders, and no growth
+START: Final = 1.0  # seconds from the command to listening
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A target for one figure of a row, and whether the figure reached it."""
+
+    figure: str
+    wanted: str
+    bound: float
+    met: bool
+
+
+def at_least(row: dict[str, Any], figure: str, bound: float) -> Verdict:
+    """Hold a figure of a row to a lower bound."""
+    return Verdict(figure, f"≥ {bound:g}", bound, row[figure] >= bound)
+
+
+def at_most(row: dict[str, Any], figure: str, bound: float) -> Verdict:
+    """Hold a figure of a row to an upper bound."""
+    return Verdict(figure, f"≤ {bound:g}", bound, row[figure] <= bound)
+
+
+def below(row: dict[str, Any], figure: str, bound: float, what: str) -> Verdict:
+    """Hold a figure of a row to a bound that was measured too: ``what`` says where."""
+    return Verdict(figure, f"< {bound:.3g} ({what})", bound, row[figure] < bound)
+
+
+def with_verdicts(row: dict[str, Any], verdicts: list[Verdict]) -> dict[str, Any]:
+    """Return the row with its targets, as plain values."""
+    return row | {"targets": [asdict(verdict) for verdict in verdicts]}
+
+
+def receive(row: dict[str, Any], plain: dict[str, Any]) -> list[Verdict]:
+    """Judge the row of a burst; ``plain`` is the plain server's at as many connections."""
+    server, connections = row["server"], row["connections"]
+    verdicts = []
+    if (server, connections) in RECEIVE:
+        verdicts.append(at_least(row, "ratio", RECEIVE[server, connections]))
+    if server == ONE and connections in CPU:
+        verdicts.append(at_most(row, "cpu_us", CPU[connections]))
+    if server in OURS and connections == 32:
+        verdicts.append(at_most(row, "p99_ms", P99))
+        verdicts.append(below(row, "p99_ms", plain["p50_ms"] / 2, "half of plain's p50"))
+    if server in OURS:
+        verdicts.append(at_least(row, "dispatched", DISPATCHED))
+    return verdicts
+
+
+def whole_way(row: dict[str, Any]) -> list[Verdict]:
+    """Judge the row of the whole way. What a burst leaves over is worked off at the same rate, or faster."""
+    return [
+        at_least(row, "ratio", WHOLE_WAY[row["connections"]]),
+        Verdict("worked_off", "≥ per s", row["rate"], row["worked_off"] >= row["rate"]),
+    ]
+
+
+def growth(rows: list[dict[str, Any]]) -> list[Verdict]:
+    """Judge the memory after the last message: how much it is, and that it did not grow in the last half."""
+    half = rows[len(rows) // 2]
+    last = rows[-1] | {"growth_mb": rows[-1]["memory_mb"] - half["memory_mb"]}
+    return [at_most(last, "memory_mb", MEMORY), at_most(last, "growth_mb", FLAT)]

@@ -1,0 +1,208 @@
+"""The parts of the benchmark that measure nothing: medians, targets, books, the picture, what is shown."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from lxml import etree
+
+from soap_handler.journal import Entry, Journal, Settlement, State, Step
+from soap_handler.notifications import MessageReceived
+
+from . import books, outcome, picture, processes, receive, targets, whole_way
+from .load import Load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WARM = Load(requests=100, seconds=1, not_2xx=0, socket_errors=0, p50_ms=1, p99_ms=2)
+READING = receive.Reading(
+    server=targets.PLAIN,
+    connections=8,
+    answered=500,
+    rate=100.0,
+    p50_ms=60.0,
+    p99_ms=90.0,
+    cpu_us=1000.0,
+    memory_mb=36.0,
+    refused=0,
+    missing=0,
+    extra=0,
+    dispatched=0.0,
+)
+OURS = replace(READING, server=targets.ONE, rate=800.0, p99_ms=20.0, cpu_us=180.0, dispatched=0.2)
+WHOLE_WAY = whole_way.Reading(
+    connections=8, plain=100.0, rate=250.0, worked_off=300.0, cpu_us=400.0, inbox_us=50.0, refused=0, missing=0
+)
+
+
+def verdicts(row: dict[str, Any]) -> dict[str, bool]:
+    return {f"{target['figure']} {target['wanted']}": target["met"] for target in row["targets"]}
+
+
+def full_summary() -> list[dict[str, Any]]:
+    """Return rows of every server at every concurrency."""
+    return receive.summary(
+        [replace(OURS, server=server, connections=number) for number in receive.CONNECTIONS for server in targets.OURS]
+        + [replace(READING, connections=number) for number in receive.CONNECTIONS]
+        + [replace(READING, connections=number, server=targets.CONSTANT) for number in receive.CONNECTIONS]
+    )
+
+
+# -- the books --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_answered_must_be_stored() -> None:
+    """Answers without a row are missing; the warming up counts."""
+    assert READING.booked(WARM, 600).missing == 0
+    assert READING.booked(WARM, 597).missing == 3
+
+
+def test_rows_that_nobody_asked_for_are_counted() -> None:
+    """A row more for each connection, at the end of each push, was under way; what is beyond that is extra."""
+    assert READING.booked(WARM, 616).extra == 0
+    assert READING.booked(WARM, 617).extra == 1
+
+
+def test_a_refusal_while_warming_up_is_one() -> None:
+    """No answer but 200 is overlooked, measured or not."""
+    assert READING.booked(replace(WARM, not_2xx=2, socket_errors=1), 598).refused == 3
+
+
+def test_the_books_tell_what_is_received_handled_and_done(tmp_path: Path) -> None:
+    """Each count is of one moment in the life of a notification, and of an interval."""
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    begun = time.time()
+    with Journal(url) as journal:
+        journal.record_all([Entry(MessageReceived(account="A", id=str(number)), _now()) for number in range(3)])
+        first, second = journal.claim(2, timedelta(minutes=1))
+        journal.settle(
+            [Settlement(each, Step.HANDLE, State.HANDLED, _now(), _now(), _now()) for each in (first, second)]
+        )
+        journal.settle_deleted(journal.claim_deletions("A", 1))
+        assert (books.rows(url, "notification"), books.received(url, begun)) == (3, 3)
+        assert books.handled(url, begun, time.time()) == 2
+        assert books.handled(url, 0, begun) == 0
+        assert books.done(url, begun) == 1
+        assert begun <= books.last_done(url) <= time.time()
+        with pytest.raises(TimeoutError):
+            books.wait_until_done(url, 0)
+
+
+def test_a_filled_journal_has_nothing_to_do(tmp_path: Path) -> None:
+    """What is put in is done, and so young that no purge takes it."""
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    Journal(url).close()
+    books.fill(url, 20)
+    assert books.done(url, time.time() - 60) == 20
+    books.wait_until_done(url, 0)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+# -- the summary and the targets --------------------------------------------------------------------------------------
+
+
+def test_a_row_is_the_median_of_its_rounds_but_no_refusal_is_lost() -> None:
+    """One slow round does not count; one answer that is not 200 does."""
+    rounds = [READING, replace(READING, rate=10.0, refused=1), replace(READING, rate=101.0)]
+    (row,) = receive.summary(rounds)
+    assert (row["rate"], row["refused"], row["ratio"]) == (100.0, 1, 1.0)
+
+
+def test_targets_are_held_to_the_plain_server_of_the_same_run() -> None:
+    """The ratio, the CPU of one process, and the share dispatched, each at its own concurrency."""
+    _, row = receive.summary([READING, OURS])
+    assert verdicts(row) == {"ratio ≥ 7": True, "cpu_us ≤ 200": True, "dispatched ≥ 0.1": True}
+    _, slow = receive.summary([replace(READING, rate=120.0), replace(OURS, cpu_us=201.0, dispatched=0.09)])
+    assert set(verdicts(slow).values()) == {False}
+
+
+def test_the_slowest_hundredth_is_held_to_two_bounds() -> None:
+    """At 32 connections: 25 ms, and half of what half of the plain server's answers take."""
+    plain, ours = (replace(each, connections=32) for each in (READING, OURS))
+    _, row = receive.summary([plain, ours])
+    assert verdicts(row)["p99_ms ≤ 25"]
+    assert verdicts(row)["p99_ms < 30 (half of plain's p50)"]
+    _, quick = receive.summary([replace(plain, p50_ms=40.0), ours])
+    assert not verdicts(quick)["p99_ms < 20 (half of plain's p50)"]
+
+
+def test_servers_that_are_not_ours_have_no_targets() -> None:
+    """They are what the targets are measured by."""
+    rows = [row for row in full_summary() if row["server"] not in targets.OURS]
+    assert rows
+    assert not any(row["targets"] for row in rows)
+
+
+def test_every_target_of_a_burst_is_judged_once() -> None:
+    """No ratio that is to be reached is forgotten."""
+    judged = [
+        (row["server"], row["connections"])
+        for row in full_summary()
+        for target in row["targets"]
+        if target["figure"] == "ratio"
+    ]
+    assert sorted(judged) == sorted(targets.RECEIVE)
+
+
+def test_the_whole_way_has_targets_at_each_concurrency() -> None:
+    """The ratio differs; the rest of a burst is worked off at the rate of the whole way, or faster."""
+    few, many = whole_way.summary([WHOLE_WAY, replace(WHOLE_WAY, connections=32, worked_off=200.0)])
+    assert verdicts(few) == {"ratio ≥ 2": True, "worked_off ≥ per s": True}
+    assert verdicts(many) == {"ratio ≥ 3": False, "worked_off ≥ per s": False}
+
+
+@pytest.mark.parametrize(
+    ("memory", "met"), [([70, 75, 79, 79, 79.5], [True, True]), ([70, 75, 79, 80, 81], [False, False])]
+)
+def test_memory_is_low_and_flat(memory: list[float], met: list[bool]) -> None:
+    """Neither the figure after the last message nor its growth in the last half is above its bound."""
+    rows = [{"messages": number, "memory_mb": megabytes} for number, megabytes in enumerate(memory)]
+    assert [verdict.met for verdict in targets.growth(rows)] == met
+
+
+# -- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def test_a_missed_target_is_no_error_but_a_missing_row_is() -> None:
+    """Speed differs from machine to machine; a lost message is never right."""
+    missed = receive.summary([READING, replace(OURS, rate=1.0)])
+    assert not outcome.broken(missed)
+    for name in ("refused", "missing", "extra"):
+        assert outcome.broken([missed[0] | {name: 1}])
+
+
+def test_json_and_table_show_the_targets(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both say what was wanted, whether it was met, and what was left out."""
+    rows, left_out = receive.summary([READING, OURS]), {targets.TWO_POSTGRESQL: "not on this machine"}
+    outcome.show(rows, left_out, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"rows": rows, "left_out": left_out}
+    outcome.show(rows, left_out, as_json=False)
+    shown = capsys.readouterr().out
+    assert "ratio ≥ 7: met" in shown
+    assert "not on this machine" in shown
+
+
+def test_the_picture_is_svg_with_a_bar_and_its_figures_for_each_row() -> None:
+    """It is well-formed, names every server, and marks each ratio that is to be reached."""
+    rows = full_summary()
+    root = etree.fromstring(picture.svg(sorted(rows, key=lambda row: int(row["connections"]))))
+    name = "{http://www.w3.org/2000/svg}"
+    colours = [each.get("fill") for each in root.iter(f"{name}rect")]
+    assert root.tag == f"{name}svg"
+    assert [colours.count(picture._COLOURS[server]) for server in targets.OURS] == [3, 3, 3]
+    assert colours.count(picture._MARK) == len(targets.RECEIVE) + 1  # the legend
+    assert sum(str(text.text).endswith("/s") for text in root.iter(f"{name}tspan")) == len(rows)
+
+
+def test_the_file_system_of_a_folder_is_named() -> None:
+    """Where processes are, is no disk."""
+    assert processes.file_system("/proc/self") == "proc"
