@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _POLL: Final = 1.0  # seconds: finds what other processes handled, and what nothing announces
-_GATHER: Final = 0.05  # seconds: a delete is not urgent, and one call for ten messages is kinder than ten calls
+_GATHER: Final = 0.2  # seconds: a delete is not urgent, and one call for ten messages is kinder than ten calls
 _FAULTS_IN_A_ROW: Final = 3  # so many concern the inbox, not the messages
 _JOURNAL_BACKOFF: Final = Backoff(first=0.2, cap=5.0)
 

@@ -89,6 +89,7 @@ class Dispatcher:
         self._runs: set[_Run] = set()
         self._threads = 0  # that can take work: neither ended nor hanging
         self._waiting = 0  # claims that no thread has taken up yet
+        self._few = 0  # so many or fewer of them, and it is time to claim again
         self._hanging = 0
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -143,8 +144,7 @@ class Dispatcher:
             try:
                 self._give_up_hanging()
                 self._settling.again()
-                self._claim()
-                self._rest()
+                self._rest(more=self._claim())
                 pause = 0.0
             except Exception as error:  # noqa: BLE001 - whatever it is, handling goes on; a lease that is left runs out
                 pause = min(5.0, pause * 2 or 0.2)
@@ -158,31 +158,37 @@ class Dispatcher:
         else:
             log.error("dispatch_broke", seconds=pause, exc_info=error)
 
-    def _rest(self) -> None:
-        """Wait for something to do; during a burst, whatever there is to do, leave the machine to the receiving."""
-        if self._pace.bursting:
-            self._stopping.wait(self._pace.rest)
-        else:
+    def _rest(self, *, more: bool) -> None:
+        """Wait for something to do; where much arrives, leave the machine to the receiving for a while first."""
+        if rest := self._pace.rest:
+            self._stopping.wait(rest)
+        if not (more or self._pace.bursting):
             self._wake.wait(self._until_next())
 
     def _room(self) -> int:
-        """Return how many claims the threads can begin in a moment, besides those that they have."""
+        """Return how many claims the threads can begin in a moment, besides those that they have.
+
+        With quick handlers it is 0 until they have few left: one large claim costs less than many small ones.
+        """
         each = max(1, min(_MOST_WAITING, int(_MOMENT / max(self._usual, 1e-6))))
         with self._lock:
-            return self._threads * each - len(self._runs) - self._waiting
+            self._few = self._threads * (each - 1) // 2
+            return self._threads * each - len(self._runs) - self._waiting if self._waiting <= self._few else 0
 
-    def _claim(self) -> None:
+    def _claim(self) -> bool:
+        """Claim what there is room for; return whether there may be more to do at once."""
         limit = self._pace.allows(max(0, self._room()))
         if limit <= 0:
-            return
+            return False
         asked = time.monotonic()
         claims = self._journal.claim(limit, self._lease, in_order=self._in_order)
         if time.monotonic() - asked > self._margin:  # the rest of the lease is too short to begin
             log.warning("claim_took_too_long", notifications=len(claims))
             self._journal.release(claims, Step.HANDLE)
-            return
+            return True
         for claim in claims:
             self._take_up(claim)
+        return len(claims) == limit
 
     def _take_up(self, claim: Claim) -> None:
         if self._settling.adopt(claim):
@@ -255,7 +261,9 @@ class Dispatcher:
             if awaited:
                 with self._lock:
                     self._runs.discard(run)  # only now: a drain must see either the run or its result
-                self._wake.set()
+                    few = self._waiting <= self._few
+                if few:
+                    self._wake.set()
             elif not self._rejoin(run):
                 return
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from waitress.task import ThreadedTaskDispatcher
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from soap_handler.web.connection import Channel
 
 log = structlog.get_logger(__name__)
+
+_ENOUGH: Final = 8  # requests that are worth a commit of their own, when there is none under way
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +55,7 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         self._arrived: deque[Channel] = deque()
         self._committed: deque[_Batch] = deque()
         self._waiting: deque[_Batch] = deque()
+        self._committing = 0  # batches with the journal, answered or not
         self._loop = 0
         self.wake: Callable[[], None] = lambda: None
         """How another thread gets the loop to take a turn; whoever owns the loop sets it."""
@@ -67,14 +70,18 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         """Answer what is committed and take in what has arrived."""
         self._loop = threading.get_ident()
         while self._committed:
+            self._committing -= 1
             self._answer(self._committed.popleft())
         while self._arrived:  # an answer may have brought a pipelined request forward
             self._take_in()
         self._give_up()
 
     def _take_in(self) -> None:
-        exchanges = []
+        exchanges: list[tuple[Channel, Exchange]] = []
         while self._arrived:
+            if len(exchanges) >= _ENOUGH and not self._committing:
+                self._commit(exchanges)  # the disk need not wait until the last one is read
+                exchanges = []
             channel = self._arrived.popleft()
             exchange = self._prepare(channel)
             if exchange is None:
@@ -96,6 +103,7 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
     def _commit(self, exchanges: list[tuple[Channel, Exchange]]) -> None:
         batch = _Batch(exchanges, time.monotonic() + self._timeout)
         self._waiting.append(batch)
+        self._committing += 1
         entries = [exchange.entry for _, exchange in exchanges if exchange.entry is not None]
         self._journal.submit_all(entries).add_done_callback(lambda commit: self._done(batch, commit))
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BURST: Final = 300.0  # arrivals a second above which handling gives way; below, there is room for both
+_BUSY: Final = 100.0  # arrivals a second from which handling takes several at a time, since each commit holds them up
 _PATIENCE: Final = 10.0  # seconds after which a burst is one no more
 _GROWTH: Final = 0.2  # by how much the share grows each second from then on; the backlog is worked off above 1
 _SHARE: Final = 0.15  # of what arrives is dispatched during a burst; at least a tenth is promised
 _WINDOW: Final = 0.2  # seconds over which the rate is measured
-_SLICE: Final = (
-    0.05  # seconds between two claims during a burst: many small ones, since nobody may wait for a large one
-)
+_SLICE: Final = 0.05  # seconds between two claims during a burst: many small ones, so that nobody waits for a large one
+_BREATH: Final = 0.01  # seconds between two claims when it is only busy
 
 
 class Board:
@@ -101,5 +101,7 @@ class Pace:
 
     @property
     def rest(self) -> float:
-        """For how long (seconds) to leave the others alone before asking again; 0 outside a burst."""
-        return max(0.0, self._asked + _SLICE - self._clock()) if self.bursting else 0.0
+        """For how long (seconds) to leave the others alone before asking again; 0 when little arrives."""
+        if self._rate <= _BUSY:
+            return 0.0
+        return max(0.0, self._asked + (_SLICE if self.bursting else _BREATH) - self._clock())

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import ARRAY, bindparam, func, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from soap_handler.journal.records import State
+from soap_handler.journal.records import Source, State
 from soap_handler.journal.schema import notification, stored
 from soap_handler.journal.statements import Statement
-from soap_handler.notifications import usable_id
+from soap_handler.notifications import Kind, usable_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from soap_handler.journal.records import Entry
 
 _table = notification.c
+_RECEIVED: Final = State.RECEIVED.value
+_TEXT: Final[dict[str, str]] = {each: each.value for each in (*Kind, *Source)}  # quicker than to ask each for its value
 
 
 def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
@@ -63,9 +65,9 @@ def _row(key: str, entry: Entry) -> dict[str, Any]:
     return {
         "key": key,
         "account": told.account,
-        "kind": told.kind.value,
-        "state": State.RECEIVED.value,
-        "source": entry.source.value,
+        "kind": _TEXT[told.kind],
+        "state": _RECEIVED,
+        "source": _TEXT[entry.source],
         "message_id": storable(identity) if identity and usable_id(identity) else None,
         "originator": storable(number) if number else None,
         "payload": entry.payload,
