@@ -6,6 +6,7 @@ import itertools
 import os
 import secrets
 import socket
+import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -18,7 +19,7 @@ from soap_handler.journal.engine import READ_ONLY, open_engine
 from soap_handler.journal.migrate import migrate
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.transaction import Transaction
-from soap_handler.journal.wake import Listener, can_wake, notify
+from soap_handler.journal.wake import OFTEN, Listener, can_wake, notify
 from soap_handler.journal.writer import Writer, reason
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Journal:
         self._leases = itertools.count(1)
         self._listeners: list[Callable[[], None]] = []
         self._others: Listener | None = None
+        self._told = 0.0
         try:
             migrate(self._engine)
         except SQLAlchemyError as error:
@@ -187,8 +189,10 @@ class Journal:
 
     def _tell_others(self, connection: Connection, done: set[Verb] | None = None) -> None:
         """Let this transaction, when it commits, wake the other processes; a claim makes no work."""
-        if done != {verbs.claim} and can_wake(self._engine):
-            notify(connection, self._instance)
+        if done == {verbs.claim} or not can_wake(self._engine) or time.monotonic() < self._told + OFTEN:
+            return
+        self._told = time.monotonic()
+        notify(connection, self._instance)
 
     def _announce(self, done: set[Verb]) -> None:
         if not done <= {verbs.claim}:

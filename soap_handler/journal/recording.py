@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import ARRAY, bindparam, func, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from soap_handler.journal.engine import TOGETHER
 from soap_handler.journal.records import Source, State
 from soap_handler.journal.schema import notification, stored
 from soap_handler.journal.statements import Statement
@@ -81,13 +82,14 @@ _INSERT_SQLITE: Final = (
     sqlite.insert(notification)
     .on_conflict_do_nothing(index_elements=[_table.key])
     .inline()
-    .execution_options(preserve_rowcount=True)
+    .execution_options(preserve_rowcount=True, **TOGETHER)
 )
 
 
 def _insert_sqlite(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> Collection[str]:
     """Insert, and return the keys of what was new. RETURNING would cost twice as much as the insert itself."""
-    new = connection.execute(_INSERT_SQLITE, list(rows.values())).rowcount
+    result = connection.execute(_INSERT_SQLITE, list(rows.values()))
+    new = getattr(result.context, "rows_inserted", result.rowcount)
     if new == len(rows):
         return rows.keys()
     # Nobody else can write now, and row numbers only grow: the last ones are ours.

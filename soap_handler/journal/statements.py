@@ -10,6 +10,8 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.journal.engine import TOGETHER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -25,13 +27,14 @@ class Statement:
         """``columns`` are those that an INSERT fills."""
         self._statement = statement
         self._columns = columns
+        self._options = TOGETHER if columns else {}
         self._compiled: dict[str, tuple[str, Callable[[Values], Any]]] = {}
 
     def run(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Execute it for each row of values; for none, do nothing."""
         if rows:
             text, arrange = self._for(connection.dialect)
-            connection.exec_driver_sql(text, [arrange(row) for row in rows])
+            connection.exec_driver_sql(text, [arrange(row) for row in rows], execution_options=self._options)
 
     def ask(self, connection: Connection, values: Values) -> Sequence[Any]:
         """Execute it once and return its rows, with values as the driver gives them."""

@@ -1,6 +1,7 @@
 """Waking other processes and hosts when there is work: LISTEN and NOTIFY of PostgreSQL. What they do then is theirs.
 
-A notification that is lost, or an engine that has none (SQLite), costs a polling interval and nothing else.
+A notification that is lost, or an engine that has none (SQLite), costs a polling interval and nothing else. In a burst
+not every commit is told, since each NOTIFY holds up the commits of all; whoever is told looks twice instead.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 _CHANNEL: Final = "soap_handler_journal"
 _FIRST_PAUSE: Final = 0.2  # seconds until a lost connection is tried again; each further pause is twice as long
 _LONGEST_PAUSE: Final = 5.0
+OFTEN: Final = 0.02  # seconds within which nobody needs to be told twice
+_ECHO: Final = 0.05  # seconds after which whoever was told looks again, for what was committed meanwhile without a word
 _SILENCE: Final = 10.0  # seconds without a word after which the connection is tried
 
 
@@ -87,8 +90,15 @@ class Listener:
         while not self._stopping:
             if not self._wait(_SILENCE, driver):
                 connection.exec_driver_sql("SELECT 1")
-            elif any(notice.payload != self._own for notice in _notices(driver)):
+            elif self._is_told(driver):
                 self._wake()
+                self._wait(_ECHO)
+                self._is_told(driver)
+                self._wake()
+
+    def _is_told(self, driver: Any) -> bool:  # noqa: ANN401 - a connection of psycopg
+        """Take in what has arrived; return whether any of it comes from somebody else."""
+        return any(notice.payload != self._own for notice in _notices(driver))
 
     def _wait(self, seconds: float, *others: Any) -> bool:  # noqa: ANN401 - anything with a file descriptor
         """Wait until something can be read from others, or we are told to stop; return whether that came in time."""
