@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from soap_handler.journal import Claim
+
 ACCOUNT = "EX0000001"
 
 
@@ -197,6 +199,24 @@ def test_handlers_run_side_by_side(journal: Journal) -> None:
 
 
 # -- handlers that fail ------------------------------------------------------------------------------------------------
+
+
+def test_quick_handlers_are_fed_by_few_claims(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backlog of what is handled in no time is claimed in large pieces, each in one transaction."""
+    claims: list[int] = []
+    claim = journal.claim
+
+    def counted(limit: int, lease: timedelta, *, in_order: bool = False) -> list[Claim]:
+        claimed = claim(limit, lease, in_order=in_order)
+        claims.append(len(claimed))
+        return claimed
+
+    monkeypatch.setattr(journal, "claim", counted)
+    journal.record_all([entry(number) for number in range(1000)])
+    with dispatching(journal, lambda _: None):
+        until(lambda: in_state(journal, State.HANDLED) == 1000)
+    assert sum(claims) == 1000
+    assert len([size for size in claims if size]) <= 100
 
 
 def test_a_handler_that_raises_is_called_again_until_it_is_dead(journal: Journal, log: list[Any]) -> None:

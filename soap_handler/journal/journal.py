@@ -70,7 +70,8 @@ class Journal:
         self._leases = itertools.count(1)
         self._listeners: list[Callable[[], None]] = []
         self._others: Listener | None = None
-        self._told = 0.0
+        self._told = 0.0  # when the others were last told of a commit
+        self._owing = False  # whether they have yet to be told of the present one
         try:
             migrate(self._engine)
         except SQLAlchemyError as error:
@@ -188,13 +189,23 @@ class Journal:
             self._others = Listener(self._engine, self._instance, self._ring)
 
     def _tell_others(self, connection: Connection, done: set[Verb] | None = None) -> None:
-        """Let this transaction, when it commits, wake the other processes; a claim makes no work."""
-        if done == {verbs.claim} or not can_wake(self._engine) or time.monotonic() < self._told + OFTEN:
+        """Let this transaction, when it commits, wake the other processes; a claim makes no work.
+
+        In a burst that is left to the listener, which does it once for many.
+        """
+        if done == {verbs.claim} or not can_wake(self._engine):
             return
-        self._told = time.monotonic()
+        if done is not None and self._others is not None:  # else it is no commit of the writer's
+            self._owing = time.monotonic() < self._told + OFTEN
+            if self._owing:
+                return
+            self._told = time.monotonic()
         notify(connection, self._instance)
 
     def _announce(self, done: set[Verb]) -> None:
+        if self._owing and self._others is not None:
+            self._owing = False
+            self._others.tell()
         if not done <= {verbs.claim}:
             self._ring()
 

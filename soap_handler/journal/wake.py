@@ -1,7 +1,7 @@
 """Waking other processes and hosts when there is work: LISTEN and NOTIFY of PostgreSQL. What they do then is theirs.
 
 A notification that is lost, or an engine that has none (SQLite), costs a polling interval and nothing else. In a burst
-not every commit is told, since each NOTIFY holds up the commits of all; whoever is told looks twice instead.
+not every commit is told, since each NOTIFY holds up the commits of all, but many by one word a little later.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 _CHANNEL: Final = "soap_handler_journal"
 _FIRST_PAUSE: Final = 0.2  # seconds until a lost connection is tried again; each further pause is twice as long
 _LONGEST_PAUSE: Final = 5.0
-OFTEN: Final = 0.02  # seconds within which nobody needs to be told twice
-_ECHO: Final = 0.05  # seconds after which whoever was told looks again, for what was committed meanwhile without a word
+OFTEN: Final = 0.02
+"""Seconds within which nobody needs to be told twice."""
 _SILENCE: Final = 10.0  # seconds without a word after which the connection is tried
 
 
@@ -49,10 +49,17 @@ class Listener:
         self._engine = engine
         self._own = own
         self._wake = wake
+        self._owing = False
         self._stopping = False
         self._bell, self._ear = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="journal listener", daemon=True)
         self._thread.start()
+
+    def tell(self) -> None:
+        """Tell the others in a moment that something was committed, once for all that is committed until then."""
+        if not self._owing:
+            self._owing = True
+            self._bell.send(b".")
 
     def close(self) -> None:
         """End the thread and give back its connection."""
@@ -88,24 +95,24 @@ class Listener:
     def _hear(self, connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
         while not self._stopping:
+            if self._owing:
+                self._wait(OFTEN)
+                self._owing = False
+                notify(connection, self._own)
             if not self._wait(_SILENCE, driver):
                 connection.exec_driver_sql("SELECT 1")
-            elif self._is_told(driver):
+            elif any(notice.payload != self._own for notice in _notices(driver)):
                 self._wake()
-                self._wait(_ECHO)
-                self._is_told(driver)
-                self._wake()
-
-    def _is_told(self, driver: Any) -> bool:  # noqa: ANN401 - a connection of psycopg
-        """Take in what has arrived; return whether any of it comes from somebody else."""
-        return any(notice.payload != self._own for notice in _notices(driver))
 
     def _wait(self, seconds: float, *others: Any) -> bool:  # noqa: ANN401 - anything with a file descriptor
-        """Wait until something can be read from others, or we are told to stop; return whether that came in time."""
+        """Wait until something can be read from others, or somebody rings; return whether that came in time."""
         with selectors.DefaultSelector() as selector:
             for source in (self._ear, *others):
                 selector.register(source, selectors.EVENT_READ)
-            return bool(selector.select(seconds))
+            ready = [key.fileobj for key, _ in selector.select(seconds)]
+        if self._ear in ready:
+            self._ear.recv(4096)
+        return bool(ready)
 
 
 def _notices(driver: Any) -> list[Any]:  # noqa: ANN401 - a connection of psycopg

@@ -136,6 +136,15 @@ def test_of_equals_in_one_transaction_the_first_is_stored(journal: Journal, url:
     assert only(journal).received_at == START
 
 
+def test_many_entries_at_once_are_each_answered_rightly(journal: Journal) -> None:
+    """New ones, known ones and equals in one transaction, of more rows than one statement takes."""
+    journal.record_all([entry(number) for number in range(0, 100, 3)])
+    numbers = [*range(100), *range(50, 110)]
+    expected = [number % 3 != 0 for number in range(100)] + [number >= 100 for number in range(50, 110)]
+    assert journal.record_all([entry(number) for number in numbers]) == expected
+    assert len(journal.records(Selection())) == 110
+
+
 def test_messages_of_two_accounts_are_two(journal: Journal) -> None:
     """The account is a part of the identity."""
     assert journal.record(entry(1, account="EX0000001"))

@@ -107,3 +107,16 @@ def test_closing_does_not_wait_for_a_server_that_is_gone(stoppable: StoppableSer
         assert time.monotonic() - began < 3
     finally:
         stoppable.start()
+
+
+def test_a_burst_is_told_in_few_words_and_nothing_of_it_is_kept_back(both: tuple[Journal, Journal]) -> None:
+    """Hundreds of commits wake the other host a few times, the last time after the last of them."""
+    here, there = both
+    heard: list[int] = []
+    here.listen(lambda: None)
+    there.listen(lambda: heard.append(len(there.records(Selection()))))
+    wait_for(lambda: listeners(there) == 2)
+    for number in range(300):
+        here.record(entry(number))
+    wait_for(lambda: heard[-1:] == [300])
+    assert len(heard) < 150
