@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ARRAY, bindparam, func, literal_column, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from soap_handler.journal.engine import TOGETHER
 from soap_handler.journal.records import Source, State
@@ -112,22 +113,28 @@ _COLUMNS: Final = tuple(
         "due_at",
     )
 )
-_INSERT_POSTGRESQL: Final = Statement(
-    postgresql.insert(notification)
-    .from_select(
-        [*_COLUMNS, _table.attempts, _table.delete_attempts],
-        select(
-            func.unnest(*(bindparam(column.name, type_=ARRAY(column.type)) for column in _COLUMNS))
-            .table_valued(*(column.name for column in _COLUMNS))
-            .render_derived(),
-            literal_column("0"),
-            literal_column("0"),
-        ),
-        include_defaults=False,
+
+
+@cache
+def _the_insert_postgresql() -> Statement:
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 2 MB that a journal on SQLite need not have
+
+    return Statement(
+        postgresql.insert(notification)
+        .from_select(
+            [*_COLUMNS, _table.attempts, _table.delete_attempts],
+            select(
+                func.unnest(*(bindparam(column.name, type_=ARRAY(column.type)) for column in _COLUMNS))
+                .table_valued(*(column.name for column in _COLUMNS))
+                .render_derived(),
+                literal_column("0"),
+                literal_column("0"),
+            ),
+            include_defaults=False,
+        )
+        .on_conflict_do_nothing(index_elements=[_table.key])
+        .returning(_table.key)
     )
-    .on_conflict_do_nothing(index_elements=[_table.key])
-    .returning(_table.key)
-)
 
 
 def _insert_postgresql(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> Collection[str]:
@@ -135,4 +142,4 @@ def _insert_postgresql(connection: Connection, rows: Mapping[str, dict[str, Any]
     columns: dict[str, list[Any]] = {column.name: [row[column.name] for row in rows.values()] for column in _COLUMNS}
     for name in ("received_at", "due_at"):
         columns[name] = [stored(instant) for instant in columns[name]]
-    return [key for (key,) in _INSERT_POSTGRESQL.ask(connection, columns)]
+    return [key for (key,) in _the_insert_postgresql().ask(connection, columns)]

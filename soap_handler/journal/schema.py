@@ -17,13 +17,14 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     and_,
+    event,
     literal_column,
 )
 
 from soap_handler.journal.records import State
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Dialect, FromClause
+    from sqlalchemy import ColumnElement, Connection, Dialect, FromClause
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -102,14 +103,20 @@ in_order = Index(
     notification.c.leased_at,
     notification.c.seq,
 )
-for _index, _condition in (
+_CONDITIONS: Final = (
     (to_handle, in_state(State.RECEIVED)),
     (to_delete, in_state(State.HANDLED)),
     (dead, in_state(State.DEAD)),
     (in_order, and_(in_state(State.RECEIVED), notification.c.originator.is_not(None))),
-):
-    for _engine in ("sqlite", "postgresql"):
-        _index.dialect_options[_engine]["where"] = _condition
+)
+
+
+@event.listens_for(metadata, "before_create")
+def _hold_only_the_work(_target: MetaData, connection: Connection, **_: object) -> None:
+    # Said when the tables are made, and only to the engine at hand: to name another loads all of its dialect.
+    for index, condition in _CONDITIONS:
+        index.dialect_options[connection.dialect.name]["where"] = condition
+
 
 attempt = Table(
     "attempt",
