@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_ENOUGH: Final = 8  # requests that are worth a commit of their own, when there is none under way
+_ENOUGH: Final = 16  # requests that are worth a commit of their own, when there is none under way
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +43,10 @@ class _Batch:
 
 
 class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
-    """waitress's task dispatcher, with a way of its own for pushes. The loop calls :meth:`turn` after each poll."""
+    """waitress's task dispatcher, with a way of its own for pushes.
+
+    The loop calls :meth:`turn` after each poll, and :meth:`commit` when a poll brought nothing more.
+    """
 
     def __init__(self, application: Application, journal: Journal, *, threads: int, timeout: float) -> None:
         """``threads`` serve what is not a push; ``timeout`` (seconds) is how long a push waits for its commit."""
@@ -55,6 +58,7 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         self._arrived: deque[Channel] = deque()
         self._committed: deque[_Batch] = deque()
         self._waiting: deque[_Batch] = deque()
+        self._ready: list[tuple[Channel, Exchange]] = []
         self._committing = 0  # batches with the journal, answered or not
         self._loop = 0
         self.wake: Callable[[], None] = lambda: None
@@ -66,32 +70,37 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         if threading.get_ident() != self._loop:
             self.wake()
 
-    def turn(self) -> None:
-        """Answer what is committed and take in what has arrived."""
+    def turn(self) -> bool:
+        """Answer what is committed and take in what has arrived; return whether anything had.
+
+        If so, more may have arrived meanwhile: the loop looks again before it has all of it committed.
+        """
         self._loop = threading.get_ident()
         while self._committed:
             self._committing -= 1
             self._answer(self._committed.popleft())
+        arrived = bool(self._arrived)
         while self._arrived:  # an answer may have brought a pipelined request forward
-            self._take_in()
+            self._take_in(self._arrived.popleft())
         self._give_up()
+        return arrived
 
-    def _take_in(self) -> None:
-        exchanges: list[tuple[Channel, Exchange]] = []
-        while self._arrived:
-            if len(exchanges) >= _ENOUGH and not self._committing:
-                self._commit(exchanges)  # the disk need not wait until the last one is read
-                exchanges = []
-            channel = self._arrived.popleft()
-            exchange = self._prepare(channel)
-            if exchange is None:
-                super().add_task(channel)
-            elif exchange.entry is None:
-                _reply(channel, exchange.answer)
-            else:
-                exchanges.append((channel, exchange))
-        if exchanges:
-            self._commit(exchanges)
+    def commit(self) -> None:
+        """Hand what was taken in to the journal, which answers by :attr:`wake`."""
+        if self._ready:
+            ready, self._ready = self._ready, []
+            self._commit(ready)
+
+    def _take_in(self, channel: Channel) -> None:
+        exchange = self._prepare(channel)
+        if exchange is None:
+            super().add_task(channel)
+        elif exchange.entry is None:
+            _reply(channel, exchange.answer)
+        else:
+            self._ready.append((channel, exchange))
+            if len(self._ready) >= _ENOUGH and not self._committing:
+                self.commit()  # the disk need not wait until the last one is read
 
     def _prepare(self, channel: Channel) -> Exchange | None:
         try:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from soap_handler.intake import Intake
     from soap_handler.settings import ServerSettings
 
+_ROUNDS: Final = 16  # polls at most before what they brought is committed
 _TICK: Final = 0.5  # seconds: how late a stop may be noticed when nothing else happens
 _GRACE: Final = 0.1  # seconds: a request may be on its way on a connection that was busy so lately
 _PATIENCE: Final = 2.0  # seconds without a byte after which nobody waits for the rest of a request any more
@@ -119,8 +120,12 @@ class Server:
 
     def _turn(self, timeout: float) -> None:
         self._poller.turn(timeout)
-        if self._intake is not None:
-            self._intake.turn()
+        if self._intake is None:
+            return
+        rounds = _ROUNDS
+        while self._intake.turn() and (rounds := rounds - 1):
+            self._poller.turn(0)
+        self._intake.commit()
 
     def _drain(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
