@@ -11,7 +11,7 @@ from waitress import create_server, wasyncore
 from soap_handler import open_files
 from soap_handler.web.connection import Channel
 from soap_handler.web.limits import Limits
-from soap_handler.web.polling import Poller
+from soap_handler.web.polling import Poller, Sockets
 
 if TYPE_CHECKING:
     import socket
@@ -47,7 +47,7 @@ class Server:
         Raises:
             OSError: the address cannot be listened on.
         """
-        self._sockets: dict[int, Any] = {}
+        self._sockets = Sockets()
         self._poller = Poller(self._sockets)
         self._limits = Limits(settings, open_files.make_room(settings.connections))
         self._intake = intake
@@ -116,7 +116,8 @@ class Server:
         if now >= self._look_again:
             self._look_again = now + _TICK
             self._limits.cut_overdue(self._channels())
-        self._limits.make_room(self._channels())
+        if len(self._sockets) > self._limits.connections:  # those that listen are among them
+            self._limits.make_room(self._channels())
 
     def _turn(self, timeout: float) -> None:
         self._poller.turn(timeout)

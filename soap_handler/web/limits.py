@@ -46,7 +46,8 @@ class Limits:
 
     def __init__(self, settings: ServerSettings, connections: int, clock: Callable[[], float] = time.monotonic) -> None:
         """Allow ``connections`` at once: those of the settings, as far as there are files for them."""
-        self._connections = connections
+        self.connections = connections
+        """How many may be open at once."""
         self._request_timeout = settings.request_timeout
         self._idle_timeout = settings.idle_timeout
         self._clock = clock
@@ -62,7 +63,7 @@ class Limits:
 
     def make_room(self, connections: Sequence[Connection]) -> None:
         """Close as many connections as there are too many."""
-        excess = len(connections) - self._connections
+        excess = len(connections) - self.connections
         if excess <= 0:
             return
         now = self._clock()

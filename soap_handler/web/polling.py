@@ -15,14 +15,31 @@ _MAY_POLL: Final = hasattr(select, "poll")  # Windows has none
 _READING: Final = select.POLLIN | select.POLLPRI if _MAY_POLL else 0
 
 
+class Sockets(dict[int, Any]):
+    """waitress's map of what it listens to, by file number, which remembers where something came or went."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: set[int] = set()
+        """The numbers; whoever has looked at them empties it."""
+
+    def __setitem__(self, number: int, found: Any) -> None:  # noqa: ANN401 - waitress has no types
+        self.changed.add(number)
+        super().__setitem__(number, found)
+
+    def __delitem__(self, number: int) -> None:
+        self.changed.add(number)
+        super().__delitem__(number)
+
+
 class Poller:
     """Takes turns for the sockets of one waitress server. For the thread of its I/O loop alone."""
 
-    def __init__(self, sockets: dict[int, Any]) -> None:
+    def __init__(self, sockets: Sockets) -> None:
         """``sockets`` is waitress's map, which changes all the time."""
         self._sockets = sockets
         self._poll = select.poll() if _MAY_POLL else None
-        self._known: dict[int, tuple[Any, int]] = {}
+        self._wishes: dict[int, int] = {}
         self._unsettled: set[int] = set()
 
     def turn(self, timeout: float) -> None:
@@ -39,22 +56,21 @@ class Poller:
 
     def _look(self) -> None:
         """Ask the new ones and the unsettled ones what they wait for."""
-        for number in self._known.keys() - self._sockets.keys():
-            self._await(number, None, 0)
-        for number, found in list(self._sockets.items()):
-            known = self._known.get(number)
-            if known is None or known[0] is not found or number in self._unsettled:
-                self._await(number, found, _wish(found))
+        some = self._sockets.changed | self._unsettled
+        self._sockets.changed.clear()
+        for number in some:
+            found = self._sockets.get(number)
+            self._await(number, found, 0 if found is None else _wish(found))
 
     def _await(self, number: int, found: Any, wish: int) -> None:  # noqa: ANN401 - waitress has no types
         assert self._poll is not None  # noqa: S101 - tells mypy what turn made sure of
-        before = self._known.pop(number, (None, 0))[1]
+        before = self._wishes.pop(number, 0)
         if wish and wish != before:
             self._poll.register(number, wish)
         elif before and not wish:
             self._poll.unregister(number)
         if found is not None:
-            self._known[number] = (found, wish)
+            self._wishes[number] = wish
         # Whoever waits for nothing but a request stays so until it comes; of the others a thread may change the wish.
         if found is None or (wish == _READING and hasattr(found, "owes")):
             self._unsettled.discard(number)
