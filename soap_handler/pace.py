@@ -72,7 +72,8 @@ class Pace:
         if not self.bursting:
             self._asked = now
             return wanted
-        self._owed = min(self._owed + self._due(now) * (now - self._asked), self._due(now) * 2 * _WINDOW)
+        most = max(1.0, self._due(now) * 2 * _WINDOW)  # less than one would never become one
+        self._owed = min(self._owed + self._due(now) * (now - self._asked), most)
         self._asked = now
         granted = min(wanted, int(self._owed))
         self._owed -= granted

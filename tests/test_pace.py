@@ -85,6 +85,19 @@ def test_processes_that_share_a_port_share_the_work() -> None:
     assert granted[1] > 0.04 * counts[0]
 
 
+def test_a_small_part_of_a_share_adds_up() -> None:
+    """Of many processes each owes less than one notification in a window; none of them stands still all the same."""
+    count, now = 0, 0.0
+    pace = Pace(lambda: count, lambda: now, Board(64))
+    granted = 0
+    for _ in range(45):
+        now += 0.2
+        count += 80
+        granted += pace.allows(10_000)
+    assert pace.bursting
+    assert 0.10 * count <= granted * 64 <= 0.20 * count
+
+
 def test_a_process_that_is_started_again_counts_from_zero() -> None:
     """What its place held before is neither an arrival nor a debt."""
     now, board, count = 0.0, Board(2), 5000
