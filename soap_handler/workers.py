@@ -64,7 +64,7 @@ class Line:
     def __init__(self, end: socket.socket, place: int) -> None:
         self._end = end
         self.place = place
-        """Which of the workers this is, from 1."""
+        """Which of the workers this is, from 0."""
 
     def attend(self, reload: Callable[[], None], stop: Callable[[], None]) -> None:
         """Say that this worker serves; from now on do what the parent asks for, in a thread of its own."""
@@ -199,7 +199,7 @@ class Workers:
         place.process = os.fork()
         if place.process == 0:
             ours.close()
-            self._be_worker(Line(theirs, place.number))
+            self._be_worker(Line(theirs, place.number - 1))
         theirs.close()
         place.line, place.started, place.serving = ours, time.monotonic(), False
         log.info("worker_started", worker=place.number, process=place.process)

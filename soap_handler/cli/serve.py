@@ -60,7 +60,7 @@ def _serve(
     board: Board | None = None,
 ) -> int:
     """Serve in this process, which is a worker of another one if there is a line to that; return the exit code."""
-    app = _built(settings, sockets, board, line.place if line else 1)
+    app = _built(settings, sockets, board, line.place if line else 0)
     if line is None:
         _announce(settings, app.server.port)
     reloader = Reloader(lambda: configuration.load(config), app.reload)
@@ -112,7 +112,7 @@ def _built(settings: Settings, sockets: Sequence[socket.socket], board: Board | 
     from soap_handler.app import App  # noqa: PLC0415 - it loads everything; other commands need not
 
     try:
-        return App(settings, sockets=sockets, board=board, place=place - 1)
+        return App(settings, sockets=sockets, board=board, place=place)
     except (SoapHandlerError, ImportError, ArgumentError) as error:  # the last two: no such driver of a database
         _refuse(str(error))
     except OSError as error:

@@ -161,7 +161,7 @@ def _insert_together(cursor: Any, statement: str, rows: Sequence[Any], context: 
     while begin < len(rows):
         size = _TOGETHER
         while size > len(rows) - begin:
-            size //= 2  # few lengths, for the same reason
+            size //= 2  # few lengths, since each is a statement that the driver keeps
         some = rows[begin : begin + size]
         begin += size
         cursor.execute(_repeated(statement, len(some)), [value for row in some for value in row])

@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, func, null, select, text, update
 
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import in_state, notification, stored
-from soap_handler.journal.statements import Statement
+from soap_handler.journal.statements import Statement, few_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -34,16 +34,6 @@ _SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _table = notification.c
 _other = notification.alias("other")
-
-
-def few_lengths(seqs: Iterable[int]) -> list[int]:
-    """Repeat the last number until there are 1, 2, 4, 8 … of them, for an IN.
-
-    Each length is a statement of its own: the driver keeps the last 128 of them prepared, which took 4 MB.
-    """
-    numbers = list(seqs)
-    missing = (1 << max(0, len(numbers) - 1).bit_length()) - len(numbers) if numbers else 0
-    return numbers + numbers[-1:] * missing
 
 
 class Freed(NamedTuple):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from soap_handler.journal.engine import TOGETHER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Dialect, Executable
 
@@ -55,3 +55,13 @@ class Statement:
         if len(names) == 1:
             return compiled.string, lambda values: (values[names[0]],)
         return compiled.string, itemgetter(*names)
+
+
+def few_lengths(seqs: Iterable[int]) -> list[int]:
+    """Repeat the last number until there are 1, 2, 4, 8 … of them, for an IN.
+
+    Each length is a statement of its own: the driver keeps the last 128 of them prepared, which took 4 MB.
+    """
+    numbers = list(seqs)
+    missing = (1 << max(0, len(numbers) - 1).bit_length()) - len(numbers) if numbers else 0
+    return numbers + numbers[-1:] * missing

@@ -13,7 +13,7 @@ from soap_handler.journal.recording import record_all as record_all  # noqa: PLC
 from soap_handler.journal.recording import storable
 from soap_handler.journal.records import Claim, Settlement, State, Step
 from soap_handler.journal.schema import attempt, in_state, notification, stored
-from soap_handler.journal.statements import Statement
+from soap_handler.journal.statements import Statement, few_lengths
 from soap_handler.journal.traces import ERASED
 from soap_handler.notifications import Kind
 
@@ -72,7 +72,7 @@ def _lease(connection: Connection, request: ClaimRequest, rows: Sequence[Row[Any
     connection.execute(
         _LEASE[request.step],
         {
-            "seqs": order.few_lengths(row.seq for row in rows),
+            "seqs": few_lengths(row.seq for row in rows),
             "_owner": request.owner,
             "_until": request.until,
             "_now": request.now,
@@ -193,7 +193,7 @@ _SETTLE: Final = Statement(
 
 def _locked(connection: Connection, claims: Sequence[Claim]) -> dict[int, Row[Any]]:
     """Return the present rows of some claims, by number; nobody else changes them until the commit."""
-    rows: Iterable[Row[Any]] = connection.execute(_LOCKED, {"seqs": order.few_lengths(claim.seq for claim in claims)})
+    rows: Iterable[Row[Any]] = connection.execute(_LOCKED, {"seqs": few_lengths(claim.seq for claim in claims)})
     return {row.seq: row for row in rows}
 
 
@@ -251,7 +251,7 @@ def release(connection: Connection, releases: Sequence[tuple[Step, datetime, Seq
         count = _count_of(step)
         connection.execute(
             update(notification)
-            .where(_table.seq.in_(order.few_lengths(claim.seq for claim in ours)))
+            .where(_table.seq.in_(few_lengths(claim.seq for claim in ours)))
             .values(owner=None, leased_at=None, due_at=now, **{count: _table[count] - 1})
         )
         if step is Step.HANDLE:
