@@ -20,6 +20,7 @@ from soap_handler.journal import Journal, State, Step
 from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from journal.engines import PostgreSQL
@@ -50,6 +51,21 @@ def prepare(folder: Path, url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE effect (key TEXT)"))
     engine.dispose()
+
+
+@contextlib.contextmanager
+def running_hosts(count: int, folder: Path, url: str, writing: str, handler: str) -> Iterator[list[Serving]]:
+    """Run so many services, each in a folder of its own, with these handlers on one journal."""
+    with contextlib.ExitStack() as all_of_them:
+        hosts = []
+        for number in range(count):
+            place = folder / str(number)
+            place.mkdir()
+            if not number:
+                prepare(place, url)
+            (place / "writing.py").write_text(writing)
+            hosts.append(all_of_them.enter_context(started(place, 1, url=url, handler=handler)))
+        yield hosts
 
 
 def effects(url: str) -> Counter[str]:
@@ -94,15 +110,8 @@ def test_a_kill_neither_loses_nor_doubles_an_effect(tmp_path: Path, url: str, ki
 def test_three_hosts_share_one_journal(tmp_path: Path, postgresql: PostgreSQL) -> None:
     """Pushes to any of three services: each notification is handled under one lease, by one of them, once."""
     url = postgresql.database()
-    with contextlib.ExitStack() as all_of_them:
-        hosts: list[Serving] = []
-        for number in range(3):
-            folder = tmp_path / str(number)
-            folder.mkdir()
-            if not number:
-                prepare(folder, url)
-            (folder / "writing.py").write_text(WRITING.replace("0.05:", "0:"))  # it never fails
-            hosts.append(all_of_them.enter_context(started(folder, 1, url=url, handler='target = "writing:handlers"')))
+    never_fails = WRITING.replace("0.05:", "0:")
+    with running_hosts(3, tmp_path, url, never_fails, 'target = "writing:handlers"') as hosts:
         with ThreadPoolExecutor(6) as threads:
             pushes = [(hosts[number % 3], str(number // 2)) for number in range(120)]  # each twice, to different hosts
             assert all(threads.map(lambda push: push[0].push(push[1]), pushes))
@@ -124,15 +133,7 @@ def test_three_hosts_share_one_journal(tmp_path: Path, postgresql: PostgreSQL) -
 def test_a_host_that_is_frozen_past_its_lease_does_no_harm(tmp_path: Path, postgresql: PostgreSQL) -> None:
     """Another host takes over what the frozen one had; when that thaws, its transaction leaves nothing."""
     url = postgresql.database()
-    with contextlib.ExitStack() as both:
-        hosts: list[Serving] = []
-        for number in range(2):
-            folder = tmp_path / str(number)
-            folder.mkdir()
-            if not number:
-                prepare(folder, url)
-            (folder / "writing.py").write_text(WRITING)
-            hosts.append(both.enter_context(started(folder, 1, url=url, handler=HANDLER)))
+    with running_hosts(2, tmp_path, url, WRITING, HANDLER) as hosts:
         frozen, other = hosts
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(other.push_until_acknowledged, map(str, range(60))))
