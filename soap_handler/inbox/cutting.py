@@ -93,7 +93,8 @@ class Cutter:
 
     def _open_or_end(self, kind: str) -> None:
         if kind == "begin" and not self.head:
-            self.head = bytes(self._rest + self._buffer[: self._at])
+            self._put_aside(self._at)  # as it is: white space counts within a tag that came in two pieces
+            self.head = bytes(self._rest)
             self._listing = True
         elif kind == "end" and not self._in_message:
             self._listing = False
