@@ -1,8 +1,8 @@
 """The path of a usual push through the server: many requests, one commit, many answers. The rest goes to threads.
 
-The I/O loop reads, checks and keys one request after another, hands what came together to the journal as one batch,
-and goes on reading while the disk works. When the commit is done, it answers them all. So a burst costs one fsync for
-many requests and no thread switch for each; a lone request waits for nobody.
+The I/O loop reads, checks and keys one request after another and hands what came together to the journal as one batch.
+When the commit is done, it answers them all. So a burst costs one fsync for many requests and no thread switch for
+each; a lone request waits for nobody. Where the disk is slow or somebody else writes, the loop goes on reading.
 """
 
 from __future__ import annotations
@@ -76,9 +76,7 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         If so, more may have arrived meanwhile: the loop looks again before it has all of it committed.
         """
         self._loop = threading.get_ident()
-        while self._committed:
-            self._committing -= 1
-            self._answer(self._committed.popleft())
+        self._answer_committed()
         arrived = bool(self._arrived)
         while self._arrived:  # an answer may have brought a pipelined request forward
             self._take_in(self._arrived.popleft())
@@ -86,10 +84,21 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         return arrived
 
     def commit(self) -> None:
-        """Hand what was taken in to the journal, which answers by :attr:`wake`."""
+        """Hand what was taken in to the journal, which answers at once or by :attr:`wake`."""
         if self._ready:
             ready, self._ready = self._ready, []
             self._commit(ready)
+            self._answer_committed()
+
+    @property
+    def ready(self) -> int:
+        """How many requests have been taken in and not been handed to the journal."""
+        return len(self._ready)
+
+    def _answer_committed(self) -> None:
+        while self._committed:
+            self._committing -= 1
+            self._answer(self._committed.popleft())
 
     def _take_in(self, channel: Channel) -> None:
         exchange = self._prepare(channel)
@@ -117,10 +126,11 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         self._journal.submit_all(entries).add_done_callback(lambda commit: self._done(batch, commit))
 
     def _done(self, batch: _Batch, commit: Future[list[bool]]) -> None:
-        """Note the end of a commit; runs in the journal's thread."""
+        """Note the end of a commit; runs in the journal's thread, or in the loop's."""
         batch.error = commit.exception()
         self._committed.append(batch)
-        self.wake()
+        if threading.get_ident() != self._loop:
+            self.wake()
 
     def _answer(self, batch: _Batch) -> None:
         if batch.answered:

@@ -124,9 +124,13 @@ class Server:
         if self._intake is None:
             return
         rounds = _ROUNDS
-        while self._intake.turn() and (rounds := rounds - 1):
+        while self._intake.turn() and self._others_may_call(self._intake.ready) and (rounds := rounds - 1):
             self._poller.turn(0)
         self._intake.commit()
+
+    def _others_may_call(self, ready: int) -> bool:
+        """Whether there are more connections than requests that wait for their commit; a listener has two sockets."""
+        return len(self._sockets) > ready + 2 * len(self._listeners)
 
     def _drain(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -29,6 +29,7 @@ from soap_handler.notifications import (
     SubscriptionEvent,
     from_dict,
     to_dict,
+    to_json,
 )
 
 MOMENT = datetime(2008, 6, 12, 9, 15, 30, 120000, UTC)
@@ -83,6 +84,12 @@ def test_the_stored_form_gives_the_notification_back(told: Notification) -> None
     again = from_dict(told.kind, stored)
     assert again == told
     assert again.key == told.key
+
+
+@given(NOTIFICATIONS)
+def test_there_is_one_stored_form(told: Notification) -> None:
+    """The quick way to JSON says to the letter what the standard library says of the plain values."""
+    assert to_json(told) == json.dumps(to_dict(told), separators=(",", ":"))
 
 
 @given(NOTIFICATIONS)

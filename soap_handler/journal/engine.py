@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, make_url
@@ -13,8 +11,6 @@ from sqlalchemy import create_engine, event, make_url
 from soap_handler.errors import JournalUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy import URL, Connection, Engine, ExceptionContext
 
 READ_ONLY = {"read_only": True}
@@ -22,9 +18,6 @@ READ_ONLY = {"read_only": True}
 
 WRITING = {"only_writes": True}
 """Execution options of a connection that does nothing but write, one transaction after the other."""
-
-TOGETHER = {"together": True}
-"""Execution options of an INSERT of many rows: on SQLite they go in by few statements, not by one for each row."""
 
 LATE = {"begins_late": True}
 """Execution options of a connection whose transaction begins at the database only when ``begin_late`` is called.
@@ -44,8 +37,6 @@ _PRAGMAS = (
 
 _BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
 _LOOK_AGAIN: Final = 0.0003  # seconds: a part of what a commit takes
-_TOGETHER: Final = 32  # rows in a statement: each number is a statement of its own, and the driver keeps some of them
-_VALUES: Final = re.compile(r"VALUES (\([?, ]+\))")
 _PATIENCE: Final = "milliseconds to wait for the lock"  # the name under which a connection notes it
 
 # What libpq is told, unless the URL says otherwise. A server that is gone is noticed in seconds, not in the two hours
@@ -94,7 +85,6 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "handle_error", _tell)
-        event.listen(engine, "do_executemany", _insert_together)
     else:
         event.listen(engine, "connect", _prepare_postgresql)
     return engine
@@ -148,34 +138,6 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN4
     connection.commit()  # or the first roll-back would take the settings back
 
 
-def _insert_together(cursor: Any, statement: str, rows: Sequence[Any], context: Any) -> bool | None:  # noqa: ANN401 - the driver's cursor, SQLAlchemy's context
-    """Execute an INSERT for many rows at once, where that was asked for.
-
-    The driver gives up Python's lock for every statement that it runs. With one for each row, the thread that writes
-    and the one that reads requests would take turns for each row, which costs more than the insert.
-    """
-    if not context.execution_options.get("together", False):
-        return None
-    new = 0
-    begin = 0
-    while begin < len(rows):
-        size = _TOGETHER
-        while size > len(rows) - begin:
-            size //= 2  # few lengths, since each is a statement that the driver keeps
-        some = rows[begin : begin + size]
-        begin += size
-        cursor.execute(_repeated(statement, len(some)), [value for row in some for value in row])
-        new += cursor.rowcount
-    context.rows_inserted = new  # the cursor knows only those of the last statement
-    return True
-
-
-@lru_cache(maxsize=2 * _TOGETHER)
-def _repeated(statement: str, count: int) -> str:
-    """Return an INSERT of one row as one of several."""
-    return _VALUES.sub(lambda row: "VALUES " + ", ".join([row[1]] * count), statement, count=1)
-
-
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
     connection.isolation_level = None  # the driver would begin transactions by itself, and too late
     cursor = connection.cursor()
@@ -200,9 +162,22 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _begin_again(connection: Connection, driver: Any) -> bool:  # noqa: ANN401 - a connection of the driver
     """Do as :func:`_begin_writing`, where nothing but writing follows: what it sets may stay so."""
+    if driver.in_transaction:  # by seize
+        return True
     if _PATIENCE not in connection.info:
         connection.info[_PATIENCE] = _hasten(driver)
     return _wait_for_lock(driver, connection.info[_PATIENCE])
+
+
+def seize(connection: Connection) -> bool:
+    """Begin to write at once, before the transaction itself; return whether the lock was free.
+
+    For a connection with ``WRITING`` options on SQLite that has been used already. Elsewhere the answer is no.
+    """
+    if _PATIENCE not in connection.info:
+        return False
+    driver: Any = connection.connection.driver_connection
+    return _wait_for_lock(driver, 0)
 
 
 def _begin_writing(driver: Any) -> bool:  # noqa: ANN401 - likewise
@@ -231,7 +206,7 @@ def _wait_for_lock(driver: Any, patience: int) -> bool:  # noqa: ANN401 - likewi
         try:
             driver.execute(_BEGIN_WRITING)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 return False
             time.sleep(_LOOK_AGAIN)
         else:

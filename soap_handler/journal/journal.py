@@ -106,7 +106,7 @@ class Journal:
     def submit_all(self, entries: Sequence[Entry]) -> Future[list[bool]]:
         """Queue entries for the next commit, all in one; the results are as those of :meth:`submit`."""
         self.arrived += len(entries)
-        return self._writer.submit(verbs.record_all, entries)
+        return self._writer.submit_here(verbs.record_all, entries)
 
     def record(self, entry: Entry) -> bool:
         """Commit an entry; return whether it was new."""

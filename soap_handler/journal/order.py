@@ -10,11 +10,11 @@ shared lock on the first one keeps it from ending unnoticed while others are par
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, null, select, text, update
+from sqlalchemy import bindparam, func, literal_column, null, select, text, update
 
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import in_state, notification, stored
@@ -22,18 +22,34 @@ from soap_handler.journal.statements import Statement, few_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
 
-    from sqlalchemy import Connection, Row, Select
+    from sqlalchemy import Connection
 
 PARKED: Final = timedelta(seconds=60)
 """After so long a parked one is looked at again, so that nothing can wait for ever."""
 _OCCUPIED: Final = timedelta(milliseconds=50)  # the time of a commit: somebody else is busy with this originator
 _LOCKS: Final = 0x534F4153 << 32  # the numbers of our locks begin here: any range that is ours
 _SLOTS: Final = 1024  # locks at most: the server has room for some thousands. Two that share one lose a moment at worst
-_SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _table = notification.c
 _other = notification.alias("other")
+
+
+class Due(NamedTuple):
+    """What a claim finds, as the driver gives it."""
+
+    seq: int
+    account: str
+    originator: str | None
+    key: str
+    kind: str
+    message_id: str | None
+    owner: str | None
+    leased_at: int | None
+    received_at: int
+    payload: str
+    attempts: int
 
 
 class Freed(NamedTuple):
@@ -44,7 +60,7 @@ class Freed(NamedTuple):
     at: datetime
 
 
-def free_to_start(connection: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Row[Any]]:
+def free_to_start(connection: Connection, rows: Sequence[Due], now: datetime) -> list[Due]:
     """Return those of some due and locked rows that have nobody before them, and put off the others.
 
     What has no originator has no order.
@@ -62,7 +78,7 @@ def free_to_start(connection: Connection, rows: Sequence[Row[Any]], now: datetim
     return [row for row in rows if row.seq not in parked | unsure]
 
 
-def _occupied(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:
+def _occupied(connection: Connection, rows: Iterable[Due]) -> set[int]:
     """Return those rows whose originator another claim is looking at; the others are ours until the commit."""
     if connection.dialect.name != "postgresql":  # SQLite has only one who writes
         return set()
@@ -74,26 +90,29 @@ def _occupied(connection: Connection, rows: Iterable[Row[Any]]) -> set[int]:
     return {seq for seq, number in locks.items() if not got[number]}
 
 
-def _lock(account: str, originator: str) -> int:
+def _lock(account: str, originator: str | None) -> int:
     digest = blake2b(f"{account}\0{originator}".encode(), digest_size=8).digest()
     return _LOCKS + int.from_bytes(digest) % _SLOTS
 
 
 def _before(connection: Connection, seqs: Sequence[int]) -> dict[int, int]:
     """Return, for each row that is not the first of its originator, the one that is."""
-    return {seq: first for seq, first in connection.execute(_FIRSTS, {"seqs": few_lengths(seqs)}) if first != seq}
+    if not seqs:
+        return {}
+    return {seq: first for seq, first in _FIRSTS.ask(connection, {"seqs": few_lengths(seqs)}) if first != seq}
 
 
-def _firsts() -> Select[Any]:
+def _firsts() -> Statement:
     mine = (
         in_state(State.RECEIVED, _other),
         _other.c.account == _table.account,
         _other.c.originator == _table.originator,
     )
     # Two questions instead of one sorted answer, because the index answers each at once, however long the queue is.
-    begun = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at >= _SINCE_EVER).scalar_subquery()
+    begun = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at >= literal_column("0")).scalar_subquery()
     waits = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at.is_(None)).scalar_subquery()
-    return select(_table.seq, func.coalesce(begun, waits)).where(_table.seq.in_(bindparam("seqs", expanding=True)))
+    these = _table.seq.in_(bindparam("seqs", expanding=True))
+    return Statement(select(_table.seq, func.coalesce(begun, waits)).where(these), many="seqs")
 
 
 _FIRSTS: Final = _firsts()

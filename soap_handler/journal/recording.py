@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ARRAY, bindparam, func, literal_column, select
+from sqlalchemy import ARRAY, BigInteger, bindparam, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
-from soap_handler.journal.engine import TOGETHER
 from soap_handler.journal.records import Source, State
 from soap_handler.journal.schema import notification, stored
-from soap_handler.journal.statements import Statement
+from soap_handler.journal.statements import Statement, is_heard
 from soap_handler.notifications import Kind, usable_id
 
 if TYPE_CHECKING:
@@ -62,6 +61,7 @@ def storable(text: str) -> str:
 
 def _row(key: str, entry: Entry) -> dict[str, Any]:
     told = entry.notification
+    moment = stored(entry.received_at)
     number = getattr(told, "originator", None) or getattr(told, "mobile_number", None)
     identity = getattr(told, "id", None)
     return {
@@ -74,27 +74,9 @@ def _row(key: str, entry: Entry) -> dict[str, Any]:
         "originator": storable(number) if number else None,
         "payload": entry.payload,
         "envelope": entry.envelope,
-        "received_at": entry.received_at,
-        "due_at": entry.received_at,
+        "received_at": moment,
+        "due_at": moment,
     }
-
-
-_INSERT_SQLITE: Final = (
-    sqlite.insert(notification)
-    .on_conflict_do_nothing(index_elements=[_table.key])
-    .inline()
-    .execution_options(preserve_rowcount=True, **TOGETHER)
-)
-
-
-def _insert_sqlite(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> Collection[str]:
-    """Insert, and return the keys of what was new. RETURNING would cost twice as much as the insert itself."""
-    result = connection.execute(_INSERT_SQLITE, list(rows.values()))
-    new = getattr(result.context, "rows_inserted", result.rowcount)
-    if new == len(rows):
-        return rows.keys()
-    # Nobody else can write now, and row numbers only grow: the last ones are ours.
-    return connection.execute(select(_table.key).order_by(_table.seq.desc()).limit(new)).scalars().all()
 
 
 _COLUMNS: Final = tuple(
@@ -113,6 +95,34 @@ _COLUMNS: Final = tuple(
         "due_at",
     )
 )
+
+
+_INSERT_SQLITE: Final = (
+    sqlite.insert(notification)
+    .values(
+        received_at=bindparam("received_at", type_=BigInteger()),  # as it is stored, whoever executes it
+        due_at=bindparam("due_at", type_=BigInteger()),
+        attempts=literal_column("0"),
+        delete_attempts=literal_column("0"),
+    )
+    .on_conflict_do_nothing(index_elements=[_table.key])
+    .inline()
+    .execution_options(preserve_rowcount=True)
+)
+_QUICK_SQLITE: Final = Statement(_INSERT_SQLITE, [column.name for column in _COLUMNS])
+
+
+def _insert_sqlite(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> Collection[str]:
+    """Insert, and return the keys of what was new. RETURNING would cost twice as much as the insert itself."""
+    several = list(rows.values())
+    if is_heard(connection):
+        new = connection.execute(_INSERT_SQLITE, several).rowcount
+    else:
+        new = _QUICK_SQLITE.run(connection, several)
+    if new == len(rows):
+        return rows.keys()
+    # Nobody else can write now, and row numbers only grow: the last ones are ours.
+    return connection.execute(select(_table.key).order_by(_table.seq.desc()).limit(new)).scalars().all()
 
 
 @cache
@@ -140,6 +150,4 @@ def _the_insert_postgresql() -> Statement:
 def _insert_postgresql(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> Collection[str]:
     """Do the same in one statement, whose text is the same for any number of rows: a parameter is a whole column."""
     columns: dict[str, list[Any]] = {column.name: [row[column.name] for row in rows.values()] for column in _COLUMNS}
-    for name in ("received_at", "due_at"):
-        columns[name] = [stored(instant) for instant in columns[name]]
     return [key for (key,) in _the_insert_postgresql().ask(connection, columns)]

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from soap_handler.notifications import Kind, Notification, from_dict, to_dict
+from soap_handler.notifications import Kind, Notification, from_dict, to_json
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-_JSON: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 class State(StrEnum):
@@ -53,8 +51,8 @@ class Entry:
 
     @property
     def payload(self) -> str:
-        """The notification as JSON in ASCII: NUL and lone surrogates survive any database as escapes."""
-        return _JSON.encode(to_dict(self.notification))
+        """The notification as it is stored (:func:`to_json`)."""
+        return to_json(self.notification)
 
 
 @dataclass(frozen=True, slots=True)

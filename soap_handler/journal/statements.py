@@ -1,60 +1,143 @@
-"""SQL that is written with SQLAlchemy, compiled once for each engine, and run without a cost for each of many rows.
+"""SQL that is written with SQLAlchemy, compiled once, and run by the driver without a cost for each row or statement.
 
-SQLAlchemy looks at every value of every row. Where a batch has hundreds, that costs more than the database itself. So
-here the values go to the driver as they are: instants as :func:`schema.stored` gives them, and no defaults are filled
-in. Everything that is not done for each notification uses SQLAlchemy as usual.
+SQLAlchemy looks at every value of every row, and does much for every statement. Where hundreds of rows go through in a
+moment, that costs more than the database itself. So here the values go to the driver as they are: instants as
+:func:`schema.stored` gives them, and no defaults are filled in. Whoever listens to what SQLAlchemy executes (tracing,
+or a handler's transaction) hears of these statements too: then they take SQLAlchemy's way.
+
+Everything that is not done for each notification uses SQLAlchemy as usual.
 """
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from soap_handler.journal.engine import TOGETHER
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Dialect, Executable
+    from sqlalchemy import Connection, Dialect
 
     Values = Mapping[str, Any]
+
+_TOGETHER: Final = 32  # rows in an INSERT: each number is a statement of its own, and the driver keeps some of them
+_VALUES: Final = re.compile(r"VALUES (\([^()]+\))")
+_EVENTS: Final = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
+
+
+def is_heard(connection: Connection) -> bool:
+    """Whether anybody listens to what this connection executes."""
+    return any(getattr(connection.dispatch, name) for name in _EVENTS)
 
 
 class Statement:
     """One statement. Its parameters are those of each ``bindparam`` in it, or the columns of an INSERT."""
 
-    def __init__(self, statement: Executable, columns: Sequence[str] | None = None) -> None:
-        """``columns`` are those that an INSERT fills."""
+    def __init__(self, statement: Any, columns: Sequence[str] | None = None, *, many: str = "") -> None:  # noqa: ANN401 - any of SQLAlchemy's that can be executed
+        """``columns`` are those that an INSERT fills; ``many`` is the parameter that stands for several values.
+
+        Of that one it is best to have :func:`few_lengths`.
+        """
         self._statement = statement
         self._columns = columns
-        self._options = TOGETHER if columns else {}
-        self._compiled: dict[str, tuple[str, Callable[[Values], Any]]] = {}
+        self._many = many
+        self._compiled: dict[tuple[str, int], tuple[str, Callable[[Values], Any]]] = {}
 
-    def run(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Execute it for each row of values; for none, do nothing."""
-        if rows:
-            text, arrange = self._for(connection.dialect)
-            connection.exec_driver_sql(text, [arrange(row) for row in rows], execution_options=self._options)
+    def run(self, connection: Connection, rows: Sequence[Values]) -> int:
+        """Execute it for each row of values; return how many rows of the database that changed."""
+        if not rows:
+            return 0
+        text, arrange = self._for(connection.dialect, rows[0])
+        values = [arrange(row) for row in rows]
+        if is_heard(connection):
+            return int(connection.exec_driver_sql(text, values).rowcount)
+        if self._columns and connection.dialect.name == "sqlite":
+            return sum(_driven(connection, statement, some) for statement, some in _together(text, values))
+        return int(_driven(connection, text, values, many=True))
 
-    def ask(self, connection: Connection, values: Values) -> Sequence[Any]:
+    def ask(self, connection: Connection, values: Values) -> list[Any]:
         """Execute it once and return its rows, with values as the driver gives them."""
-        text, arrange = self._for(connection.dialect)
-        return connection.exec_driver_sql(text, arrange(values)).fetchall()
+        text, arrange = self._for(connection.dialect, values)
+        if is_heard(connection):
+            return list(connection.exec_driver_sql(text, arrange(values)).fetchall())
+        return list(_driven(connection, text, arrange(values), answers=True))
 
-    def _for(self, dialect: Dialect) -> tuple[str, Callable[[Values], Any]]:
-        known = self._compiled.get(dialect.name)
+    def _for(self, dialect: Dialect, values: Values) -> tuple[str, Callable[[Values], Any]]:
+        length = len(values[self._many]) if self._many else 0
+        known = self._compiled.get((dialect.name, length))
         if known is None:
-            known = self._compiled[dialect.name] = self._compile(dialect)
+            known = self._compiled[dialect.name, length] = self._compile(dialect, length)
         return known
 
-    def _compile(self, dialect: Dialect) -> tuple[str, Callable[[Values], Any]]:
-        compiled: Any = self._statement.compile(dialect=dialect, column_keys=self._columns)  # type: ignore[attr-defined] # not in Executable's type
-        names = compiled.positiontup
+    def _compile(self, dialect: Dialect, length: int) -> tuple[str, Callable[[Values], Any]]:
+        compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)
+        text, names = compiled.string, compiled.positiontup
         if names is None:  # the driver takes names
-            return compiled.string, dict
-        if len(names) == 1:
-            return compiled.string, lambda values: (values[names[0]],)
-        return compiled.string, itemgetter(*names)
+            parts = [f"{self._many}_{number}" for number in range(length)]
+            return text.replace(self._place, ", ".join(f"%({part})s" for part in parts)), self._named(parts)
+        text = text.replace(self._place, ", ".join("?" * length))
+        return text, self._in_order(names)
+
+    @property
+    def _place(self) -> str:
+        """Where SQLAlchemy's compiler leaves room for the several values."""
+        return f"__[POSTCOMPILE_{self._many}]"
+
+    def _named(self, parts: Sequence[str]) -> Callable[[Values], Any]:
+        many = self._many
+        return (lambda values: {**values, **dict(zip(parts, values[many], strict=True))}) if many else dict
+
+    def _in_order(self, names: Sequence[str]) -> Callable[[Values], Any]:
+        many = self._many
+        if many:
+            return lambda values: tuple(
+                each for name in names for each in (values[name] if name == many else (values[name],))
+            )
+        return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
+
+
+def _driven(connection: Connection, text: str, values: Any, *, many: bool = False, answers: bool = False) -> Any:  # noqa: ANN401 - the driver's
+    """Have the driver execute a statement; return how many rows it changed, or its answer.
+
+    Raises:
+        DBAPIError: what the driver raised, as SQLAlchemy tells it.
+    """
+    if not connection.in_transaction():
+        connection.begin()  # as SQLAlchemy itself does
+    driver: Any = connection.dialect.loaded_dbapi
+    cursor = connection.connection.cursor()
+    try:
+        (cursor.executemany if many else cursor.execute)(text, values)
+        return cursor.fetchall() if answers else cursor.rowcount
+    except driver.Error as error:
+        raise DBAPIError.instance(text, None, error, driver.Error, hide_parameters=True) from error
+    finally:
+        cursor.close()
+
+
+def _together(statement: str, rows: Sequence[Sequence[Any]]) -> Iterable[tuple[str, list[Any]]]:
+    """Turn an INSERT for each of many rows into few of several rows.
+
+    The driver gives up Python's lock for every statement that it runs. With one for each row, the thread that writes
+    and the one that reads requests would take turns for each row, which costs more than the insert.
+    """
+    begin = 0
+    while begin < len(rows):
+        size = _TOGETHER
+        while size > len(rows) - begin:
+            size //= 2  # few lengths, since each is a statement that the driver keeps
+        yield _repeated(statement, size), [value for row in rows[begin : begin + size] for value in row]
+        begin += size
+
+
+@lru_cache(maxsize=2 * _TOGETHER)
+def _repeated(statement: str, count: int) -> str:
+    """Return an INSERT of one row as one of several."""
+    return _VALUES.sub(lambda found: "VALUES " + ", ".join([found[1]] * count), statement, count=1)
 
 
 def few_lengths(seqs: Iterable[int]) -> list[int]:

@@ -2,157 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, null, select, update
+from sqlalchemy import ColumnElement, bindparam, func, null, select, update
 
 from soap_handler.journal import order
+from soap_handler.journal.claiming import ATTEMPT, THESE, count_of, due
+from soap_handler.journal.claiming import ClaimRequest as ClaimRequest  # noqa: PLC0414 - it comes with the next one
+from soap_handler.journal.claiming import claim as claim  # noqa: PLC0414 - the second of the verbs
 from soap_handler.journal.recording import record as record  # noqa: PLC0414 - the first of the verbs
 from soap_handler.journal.recording import record_all as record_all  # noqa: PLC0414 - likewise
 from soap_handler.journal.recording import storable
-from soap_handler.journal.records import Claim, Settlement, State, Step
-from soap_handler.journal.schema import attempt, in_state, notification, stored
+from soap_handler.journal.records import Settlement, State, Step
+from soap_handler.journal.schema import in_state, notification, stored
 from soap_handler.journal.statements import Statement, few_lengths
 from soap_handler.journal.traces import ERASED
-from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
-    from soap_handler.journal.records import Selection
+    from soap_handler.journal.records import Claim, Selection
 
 _table = notification.c
-_THESE: Final = _table.seq.in_(bindparam("seqs", expanding=True))
-_LOOK: Final = 200  # rows: so many at once, where the first look met some that wait behind others
-_MOST_LOOKED_AT: Final = 600  # rows in one claim: bounds its transaction; the next claim goes on from there
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimRequest:
-    """Ask for work: at most ``limit`` notifications that are due, leased to ``owner`` until ``until``."""
-
-    step: Step
-    owner: str
-    now: datetime
-    until: datetime
-    limit: int
-    account: str | None = None
-    """Of this account only; always given for deletions, which go to one inbox at a time."""
-    in_order: bool = False
-    """Of one originator on one account, only the first, and only while no other is leased."""
-
-
-def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
-    """Lease what is due, longest due first. A lease that ran out is due again, and its loss goes into the history."""
-    return [_claim(connection, request) for request in requests]
-
-
-def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
-    if not request.in_order:
-        return _lease(connection, request, connection.execute(_due(request)).all())
-    claims: list[Claim] = []
-    looked_at, look = 0, request.limit
-    while len(claims) < request.limit and looked_at < _MOST_LOOKED_AT:
-        rows = connection.execute(_due(request, look)).all()
-        free = order.free_to_start(connection, rows, request.now)
-        claims += _lease(connection, request, free[: request.limit - len(claims)])
-        if len(rows) < look:
-            break
-        looked_at, look = looked_at + len(rows), _LOOK
-    return claims
-
-
-def _lease(connection: Connection, request: ClaimRequest, rows: Sequence[Row[Any]]) -> list[Claim]:
-    if not rows:
-        return []
-    connection.execute(
-        _LEASE[request.step],
-        {
-            "seqs": few_lengths(row.seq for row in rows),
-            "_owner": request.owner,
-            "_until": request.until,
-            "_now": request.now,
-        },
-    )
-    _ATTEMPT.run(connection, [_lost(request, row) for row in rows if row.owner is not None])
-    return [_claimed(request, row) for row in rows]
-
-
-def _count_of(step: Step) -> str:
-    return "attempts" if step is Step.HANDLE else "delete_attempts"
-
-
-_LEASE: Final = {
-    step: update(notification)
-    .where(_THESE)
-    .values(
-        owner=bindparam("_owner"),
-        due_at=bindparam("_until"),
-        leased_at=bindparam("_now"),
-        parked_at=None,
-        **{_count_of(step): _table[_count_of(step)] + 1},
-    )
-    for step in Step
-}
-_ATTEMPT: Final = Statement(insert(attempt), ("seq", "step", "started_at", "ended_at", "outcome", "error", "owner"))
-
-
-def _due(request: ClaimRequest, limit: int | None = None) -> Any:  # noqa: ANN401 - a Select of many columns
-    state = State.RECEIVED if request.step is Step.HANDLE else State.HANDLED
-    conditions = [in_state(state), _table.due_at <= request.now]
-    if request.account is not None:
-        conditions.append(_table.account == request.account)
-    return (
-        select(
-            _table.seq,
-            _table.key,
-            _table.account,
-            _table.kind,
-            _table.message_id,
-            _table.originator,
-            _table.owner,
-            _table.leased_at,
-            _table.received_at,
-            _table.payload,
-            _table[_count_of(request.step)].label("attempts"),
-        )
-        .where(*conditions)
-        .order_by(_table.due_at, _table.seq)
-        .limit(request.limit if limit is None else limit)
-        .with_for_update(skip_locked=True)
-    )
-
-
-def _lost(request: ClaimRequest, row: Row[Any]) -> dict[str, Any]:
-    """Return the attempt that its owner never reported: it died, was cut off, or hung past its lease."""
-    return {
-        "seq": row.seq,
-        "step": request.step.value,
-        "started_at": stored(row.leased_at),
-        "ended_at": stored(request.now),
-        "outcome": "lost",
-        "error": "the lease ran out before the attempt ended",
-        "owner": row.owner,
-    }
-
-
-def _claimed(request: ClaimRequest, row: Row[Any]) -> Claim:
-    return Claim(
-        seq=row.seq,
-        key=row.key,
-        account=row.account,
-        kind=Kind(row.kind),
-        message_id=row.message_id,
-        owner=request.owner,
-        attempts=row.attempts + 1,
-        received_at=row.received_at,
-        leased_at=request.now,
-        payload=row.payload,
-    )
+_due = due  # what a claim asks, for whoever looks at its plan
 
 
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
@@ -172,7 +47,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
     _SETTLE.run(connection, [_settled(settlement) for settlement in good])
     handled = ((each.claim, each.ended_at) for each in good if each.step is Step.HANDLE)
     order.let_next(connection, list(_freed(handled, rows)))
-    _ATTEMPT.run(connection, tried)
+    ATTEMPT.run(connection, tried)
     return answers
 
 
@@ -191,27 +66,37 @@ _SETTLE: Final = Statement(
 )
 
 
-def _locked(connection: Connection, claims: Sequence[Claim]) -> dict[int, Row[Any]]:
+class _Present(NamedTuple):
+    """What a row says now, as the driver gives it."""
+
+    seq: int
+    owner: str | None
+    account: str
+    originator: str | None
+    erased_at: int | None
+
+
+def _locked(connection: Connection, claims: Sequence[Claim]) -> dict[int, _Present]:
     """Return the present rows of some claims, by number; nobody else changes them until the commit."""
-    rows: Iterable[Row[Any]] = connection.execute(_LOCKED, {"seqs": few_lengths(claim.seq for claim in claims)})
-    return {row.seq: row for row in rows}
+    if not claims:
+        return {}
+    rows = _LOCKED.ask(connection, {"seqs": few_lengths(claim.seq for claim in claims)})
+    return {row[0]: _Present(*row) for row in rows}
 
 
-_LOCKED: Final = (
-    select(_table.seq, _table.owner, _table.account, _table.originator, _table.erased_at)
-    .where(_THESE)
-    .with_for_update()
+_LOCKED: Final = Statement(
+    select(*(_table[name] for name in _Present._fields)).where(THESE).with_for_update(), many="seqs"
 )
 
 
-def _is_ours(claim: Claim, rows: Mapping[int, Row[Any]]) -> bool:
+def _is_ours(claim: Claim, rows: Mapping[int, _Present]) -> bool:
     return claim.seq in rows and rows[claim.seq].owner == claim.owner
 
 
-def _freed(claims: Iterable[tuple[Claim, datetime]], rows: Mapping[int, Row[Any]]) -> Iterator[order.Freed]:
+def _freed(claims: Iterable[tuple[Claim, datetime]], rows: Mapping[int, _Present]) -> Iterator[order.Freed]:
     """Tell which originators have their turn again, and since when."""
-    for claim, moment in claims:
-        row = rows[claim.seq]
+    for each, moment in claims:
+        row = rows[each.seq]
         if row.originator is not None:
             yield order.Freed(row.account, row.originator, moment)
 
@@ -227,7 +112,7 @@ def _settled(settlement: Settlement) -> dict[str, Any]:
     }
 
 
-def _tried(settlement: Settlement, row: Row[Any], *, ours: bool) -> dict[str, Any]:
+def _tried(settlement: Settlement, row: _Present, *, ours: bool) -> dict[str, Any]:
     outcome = "failed" if settlement.error else "ok"
     error = settlement.error
     if error is not None:  # a customer's exception says it, and it may quote what was erased while the handler ran
@@ -248,7 +133,7 @@ def release(connection: Connection, releases: Sequence[tuple[Step, datetime, Seq
     for step, now, claims in releases:
         rows = _locked(connection, claims)
         ours = [claim for claim in claims if _is_ours(claim, rows)]
-        count = _count_of(step)
+        count = count_of(step)
         connection.execute(
             update(notification)
             .where(_table.seq.in_(few_lengths(claim.seq for claim in ours)))

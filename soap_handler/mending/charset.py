@@ -16,6 +16,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 BYTES: Final = "encoding"
@@ -62,7 +63,12 @@ _LONG_NUL: Final = "\udcc0\udc80"
 
 def charset_of(content_type: str) -> str | None:
     """Return the charset that a Content-Type names, or ``None``."""
-    match = _PARAMETER.search(content_type[:200])
+    return _charset_of(content_type[:200])
+
+
+@lru_cache(maxsize=64)  # a caller says the same again and again
+def _charset_of(content_type: str) -> str | None:
+    match = _PARAMETER.search(content_type)
     return match[1] if match else None
 
 

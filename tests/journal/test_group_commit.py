@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,73 @@ def test_what_queues_up_shares_one_commit(journal: Journal, url: str, commits: l
     assert all(journal.wait(future) for future in futures)
     assert len(commits) <= 2
     assert len(journal.records(Selection())) == 300
+
+
+def test_a_quick_commit_needs_no_other_thread(sqlite_url: str) -> None:
+    """Where nobody else writes, what is handed in is on disk when the call returns, and the listeners know."""
+    with Journal(sqlite_url) as journal:
+        journal.record(entry(0))  # the journal's thread has its connection now
+        wait_for_callbacks(journal)
+        heard: list[int] = []
+        journal.listen(lambda: heard.append(1))
+        commit = journal.submit_all([entry(1), entry(0), entry(2)])
+        assert commit.done()
+        assert commit.result() == [True, False, True]
+        assert heard == [1]
+        assert len(journal.records(Selection())) == 3
+
+
+def test_who_finds_the_disk_busy_leaves_the_commit_to_the_thread(sqlite_url: str) -> None:
+    """While another process writes, the call returns at once; the commit follows when it has ended."""
+    with Journal(sqlite_url) as journal:
+        journal.record(entry(0))
+        wait_for_callbacks(journal)
+        with writers_held_up(sqlite_url):
+            commit = journal.submit_all([entry(1)])
+            assert not commit.done()
+        assert commit.result(30) == [True]
+
+
+def test_after_a_slow_commit_the_thread_commits(sqlite_url: str) -> None:
+    """A disk that takes long holds up the caller once; then its commits are the thread's, until much later."""
+    with Journal(sqlite_url) as journal:
+        journal.record(entry(0))
+        wait_for_callbacks(journal)
+        by: list[str] = []
+
+        def slow(_: object) -> None:
+            by.append(threading.current_thread().name)
+            time.sleep(0.02)
+
+        event.listen(journal._engine, "commit", slow)
+        for number in range(1, 4):
+            assert journal.record_all([entry(number)]) == [True]
+    assert by == [threading.current_thread().name, "journal", "journal"]
+
+
+def test_what_is_refused_in_passing_is_refused_by_the_thread(sqlite_url: str) -> None:
+    """An error in the caller's own thread is the future's as ever; the next one is stored."""
+    unfit: Any = None
+    with Journal(sqlite_url) as journal:
+        journal.record(entry(0))
+        wait_for_callbacks(journal)
+        with pytest.raises(JournalUnavailableError):
+            journal.submit_all([Entry(message(99), received_at=unfit)]).result(30)
+        assert journal.record_all([entry(1)]) == [True]
+
+
+def test_tracing_hears_of_every_statement(journal: Journal) -> None:
+    """Whoever listens to what SQLAlchemy executes hears of what else goes straight to the driver; results are equal."""
+    heard: list[str] = []
+    event.listen(
+        journal._engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: heard.append(statement)
+    )
+    assert journal.record_all([entry(1), entry(2), entry(1)]) == [True, True, False]
+    claims = journal.claim(5, LEASE)
+    assert journal.settle([ended(claim, State.DONE, START) for claim in claims]) == [True] * len(claims)
+    verbs = {statement.split()[0] for statement in heard}
+    assert {"INSERT", "SELECT", "UPDATE"} <= verbs
+    assert {record.state for record in journal.records(Selection())} == {State.DONE}
 
 
 def test_threads_that_push_at_once_share_commits(journal: Journal, commits: list[object]) -> None:

@@ -141,6 +141,72 @@ def test_damage_is_read_the_same(body: bytes) -> None:
     assert_alike(body)
 
 
+def framed(before: str, operation: str, after: str = "</soap:Body></soap:Envelope>") -> bytes:
+    start = '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">'
+    return f"{start}{before}{operation}{after}".encode()
+
+
+HEADER: Final = f"<soap:Header>{header()}</soap:Header>"
+INSIDE: Final = "".join(f"<{name}>{text}</{name}>" for name, text in DEFAULTS["MessageReceived"].items())
+GOOD: Final = f"<MessageReceived xmlns='{NAMESPACE}'>{INSIDE}</MessageReceived>"
+OTHER: Final = GOOD.replace("<body>", "<body>8 ")
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "after"),
+    [
+        (f"{HEADER}<soap:Body>", GOOD, "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body>text", GOOD, " </soap:Body> </soap:Envelope >\n"),
+        (f"{HEADER}<soap:Body><!-- Body>", f"<a/>-->{GOOD}", "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body><MessageReceived><!-- Body>", "<a>--></MessageReceived>", "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body><!-- Body>", GOOD, "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body><![CDATA[Body>", f"]]>{GOOD}", "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body><?p Body>", f"?>{GOOD}", "</soap:Body></soap:Envelope>"),
+        ("<soap:Header>Body>", f"{header()}</soap:Header><soap:Body>{GOOD}", "</soap:Body></soap:Envelope>"),
+        (f"Body>{HEADER}<soap:Body>", GOOD, "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body>", f"{GOOD}</soap:Body></soap:Envelope><!--", "</a></a> -->"),
+    ],
+)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        OTHER,
+        f" {OTHER} ",
+        f"{OTHER}{OTHER}",
+        f"{OTHER}<!-- c -->",
+        f"<!-- c -->{OTHER}",
+        f"<?xml version='1.0'?>{OTHER}",
+        f"<?xml version='1.0' encoding='utf-16'?>{OTHER}",
+        f"<!DOCTYPE a>{OTHER}",
+        f"{OTHER}text",
+        f"<MessageReceived>{INSIDE}</MessageReceived>",
+        f"<soap:MessageReceived xmlns='{NAMESPACE}'>{INSIDE}</soap:MessageReceived>",
+        OTHER.replace("8", "<soap:b/>"),
+        OTHER.replace("8", "-->"),
+        OTHER.replace("8", "&#8;"),
+        OTHER.replace("<id>", "<id a='1'>"),
+        f"<e:MessageReceived xmlns:e='{NAMESPACE}'>{INSIDE}</e:MessageReceived>",
+        f"{header()}{OTHER}",
+        f"{OTHER}</soap:Body><soap:Body>",
+        "",
+    ],
+)
+def test_a_frame_that_was_read_before_says_nothing_else_with_another_operation(
+    before: str, inside: str, after: str, operation: str
+) -> None:
+    """What stands around an operation is remembered; whoever makes up a frame gets by it what he gets without."""
+    quickly(framed(before, inside, after))
+    assert_alike(framed(before, operation, after))
+
+
+def test_a_frame_is_remembered_with_its_password() -> None:
+    """After a right one, the same request with another password, or with none, is not taken for it."""
+    assert quickly(framed(f"{HEADER}<soap:Body>", GOOD))
+    assert quickly(framed(f"{HEADER}<soap:Body>", OTHER))
+    assert not quickly(framed(f"{HEADER}<soap:Body>".replace(PASSWORD, "wrong"), OTHER))
+    assert not quickly(framed("<soap:Header/><soap:Body>", OTHER))
+
+
 @pytest.mark.parametrize(
     "body",
     [
