@@ -9,7 +9,7 @@ import socket
 import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from soap_handler.notifications import Kind
 
 T = TypeVar("T")
+
+_FEW = 12  # entries: with more of them there is much to do, and a thread that commits leaves the caller free for it
+
+
+def _is_small(verb: Verb, argument: Any) -> bool:  # noqa: ANN401 - of the verb's type
+    return verb is verbs.record_all and len(argument) <= _FEW
 
 
 def now() -> datetime:
@@ -81,7 +87,7 @@ class Journal:
             self._engine.dispose()
             raise
         # A claim comes last: what was settled in the same breath must not be claimed again, its lease being over.
-        self._writer = Writer(self._engine, self._announce, last=verbs.claim, ending=self._tell_others)
+        self._writer = Writer(self._engine, self._announce, verbs.claim, self._tell_others, _is_small)
 
     def close(self) -> None:
         """Commit what is under way and give everything back."""
@@ -104,9 +110,12 @@ class Journal:
         return self._writer.submit(verbs.record, entry)
 
     def submit_all(self, entries: Sequence[Entry]) -> Future[list[bool]]:
-        """Queue entries for the next commit, all in one; the results are as those of :meth:`submit`."""
+        """Queue entries for the next commit, all in one; the results are as those of :meth:`submit`.
+
+        A few are committed in the caller's own thread, if that is sure to be over soon.
+        """
         self.arrived += len(entries)
-        return self._writer.submit_here(verbs.record_all, entries)
+        return self._writer.submit(verbs.record_all, entries)
 
     def record(self, entry: Entry) -> bool:
         """Commit an entry; return whether it was new."""

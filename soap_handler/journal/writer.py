@@ -34,8 +34,7 @@ R = TypeVar("R")
 log = structlog.get_logger(__name__)
 
 _LARGEST_BATCH = 1000  # requests: bounds the length of a transaction and the memory that it takes
-_QUICK = 0.005  # seconds: a commit that takes longer is for a thread that has nothing else to do
-_RARELY = 100  # times as long as such a commit took, the thread alone writes
+_QUICK = 0.005  # seconds: transactions that take longer are for a thread that has nothing else to do
 _UNREACHABLE = (DBAPIError, DisconnectionError, PoolTimeoutError, OSError)
 _AT_FAULT = (DataError, IntegrityError, ProgrammingError)  # the request is to blame, not the database
 _COLLISIONS = ("40001", "40P01")  # SQLSTATE: serialization failure, deadlock detected
@@ -59,12 +58,14 @@ class Writer:
         committed: Callable[[set[Verb]], None],
         last: Verb,
         ending: Callable[[Connection, set[Verb]], None],
+        small: Callable[[Verb, Any], bool],
     ) -> None:
         """Start the thread; ``committed`` is told after each commit which verbs took part.
 
         The verb ``last`` comes last in each transaction, since what it finds depends on what the others did; then
-        ``ending`` is called, still in it.
+        ``ending`` is called, still in it. ``small`` says of which requests whoever asks need not be spared the work.
         """
+        self._small = small
         self._engine = engine
         self._ending = ending
         self._committed = committed
@@ -74,12 +75,26 @@ class Writer:
         self._closed = False
         self._closing = threading.Lock()  # nothing may be queued behind the end
         self._writing = threading.Lock()  # of the connection and what is done on it
-        self._not_before = 0.0  # the disk was slow: until then nobody but the thread writes
+        self._usual = 0.0  # seconds that a transaction takes, as a moving average
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
     def submit(self, verb: Callable[[Connection, Sequence[A]], Sequence[R]], argument: A) -> Future[R]:
-        """Queue a request. Its future is done after the commit, or fails with :class:`JournalUnavailableError`."""
+        """Queue a request. Its future is done after the commit, or fails with :class:`JournalUnavailableError`.
+
+        A small one is carried out in the caller's own thread where that is sure to be over soon: on SQLite, as long as
+        nobody else writes and the disk is quick. Then to hand it over to the thread and be called back would cost more
+        than the commit; the future is done at once.
+        """
+        results = self._at_once(verb, argument) if self._small(verb, argument) else None
+        if results is None:
+            return self._queued(verb, argument)
+        done: Future[R] = Future()
+        done.set_result(results[0])
+        self._announce({verb})
+        return done
+
+    def _queued(self, verb: Verb, argument: object) -> Future[Any]:
         request = _Request(verb, argument)
         with self._closing:
             if not self._closed:
@@ -88,32 +103,14 @@ class Writer:
         request.result.set_exception(JournalUnavailableError("the journal is closed"))
         return request.result
 
-    def submit_here(self, verb: Callable[[Connection, Sequence[A]], Sequence[R]], argument: A) -> Future[R]:
-        """Do as :meth:`submit` does, but in the caller's own thread where that is sure to be over soon.
-
-        It is on SQLite, as long as nobody else writes and the disk is quick; then a commit costs less than to hand it
-        over to a thread and be called back. The future is done in that case.
-        """
-        results = self._at_once(verb, argument)
-        if results is None:
-            return self.submit(verb, argument)
-        done: Future[R] = Future()
-        done.set_result(results[0])
-        self._announce({verb})
-        return done
-
     def _at_once(self, verb: Verb, argument: object) -> list[Any] | None:
         """Carry out one request if nothing has to be waited for but the disk; else, and on an error, do nothing."""
-        if time.monotonic() < self._not_before or not self._writing.acquire(blocking=False):
+        if self._usual > _QUICK or not self._writing.acquire(blocking=False):
             return None
         try:
             if self._closed or self._connection is None or not seize(self._connection):
                 return None
-            begun = time.monotonic()
             results = self._commit([_Request(verb, argument)])
-            taken = time.monotonic() - begun
-            if taken > _QUICK:
-                self._not_before = begun + taken * _RARELY
         except Exception:  # noqa: BLE001 - whatever it is, the thread meets it again, and says so
             self._disconnect()
             return None
@@ -180,6 +177,7 @@ class Writer:
         for position, request in enumerate(batch):
             by_verb.setdefault(request.verb, []).append(position)
         results: list[Any] = [None] * len(batch)
+        begun = time.monotonic()
         connection = self._connect()
         with connection.begin():
             for verb, positions in sorted(by_verb.items(), key=lambda entry: entry[0] is self._last):
@@ -187,6 +185,7 @@ class Writer:
                 for position, result in zip(positions, outcome, strict=True):
                     results[position] = result
             self._ending(connection, set(by_verb))
+        self._usual += (time.monotonic() - begun - self._usual) / 8
         return results
 
     def _connect(self) -> Connection:

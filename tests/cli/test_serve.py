@@ -133,6 +133,8 @@ def _refuses(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it was in the queue of the listener that was being closed
+        return False
     return False
 
 
