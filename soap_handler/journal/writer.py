@@ -86,16 +86,9 @@ class Writer:
         nobody else writes and the disk is quick. Then to hand it over to the thread and be called back would cost more
         than the commit; the future is done at once.
         """
-        results = self._at_once(verb, argument) if self._small(verb, argument) else None
-        if results is None:
-            return self._queued(verb, argument)
-        done: Future[R] = Future()
-        done.set_result(results[0])
-        self._announce({verb})
-        return done
-
-    def _queued(self, verb: Verb, argument: object) -> Future[Any]:
         request = _Request(verb, argument)
+        if self._small(verb, argument) and self._at_once(request):
+            return request.result
         with self._closing:
             if not self._closed:
                 self._queue.put(request)
@@ -103,20 +96,17 @@ class Writer:
         request.result.set_exception(JournalUnavailableError("the journal is closed"))
         return request.result
 
-    def _at_once(self, verb: Verb, argument: object) -> list[Any] | None:
-        """Carry out one request if nothing has to be waited for but the disk; else, and on an error, do nothing."""
+    def _at_once(self, request: _Request) -> bool:
+        """Carry out a request if nothing has to be waited for but the disk; return whether that was so."""
         if self._usual > _QUICK or not self._writing.acquire(blocking=False):
-            return None
+            return False
         try:
             if self._closed or self._connection is None or not seize(self._connection):
-                return None
-            results = self._commit([_Request(verb, argument)])
-        except Exception:  # noqa: BLE001 - whatever it is, the thread meets it again, and says so
-            self._disconnect()
-            return None
+                return False
+            self._carry_out([request])
         finally:
             self._writing.release()
-        return results
+        return True
 
     def close(self) -> None:
         """Commit what is queued, then end the thread and give back the connection."""

@@ -85,8 +85,8 @@ def test_on_a_slow_disk_the_thread_commits(sqlite_url: str) -> None:
     assert by[-1] == mine
 
 
-def test_what_is_refused_in_passing_is_refused_by_the_thread(sqlite_url: str) -> None:
-    """An error in the caller's own thread is the future's as ever; the next one is stored."""
+def test_what_fails_in_the_callers_thread_fails_alone(sqlite_url: str) -> None:
+    """Its error is the future's, as ever; the next one is stored."""
     unfit: Any = None
     with Journal(sqlite_url) as journal:
         journal.record(entry(0))
