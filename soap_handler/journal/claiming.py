@@ -11,7 +11,7 @@ from sqlalchemy import Integer, bindparam, insert, literal_column, null, select,
 from soap_handler.journal import order
 from soap_handler.journal.order import Due
 from soap_handler.journal.records import Claim, State, Step
-from soap_handler.journal.schema import attempt, in_state, instant, notification, stored
+from soap_handler.journal.schema import THESE, attempt, in_state, instant, notification, stored
 from soap_handler.journal.statements import Statement, few_lengths
 from soap_handler.notifications import Kind
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Select
 
-THESE: Final = notification.c.seq.in_(bindparam("seqs", expanding=True))
-"""The condition of being one of several rows, for a :class:`Statement` whose ``many`` is ``seqs``."""
 ATTEMPT: Final = Statement(insert(attempt), ("seq", "step", "started_at", "ended_at", "outcome", "error", "owner"))
 """Write attempts into the history."""
 

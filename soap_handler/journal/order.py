@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sqlalchemy import bindparam, func, literal_column, null, select, text, update
 
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import in_state, notification, stored
+from soap_handler.journal.schema import THESE, in_state, notification, stored
 from soap_handler.journal.statements import Statement, few_lengths
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def _firsts() -> Statement:
     # Two questions instead of one sorted answer, because the index answers each at once, however long the queue is.
     begun = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at >= literal_column("0")).scalar_subquery()
     waits = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at.is_(None)).scalar_subquery()
-    these = _table.seq.in_(bindparam("seqs", expanding=True))
-    return Statement(select(_table.seq, func.coalesce(begun, waits)).where(these), many="seqs")
+    return Statement(select(_table.seq, func.coalesce(begun, waits)).where(THESE), many="seqs")
 
 
 _FIRSTS: Final = _firsts()

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     and_,
+    bindparam,
     event,
     literal_column,
 )
@@ -90,6 +91,9 @@ def in_state(state: State, table: FromClause = notification) -> ColumnElement[bo
     """Return the condition "is in this state", as a literal: only then does a partial index serve it."""
     return table.c.state == literal_column(f"'{state.value}'")
 
+
+THESE: Final = notification.c.seq.in_(bindparam("seqs", expanding=True))
+"""The condition of being one of several rows, given as ``seqs``."""
 
 # Work to do is a small part of a long history: these indexes hold only that part, so that a claim costs the same
 # whether ten or ten million notifications are done.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, bindparam, func, null, select, update
 
 from soap_handler.journal import order
-from soap_handler.journal.claiming import ATTEMPT, THESE, count_of, due
+from soap_handler.journal.claiming import ATTEMPT, count_of, due
 from soap_handler.journal.claiming import ClaimRequest as ClaimRequest  # noqa: PLC0414 - it comes with the next one
 from soap_handler.journal.claiming import claim as claim  # noqa: PLC0414 - the second of the verbs
 from soap_handler.journal.recording import record as record  # noqa: PLC0414 - the first of the verbs
 from soap_handler.journal.recording import record_all as record_all  # noqa: PLC0414 - likewise
 from soap_handler.journal.recording import storable
 from soap_handler.journal.records import Settlement, State, Step
-from soap_handler.journal.schema import in_state, notification, stored
+from soap_handler.journal.schema import THESE, in_state, notification, stored
 from soap_handler.journal.statements import Statement, few_lengths
 from soap_handler.journal.traces import ERASED
 
