@@ -25,8 +25,9 @@ LATE = {"begins_late": True}
 It may have a further option ``on_error``, a function that is called when a statement failed.
 """
 
+_BUSY_TIMEOUT: Final = 5000  # milliseconds
 _PRAGMAS = (
-    "busy_timeout = 5000",  # milliseconds; first, since the next ones may have to wait themselves
+    f"busy_timeout = {_BUSY_TIMEOUT}",
     "journal_mode = WAL",  # readers and the writer do not hold each other up
     "synchronous = FULL",  # fsync at every commit: 200 means on disk
     "fullfsync = ON",  # macOS: fsync alone leaves data in the drive's cache; elsewhere without effect
@@ -142,7 +143,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     connection.isolation_level = None  # the driver would begin transactions by itself, and too late
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
+        # SQLite itself does not wait to change the journal mode: whoever else opens the same new file would fail.
+        if not _wait_for_lock(connection, _BUSY_TIMEOUT, f"PRAGMA {pragma}"):
+            cursor.execute(f"PRAGMA {pragma}")  # once more, for its error
     cursor.close()
 
 
@@ -200,11 +203,12 @@ def _hasten(driver: Any) -> int:  # noqa: ANN401 - likewise
     return int(patience)
 
 
-def _wait_for_lock(driver: Any, patience: int) -> bool:  # noqa: ANN401 - likewise
+def _wait_for_lock(driver: Any, patience: int, statement: str = _BEGIN_WRITING) -> bool:  # noqa: ANN401 - likewise
+    """Execute a statement that needs a lock, again and again for ``patience`` milliseconds; return whether it was."""
     deadline = time.monotonic() + patience / 1000
     while True:
         try:
-            driver.execute(_BEGIN_WRITING)
+            driver.execute(statement)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 return False

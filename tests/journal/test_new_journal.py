@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -142,3 +144,17 @@ def test_what_cannot_be_made_is_not_made_in_part(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("DROP VIEW attempt"))
     assert [migrate.migrate(engine), migrate.migrate(engine)] == [None, migrate.HEAD]
+
+
+def test_who_opens_a_new_file_waits_for_another_that_does(tmp_path: Path) -> None:
+    """Until the file is in WAL mode, SQLite refuses at once to put it there while another writes; it is asked again."""
+    place = tmp_path / "journal.db"
+    other = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as thread:
+        opening = thread.submit(Journal, f"sqlite:///{place}")
+        done, _ = wait([opening], timeout=0.3)
+        other.execute("COMMIT")
+        opening.result(timeout=10).close()
+    other.close()
+    assert not done
