@@ -18,9 +18,9 @@ _BURST: Final = 300.0  # arrivals a second above which handling gives way; below
 _BUSY: Final = 100.0  # arrivals a second from which handling takes several at a time, since each commit holds them up
 _PATIENCE: Final = 10.0  # seconds after which a burst is one no more
 _GROWTH: Final = 0.2  # by how much the share grows each second from then on; the backlog is worked off above 1
-_SHARE: Final = 0.12  # of what arrives is dispatched during a burst; at least a tenth is promised
+_SHARE: Final = 0.115  # of what arrives is dispatched during a burst; at least a tenth is promised
 _WINDOW: Final = 0.2  # seconds over which the rate is measured
-_SLICE: Final = 0.05  # seconds between two claims during a burst: many small ones, so that nobody waits for a large one
+_SLICE: Final = 0.1  # seconds between two claims during a burst: small ones, so that nobody waits for a large one
 _BREATH: Final = 0.01  # seconds between two claims when it is only busy
 
 

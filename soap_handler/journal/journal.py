@@ -46,6 +46,13 @@ def _is_small(verb: Verb, argument: Any) -> bool:  # noqa: ANN401 - of the verb'
     return verb is verbs.record_all and len(argument) <= _FEW
 
 
+def _is_patient(verb: Verb, argument: Any) -> int:  # noqa: ANN401 - likewise
+    """Return how many rows a claim or a settlement concerns; nobody waits for it who must answer EMS."""
+    if verb is verbs.settle:
+        return 1
+    return int(argument.limit) if verb is verbs.claim else 0
+
+
 def now() -> datetime:
     """Return the present instant."""
     return datetime.now(UTC)
@@ -87,7 +94,9 @@ class Journal:
             self._engine.dispose()
             raise
         # A claim comes last: what was settled in the same breath must not be claimed again, its lease being over.
-        self._writer = Writer(self._engine, self._announce, verbs.claim, self._tell_others, _is_small)
+        self._writer = Writer(
+            self._engine, self._announce, verbs.claim, self._tell_others, small=_is_small, patient=_is_patient
+        )
 
     def close(self) -> None:
         """Commit what is under way and give everything back."""

@@ -14,17 +14,17 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, literal_column, null, select, text, update
+from sqlalchemy import BigInteger, bindparam, func, literal_column, null, select, text, update
 
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import THESE, in_state, notification, stored
-from soap_handler.journal.statements import Statement, few_lengths
+from soap_handler.journal.statements import SeveralRows, Statement, few_lengths, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Update
 
 PARKED: Final = timedelta(seconds=60)
 """After so long a parked one is looked at again, so that nothing can wait for ever."""
@@ -133,27 +133,38 @@ def _put_off(connection: Connection, seqs: Collection[int], until: datetime, par
         connection.execute(statement)
 
 
-_LET_NEXT: Final = Statement(
-    update(notification)
-    .where(
-        _table.seq
-        == select(func.min(_other.c.seq))
+def _write_let_next(count: int) -> Update:
+    firsts = [
+        select(func.min(_other.c.seq))
         .where(
             in_state(State.RECEIVED, _other),
-            _other.c.account == bindparam("_account"),
-            _other.c.originator == bindparam("_originator"),
+            _other.c.account == account,
+            _other.c.originator == originator,
             _other.c.leased_at.is_(None),
         )
-        .scalar_subquery(),
-        _table.parked_at.is_not(None),  # one that waits for its back-off goes on waiting
+        .scalar_subquery()
+        for account, originator in zip(
+            parameters("_account", count, _table.account.type),
+            parameters("_originator", count, _table.originator.type),
+            strict=True,
+        )
+    ]
+    return (
+        update(notification)
+        .where(
+            _table.seq.in_(firsts),
+            _table.parked_at.is_not(None),  # one that waits for its back-off goes on waiting
+        )
+        .values(due_at=bindparam("_at", type_=BigInteger()), parked_at=null())
     )
-    .values(due_at=bindparam("_at"), parked_at=null())
-)
 
 
-def let_next(connection: Connection, freed: Collection[Freed]) -> None:
-    """Make the one of each originator due that is first now, if it was parked."""
-    _LET_NEXT.run(
-        connection,
-        [{"_account": each.account, "_originator": each.originator, "_at": stored(each.at)} for each in freed],
-    )
+_LET_NEXT: Final = SeveralRows(_write_let_next)
+
+
+def let_next(connection: Connection, freed: Iterable[Freed]) -> None:
+    """Make the one of each originator due that is first now, if it was parked; for all of them, when the last came."""
+    ends = {(each.account, each.originator): each.at for each in freed}
+    if ends:
+        originators = [{"_account": account, "_originator": originator} for account, originator in ends]
+        _LET_NEXT.run(connection, originators, {"_at": stored(max(ends.values()))})

@@ -11,20 +11,23 @@ Everything that is not done for each notification uses SQLAlchemy as usual.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from sqlalchemy import bindparam
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Dialect
+    from sqlalchemy import BindParameter, Connection, Dialect
 
     Values = Mapping[str, Any]
 
-_TOGETHER: Final = 32  # rows in an INSERT: each number is a statement of its own, and the driver keeps some of them
+T = TypeVar("T")
+
+_TOGETHER: Final = 32  # rows in a statement: each number is a statement of its own, and the driver keeps some of them
 _VALUES: Final = re.compile(r"VALUES (\([^()]+\))")
 _EVENTS: Final = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
 
@@ -100,6 +103,38 @@ class Statement:
         return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
 
 
+class SeveralRows:
+    """A statement that treats several rows at once, each with values of its own. For an UPDATE; an INSERT has its own.
+
+    It is written anew for 1, 2, 4 … 32 rows; of other numbers, the last row is there more than once.
+    """
+
+    def __init__(self, write: Callable[[int], Any]) -> None:
+        """``write`` returns the statement for so many rows; its parameters come from :func:`parameters`."""
+        self._write = write
+        self._written: dict[int, Statement] = {}
+
+    def run(self, connection: Connection, rows: Sequence[Values], shared: Values | None = None) -> None:
+        """Execute it for these rows; ``shared`` are the values that are the same for all."""
+        for begin in range(0, len(rows), _TOGETHER):
+            some = few_lengths(rows[begin : begin + _TOGETHER])
+            statement = self._written.get(len(some))
+            if statement is None:
+                statement = self._written[len(some)] = Statement(self._write(len(some)))
+            values = {_numbered(name, place): value for place, row in enumerate(some) for name, value in row.items()}
+            statement.run(connection, [{**values, **shared} if shared else values])
+
+
+def parameters(name: str, count: int, kind: Any) -> list[BindParameter[Any]]:  # noqa: ANN401 - any type of SQLAlchemy's
+    """Return the parameter of this name for each of ``count`` rows, of a type of SQLAlchemy's."""
+    return [bindparam(_numbered(name, place), type_=kind) for place in range(count)]
+
+
+@cache
+def _numbered(name: str, place: int) -> str:
+    return f"{name}_{place}"
+
+
 def _driven(connection: Connection, text: str, values: Any, *, many: bool = False, answers: bool = False) -> Any:  # noqa: ANN401 - the driver's
     """Have the driver execute a statement; return how many rows it changed, or its answer.
 
@@ -125,13 +160,9 @@ def _together(statement: str, rows: Sequence[Sequence[Any]]) -> Iterable[tuple[s
     The driver gives up Python's lock for every statement that it runs. With one for each row, the thread that writes
     and the one that reads requests would take turns for each row, which costs more than the insert.
     """
-    begin = 0
-    while begin < len(rows):
-        size = _TOGETHER
-        while size > len(rows) - begin:
-            size //= 2  # few lengths, since each is a statement that the driver keeps
-        yield _repeated(statement, size), [value for row in rows[begin : begin + size] for value in row]
-        begin += size
+    for begin in range(0, len(rows), _TOGETHER):
+        some = rows[begin : begin + _TOGETHER]
+        yield _repeated(statement, len(some)), [value for row in some for value in row]
 
 
 @lru_cache(maxsize=2 * _TOGETHER)
@@ -140,11 +171,11 @@ def _repeated(statement: str, count: int) -> str:
     return _VALUES.sub(lambda found: "VALUES " + ", ".join([found[1]] * count), statement, count=1)
 
 
-def few_lengths(seqs: Iterable[int]) -> list[int]:
-    """Repeat the last number until there are 1, 2, 4, 8 … of them, for an IN.
+def few_lengths(several: Iterable[T]) -> list[T]:
+    """Repeat the last one until there are 1, 2, 4, 8 … of them, for an IN.
 
     Each length is a statement of its own: the driver keeps the last 128 of them prepared, which took 4 MB.
     """
-    numbers = list(seqs)
-    missing = (1 << max(0, len(numbers) - 1).bit_length()) - len(numbers) if numbers else 0
-    return numbers + numbers[-1:] * missing
+    each = list(several)
+    missing = (1 << max(0, len(each) - 1).bit_length()) - len(each) if each else 0
+    return each + each[-1:] * missing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, func, null, select, update
+from sqlalchemy import ColumnElement, case, cast, func, null, select, update
 
 from soap_handler.journal import order
 from soap_handler.journal.claiming import ATTEMPT, count_of, due
@@ -15,14 +15,14 @@ from soap_handler.journal.recording import record_all as record_all  # noqa: PLC
 from soap_handler.journal.recording import storable
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.schema import THESE, in_state, notification, stored
-from soap_handler.journal.statements import Statement, few_lengths
+from soap_handler.journal.statements import SeveralRows, Statement, few_lengths, parameters
 from soap_handler.journal.traces import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Update
 
     from soap_handler.journal.records import Claim, Selection
 
@@ -46,24 +46,35 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
             tried.append(_tried(settlement, rows[seq], ours=answer))
     _SETTLE.run(connection, [_settled(settlement) for settlement in good])
     handled = ((each.claim, each.ended_at) for each in good if each.step is Step.HANDLE)
-    order.let_next(connection, list(_freed(handled, rows)))
+    order.let_next(connection, _freed(handled, rows))
     ATTEMPT.run(connection, tried)
     return answers
 
 
-_SETTLE: Final = Statement(
-    update(notification)
-    .where(_table.seq == bindparam("_seq"))
-    .values(
-        state=bindparam("_state"),
-        due_at=bindparam("_due_at"),
-        owner=null(),
-        leased_at=null(),
-        parked_at=null(),
-        handled_at=func.coalesce(_table.handled_at, bindparam("_handled_at", type_=_table.handled_at.type)),
-        done_at=bindparam("_done_at"),
+def _write_settle(count: int) -> Update:
+    seqs = parameters("_seq", count, _table.seq.type)
+
+    def new(name: str) -> ColumnElement[Any]:
+        values = parameters(name, count, _table[name].type)
+        chosen = case(*((_table.seq == seq, value) for seq, value in zip(seqs, values, strict=True)))
+        return cast(chosen, _table[name].type)  # where all of them are NULL, a database could not know the type
+
+    return (
+        update(notification)
+        .where(_table.seq.in_(seqs))
+        .values(
+            state=new("state"),
+            due_at=new("due_at"),
+            owner=null(),
+            leased_at=null(),
+            parked_at=null(),
+            handled_at=func.coalesce(_table.handled_at, new("handled_at")),
+            done_at=new("done_at"),
+        )
     )
-)
+
+
+_SETTLE: Final = SeveralRows(_write_settle)
 
 
 class _Present(NamedTuple):
@@ -105,10 +116,10 @@ def _settled(settlement: Settlement) -> dict[str, Any]:
     handled = settlement.step is Step.HANDLE and settlement.state in {State.HANDLED, State.DONE}
     return {
         "_seq": settlement.claim.seq,
-        "_state": settlement.state.value,
-        "_due_at": stored(settlement.due_at),
-        "_handled_at": stored(settlement.ended_at) if handled else None,
-        "_done_at": stored(settlement.ended_at) if settlement.state is State.DONE else None,
+        "state": settlement.state.value,
+        "due_at": stored(settlement.due_at),
+        "handled_at": stored(settlement.ended_at) if handled else None,
+        "done_at": stored(settlement.ended_at) if settlement.state is State.DONE else None,
     }
 
 
@@ -140,7 +151,7 @@ def release(connection: Connection, releases: Sequence[tuple[Step, datetime, Seq
             .values(owner=None, leased_at=None, due_at=now, **{count: _table[count] - 1})
         )
         if step is Step.HANDLE:
-            order.let_next(connection, list(_freed(((claim, now) for claim in ours), rows)))
+            order.let_next(connection, _freed(((claim, now) for claim in ours), rows))
     return [None] * len(releases)
 
 

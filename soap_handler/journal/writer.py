@@ -2,7 +2,8 @@
 
 While one transaction waits for the disk, the requests that arrive queue up, and the next transaction takes them all.
 So a lone request waits for nobody, and a burst shares the cost of each fsync. Where the disk is quick, whoever asks may
-carry out the request himself, in between the thread's transactions: then not even a thread has to be woken.
+carry out the request himself, in between the thread's transactions: then not even a thread has to be woken. Requests
+that can wait a moment (``riders``) go with the next transaction of either.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError, SQLAlchemyError
@@ -20,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.journal.engine import WRITING, seize
+from soap_handler.journal.riders import MOMENT, Riders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 _LARGEST_BATCH = 1000  # requests: bounds the length of a transaction and the memory that it takes
 _QUICK = 0.005  # seconds: transactions that take longer are for a thread that has nothing else to do
+_RIDING = 128  # rows that may ride with a transaction in somebody's own thread: a millisecond or two
 _UNREACHABLE = (DBAPIError, DisconnectionError, PoolTimeoutError, OSError)
 _AT_FAULT = (DataError, IntegrityError, ProgrammingError)  # the request is to blame, not the database
 _COLLISIONS = ("40001", "40P01")  # SQLSTATE: serialization failure, deadlock detected
@@ -49,6 +53,10 @@ class _Request:
     result: Future[Any] = field(default_factory=Future)
 
 
+_RIDERS: Final = object()
+"""In the queue: somebody waits for a ride."""
+
+
 class Writer:
     """The one who writes. Each verb gets the arguments of all its requests and returns their results in that order."""
 
@@ -58,19 +66,24 @@ class Writer:
         committed: Callable[[set[Verb]], None],
         last: Verb,
         ending: Callable[[Connection, set[Verb]], None],
+        *,
         small: Callable[[Verb, Any], bool],
+        patient: Callable[[Verb, Any], int],
     ) -> None:
         """Start the thread; ``committed`` is told after each commit which verbs took part.
 
         The verb ``last`` comes last in each transaction, since what it finds depends on what the others did; then
-        ``ending`` is called, still in it. ``small`` says of which requests whoever asks need not be spared the work.
+        ``ending`` is called, still in it. ``small`` says of which requests whoever asks need not be spared the work;
+        ``patient``, of those that can wait a moment, how many rows they concern, and 0 of all others.
         """
         self._small = small
+        self._patient = patient
         self._engine = engine
         self._ending = ending
         self._committed = committed
         self._last = last
-        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._queue: SimpleQueue[Any] = SimpleQueue()  # requests, _RIDERS, and None for the end
+        self._riders: Riders[_Request] = Riders()
         self._connection: Connection | None = None
         self._closed = False
         self._closing = threading.Lock()  # nothing may be queued behind the end
@@ -87,14 +100,23 @@ class Writer:
         than the commit; the future is done at once.
         """
         request = _Request(verb, argument)
-        if self._small(verb, argument) and self._at_once(request):
-            return request.result
+        rows = self._patient(verb, argument)
+        if not rows:
+            self._riders.note_ride()
+            if self._small(verb, argument) and self._at_once(request):
+                return request.result
         with self._closing:
             if not self._closed:
-                self._queue.put(request)
+                self._enqueue(request, rows)
                 return request.result
         request.result.set_exception(JournalUnavailableError("the journal is closed"))
         return request.result
+
+    def _enqueue(self, request: _Request, rows: int) -> None:
+        if not (rows and self._riders.have_rides):
+            self._queue.put(request)
+        elif self._riders.add(request, rows):
+            self._queue.put(_RIDERS)
 
     def _at_once(self, request: _Request) -> bool:
         """Carry out a request if nothing has to be waited for but the disk; return whether that was so."""
@@ -103,7 +125,7 @@ class Writer:
         try:
             if self._closed or self._connection is None or not seize(self._connection):
                 return False
-            self._carry_out([request])
+            self._carry_out([request, *_begun(self._riders.take(_RIDING))])
         finally:
             self._writing.release()
         return True
@@ -127,18 +149,19 @@ class Writer:
 
     def _next_batch(self) -> tuple[list[_Request], bool]:
         """Return everything that has queued up, and whether more may follow."""
-        batch: list[_Request] = []
-        request = self._queue.get()
-        while request is not None:
-            if request.result.set_running_or_notify_cancel():
-                batch.append(request)
-            if len(batch) == _LARGEST_BATCH:
-                return batch, True
-            try:
-                request = self._queue.get_nowait()
-            except Empty:
-                return batch, True
-        return batch, False
+        queued: list[_Request] = []
+        next_one = self._queue.get()
+        if next_one is _RIDERS:
+            with suppress(Empty):
+                next_one = self._queue.get(timeout=MOMENT)  # with which they ride
+        with suppress(Empty):
+            while next_one is not None:
+                if next_one is not _RIDERS:
+                    queued.append(next_one)
+                if len(queued) >= _LARGEST_BATCH:
+                    break
+                next_one = self._queue.get_nowait()
+        return _begun(queued + self._riders.take()), next_one is not None
 
     def _carry_out(self, batch: list[_Request]) -> None:
         """Commit the batch; when one request of it is at fault, commit each alone, so that it spoils no other."""
@@ -201,6 +224,11 @@ class Writer:
             error = kind(f"the journal cannot commit: {reason(error)}")
         for request in batch:
             request.result.set_exception(error)
+
+
+def _begun(requests: Sequence[_Request]) -> list[_Request]:
+    """Return those of the requests that nobody has given up; from now on nobody can."""
+    return [request for request in requests if request.result.set_running_or_notify_cancel()]
 
 
 def _out_of_reach(error: Exception) -> bool:

@@ -77,6 +77,19 @@ def test_the_next_one_starts_when_the_previous_one_has_ended(journal: Journal, c
         clock.forward(1)
 
 
+def test_results_of_many_originators_at_once_let_the_next_of_each_start(journal: Journal, clock: Clock) -> None:
+    """When several end in one transaction, the next one of every originator has its turn, and only that one."""
+    numbers = range(120)
+    for number in numbers:
+        store(journal, number, f"4477009{number % 40:05d}")
+    first = claim(journal, 200)
+    assert bodies(first) == [str(number) for number in numbers[:40]]
+    clock.forward(1)
+    journal.settle([ended(each, State.DONE) for each in first])
+    clock.forward(1)
+    assert sorted(bodies(claim(journal, 200)), key=int) == [str(number) for number in numbers[40:80]]
+
+
 def test_a_back_off_holds_up_those_behind_it_and_nobody_else(journal: Journal, clock: Clock) -> None:
     """The one that failed goes again first; others are not concerned."""
     store(journal, 1)

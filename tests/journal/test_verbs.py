@@ -202,6 +202,27 @@ def test_a_claim_settled_twice_in_one_transaction_counts_once(journal: Journal, 
     assert only(journal).state is State.DONE
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 31, 32, 33, 70])
+def test_many_results_at_once_each_keep_their_own(journal: Journal, count: int) -> None:
+    """However many results share a statement, each row gets its own state, instants and due time."""
+    journal.record_all([entry(number) for number in range(count)])
+    outcomes = itertools.cycle((State.HANDLED, State.DONE, State.DEAD, State.RECEIVED))
+    expected, settlements = {}, []
+    for number, (claim, state) in enumerate(zip(journal.claim(count, LEASE), outcomes, strict=False)):
+        due = second(1000 + number) if state in {State.HANDLED, State.RECEIVED} else None
+        error = "it broke" if state in {State.DEAD, State.RECEIVED} else None
+        end = second(number)
+        settlements.append(Settlement(claim, Step.HANDLE, state, due, START, end, error))
+        handled = end if error is None else None
+        expected[claim.key] = (state, due, handled, end if state is State.DONE else None, False, 1)
+    assert journal.settle(settlements) == [True] * count
+    found = {
+        each.key: (each.state, each.due_at, each.handled_at, each.done_at, each.leased, each.attempts)
+        for each in journal.records(Selection())
+    }
+    assert found == expected
+
+
 def test_a_result_goes_before_a_claim_of_the_same_transaction(journal: Journal, url: str, clock: Clock) -> None:
     """What is settled in the same breath is not claimed again, although its lease is over."""
     journal.record(entry(1))
