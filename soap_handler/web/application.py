@@ -87,9 +87,10 @@ class Application:
         """
         if request.error or request.command != "POST" or request.path.lower() not in _PATHS:
             return None
-        caller = self._guard.caller(_addresses(peer, request.headers))
+        if self._guard.restricts and not self._guard.allows(self._guard.caller(_addresses(peer, request.headers))):
+            return None
         stream = request.get_body_stream()
-        if stream is None or not self._guard.allows(caller):
+        if stream is None:
             return None
         body = stream.read()
         stream.seek(0)

@@ -47,6 +47,11 @@ class Guard:
         """How many requests came from addresses that are not allowed."""
         return self._refused
 
+    @property
+    def restricts(self) -> bool:
+        """Whether there is anybody who may not call."""
+        return bool(self._allowed)
+
     def caller(self, environ: Mapping[str, Any]) -> str:
         """Return the caller's address: the right-most one that is not a trusted proxy, or ``unknown``.
 
@@ -73,7 +78,7 @@ class Guard:
 
     def allows(self, caller: str) -> bool:
         """Whether a caller, as :meth:`caller` returns it, may call. Counts and logs nothing."""
-        return not self._allowed or _within(read_address(caller), self._allowed)
+        return not self.restricts or _within(read_address(caller), self._allowed)
 
     def admits(self, caller: str) -> bool:
         """Whether a caller, as :meth:`caller` returns it, may call. Whoever may not is counted and logged."""

@@ -37,6 +37,9 @@ NEVER: Final = {
 }
 """Not loaded by a service, however long it runs."""
 
+NOT_BY_US: Final = {"rich", "pygments"}
+"""Loaded by a service only if a handler wants it; structlog would load it for nothing."""
+
 TELLING: Final = """
 import atexit, pathlib, sys
 
@@ -68,5 +71,12 @@ def test_a_service_runs_without_them_on_a_new_and_on_an_old_journal(tmp_path: Pa
     for journal in ("new", "old"):
         loaded = loaded_by_a_service(tmp_path)
         assert "soap_handler.journal.migrate" in loaded
-        assert loaded & (NEVER | AT_A_CALL) == set(), journal
+        assert loaded & (NEVER | AT_A_CALL | NOT_BY_US) == set(), journal
         (tmp_path / "loaded").unlink()
+
+
+def test_a_handler_that_wants_rich_gets_it(tmp_path: Path) -> None:
+    """What the service does without is there for whoever imports it."""
+    (tmp_path / "telling.py").write_text(f"from rich.console import Console\n{TELLING}\nConsole()\n")
+    write_configuration(tmp_path, handler='target = "telling:handle"')
+    assert loaded_by_a_service(tmp_path) >= {"rich", "rich.console"}
