@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_ENOUGH: Final = 16  # requests that are worth a commit of their own, when there is none under way
+_ENOUGH: Final = 16  # requests that are worth a commit of their own, where it goes on while the loop reads others
+_MANY: Final = 64  # likewise, where the loop itself commits, and nothing else goes on meanwhile
 
 
 @dataclass(slots=True, eq=False)
@@ -108,7 +109,8 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
             _reply(channel, exchange.answer)
         else:
             self._ready.append((channel, exchange))
-            if len(self._ready) >= _ENOUGH and not self._committing:
+            enough = _MANY if self._journal.quick else _ENOUGH
+            if len(self._ready) >= enough and not self._committing:
                 self.commit()  # the disk need not wait until the last one is read
 
     def _prepare(self, channel: Channel) -> Exchange | None:

@@ -172,12 +172,17 @@ def _begin_again(connection: Connection, driver: Any) -> bool:  # noqa: ANN401 -
     return _wait_for_lock(driver, connection.info[_PATIENCE])
 
 
+def can_seize(connection: Connection) -> bool:
+    """Whether this is a connection with ``WRITING`` options on SQLite that has been used already."""
+    return _PATIENCE in connection.info
+
+
 def seize(connection: Connection) -> bool:
     """Begin to write at once, before the transaction itself; return whether the lock was free.
 
-    For a connection with ``WRITING`` options on SQLite that has been used already. Elsewhere the answer is no.
+    Where it cannot be known without waiting (:func:`can_seize`), the answer is no.
     """
-    if _PATIENCE not in connection.info:
+    if not can_seize(connection):
         return False
     driver: Any = connection.connection.driver_connection
     return _wait_for_lock(driver, 0)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FEW = 12  # entries: with more of them there is much to do, and a thread that commits leaves the caller free for it
+_FEW = 64  # entries: a transaction of some milliseconds, even on a slow machine
 
 
 def _is_small(verb: Verb, argument: Any) -> bool:  # noqa: ANN401 - of the verb's type
@@ -121,10 +121,15 @@ class Journal:
     def submit_all(self, entries: Sequence[Entry]) -> Future[list[bool]]:
         """Queue entries for the next commit, all in one; the results are as those of :meth:`submit`.
 
-        A few are committed in the caller's own thread, if that is sure to be over soon.
+        Some dozens are committed in the caller's own thread, if that is sure to be over soon (:attr:`quick`).
         """
         self.arrived += len(entries)
         return self._writer.submit(verbs.record_all, entries)
+
+    @property
+    def quick(self) -> bool:
+        """Whether :meth:`submit_all` of some dozens is likely to commit at once, in the caller's own thread."""
+        return self._writer.quick
 
     def record(self, entry: Entry) -> bool:
         """Commit an entry; return whether it was new."""

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityE
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
-from soap_handler.journal.engine import WRITING, seize
+from soap_handler.journal.engine import WRITING, can_seize, seize
 from soap_handler.journal.riders import MOMENT, Riders
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class Writer:
         self._closing = threading.Lock()  # nothing may be queued behind the end
         self._writing = threading.Lock()  # of the connection and what is done on it
         self._usual = 0.0  # seconds that a transaction takes, as a moving average
+        self.quick = False
+        """Whether a small request is carried out in the caller's own thread, if nobody else writes at that instant."""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -120,7 +122,7 @@ class Writer:
 
     def _at_once(self, request: _Request) -> bool:
         """Carry out a request if nothing has to be waited for but the disk; return whether that was so."""
-        if self._usual > _QUICK or not self._writing.acquire(blocking=False):
+        if not self.quick or not self._writing.acquire(blocking=False):
             return False
         try:
             if self._closed or self._connection is None or not seize(self._connection):
@@ -199,6 +201,7 @@ class Writer:
                     results[position] = result
             self._ending(connection, set(by_verb))
         self._usual += (time.monotonic() - begun - self._usual) / 8
+        self.quick = self._usual <= _QUICK and can_seize(connection)
         return results
 
     def _connect(self) -> Connection:
@@ -209,6 +212,7 @@ class Writer:
     def _disconnect(self) -> None:
         """Drop the connection for good: after an error nobody knows what state it is in."""
         connection, self._connection = self._connection, None
+        self.quick = False
         if connection is None:
             return
         try:
