@@ -154,8 +154,7 @@ class Writer:
         queued: list[_Request] = []
         next_one = self._queue.get()
         if next_one is _RIDERS:
-            with suppress(Empty):
-                next_one = self._queue.get(timeout=MOMENT)  # with which they ride
+            next_one = self._await_ride()
         with suppress(Empty):
             while next_one is not None:
                 if next_one is not _RIDERS:
@@ -164,6 +163,15 @@ class Writer:
                     break
                 next_one = self._queue.get_nowait()
         return _begun(queued + self._riders.take()), next_one is not None
+
+    def _await_ride(self) -> Any:  # noqa: ANN401 - of what is in the queue
+        """Return what comes within a moment that is no rider, or else nothing but the call to look after the riders."""
+        come: Any = _RIDERS
+        deadline = time.monotonic() + MOMENT
+        with suppress(Empty):
+            while come is _RIDERS and (left := deadline - time.monotonic()) > 0:
+                come = self._queue.get(timeout=left)
+        return come
 
     def _carry_out(self, batch: list[_Request]) -> None:
         """Commit the batch; when one request of it is at fault, commit each alone, so that it spoils no other."""
