@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from soap_handler.board import Place
     from soap_handler.handlers import Handlers
-    from soap_handler.pace import Board
     from soap_handler.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -46,13 +46,12 @@ class App:
         settings: Settings,
         plugged: Handlers | None = None,
         sockets: Sequence[socket.socket] = (),
-        board: Board | None = None,
-        place: int = 0,
+        place: Place | None = None,
     ) -> None:
         """Build everything and listen. ``plugged`` are the handlers to use instead of ``handler.target``.
 
         ``sockets`` are to be listened on in place of the settings' address; they may be shared with other processes,
-        whose ``board`` is then this one's too, with a ``place`` of its own.
+        among which this one has its ``place``.
 
         Raises:
             HandlerNotFoundError: the target cannot be loaded.
@@ -76,7 +75,7 @@ class App:
             settings.handler,
             self.deleters.__contains__,
             in_order=in_order,
-            pace=Pace(lambda: self.journal.arrived, board=board, place=place),
+            pace=Pace(lambda: self.journal.arrived, place=place),
         )
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.wrong_logins, server.wrong_login_delay))
@@ -90,7 +89,7 @@ class App:
         )
         intake = Intake(application, self.journal, threads=server.threads, timeout=settings.journal.timeout)
         try:
-            self.server = Server(application, settings.server, intake, sockets)
+            self.server = Server(application, settings.server, intake, sockets, place)
         except OSError:
             self.journal.close()
             raise

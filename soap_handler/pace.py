@@ -7,9 +7,10 @@ for longer is no burst but the daily load, so the share grows until handling kee
 
 from __future__ import annotations
 
-import mmap
 import time
 from typing import TYPE_CHECKING, Final
+
+from soap_handler.board import Board, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,22 +25,6 @@ _SLICE: Final = 0.1  # seconds between two claims during a burst: small ones, so
 _BREATH: Final = 0.01  # seconds between two claims when it is only busy
 
 
-class Board:
-    """Where the processes that share a port write how many notifications each has taken in, for all of them to see."""
-
-    def __init__(self, places: int = 1) -> None:
-        """Make it before the processes are forked; each then has a place of its own, counted from 0."""
-        self._counts = memoryview(mmap.mmap(-1, 8 * places)).cast("Q")
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def write(self, place: int, count: int) -> int:
-        """Write the count of one process; return the sum of all."""
-        self._counts[place] = count
-        return sum(self._counts)
-
-
 class Pace:
     """Says how many notifications may be claimed now. For one thread."""
 
@@ -47,20 +32,18 @@ class Pace:
         self,
         arrived: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
-        board: Board | None = None,
-        place: int = 0,
+        place: Place | None = None,
     ) -> None:
         """``arrived`` tells how many notifications this process has recorded since the start.
 
-        ``board`` and ``place``: where others share the port, and the work.
+        ``place``: where others share the port, and the work.
         """
         self._arrived = arrived
         self._clock = clock
-        self._board = board or Board()
-        self._place = place
+        self._place = place or Place(Board(), 0)
         self._looked = self._asked = clock()
-        self._known = self._count()
-        self._rate = self._owed = self._began = 0.0
+        self._known, self._known_own = self._counts()
+        self._rate = self._own_rate = self._owed = self._began = 0.0
         self.bursting = False
         """Whether notifications arrive faster than both sides can be served."""
 
@@ -72,19 +55,20 @@ class Pace:
         if not self.bursting:
             self._asked = now
             return wanted
-        most = max(1.0, self._due(now) * 2 * _WINDOW)  # less than one would never become one
-        self._owed = min(self._owed + self._due(now) * (now - self._asked), most)
+        due = self._due(now)
+        most = max(2.0, due * 2 * _WINDOW)  # with less, what is left of one would be lost
+        self._owed = min(self._owed + due * (now - self._asked), most)
         self._asked = now
         granted = min(wanted, int(self._owed))
         self._owed -= granted
         return granted
 
     def _look(self, now: float) -> None:
-        """Find out how fast notifications arrive, on all processes together."""
-        elapsed, count = now - self._looked, self._count()
-        new = max(0, count - self._known)  # a process that is started again begins at 0
-        self._looked, self._known = now, count
-        self._rate = new / elapsed
+        """Find out how fast notifications arrive, on all processes together and on this one."""
+        elapsed, (count, own) = now - self._looked, self._counts()
+        self._rate = max(0, count - self._known) / elapsed  # a process that is started again begins at 0
+        self._own_rate = (own - self._known_own) / elapsed
+        self._looked, self._known, self._known_own = now, count, own
         bursting = self._rate > _BURST
         if not bursting:
             self._owed = 0.0
@@ -93,12 +77,18 @@ class Pace:
         self.bursting = bursting
 
     def _due(self, now: float) -> float:
-        """Return how many notifications a second this process owes to their handlers."""
-        share = _SHARE + _GROWTH * max(0.0, now - self._began - _PATIENCE)
-        return share * self._rate / len(self._board)
+        """Return how many notifications a second this process owes to their handlers.
 
-    def _count(self) -> int:
-        return self._board.write(self._place, self._arrived())
+        At first a share of what it takes in itself, since its own commits give claims and results a ride; what goes on
+        for longer is worked off by all.
+        """
+        growth = _GROWTH * max(0.0, now - self._began - _PATIENCE)
+        return _SHARE * self._own_rate + growth * self._rate / self._place.places
+
+    def _counts(self) -> tuple[int, int]:
+        """Return how many notifications all processes have taken in since their start, and how many this one."""
+        own = self._arrived()
+        return self._place.note_arrivals(own), own
 
     @property
     def rest(self) -> float:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
+    from soap_handler.board import Place
     from soap_handler.intake import Intake
     from soap_handler.settings import ServerSettings
 
@@ -39,16 +40,19 @@ class Server:
         settings: ServerSettings,
         intake: Intake | None = None,
         sockets: Sequence[socket.socket] = (),
+        place: Place | None = None,
     ) -> None:
         """Listen. Port 0 takes a free one. What the intake does not take, the application serves in a thread.
 
-        ``sockets`` are to be listened on in place of the settings' address; they may be shared with other processes.
+        ``sockets`` are to be listened on in place of the settings' address; they may be shared with other processes,
+        among which this one has its ``place``.
 
         Raises:
             OSError: the address cannot be listened on.
         """
         self._sockets = Sockets()
-        self._poller = Poller(self._sockets)
+        self._place = place
+        self._poller = Poller(self._sockets) if place is None else Poller(self._sockets, self._may_accept)
         self._limits = Limits(settings, open_files.make_room(settings.connections))
         self._intake = intake
         if intake is not None:
@@ -95,6 +99,7 @@ class Server:
 
         Returns whether everything in flight was answered.
         """
+        self._note_connections()
         while not self._stopping:
             self._turn(_TICK)
             self._tend()
@@ -112,12 +117,26 @@ class Server:
 
     def _tend(self) -> None:
         """Cut what is beyond the limits: at once where there are too many connections, else twice a second."""
+        self._note_connections()
         now = time.monotonic()
         if now >= self._look_again:
             self._look_again = now + _TICK
             self._limits.cut_overdue(self._channels())
         if len(self._sockets) > self._limits.connections:  # those that listen are among them
             self._limits.make_room(self._channels())
+
+    def _may_accept(self) -> bool:
+        self._note_connections()
+        return self._place is None or self._place.is_next
+
+    def _note_connections(self) -> None:
+        if self._place is not None:
+            self._place.note_connections(self._open)
+
+    @property
+    def _open(self) -> int:
+        """How many connections there are; a listener has two sockets."""
+        return len(self._sockets) - 2 * len(self._listeners)
 
     def _turn(self, timeout: float) -> None:
         self._poller.turn(timeout)
@@ -129,8 +148,8 @@ class Server:
         self._intake.commit()
 
     def _others_may_call(self, ready: int) -> bool:
-        """Whether there are more connections than requests that wait for their commit; a listener has two sockets."""
-        return len(self._sockets) > ready + 2 * len(self._listeners)
+        """Whether there are more connections than requests that wait for their commit."""
+        return self._open > ready
 
     def _drain(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -153,6 +172,8 @@ class Server:
 
     def _stop_accepting(self) -> None:
         """Take in the connections that wait in the system's queue, whose callers cannot know better, but no more."""
+        if self._place is not None:
+            self._place.leave()
         for listener in self._listeners:
             listener.draining = True
             known = -1

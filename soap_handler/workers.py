@@ -121,14 +121,16 @@ class Workers:
         work: Callable[[Line], int],
         *,
         reload: Callable[[], bool],
+        ended: Callable[[int], None],
         drain: float,
     ) -> None:
         """``work`` is what a worker does, in its own process; it returns the exit code.
 
-        ``reload`` is asked, in the parent, whether the workers should read the configuration anew. ``drain`` is for how
-        long (seconds) a worker that is told to stop may go on.
+        ``reload`` is asked, in the parent, whether the workers should read the configuration anew; ``ended`` is told
+        there which of them, from 0, has ended. ``drain`` is for how long (seconds) one that is told to stop may go on.
         """
         self._reload = reload
+        self._tell_ended = ended
         self._places = [_Place(number) for number in range(1, count + 1)]
         self._sockets = list(sockets)
         self._work = work
@@ -235,6 +237,7 @@ class Workers:
         place.heed()
         _close([place.line] if place.line else [])
         process, place.process, place.line = place.process, 0, None
+        self._tell_ended(place.number - 1)
         if self._kill_at is not None:
             self._code = self._code or (1 if code else 0)
             log.info("worker_ended", worker=place.number, process=process, code=code)

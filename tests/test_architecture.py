@@ -19,8 +19,8 @@ NAME: Final = "soap_handler"
 
 # Who may know whom: a room knows the rooms of lower floors, and those of its own as long as there is no circle.
 FLOORS: Final[list[set[str]]] = [
-    {"contract", "errors", "notifications", "passwords", "throttle", "logs", "open_files", "pace", "workers"},
-    {"settings", "accounts", "retry", "reading", "reload", "mending"},
+    {"contract", "errors", "notifications", "passwords", "throttle", "logs", "open_files", "board", "workers"},
+    {"settings", "accounts", "retry", "reading", "reload", "mending", "pace"},
     {"journal", "inbox", "handlers"},
     {"receive", "dispatch", "deletion", "emptying", "reconcile", "reconciling", "retention", "sinks"},
     {"soap", "formpost", "xmlpush"},

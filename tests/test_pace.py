@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from soap_handler.pace import Board, Pace
+from soap_handler.board import Board, Place
+from soap_handler.pace import Pace
 
 
 class Day:
@@ -71,41 +72,58 @@ def test_when_the_burst_is_over_everything_is_granted_again() -> None:
 
 
 def test_processes_that_share_a_port_share_the_work() -> None:
-    """Each sees what all take in, so one that takes in nothing gives way too; together they dispatch one share."""
-    board, counts, now = Board(2), [0, 0], 0.0
-    paces = [Pace(lambda place=place: counts[place], lambda: now, board, place) for place in range(2)]  # type: ignore[misc] # a default
-    granted = [0, 0]
+    """Each sees what all take in, so one that takes in little gives way too, and owes a share of that little."""
+    board, counts, now = Board(3), [0, 0, 0], 0.0
+    paces = [Pace(lambda number=number: counts[number], lambda: now, Place(board, number)) for number in range(3)]  # type: ignore[misc] # a default
+    granted = [0, 0, 0]
     for _ in range(45):
         now += 0.2
         counts[0] += 1000
-        for place, pace in enumerate(paces):
-            granted[place] += pace.allows(10_000)
+        counts[1] += 500
+        for number, pace in enumerate(paces):
+            granted[number] += pace.allows(10_000)
     assert all(pace.bursting for pace in paces)
-    assert 0.10 * counts[0] <= sum(granted) <= 0.20 * counts[0]
-    assert granted[1] > 0.04 * counts[0]
+    for count, given in zip(counts, granted, strict=True):
+        assert 0.10 * count <= given <= 0.20 * count
+
+
+def test_a_burst_that_does_not_end_is_worked_off_by_all() -> None:
+    """After a while a process that takes in nothing handles what the others take in."""
+    board, counts, now = Board(2), [0, 0], 0.0
+    paces = [Pace(lambda number=number: counts[number], lambda: now, Place(board, number)) for number in range(2)]  # type: ignore[misc] # a default
+    granted = [0, 0]
+    for _ in range(5 * 60):
+        now += 0.2
+        counts[0] += 100
+        for number, pace in enumerate(paces):
+            granted[number] += pace.allows(max(0, counts[0] - sum(granted)))
+    assert sum(granted) == counts[0]
+    assert granted[1] > 0.1 * counts[0]
 
 
 def test_a_small_part_of_a_share_adds_up() -> None:
-    """Of many processes each owes less than one notification in a window; none of them stands still all the same."""
-    count, now = 0, 0.0
-    pace = Pace(lambda: count, lambda: now, Board(64))
+    """A process that takes in little owes less than one in a window, and does not stand still all the same."""
+    board, counts, now = Board(2), [0, 0], 0.0
+    pace = Pace(lambda: counts[1], lambda: now, Place(board, 1))
     granted = 0
     for _ in range(45):
         now += 0.2
-        count += 80
+        counts[0] += 1000
+        counts[1] += 4
+        Place(board, 0).note_arrivals(counts[0])
         granted += pace.allows(10_000)
     assert pace.bursting
-    assert 0.10 * count <= granted * 64 <= 0.20 * count
+    assert 0.10 * counts[1] <= granted + 1 <= 0.20 * counts[1]
 
 
 def test_a_process_that_is_started_again_counts_from_zero() -> None:
     """What its place held before is neither an arrival nor a debt."""
     now, board, count = 0.0, Board(2), 5000
-    before = Pace(lambda: count, lambda: now, board, 1)
-    other = Pace(lambda: 0, lambda: now, board, 0)
+    before = Pace(lambda: count, lambda: now, Place(board, 1))
+    other = Pace(lambda: 0, lambda: now, Place(board, 0))
     assert before.allows(1) == 1
     now, count = 0.2, 0
-    assert Pace(lambda: count, lambda: now, board, 1).allows(7) == 7
+    assert Pace(lambda: count, lambda: now, Place(board, 1)).allows(7) == 7
     assert other.allows(7) == 7
     assert not other.bursting
 

@@ -11,10 +11,10 @@ import structlog
 import typer
 
 from soap_handler import logs
+from soap_handler.board import GATHERED, Board, Place
 from soap_handler.cli import configuration
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 from soap_handler.errors import SettingsError, SoapHandlerError
-from soap_handler.pace import Board
 from soap_handler.reload import Reloader, refused
 from soap_handler.workers import CANNOT_START, Workers, listen
 
@@ -57,10 +57,10 @@ def _serve(
     config: Path | None,
     sockets: Sequence[socket.socket] = (),
     line: Line | None = None,
-    board: Board | None = None,
+    place: Place | None = None,
 ) -> int:
     """Serve in this process, which is a worker of another one if there is a line to that; return the exit code."""
-    app = _built(settings, sockets, board, line.place if line else 0)
+    app = _built(settings, sockets, place)
     if line is None:
         _announce(settings, app.server.port)
     reloader = Reloader(lambda: configuration.load(config), app.reload)
@@ -78,12 +78,12 @@ def _serve(
 def _share(settings: Settings, config: Path | None, count: int) -> int:
     """Serve in several processes on one port; return the exit code."""
     sockets = _listening(settings)
-    board = Board(count)
+    board = Board(count, min(GATHERED, settings.server.connections))
     current = [settings]  # the latest that were good: a worker that is started again takes up these
 
     def work(line: Line) -> int:
         try:
-            return _serve(current[0], config, sockets, line, board)
+            return _serve(current[0], config, sockets, line, Place(board, line.place))
         except typer.Exit as end:
             return end.exit_code
 
@@ -96,7 +96,8 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
         return True
 
     _announce(settings, sockets[0].getsockname()[1])
-    return Workers(count, sockets, work, reload=reload, drain=settings.server.drain).run()
+    drain = settings.server.drain
+    return Workers(count, sockets, work, reload=reload, ended=board.leave, drain=drain).run()
 
 
 def _listening(settings: Settings) -> list[socket.socket]:
@@ -106,13 +107,13 @@ def _listening(settings: Settings) -> list[socket.socket]:
         _refuse(_not_listening(settings, error))
 
 
-def _built(settings: Settings, sockets: Sequence[socket.socket], board: Board | None, place: int) -> App:
+def _built(settings: Settings, sockets: Sequence[socket.socket], place: Place | None) -> App:
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - heavy, like the next one
 
     from soap_handler.app import App  # noqa: PLC0415 - it loads everything; other commands need not
 
     try:
-        return App(settings, sockets=sockets, board=board, place=place)
+        return App(settings, sockets=sockets, place=place)
     except (SoapHandlerError, ImportError, ArgumentError) as error:  # the last two: no such driver of a database
         _refuse(str(error))
     except OSError as error:

@@ -8,6 +8,7 @@ costs little. Where nothing is sure to come in a moment, nobody rides.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -27,6 +28,7 @@ class Riders(Generic[T]):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._waiting: deque[tuple[T, int]] = deque()
+        self._boarding = threading.Lock()
         self._latest = self._one_before = -math.inf
 
     def note_ride(self) -> None:
@@ -43,20 +45,18 @@ class Riders(Generic[T]):
 
         Then somebody must be told to look after those who wait, should no ride come.
         """
-        self._waiting.append((request, rows))
-        return len(self._waiting) == 1
+        with self._boarding:
+            self._waiting.append((request, rows))
+            return len(self._waiting) == 1
 
     def take(self, rows: float = math.inf) -> list[T]:
         """Return those who wait, as long as they concern no more than so many rows together; the others go on."""
         taken: list[T] = []
-        while self._waiting:
-            try:
+        if not self._waiting:  # as nearly always: not worth the lock, since whoever comes now is alone
+            return taken
+        with self._boarding:
+            while self._waiting and self._waiting[0][1] <= rows:
                 request, needed = self._waiting.popleft()
-            except IndexError:  # another thread was quicker
-                break
-            rows -= needed
-            if rows < 0:
-                self._waiting.appendleft((request, needed))
-                break
-            taken.append(request)
+                rows -= needed
+                taken.append(request)
         return taken

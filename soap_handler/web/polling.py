@@ -2,17 +2,28 @@
 
 waitress asks each connection at every turn whether it would read or write. Here those that only wait for a request are
 asked once, and again after something happened on them. What is done when something happens is waitress's business.
+
+Where several processes listen on one port, each is woken by a connection, and one takes it: whoever may. The others
+leave it for a moment, and take it themselves if it is still there then.
 """
 
 from __future__ import annotations
 
+import math
 import select
-from typing import Any, Final
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 from waitress import wasyncore
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _MAY_POLL: Final = hasattr(select, "poll")  # Windows has none
+_TOGETHER: Final = 64  # connections that are accepted before those there are get their turn
+_LEFT: Final = 0.005  # seconds: who could not accept by then is too busy, or hangs
 _READING: Final = select.POLLIN | select.POLLPRI if _MAY_POLL else 0
+_CONNECTED: Final = select.POLLIN if _MAY_POLL else 0  # what a listening socket has to say
 
 
 class Sockets(dict[int, Any]):
@@ -35,9 +46,14 @@ class Sockets(dict[int, Any]):
 class Poller:
     """Takes turns for the sockets of one waitress server. For the thread of its I/O loop alone."""
 
-    def __init__(self, sockets: Sockets) -> None:
-        """``sockets`` is waitress's map, which changes all the time."""
+    def __init__(self, sockets: Sockets, may_accept: Callable[[], bool] = lambda: True) -> None:
+        """``sockets`` is waitress's map, which changes all the time.
+
+        ``may_accept`` is asked when there is a connection that another process could take as well.
+        """
         self._sockets = sockets
+        self._may_accept = may_accept
+        self._left: dict[int, float] = {}  # listening sockets that have a connection for others, and until when
         self._poll = select.poll() if _MAY_POLL else None
         self._wishes: dict[int, int] = {}
         self._unsettled: set[int] = set()
@@ -47,12 +63,38 @@ class Poller:
         if self._poll is None:
             wasyncore.loop(timeout=timeout, map=self._sockets, count=1)
             return
+        if self._left:
+            timeout = min(timeout, self._take_left())
         self._look()
-        for number, flags in self._poll.poll(int(timeout * 1000)):
+        for number, flags in self._poll.poll(math.ceil(timeout * 1000)):
             found = self._sockets.get(number)
-            if found is not None:  # what happened before may have closed it
+            if found is None:  # what happened before has closed it
+                continue
+            if found.accepting:
+                self._accept(number, found)
+            else:
                 wasyncore.readwrite(found, flags)
-                self._unsettled.add(number)
+            self._unsettled.add(number)
+
+    def _accept(self, number: int, listener: Any) -> None:  # noqa: ANN401 - waitress has no types
+        """Accept what waits, or leave it to others for a moment. waitress would take one connection at each turn."""
+        for _ in range(_TOGETHER):
+            if not self._may_accept():
+                self._left[number] = time.monotonic() + _LEFT
+                break
+            known = len(self._sockets)
+            wasyncore.readwrite(listener, _CONNECTED)
+            if len(self._sockets) == known:
+                break
+
+    def _take_left(self) -> float:
+        """Accept what the others have left too; return for how long (seconds) they may still take something."""
+        now = time.monotonic()
+        for number in [number for number, until in self._left.items() if until <= now]:
+            del self._left[number]
+            if (found := self._sockets.get(number)) is not None:
+                wasyncore.readwrite(found, _CONNECTED)
+        return min(self._left.values(), default=math.inf) - now
 
     def _look(self) -> None:
         """Ask the new ones and the unsettled ones what they wait for."""
@@ -60,7 +102,7 @@ class Poller:
         self._sockets.changed.clear()
         for number in some:
             found = self._sockets.get(number)
-            self._await(number, found, 0 if found is None else _wish(found))
+            self._await(number, found, 0 if found is None or number in self._left else _wish(found))
 
     def _await(self, number: int, found: Any, wish: int) -> None:  # noqa: ANN401 - waitress has no types
         assert self._poll is not None  # noqa: S101 - tells mypy what turn made sure of
