@@ -136,7 +136,7 @@ def _the_insert_postgresql() -> Statement:
         .table_valued(*(column(each.name, Text() if each is _table.envelope else each.type) for each in _COLUMNS))
         .render_derived(with_types=True)
     )
-    values = {each.name: given.c[each.name] for each in _COLUMNS}
+    values: dict[str, Any] = {each.name: given.c[each.name] for each in _COLUMNS}
     values["envelope"] = func.decode(given.c.envelope, literal_column("'base64'"))
     return Statement(
         postgresql.insert(notification)
