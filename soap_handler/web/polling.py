@@ -92,7 +92,8 @@ class Poller:
         now = time.monotonic()
         for number in [number for number, until in self._left.items() if until <= now]:
             del self._left[number]
-            if (found := self._sockets.get(number)) is not None:
+            found = self._sockets.get(number)
+            if found is not None and found.accepting:  # the number may be a connection's by now
                 wasyncore.readwrite(found, _CONNECTED)
         return min(self._left.values(), default=math.inf) - now
 
