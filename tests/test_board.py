@@ -108,16 +108,26 @@ def connections(server: Server) -> int:
 
 
 def test_a_connection_is_left_to_whom_it_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two that share a port: the first takes what is gathered, the second what comes then."""
-    monkeypatch.setattr(polling, "_LEFT", 0.5)  # seconds: nobody is that late here
+    """Two that share a port: while the first has room, the second takes nothing."""
+    monkeypatch.setattr(polling, "_LEFT", 60.0)  # seconds: nobody is that late here
     board = Board(2, gathered=5)
     with sharing(board, (0, 1)) as servers, contextlib.ExitStack() as stack:
         wait_for(lambda: all(board.connections))
-        for number in range(10):
+        for _ in range(5):
             connection = stack.enter_context(Connection(servers[0].port))
             assert connection.ask(request(b"x")).status == 200
-            assert connections(servers[0]) == min(number + 1, 5)
-            assert connections(servers[1]) == max(0, number - 4)
+        assert [connections(server) for server in servers.values()] == [5, 0]
+
+
+def test_whoever_is_next_takes_a_connection_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first has no room, nobody waits until it has left the connection."""
+    monkeypatch.setattr(polling, "_LEFT", 60.0)  # seconds: longer than a client waits
+    board = Board(2, gathered=5)
+    Place(board, 0).note_connections(5)
+    with sharing(board, [1]) as servers, contextlib.ExitStack() as stack:
+        for _ in range(5):
+            connection = stack.enter_context(Connection(servers[1].port))
+            assert connection.ask(request(b"x")).status == 200
         wait_for(lambda: list(board.connections) == [6, 6])
 
 
