@@ -15,8 +15,10 @@ class Board:
     def __init__(self, processes: int = 1, gathered: int = GATHERED) -> None:
         """``gathered``: how many connections one process is to have before the next one gets any."""
         cells = memoryview(mmap.mmap(-1, 2 * 8 * processes)).cast("Q")
-        self.arrivals, self.connections = cells[:processes], cells[processes:]
-        """By place: how many notifications it has taken in; its open connections and one more, or 0 for nobody."""
+        self.arrivals = cells[:processes]
+        """By place: how many notifications it has taken in."""
+        self.connections = cells[processes:]
+        """By place: how many connections it has open, and one more; 0 where nobody is."""
         self.gathered = gathered
 
     def leave(self, number: int) -> None:

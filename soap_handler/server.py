@@ -52,7 +52,7 @@ class Server:
         """
         self._sockets = Sockets()
         self._place = place
-        self._poller = Poller(self._sockets) if place is None else Poller(self._sockets, self._may_accept)
+        self._poller = Poller(self._sockets, self._may_accept)
         self._limits = Limits(settings, open_files.make_room(settings.connections))
         self._intake = intake
         if intake is not None:

@@ -6,7 +6,6 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.service import wait_for
@@ -21,6 +20,8 @@ from soap_handler.workers import listen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIEnvironment
+
+    import pytest
 
 COUNTS = st.lists(st.none() | st.integers(0, 100), min_size=1, max_size=8)
 """How many connections each process has; none where there is no process."""
@@ -153,12 +154,10 @@ def test_a_server_that_stops_leaves_its_place() -> None:
     assert board.connections[0] == 0
 
 
-@pytest.mark.parametrize("many", [100])
-def test_many_that_connect_at_once_are_accepted_at_once(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_that_connect_at_once_are_accepted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A burst from many connections does not wait until as many turns of the loop have passed."""
-    turns = 0
+    many, turns = 100, 0
     real = polling.Poller.turn
-
     begin = threading.Event()
 
     def counting(poller: polling.Poller, timeout: float) -> None:

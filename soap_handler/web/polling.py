@@ -46,10 +46,10 @@ class Sockets(dict[int, Any]):
 class Poller:
     """Takes turns for the sockets of one waitress server. For the thread of its I/O loop alone."""
 
-    def __init__(self, sockets: Sockets, may_accept: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, sockets: Sockets, may_accept: Callable[[], bool]) -> None:
         """``sockets`` is waitress's map, which changes all the time.
 
-        ``may_accept`` is asked when there is a connection that another process could take as well.
+        ``may_accept`` is asked when there is a connection, which another process may listen for too.
         """
         self._sockets = sockets
         self._may_accept = may_accept

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from support.service import wait_for
 from soap_handler.journal import State
 from soap_handler.workers import listen
 
-from .serving import Serving, alive, started
+from .serving import ROOT, Serving, alive, started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +26,16 @@ import os
 def handle(notification):
     with open("diary.txt", "a") as diary:
         diary.write(f"{notification.key} {os.getpid()}\\n")
+"""
+TELLING = """
+import sys
+from soap_handler.workers import CANNOT_START, Workers
+
+def say(place):
+    print("ended:", place)
+
+workers = Workers(2, [], lambda line: CANNOT_START, reload=lambda: True, ended=say, drain=1)
+sys.exit(workers.run())
 """
 SLOW = """
 import time
@@ -160,6 +172,15 @@ def test_a_worker_that_dies_at_once_is_tried_again_ever_more_slowly(tmp_path: Pa
         assert serving.end(signal.SIGTERM) == 0
     finally:
         serving.end_all()
+
+
+def test_who_has_ended_is_told(tmp_path: Path) -> None:
+    """The parent says which worker is gone, so that the others stop to count on it."""
+    (tmp_path / "telling.py").write_text(TELLING)
+    command = [sys.executable, "telling.py"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    told = subprocess.run(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, timeout=30, check=False)
+    assert (told.returncode, told.stdout.splitlines()[-1]) == (2, b"ended: 0")
 
 
 def test_every_address_of_a_host_is_listened_on() -> None:
