@@ -19,7 +19,7 @@ _BURST: Final = 300.0  # arrivals a second above which handling gives way; below
 _BUSY: Final = 100.0  # arrivals a second from which handling takes several at a time, since each commit holds them up
 _PATIENCE: Final = 10.0  # seconds after which a burst is one no more
 _GROWTH: Final = 0.2  # by how much the share grows each second from then on; the backlog is worked off above 1
-_SHARE: Final = 0.115  # of what arrives is dispatched during a burst; at least a tenth is promised
+_SHARE: Final = 0.12  # of what arrives is dispatched during a burst; at least a tenth is promised
 _WINDOW: Final = 0.2  # seconds over which the rate is measured
 _SLICE: Final = 0.1  # seconds between two claims during a burst: small ones, so that nobody waits for a large one
 _BREATH: Final = 0.01  # seconds between two claims when it is only busy
@@ -50,7 +50,7 @@ class Pace:
     def allows(self, wanted: int) -> int:
         """Return how many of the wanted claims may be made now."""
         now = self._clock()
-        if now - self._looked >= _WINDOW:
+        if now - self._looked >= _WINDOW or self._burst_begins(now):
             self._look(now)
         if not self.bursting:
             self._asked = now
@@ -62,6 +62,13 @@ class Pace:
         granted = min(wanted, int(self._owed))
         self._owed -= granted
         return granted
+
+    def _burst_begins(self, now: float) -> bool:
+        """Whether more has arrived than in a whole window without a burst; the rest of it need not be waited for."""
+        if self.bursting or now <= self._looked:
+            return False
+        count, _ = self._counts()
+        return count - self._known > _BURST * _WINDOW
 
     def _look(self, now: float) -> None:
         """Find out how fast notifications arrive, on all processes together and on this one."""

@@ -42,6 +42,30 @@ def test_during_a_burst_a_share_of_what_arrives_is_granted() -> None:
     assert 0.10 * day.arrived <= granted <= 0.20 * day.arrived
 
 
+def test_a_burst_is_noticed_by_what_arrived_not_only_by_the_clock() -> None:
+    """More than belongs into a whole window is a burst at once: handling does not take its first moments."""
+    day = Day()
+    day.pass_by(0.2, 0)
+    assert day.pace.allows(10_000) == 10_000
+    day.pass_by(0.005, 30)
+    assert day.pace.allows(10_000) == 10_000
+    day.pass_by(0.005, 31)
+    assert day.pace.allows(10_000) < 61
+    assert day.pace.bursting
+
+
+def test_a_crowd_that_nobody_follows_waits_for_a_window_at_most() -> None:
+    """Some dozens at once look like the beginning of a burst, but hold their handling up only as long as that."""
+    day = Day()
+    day.pass_by(0.2, 0)
+    day.pace.allows(1)
+    day.pass_by(0.01, 100)
+    day.pace.allows(100)
+    assert day.pace.bursting
+    day.pass_by(0.2, 0)
+    assert day.pace.allows(100) == 100
+
+
 def test_a_burst_that_does_not_end_is_worked_off_all_the_same() -> None:
     """Under a load that goes on, handling takes its share back until it is faster than what arrives."""
     day = Day()
