@@ -22,7 +22,7 @@ from soap_handler.journal.writer import reason
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest revision in ``migrations/versions``; a test holds the two together."""
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"

@@ -96,9 +96,10 @@ THESE: Final = notification.c.seq.in_(bindparam("seqs", expanding=True))
 """The condition of being one of several rows, given as ``seqs``."""
 
 # Work to do is a small part of a long history: these indexes hold only that part, so that a claim costs the same
-# whether ten or ten million notifications are done.
-to_handle = Index("ix_notification_to_handle", notification.c.due_at)
-to_delete = Index("ix_notification_to_delete", notification.c.account, notification.c.due_at)
+# whether ten or ten million notifications are done. They are in the order in which a claim takes it, the row's number
+# included: PostgreSQL may sort the whole backlog otherwise.
+to_handle = Index("ix_notification_to_handle", notification.c.due_at, notification.c.seq)
+to_delete = Index("ix_notification_to_delete", notification.c.account, notification.c.due_at, notification.c.seq)
 dead = Index("ix_notification_dead", notification.c.seq)
 in_order = Index(
     "ix_notification_in_order",
