@@ -9,6 +9,7 @@ import structlog
 
 from soap_handler import handlers
 from soap_handler.accounts import Accounts
+from soap_handler.board import Board, Place
 from soap_handler.dispatch import Dispatcher
 from soap_handler.emptying import Deleters
 from soap_handler.intake import Intake
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from soap_handler.board import Place
     from soap_handler.handlers import Handlers
     from soap_handler.settings import Settings
 
@@ -64,7 +64,13 @@ class App:
         self._accounts = Accounts(settings.account)
         self._drain = settings.server.drain
         self._stop_by = 0.0
-        self.journal = Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout)
+        self.place = place or Place(Board(), 0)
+        """Its place among the processes that share the port; there may be no others."""
+        self.journal = Journal(
+            settings.journal.url.get_secret_value(),
+            timeout=settings.journal.timeout,
+            note_arrivals=self.place.note_arrivals,
+        )
         self.deleters = Deleters(self._accounts, self.journal, settings.delete)
         self.reconciliations = Reconciliations(self._accounts, self.journal, settings.reconcile, settings.delete)
         self.retention = Retention(self.journal, settings.journal.retention)
@@ -75,7 +81,7 @@ class App:
             settings.handler,
             self.deleters.__contains__,
             in_order=in_order,
-            pace=Pace(lambda: self.journal.arrived, place=place),
+            pace=Pace(self.place),
         )
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.wrong_logins, server.wrong_login_delay))

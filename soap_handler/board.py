@@ -16,7 +16,7 @@ class Board:
         """``gathered``: how many connections one process is to have before the next one gets any."""
         cells = memoryview(mmap.mmap(-1, 2 * 8 * processes)).cast("Q")
         self.arrivals = cells[:processes]
-        """By place: how many notifications it has taken in."""
+        """By place: how many notifications have been taken in there, by whoever had it."""
         self.connections = cells[processes:]
         """By place: how many connections it has open, and one more; 0 where nobody is."""
         self.gathered = gathered
@@ -38,9 +38,18 @@ class Place:
         """How many processes share the port."""
         return len(self._board.arrivals)
 
-    def note_arrivals(self, count: int) -> int:
-        """Write down how many notifications this process has taken in; return how many all of them have."""
-        self._board.arrivals[self._number] = count
+    def note_arrivals(self, count: int) -> None:
+        """Take note of so many notifications that this process takes in. Nearly exact, since threads share it."""
+        self._board.arrivals[self._number] += count
+
+    @property
+    def arrivals(self) -> int:
+        """How many notifications were taken in here."""
+        return self._board.arrivals[self._number]
+
+    @property
+    def all_arrivals(self) -> int:
+        """How many notifications were taken in by all processes."""
         return sum(self._board.arrivals)
 
     def note_connections(self, count: int) -> None:

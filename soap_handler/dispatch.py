@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from soap_handler.board import Board, Place
 from soap_handler.errors import JournalUnavailableError, TransactionError
 from soap_handler.journal import Settlement, Settling, State, Step
 from soap_handler.notifications import Kind
@@ -58,7 +59,8 @@ class _Run:
 class Dispatcher:
     """Runs the handlers. ``needs_delete`` says of an account whether its messages must leave an EMS inbox.
 
-    ``in_order``: of one originator on one account, one after the other, across all who share the journal.
+    ``in_order``: of one originator on one account, one after the other, across all who share the journal. Without a
+    ``pace`` it gives way to no burst.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class Dispatcher:
         self._margin = settings.timeout / 2 + 1  # seconds: time to claim, to notice that a handler hangs, to settle
         self._lease = timedelta(seconds=settings.timeout + self._margin)
         self._settling = Settling(journal)
-        self._pace = pace or Pace(lambda: journal.arrived)
+        self._pace = pace or Pace(Place(Board(), 0))
         self._usual = _MOMENT  # seconds that a handler takes, as a moving average
         self._work: SimpleQueue[Claim | None] = SimpleQueue()
         self._lock = threading.Lock()

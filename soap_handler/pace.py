@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.board import Board, Place
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from soap_handler.board import Place
 
 _BURST: Final = 300.0  # arrivals a second above which handling gives way; below, there is room for both
 _BUSY: Final = 100.0  # arrivals a second from which handling takes several at a time, since each commit holds them up
@@ -28,21 +28,12 @@ _BREATH: Final = 0.01  # seconds between two claims when it is only busy
 class Pace:
     """Says how many notifications may be claimed now. For one thread."""
 
-    def __init__(
-        self,
-        arrived: Callable[[], int],
-        clock: Callable[[], float] = time.monotonic,
-        place: Place | None = None,
-    ) -> None:
-        """``arrived`` tells how many notifications this process has recorded since the start.
-
-        ``place``: where others share the port, and the work.
-        """
-        self._arrived = arrived
+    def __init__(self, place: Place, clock: Callable[[], float] = time.monotonic) -> None:
+        """``place`` tells what arrives here, and where others share the port, and the work, there."""
+        self._place = place
         self._clock = clock
-        self._place = place or Place(Board(), 0)
         self._looked = self._asked = clock()
-        self._known, self._known_own = self._counts()
+        self._known, self._known_own = place.all_arrivals, place.arrivals
         self._rate = self._own_rate = self._owed = self._began = 0.0
         self.bursting = False
         """Whether notifications arrive faster than both sides can be served."""
@@ -67,13 +58,13 @@ class Pace:
         """Whether more has arrived than in a whole window without a burst; the rest of it need not be waited for."""
         if self.bursting or now <= self._looked:
             return False
-        count, _ = self._counts()
-        return count - self._known > _BURST * _WINDOW
+        return self._place.all_arrivals - self._known > _BURST * _WINDOW
 
     def _look(self, now: float) -> None:
         """Find out how fast notifications arrive, on all processes together and on this one."""
-        elapsed, (count, own) = now - self._looked, self._counts()
-        self._rate = max(0, count - self._known) / elapsed  # a process that is started again begins at 0
+        elapsed = min(now - self._looked, _WINDOW)  # who has not looked for long may find the beginning of a burst
+        count, own = self._place.all_arrivals, self._place.arrivals
+        self._rate = (count - self._known) / elapsed
         self._own_rate = (own - self._known_own) / elapsed
         self._looked, self._known, self._known_own = now, count, own
         bursting = self._rate > _BURST
@@ -91,11 +82,6 @@ class Pace:
         """
         growth = _GROWTH * max(0.0, now - self._began - _PATIENCE)
         return _SHARE * self._own_rate + growth * self._rate / self._place.places
-
-    def _counts(self) -> tuple[int, int]:
-        """Return how many notifications all processes have taken in since their start, and how many this one."""
-        own = self._arrived()
-        return self._place.note_arrivals(own), own
 
     @property
     def rest(self) -> float:

@@ -42,7 +42,7 @@ def test_one_that_cannot_be_stored_spoils_no_other(tmp_path: Path) -> None:
             other.execute("BEGIN EXCLUSIVE")
             for number, connection in enumerate(connections):
                 connection.send(push(originator="refused" if number == 3 else "447700900123"))
-            wait_for(lambda: service.app.journal.arrived == len(connections))
+            wait_for(lambda: service.app.place.arrivals == len(connections))
             other.execute("ROLLBACK")
         answers = [connection.answer() for connection in connections]
     assert [fault_code(answer) for answer in answers] == [None, None, None, "Server", None, None, None, None]
@@ -85,10 +85,10 @@ def test_what_is_slow_stands_in_nobodys_way(tmp_path: Path) -> None:
             other.execute("BEGIN EXCLUSIVE")
             slow = stack.enter_context(Connection(service.port))
             slow.send(request(message(id=str(uuid.uuid4()), sentat="yesterday")))
-            wait_for(lambda: service.app.journal.arrived == 1)
+            wait_for(lambda: service.app.place.arrivals == 1)
             usual = stack.enter_context(Connection(service.port))
             usual.send(push())
-            wait_for(lambda: service.app.journal.arrived == 2)
+            wait_for(lambda: service.app.place.arrivals == 2)
             other.execute("ROLLBACK")
         assert slow.answer().confirms == usual.answer().confirms == "MessageReceived"
 
@@ -100,7 +100,7 @@ def test_a_caller_that_has_gone_leaves_nothing_behind(tmp_path: Path) -> None:
             other.execute("BEGIN EXCLUSIVE")
             with Connection(service.port) as gone:
                 gone.send(push())
-                wait_for(lambda: service.app.journal.arrived == 1)
+                wait_for(lambda: service.app.place.arrivals == 1)
             other.execute("ROLLBACK")
         wait_for(lambda: len(service.handled) == 1)
         with Connection(service.port) as connection:

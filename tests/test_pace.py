@@ -13,12 +13,16 @@ class Day:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.arrived = 0
-        self.pace = Pace(lambda: self.arrived, lambda: self.now)
+        self._place = Place(Board(), 0)
+        self.pace = Pace(self._place, lambda: self.now)
 
     def pass_by(self, seconds: float, arrivals: int) -> None:
         self.now += seconds
-        self.arrived += arrivals
+        self._place.note_arrivals(arrivals)
+
+    @property
+    def arrived(self) -> int:
+        return self._place.arrivals
 
 
 def test_without_a_burst_all_that_is_wanted_is_granted() -> None:
@@ -97,59 +101,71 @@ def test_when_the_burst_is_over_everything_is_granted_again() -> None:
 
 def test_processes_that_share_a_port_share_the_work() -> None:
     """Each sees what all take in, so one that takes in little gives way too, and owes a share of that little."""
-    board, counts, now = Board(3), [0, 0, 0], 0.0
-    paces = [Pace(lambda number=number: counts[number], lambda: now, Place(board, number)) for number in range(3)]  # type: ignore[misc] # a default
+    board, now = Board(3), 0.0
+    places = [Place(board, number) for number in range(3)]
+    paces = [Pace(place, lambda: now) for place in places]
     granted = [0, 0, 0]
     for _ in range(45):
         now += 0.2
-        counts[0] += 1000
-        counts[1] += 500
+        places[0].note_arrivals(1000)
+        places[1].note_arrivals(500)
         for number, pace in enumerate(paces):
             granted[number] += pace.allows(10_000)
     assert all(pace.bursting for pace in paces)
-    for count, given in zip(counts, granted, strict=True):
-        assert 0.10 * count <= given <= 0.20 * count
+    for place, given in zip(places, granted, strict=True):
+        assert 0.10 * place.arrivals <= given <= 0.20 * place.arrivals
 
 
 def test_a_burst_that_does_not_end_is_worked_off_by_all() -> None:
     """After a while a process that takes in nothing handles what the others take in."""
-    board, counts, now = Board(2), [0, 0], 0.0
-    paces = [Pace(lambda number=number: counts[number], lambda: now, Place(board, number)) for number in range(2)]  # type: ignore[misc] # a default
+    board, now = Board(2), 0.0
+    places = [Place(board, number) for number in range(2)]
+    paces = [Pace(place, lambda: now) for place in places]
     granted = [0, 0]
     for _ in range(5 * 60):
         now += 0.2
-        counts[0] += 100
+        places[0].note_arrivals(100)
         for number, pace in enumerate(paces):
-            granted[number] += pace.allows(max(0, counts[0] - sum(granted)))
-    assert sum(granted) == counts[0]
-    assert granted[1] > 0.1 * counts[0]
+            granted[number] += pace.allows(max(0, places[0].arrivals - sum(granted)))
+    assert sum(granted) == places[0].arrivals
+    assert granted[1] > 0.1 * places[0].arrivals
 
 
 def test_a_small_part_of_a_share_adds_up() -> None:
     """A process that takes in little owes less than one in a window, and does not stand still all the same."""
-    board, counts, now = Board(2), [0, 0], 0.0
-    pace = Pace(lambda: counts[1], lambda: now, Place(board, 1))
+    board, now = Board(2), 0.0
+    busy, idle = Place(board, 0), Place(board, 1)
+    pace = Pace(idle, lambda: now)
     granted = 0
     for _ in range(45):
         now += 0.2
-        counts[0] += 1000
-        counts[1] += 4
-        Place(board, 0).note_arrivals(counts[0])
+        busy.note_arrivals(1000)
+        idle.note_arrivals(4)
         granted += pace.allows(10_000)
     assert pace.bursting
-    assert 0.10 * counts[1] <= granted + 1 <= 0.20 * counts[1]
+    assert 0.10 * idle.arrivals <= granted + 1 <= 0.20 * idle.arrivals
 
 
-def test_a_process_that_is_started_again_counts_from_zero() -> None:
-    """What its place held before is neither an arrival nor a debt."""
-    now, board, count = 0.0, Board(2), 5000
-    before = Pace(lambda: count, lambda: now, Place(board, 1))
-    other = Pace(lambda: 0, lambda: now, Place(board, 0))
-    assert before.allows(1) == 1
-    now, count = 0.2, 0
-    assert Pace(lambda: count, lambda: now, Place(board, 1)).allows(7) == 7
-    assert other.allows(7) == 7
-    assert not other.bursting
+def test_a_process_that_is_started_again_owes_nothing_for_the_one_before() -> None:
+    """What was noted at its place before is neither an arrival nor a debt, to itself or to others."""
+    now, board = 0.0, Board(2)
+    place = Place(board, 1)
+    place.note_arrivals(5000)
+    other = Pace(Place(board, 0), lambda: now)
+    again = Pace(place, lambda: now)
+    now = 0.2
+    for pace in (again, other):
+        assert pace.allows(7) == 7
+        assert not pace.bursting
+
+
+def test_who_has_not_looked_for_long_gives_way_too() -> None:
+    """A process that slept through the beginning of a burst takes it for one, and not for what came in all the time."""
+    day = Day()
+    day.pass_by(1.0, 250)  # all of it just now, perhaps
+    assert day.pace.allows(10_000) < 250
+    day.pass_by(0.25, 0)
+    assert day.pace.allows(10_000) == 10_000
 
 
 @pytest.mark.parametrize("seconds", [0.01, 0.05, 0.099])

@@ -65,10 +65,18 @@ class Journal:
     none: then nothing of it was stored, as far as can be known, and it may be tried again.
     """
 
-    def __init__(self, url: str, *, timeout: float = 10.0, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 10.0,
+        clock: Callable[[], datetime] = now,
+        note_arrivals: Callable[[int], None] = lambda _: None,
+    ) -> None:
         """Open the journal at a SQLAlchemy URL and bring its tables up to date.
 
-        ``timeout`` is how long (seconds) a verb waits for its commit.
+        ``timeout`` is how long (seconds) a verb waits for its commit. ``note_arrivals`` is told how many entries come
+        in, before they are committed; a burst is known by it.
 
         Raises:
             JournalUnavailableError: the database cannot be opened.
@@ -76,8 +84,7 @@ class Journal:
         """
         self._engine = open_engine(url)
         self._timeout = timeout
-        self.arrived = 0
-        """How many entries came in since the start, to tell a burst by; nearly exact, since threads share it."""
+        self._note_arrivals = note_arrivals
         self._clock = clock
         self._instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._leases = itertools.count(1)
@@ -115,7 +122,7 @@ class Journal:
 
     def submit(self, entry: Entry) -> Future[bool]:
         """Queue an entry for the next commit; the result is true when it was new, false for a duplicate."""
-        self.arrived += 1
+        self._note_arrivals(1)
         return self._writer.submit(verbs.record, entry)
 
     def submit_all(self, entries: Sequence[Entry]) -> Future[list[bool]]:
@@ -123,7 +130,7 @@ class Journal:
 
         Some dozens are committed in the caller's own thread, if that is sure to be over soon (:attr:`quick`).
         """
-        self.arrived += len(entries)
+        self._note_arrivals(len(entries))
         return self._writer.submit(verbs.record_all, entries)
 
     @property
