@@ -102,7 +102,13 @@ class Journal:
             raise
         # A claim comes last: what was settled in the same breath must not be claimed again, its lease being over.
         self._writer = Writer(
-            self._engine, self._announce, verbs.claim, self._tell_others, small=_is_small, patient=_is_patient
+            self._engine,
+            self._announce,
+            verbs.claim,
+            self._tell_others,
+            small=_is_small,
+            patient=_is_patient,
+            single=verbs.record_all,
         )
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityE
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
-from soap_handler.journal.engine import WRITING, can_seize, seize
+from soap_handler.journal.engine import SINGLE, WRITING, can_seize, commits_singly, seize
 from soap_handler.journal.riders import MOMENT, Riders
 
 if TYPE_CHECKING:
@@ -69,15 +69,18 @@ class Writer:
         *,
         small: Callable[[Verb, Any], bool],
         patient: Callable[[Verb, Any], int],
+        single: Verb,
     ) -> None:
         """Start the thread; ``committed`` is told after each commit which verbs took part.
 
         The verb ``last`` comes last in each transaction, since what it finds depends on what the others did; then
         ``ending`` is called, still in it. ``small`` says of which requests whoever asks need not be spared the work;
-        ``patient``, of those that can wait a moment, how many rows they concern, and 0 of all others.
+        ``patient``, of those that can wait a moment, how many rows they concern, and 0 of all others. The verb
+        ``single`` is one statement, whatever the requests: where nothing else takes part, it needs no transaction.
         """
         self._small = small
         self._patient = patient
+        self._single = {single} if commits_singly(engine) else None
         self._engine = engine
         self._ending = ending
         self._committed = committed
@@ -85,6 +88,7 @@ class Writer:
         self._queue: SimpleQueue[Any] = SimpleQueue()  # requests, _RIDERS, and None for the end
         self._riders: Riders[_Request] = Riders()
         self._connection: Connection | None = None
+        self._single_connection: Connection | None = None
         self._closed = False
         self._closing = threading.Lock()  # nothing may be queued behind the end
         self._writing = threading.Lock()  # of the connection and what is done on it
@@ -201,7 +205,7 @@ class Writer:
             by_verb.setdefault(request.verb, []).append(position)
         results: list[Any] = [None] * len(batch)
         begun = time.monotonic()
-        connection = self._connect()
+        connection = self._connect_singly() if by_verb.keys() == self._single else self._connect()
         with connection.begin():
             for verb, positions in sorted(by_verb.items(), key=lambda entry: entry[0] is self._last):
                 outcome = verb(connection, [batch[position].argument for position in positions])
@@ -217,17 +221,24 @@ class Writer:
             self._connection = self._engine.connect().execution_options(**WRITING)
         return self._connection
 
+    def _connect_singly(self) -> Connection:
+        if self._single_connection is None:
+            self._single_connection = self._engine.connect().execution_options(**SINGLE)
+        return self._single_connection
+
     def _disconnect(self) -> None:
-        """Drop the connection for good: after an error nobody knows what state it is in."""
-        connection, self._connection = self._connection, None
+        """Drop the connections for good: after an error nobody knows what state they are in."""
+        dropped = self._connection, self._single_connection
+        self._connection = self._single_connection = None
         self.quick = False
-        if connection is None:
-            return
-        try:
-            connection.invalidate()
-            connection.close()
-        except SQLAlchemyError as error:
-            log.info("journal_connection_lost", error=type(error).__name__)
+        for connection in dropped:
+            if connection is None:
+                continue
+            try:
+                connection.invalidate()
+                connection.close()
+            except SQLAlchemyError as error:
+                log.info("journal_connection_lost", error=type(error).__name__)
 
     def _fail(self, batch: list[_Request], error: Exception) -> None:
         if isinstance(error, (SQLAlchemyError, OSError)):  # also of a request at fault: its own text quotes values
