@@ -89,12 +89,8 @@ class Application:
             return None
         if self._guard.restricts and not self._guard.allows(self._guard.caller(_addresses(peer, request.headers))):
             return None
-        stream = request.get_body_stream()
-        if stream is None:
-            return None
-        body = stream.read()
-        stream.seek(0)
-        if len(body) > self._max_body:
+        body = request.body
+        if body is None or len(body) > self._max_body:
             return None
         return self._endpoint.prepare_usual(body, request.headers.get("CONTENT_TYPE", ""))
 

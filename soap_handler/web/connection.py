@@ -7,81 +7,18 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.receiver import FixedStreamReceiver
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import BadRequest, InternalServerError, build_http_date
+from waitress.utilities import InternalServerError, build_http_date
 
 from soap_handler.soap.endpoint import CONTENT_TYPE, Answer, failure, refusal
 from soap_handler.web.application import HOLD
-from soap_handler.web.strict import fault_in
+from soap_handler.web.parser import Parser
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
-
-_LONGEST_LINE: Final = 8192  # bytes of a chunk's size line or of the trailers; waitress itself has no limit
-
-
-_REMEMBERED: Final = 256  # heads; those of one caller differ in the Content-Length only
-_LONGEST_HEAD: Final = 2048  # bytes of a head that is worth remembering
-_TRANSIENT: Final = frozenset({"adj", "body_rcv", "header_plus", "header_bytes_received", "body_bytes_received"})
-
-
-class _Bounded(OverflowableBuffer):  # type: ignore[misc] # waitress has no types
-    """Keeps the beginning of a body that is too large: enough to see that it is, whatever follows.
-
-    So such a body is read to its end, and a caller that sends first and reads afterwards finds our answer.
-    """
-
-    def append(self, s: bytes) -> None:
-        super().append(s[: max(0, self.overflow - 1 - len(self))])
-
-
-class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
-    """Reads requests. ``adj.inbuf_overflow`` must be greater by two than the largest body that is wanted.
-
-    It remembers heads, since a caller sends the same ones again and again: only good ones, with a body of given length.
-    """
-
-    _heads: Final[dict[bytes, dict[str, Any]]] = {}
-
-    def parse_header(self, header_plus: bytes) -> None:
-        known = self._heads.get(header_plus)
-        if known is not None:
-            self.__dict__.update(known, headers=known["headers"].copy())
-            self.body_rcv = FixedStreamReceiver(self.content_length, _Bounded(self.adj.inbuf_overflow))
-            return
-        self._parse_header(header_plus)
-        if type(self.body_rcv) is FixedStreamReceiver and len(header_plus) <= _LONGEST_HEAD:
-            self._remember(header_plus)
-
-    def _remember(self, header_plus: bytes) -> None:
-        if len(self._heads) >= _REMEMBERED:
-            self._heads.clear()
-        found = {name: value for name, value in vars(self).items() if name not in _TRANSIENT}
-        self._heads[header_plus] = found | {"headers": self.headers.copy()}
-
-    def _parse_header(self, header_plus: bytes) -> None:
-        fault = fault_in(header_plus, self.adj.max_headers)
-        if fault is not None:
-            raise ParsingError(fault)
-        try:
-            super().parse_header(header_plus)
-        except ValueError as error:  # a host or a length that Python cannot read, which would end the connection
-            raise ParsingError("The request cannot be read") from error
-        if self.body_rcv is not None:
-            self.body_rcv.buf = _Bounded(self.adj.inbuf_overflow)
-
-    def received(self, data: bytes) -> int:
-        consumed: int = super().received(data)
-        if self.chunked and len(self.body_rcv.control_line) + len(self.body_rcv.trailer) > _LONGEST_LINE:
-            self.error = BadRequest("A chunk's size line or the trailers are too long")
-            self.completed = True
-        return consumed
 
 
 class _Task(WSGITask):  # type: ignore[misc] # waitress has no types
@@ -118,7 +55,7 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
 
     task_class = _Task
     error_task_class = _SoapErrorTask
-    parser_class = _Parser
+    parser_class = Parser
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - waitress's signature
         self.opened = self.active = time.monotonic()

@@ -115,7 +115,7 @@ class Poller:
         if found is not None:
             self._wishes[number] = wish
         # Whoever waits for nothing but a request stays so until it comes; of the others a thread may change the wish.
-        if found is None or (wish == _READING and hasattr(found, "owes")):
+        if found is None or (wish == _READING and hasattr(type(found), "owes")):
             self._unsettled.discard(number)
         else:
             self._unsettled.add(number)
