@@ -8,6 +8,11 @@ from typing import Final
 GATHERED: Final = 16
 """So many connections go to one process before the next one gets any: together their requests share a commit."""
 
+GATHERED_FOR_ONE_WRITER: Final = 64
+"""Likewise where only one process can write at a time: as many as one can serve, as two would hold each other up."""
+
+_UNEVEN: Final = 16  # how many more than another a process may have where all have their share
+
 
 class Board:
     """What is common. Make it before the processes are forked; each then has a place of its own, counted from 0."""
@@ -70,5 +75,5 @@ class Place:
         counts = {number: count - 1 for number, count in enumerate(self._board.connections) if count}
         first = next((number for number, count in counts.items() if count < gathered), None)
         if first is None:
-            return counts.get(self._number, 0) < min(counts.values(), default=1) + gathered
+            return counts.get(self._number, 0) < min(counts.values(), default=1) + _UNEVEN
         return first == self._number

@@ -11,7 +11,7 @@ import structlog
 import typer
 
 from soap_handler import logs
-from soap_handler.board import GATHERED, Board, Place
+from soap_handler.board import GATHERED, GATHERED_FOR_ONE_WRITER, Board, Place
 from soap_handler.cli import configuration
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 from soap_handler.errors import SettingsError, SoapHandlerError
@@ -78,7 +78,8 @@ def _serve(
 def _share(settings: Settings, config: Path | None, count: int) -> int:
     """Serve in several processes on one port; return the exit code."""
     sockets = _listening(settings)
-    board = Board(count, min(GATHERED, settings.server.connections))
+    gathered = GATHERED_FOR_ONE_WRITER if settings.journal.one_writer else GATHERED
+    board = Board(count, min(gathered, settings.server.connections))
     current = [settings]  # the latest that were good: a worker that is started again takes up these
 
     def work(line: Line) -> int:
