@@ -49,7 +49,7 @@ def _is_small(verb: Verb, argument: Any) -> bool:  # noqa: ANN401 - of the verb'
 def _is_patient(verb: Verb, argument: Any) -> int:  # noqa: ANN401 - likewise
     """Return how many rows a claim or a settlement concerns; nobody waits for it who must answer EMS."""
     if verb is verbs.settle:
-        return 1
+        return len(argument)
     return int(argument.limit) if verb is verbs.claim else 0
 
 
@@ -180,11 +180,11 @@ class Journal:
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """Write down how attempts ended; the answers say whose lease had been lost meanwhile (false)."""
-        return [commit.result() for commit in [self.submit_settlement(settlement) for settlement in settlements]]
+        return self.submit_settlements(settlements).result()
 
-    def submit_settlement(self, settlement: Settlement) -> Future[bool]:
-        """Queue a settlement for the next commit."""
-        return self._writer.submit(verbs.settle, settlement)
+    def submit_settlements(self, settlements: Sequence[Settlement]) -> Future[list[bool]]:
+        """Queue settlements for the next commit, all in one; the results are as those of :meth:`settle`."""
+        return self._writer.submit(verbs.settle, settlements)
 
     def settle_deleted(self, claims: Sequence[Claim]) -> None:
         """Note that EMS confirmed the deletes: these notifications are done."""

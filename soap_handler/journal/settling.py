@@ -62,9 +62,9 @@ class Settling:
         return True
 
     def _submit(self, settlement: Settlement) -> None:
-        self._journal.submit_settlement(settlement).add_done_callback(lambda commit: self._ended(settlement, commit))
+        self._journal.submit_settlements([settlement]).add_done_callback(lambda commit: self._ended(settlement, commit))
 
-    def _ended(self, settlement: Settlement, commit: Future[bool]) -> None:
+    def _ended(self, settlement: Settlement, commit: Future[list[bool]]) -> None:
         error = commit.exception()
         with self._lock:
             if self._open.get(settlement.claim.seq) is not settlement:
@@ -75,5 +75,5 @@ class Settling:
                 self._failed.append(settlement)
         if error is not None:
             log.error("settling_failed", key=settlement.claim.key, error=type(error).__name__)
-        elif not commit.result():
+        elif commit.result() != [True]:
             log.warning("lease_lost", key=settlement.claim.key, step=settlement.step.value)

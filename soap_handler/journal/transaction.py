@@ -101,7 +101,7 @@ class Transaction:
         if self._broken or not self._transaction.is_active:
             raise TransactionError(_NOT_YOURS)
         try:
-            (held,) = verbs.settle(self.connection, [settlement])
+            ((held,),) = verbs.settle(self.connection, [[settlement]])
             if held:
                 self._ending(self.connection)
                 self._transaction.commit()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, case, cast, func, null, select, update
+from sqlalchemy import ColumnElement, bindparam, case, cast, func, null, select, update
 
 from soap_handler.journal import order
 from soap_handler.journal.claiming import ATTEMPT, count_of, due
@@ -19,7 +19,7 @@ from soap_handler.journal.statements import SeveralRows, Statement, few_lengths,
 from soap_handler.journal.traces import ERASED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Update
@@ -30,8 +30,13 @@ _table = notification.c
 _due = due  # what a claim asks, for whoever looks at its plan
 
 
-def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
+def settle(connection: Connection, batches: Sequence[Sequence[Settlement]]) -> list[list[bool]]:
     """Write down how attempts ended; say of each whether the lease was still its owner's. If not, nothing moves."""
+    answers = iter(_settle(connection, [settlement for batch in batches for settlement in batch]))
+    return [[next(answers) for _ in batch] for batch in batches]
+
+
+def _settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
     rows = _locked(connection, [settlement.claim for settlement in settlements])
     ours = {settlement.claim.seq for settlement in settlements if _is_ours(settlement.claim, rows)}
     good, tried, answers = [], [], []
@@ -44,11 +49,46 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
             good.append(settlement)
         if seq in rows:  # else it is purged
             tried.append(_tried(settlement, rows[seq], ours=answer))
-    _SETTLE.run(connection, [_settled(settlement) for settlement in good])
+    _move(connection, [_settled(settlement) for settlement in good])
     handled = ((each.claim, each.ended_at) for each in good if each.step is Step.HANDLE)
     order.let_next(connection, _freed(handled, rows))
     ATTEMPT.run(connection, tried)
     return answers
+
+
+def _move(connection: Connection, ends: Sequence[Mapping[str, Any]]) -> None:
+    """Change the rows of attempts that ended: those that ended alike, as a batch of deletes does, all at once."""
+    alike: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for end in ends:
+        alike.setdefault(tuple(end[name] for name in _ENDS), []).append(end)
+    _SETTLE.run(connection, [end for (end, *others) in alike.values() if not others])
+    for same in alike.values():
+        if len(same) > 1:
+            values = {f"_{name}": same[0][name] for name in _ENDS}
+            _SETTLE_ALIKE.run(connection, [{"seqs": few_lengths(end["_seq"] for end in same), **values}])
+
+
+_ENDS: Final = ("state", "due_at", "handled_at", "done_at")
+"""What a settlement changes in its row, besides ending the lease."""
+
+
+def _ended(new: Callable[[str], ColumnElement[Any]]) -> dict[str, Any]:
+    """Return the values that a row gets; ``new`` gives those of ``_ENDS``."""
+    return {
+        "state": new("state"),
+        "due_at": new("due_at"),
+        "owner": null(),
+        "leased_at": null(),
+        "parked_at": null(),
+        "handled_at": func.coalesce(_table.handled_at, new("handled_at")),
+        "done_at": new("done_at"),
+    }
+
+
+_SETTLE_ALIKE: Final = Statement(
+    update(notification).where(THESE).values(_ended(lambda name: bindparam(f"_{name}", type_=_table[name].type))),
+    many="seqs",
+)
 
 
 def _write_settle(count: int) -> Update:
@@ -59,19 +99,7 @@ def _write_settle(count: int) -> Update:
         chosen = case(*((_table.seq == seq, value) for seq, value in zip(seqs, values, strict=True)))
         return cast(chosen, _table[name].type)  # where all of them are NULL, a database could not know the type
 
-    return (
-        update(notification)
-        .where(_table.seq.in_(seqs))
-        .values(
-            state=new("state"),
-            due_at=new("due_at"),
-            owner=null(),
-            leased_at=null(),
-            parked_at=null(),
-            handled_at=func.coalesce(_table.handled_at, new("handled_at")),
-            done_at=new("done_at"),
-        )
-    )
+    return update(notification).where(_table.seq.in_(seqs)).values(_ended(new))
 
 
 _SETTLE: Final = SeveralRows(_write_settle)
@@ -95,8 +123,9 @@ def _locked(connection: Connection, claims: Sequence[Claim]) -> dict[int, _Prese
     return {row[0]: _Present(*row) for row in rows}
 
 
-_LOCKED: Final = Statement(
-    select(*(_table[name] for name in _Present._fields)).where(THESE).with_for_update(), many="seqs"
+_LOCKED: Final = Statement(  # in one order for all, or two could wait for each other
+    select(*(_table[name] for name in _Present._fields)).where(THESE).order_by(_table.seq).with_for_update(),
+    many="seqs",
 )
 
 

@@ -424,7 +424,7 @@ def steps_of_claims(url: str, count: int) -> list[int]:
             steps: list[int] = []
             driver.set_progress_handler(lambda steps=steps: steps.append(1), 10)
             (claims,) = verbs.claim(connection, [request])
-            verbs.settle(connection, [ended(each, State.DONE) for each in claims])
+            verbs.settle(connection, [[ended(each, State.DONE) for each in claims]])
             driver.set_progress_handler(None, 1)
             taken.append(10 * len(steps))
     engine.dispose()
@@ -500,7 +500,7 @@ def test_nobody_is_parked_behind_one_that_is_just_ending(postgresql: PostgreSQL)
         store(journal, 1)
         (first,) = claim(journal)
         with journal._engine.connect() as other:
-            verbs.settle(other, [ended(first, State.DONE)])
+            verbs.settle(other, [[ended(first, State.DONE)]])
             store(journal, 2)
             assert claim(journal) == []
             other.commit()

@@ -109,7 +109,7 @@ def test_nobody_waits_for_a_ride_that_does_not_come(url: str) -> None:
         (claim,) = submit_claim(journal).result(20)
         push_two(journal)
         settlement = ended(claim, State.DONE)
-        assert journal.submit_settlement(settlement).result(20)
+        assert journal.submit_settlements([settlement]).result(20) == [True]
         assert journal.counts() == {(claim.kind, State.DONE): 1}
 
 
@@ -130,7 +130,7 @@ def test_a_rider_at_fault_spoils_no_ride(url: str) -> None:
         for number in range(1, 10):
             push_two(journal)
             broken: Any = Settlement(claim, Step.HANDLE, State.DONE, None, START, None)  # type: ignore[arg-type] # at fault
-            result = journal.submit_settlement(broken)
+            result = journal.submit_settlements([broken])
             assert journal.record_all([entry(number)]) == [True]
             assert isinstance(result.exception(20), JournalRefusedError)
-        assert journal.submit_settlement(ended(claim, State.DONE)).result(20)
+        assert journal.submit_settlements([ended(claim, State.DONE)]).result(20) == [True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -197,8 +197,8 @@ def test_a_claim_settled_twice_in_one_transaction_counts_once(journal: Journal, 
     journal.record(entry(1))
     (claim,) = journal.claim(1, LEASE)
     with writers_held_up(url):
-        commits = [journal.submit_settlement(ended(claim, state)) for state in (State.DONE, State.DEAD)]
-    assert [commit.result() for commit in commits] == [True, False]
+        commits = [journal.submit_settlements([ended(claim, state)]) for state in (State.DONE, State.DEAD)]
+    assert [commit.result() for commit in commits] == [[True], [False]]
     assert only(journal).state is State.DONE
 
 
@@ -216,11 +216,30 @@ def test_many_results_at_once_each_keep_their_own(journal: Journal, count: int) 
         handled = end if error is None else None
         expected[claim.key] = (state, due, handled, end if state is State.DONE else None, False, 1)
     assert journal.settle(settlements) == [True] * count
-    found = {
+    assert seen(journal) == expected
+
+
+@pytest.mark.parametrize("count", [2, 3, 70])
+def test_results_that_are_alike_are_written_as_the_others_are(journal: Journal, count: int) -> None:
+    """A batch of deletes ends in one instant; those of one call, and one that differs, each keep their own."""
+    journal.record_all([entry(number) for number in range(count + 1)])
+    claims = journal.claim(count + 1, LEASE)
+    settlements = [Settlement(claim, Step.HANDLE, State.DONE, None, START, second(5)) for claim in claims[:count]]
+    settlements.append(Settlement(claims[count], Step.HANDLE, State.HANDLED, second(9), START, second(6)))
+    expected: dict[str, tuple[Any, ...]] = {
+        claim.key: (State.DONE, None, second(5), second(5), False, 1) for claim in claims[:count]
+    }
+    expected[claims[count].key] = (State.HANDLED, second(9), second(6), None, False, 1)
+    assert journal.settle(settlements) == [True] * (count + 1)
+    assert seen(journal) == expected
+
+
+def seen(journal: Journal) -> dict[str, tuple[Any, ...]]:
+    """Return what a settlement changes, by key."""
+    return {
         each.key: (each.state, each.due_at, each.handled_at, each.done_at, each.leased, each.attempts)
         for each in journal.records(Selection())
     }
-    assert found == expected
 
 
 def test_a_result_goes_before_a_claim_of_the_same_transaction(journal: Journal, url: str, clock: Clock) -> None:
@@ -230,9 +249,9 @@ def test_a_result_goes_before_a_claim_of_the_same_transaction(journal: Journal, 
     clock.forward(61)
     with writers_held_up(url):
         earlier = journal._writer.submit(verbs.claim, request(Step.DELETE, clock, "nobody"))
-        settled = journal.submit_settlement(ended(claim, State.DONE))
+        settled = journal.submit_settlements([ended(claim, State.DONE)])
         later = journal._writer.submit(verbs.claim, request(Step.HANDLE, clock))
-    assert (earlier.result(), settled.result(), later.result()) == ([], True, [])
+    assert (earlier.result(), settled.result(), later.result()) == ([], [True], [])
 
 
 def request(step: Step, clock: Clock, account: str | None = None) -> verbs.ClaimRequest:
