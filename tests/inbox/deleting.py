@@ -1,0 +1,69 @@
+"""What the tests of deleting share: messages that were handled, and a deleter at work on them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from soap_handler.deletion import Deleter
+from soap_handler.ems import EmsAccount
+from soap_handler.inbox import Inbox
+from soap_handler.journal import Entry, Journal, Record, Selection, Settlement, State, Step
+from soap_handler.notifications import MessageReceived
+from soap_handler.settings import DeleteSettings, InboxSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+ACCOUNT: Final = "EX0012345"
+EMS: Final = EmsAccount(
+    reference=ACCOUNT, username="someone", password="secret", push_username="ems", push_password="ems"
+)
+QUICK: Final = DeleteSettings(backoff=0.05, backoff_cap=0.1, refused_pause=0.2, batch=100)
+SLOW: Final = DeleteSettings(backoff=1000, backoff_cap=1000, refused_pause=1000, batch=100)
+
+
+def id_of(number: int) -> str:
+    return f"10000000-0000-0000-0000-{number:012d}"
+
+
+def message(number: int, account: str = ACCOUNT) -> MessageReceived:
+    return MessageReceived(account=account, id=id_of(number), originator="447700900123", recipient="447786204254")
+
+
+def handle(journal: Journal, numbers: Sequence[int], account: str = ACCOUNT) -> None:
+    """Bring messages to where their handler has returned."""
+    moment = datetime.now(UTC)
+    for number in numbers:
+        journal.record(Entry(message(number, account), moment))
+    claims = journal.claim(len(numbers), timedelta(minutes=1))
+    due = datetime.now(UTC)
+    journal.settle([Settlement(claim, Step.HANDLE, State.HANDLED, due, moment, due) for claim in claims])
+
+
+def records(journal: Journal, state: State) -> list[Record]:
+    return journal.records(Selection(state=state))
+
+
+def all_done(journal: Journal, count: int) -> Callable[[], bool]:
+    return lambda: len(records(journal, State.DONE)) == count
+
+
+def errors(journal: Journal) -> list[str | None]:
+    return [attempt.error for _, attempt in journal.attempts() if attempt.step is Step.DELETE]
+
+
+@contextmanager
+def deleting(
+    journal: Journal, inbox_settings: InboxSettings, how: DeleteSettings = QUICK, account: str = ACCOUNT
+) -> Iterator[Deleter]:
+    inbox = Inbox(account, inbox_settings)
+    deleter = Deleter(account, inbox, journal, how)
+    deleter.start()
+    try:
+        yield deleter
+    finally:
+        assert deleter.stop(20)
+        inbox.close()
