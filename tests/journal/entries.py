@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
+ANN, BOB = "447700900001", "447700900002"
+"""Two originators."""
 
 
 class Clock:
@@ -30,7 +32,7 @@ class Clock:
         return self.moment
 
 
-def message(number: int, account: str = "EX0000001", originator: str = "447700900001") -> MessageReceived:
+def message(number: int, account: str = "EX0000001", originator: str = ANN) -> MessageReceived:
     """Return a message of its own for each number."""
     return MessageReceived(account=account, id=str(uuid.UUID(int=number + 1)), originator=originator, body=f"{number}")
 
@@ -48,3 +50,13 @@ def only(journal: Journal) -> Record:
     """Return the one record that there is."""
     (record,) = journal.records(Selection())
     return record
+
+
+def claim_in_order(journal: Journal, limit: int = 9, lease: timedelta = LEASE) -> list[Claim]:
+    """Claim what may be handled where each originator's notifications keep their order."""
+    return journal.claim(limit, lease, in_order=True)
+
+
+def bodies(claims: list[Claim]) -> list[str]:
+    """Return what the claimed messages say."""
+    return [getattr(each.notification, "body", "") for each in claims]

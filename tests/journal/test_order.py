@@ -1,35 +1,18 @@
-"""The order of one originator: on both engines, in threads, in processes, and against a model."""
+"""The order of one originator: on both engines, in threads and in processes."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    MultipleResults,
-    RuleBasedStateMachine,
-    consumes,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-    run_state_machine_as_test,
-)
 from sqlalchemy import create_engine, text
 
 from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step, verbs
@@ -37,28 +20,18 @@ from soap_handler.journal.engine import open_engine
 from soap_handler.journal.order import PARKED
 from soap_handler.notifications import MessageEvent, MessageReceived, SubscriptionEvent
 
-from .entries import LEASE, START, Clock, ended, message
+from .entries import ANN, BOB, LEASE, START, Clock, bodies, claim_in_order, ended, message
 
 if TYPE_CHECKING:
     from soap_handler.journal import Claim
 
     from .engines import PostgreSQL
 
-ANN, BOB = "447700900001", "447700900002"
-
 
 def store(journal: Journal, number: int, originator: str = ANN, account: str = "EX0000001") -> MessageReceived:
     told = message(number, account, originator)
     assert journal.record(Entry(told, START))
     return told
-
-
-def claim(journal: Journal, limit: int = 9, lease: timedelta = LEASE) -> list[Claim]:
-    return journal.claim(limit, lease, in_order=True)
-
-
-def bodies(claims: list[Claim]) -> list[str]:
-    return [getattr(each.notification, "body", "") for each in claims]
 
 
 # -- one after the other -----------------------------------------------------------------------------------------------
@@ -70,9 +43,9 @@ def test_the_next_one_starts_when_the_previous_one_has_ended(journal: Journal, c
     for number in range(3):
         store(journal, number)
     for number in range(3):
-        claims = claim(journal)
+        claims = claim_in_order(journal)
         assert bodies(claims) == [str(number)]
-        assert claim(journal) == []
+        assert claim_in_order(journal) == []
         journal.settle([ended(claims[0], end, START if end is State.HANDLED else None)])
         clock.forward(1)
 
@@ -82,34 +55,34 @@ def test_results_of_many_originators_at_once_let_the_next_of_each_start(journal:
     numbers = range(120)
     for number in numbers:
         store(journal, number, f"4477009{number % 40:05d}")
-    first = claim(journal, 200)
+    first = claim_in_order(journal, 200)
     assert bodies(first) == [str(number) for number in numbers[:40]]
     clock.forward(1)
     journal.settle([ended(each, State.DONE) for each in first])
     clock.forward(1)
-    assert sorted(bodies(claim(journal, 200)), key=int) == [str(number) for number in numbers[40:80]]
+    assert sorted(bodies(claim_in_order(journal, 200)), key=int) == [str(number) for number in numbers[40:80]]
 
 
 def test_a_back_off_holds_up_those_behind_it_and_nobody_else(journal: Journal, clock: Clock) -> None:
     """The one that failed goes again first; others are not concerned."""
     store(journal, 1)
     store(journal, 2)
-    (first,) = claim(journal)
+    (first,) = claim_in_order(journal)
     journal.settle([ended(first, State.RECEIVED, clock() + timedelta(seconds=30), "broken")])
     store(journal, 3, BOB)
     store(journal, 4, ANN, "EX0000002")
-    assert sorted(bodies(claim(journal))) == ["3", "4"]
+    assert sorted(bodies(claim_in_order(journal))) == ["3", "4"]
     clock.forward(30)
-    assert bodies(claim(journal)) == ["1"]
+    assert bodies(claim_in_order(journal)) == ["1"]
 
 
 def test_a_lease_that_ran_out_is_still_the_first(journal: Journal, clock: Clock) -> None:
     """Its process died: it is begun again before the next one is."""
     store(journal, 1)
     store(journal, 2)
-    (first,) = claim(journal)
+    (first,) = claim_in_order(journal)
     clock.forward(61)
-    (again,) = claim(journal)
+    (again,) = claim_in_order(journal)
     assert (again.key, again.attempts) == (first.key, 2)
 
 
@@ -117,30 +90,30 @@ def test_one_that_is_sent_round_again_waits_for_the_one_that_is_running(journal:
     """It was stored first, but two of one originator never run at once."""
     store(journal, 1)
     store(journal, 2)
-    (first,) = claim(journal)
+    (first,) = claim_in_order(journal)
     journal.settle([ended(first, State.DEAD, error="broken")])
     clock.forward(1)
-    (second,) = claim(journal)
+    (second,) = claim_in_order(journal)
     assert journal.retry(Selection()) == 1
-    assert claim(journal) == []
+    assert claim_in_order(journal) == []
     journal.settle([ended(second, State.DONE)])
     clock.forward(1)
-    assert bodies(claim(journal)) == ["1"]
+    assert bodies(claim_in_order(journal)) == ["1"]
 
 
 def test_making_way_cuts_no_back_off_short(journal: Journal, clock: Clock) -> None:
     """Only what was parked becomes due when another one ends."""
     store(journal, 1)
     store(journal, 2)
-    (first,) = claim(journal)
+    (first,) = claim_in_order(journal)
     journal.settle([ended(first, State.DEAD, error="broken")])
     clock.forward(1)
-    (second,) = claim(journal)
+    (second,) = claim_in_order(journal)
     journal.settle([ended(second, State.RECEIVED, clock() + timedelta(seconds=300), "broken")])
     journal.retry(Selection())
-    (first,) = claim(journal)
+    (first,) = claim_in_order(journal)
     journal.settle([ended(first, State.DONE)])
-    assert claim(journal) == []
+    assert claim_in_order(journal) == []
     assert journal.next_handling() == START + timedelta(seconds=301)
 
 
@@ -148,8 +121,8 @@ def test_a_claim_that_is_given_back_stays_first(journal: Journal) -> None:
     """Work that was not begun has not ended either."""
     store(journal, 1)
     store(journal, 2)
-    journal.release(claim(journal), Step.HANDLE)
-    assert bodies(claim(journal)) == ["1"]
+    journal.release(claim_in_order(journal), Step.HANDLE)
+    assert bodies(claim_in_order(journal)) == ["1"]
 
 
 def test_what_has_no_originator_has_no_order(journal: Journal) -> None:
@@ -157,19 +130,19 @@ def test_what_has_no_originator_has_no_order(journal: Journal) -> None:
     for number in range(3):
         journal.record(Entry(MessageEvent(account="EX0000001", id=str(number)), START))
         journal.record(Entry(MessageReceived(account="EX0000001", id=f"9{number}"), START))
-    assert len(claim(journal)) == 6
+    assert len(claim_in_order(journal)) == 6
 
 
 def test_a_subscription_event_takes_part_by_its_number(journal: Journal, clock: Clock) -> None:
     """What one person did is handled in the order in which it came, whatever its kind."""
     journal.record(Entry(SubscriptionEvent(account="EX0000001", mobile_number=ANN, contact_id="a"), START))
     store(journal, 1)
-    (event,) = claim(journal)
+    (event,) = claim_in_order(journal)
     assert event.kind == "SubscriptionEvent"
-    assert claim(journal) == []
+    assert claim_in_order(journal) == []
     journal.settle([ended(event, State.DONE)])
     clock.forward(1)
-    assert bodies(claim(journal)) == ["1"]
+    assert bodies(claim_in_order(journal)) == ["1"]
 
 
 def test_without_order_all_are_claimed(journal: Journal) -> None:
@@ -183,142 +156,14 @@ def test_nothing_is_parked_for_ever(journal: Journal, clock: Clock, url: str) ->
     """Even if the first one goes without a word, the next one is found after the parking time."""
     first = store(journal, 1)
     store(journal, 2)
-    claim(journal)
+    claim_in_order(journal)
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM notification WHERE key = :key"), {"key": first.key})
     engine.dispose()
-    assert claim(journal) == []
+    assert claim_in_order(journal) == []
     clock.moment += PARKED
-    assert bodies(claim(journal)) == ["2"]
-
-
-# -- against a model ---------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Waiting:
-    """What the model knows of a notification that has yet to be handled."""
-
-    number: int
-    originator: str
-    due: Any
-    owner: str | None = None
-
-
-class OrderMachine(RuleBasedStateMachine):
-    """Every claim gives the first of each originator that is free, whatever happened before."""
-
-    claims: Bundle[Claim] = Bundle("claims")
-    postgresql: PostgreSQL | None = None
-
-    @initialize()
-    def open(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="journal-order-"))
-        self.clock = Clock()
-        place = f"sqlite:///{self.folder}/journal.db"
-        self.journal = Journal(self.postgresql.database() if self.postgresql else place, clock=self.clock)
-        self.waiting: list[Waiting] = []
-        self.dead: list[Waiting] = []
-        self.stored = 0
-
-    def teardown(self) -> None:
-        if hasattr(self, "journal"):
-            self.journal.close()
-            shutil.rmtree(self.folder)
-
-    @rule(originator=st.sampled_from([ANN, ANN, BOB, ""]), count=st.integers(1, 3))
-    def record(self, originator: str, count: int) -> None:
-        for _ in range(count):
-            self.journal.record(Entry(message(self.stored, originator=originator), self.clock()))
-            self.waiting.append(Waiting(self.stored, originator, self.clock()))
-            self.stored += 1
-
-    @rule(seconds=st.integers(1, 40))
-    def time_passes(self, seconds: int) -> None:
-        self.clock.forward(seconds)
-
-    def first(self, one: Waiting) -> bool:
-        rivals = [each for each in self.waiting if each.originator == one.originator]
-        return not one.originator or one is min(rivals, key=lambda each: (each.owner is None, each.number))
-
-    def startable(self) -> list[str]:
-        return [str(each.number) for each in self.waiting if each.due <= self.clock() and self.first(each)]
-
-    @rule(target=claims, limit=st.integers(1, 4), lease=st.integers(1, 60))
-    def claim(self, limit: int, lease: int) -> MultipleResults[Claim]:
-        length = timedelta(seconds=lease)
-        expected = self.startable()
-        claimed = claim(self.journal, limit, length)
-        assert set(bodies(claimed)) <= set(expected)
-        assert len(claimed) == min(limit, len(expected))
-        for each in claimed:
-            one = self.find(each)
-            assert one
-            one.owner, one.due = each.owner, self.clock() + length
-        return multiple(*claimed)
-
-    def find(self, claimed: Claim) -> Waiting | None:
-        (body,) = bodies([claimed])
-        return next((each for each in self.waiting if str(each.number) == body), None)
-
-    @rule(
-        claimed=consumes(claims), end=st.sampled_from(["done", "failed", "dead", "given back"]), wait=st.integers(0, 99)
-    )
-    def settle(self, claimed: Claim, end: str, wait: int) -> None:
-        one = self.find(claimed)
-        ours = one is not None and one.owner == claimed.owner
-        later = self.clock() + timedelta(seconds=wait)
-        if end == "given back":
-            self.journal.release([claimed], Step.HANDLE)
-            later = self.clock()
-        else:
-            state = {"done": State.DONE, "failed": State.RECEIVED, "dead": State.DEAD}[end]
-            due = later if end == "failed" else None
-            error = None if end == "done" else "broken"
-            result = Settlement(claimed, Step.HANDLE, state, due, claimed.leased_at, self.clock(), error)
-            assert self.journal.settle([result]) == [ours]
-        if one is not None and ours:
-            one.owner, one.due = None, later
-            if end in {"done", "dead"}:
-                self.waiting.remove(one)
-                if end == "dead":
-                    self.dead.append(one)
-
-    @rule()
-    def retry(self) -> None:
-        assert self.journal.retry(Selection()) == len(self.dead)
-        for one in self.dead:
-            one.due = self.clock()
-        self.waiting = sorted([*self.waiting, *self.dead], key=lambda each: each.number)
-        self.dead = []
-
-    @invariant()
-    def two_of_one_originator_are_never_leased(self) -> None:
-        if hasattr(self, "journal"):
-            leased = Counter(one.originator for one in self.waiting if one.owner and one.originator)
-            assert set(leased.values()) <= {1}
-
-    @invariant()
-    def what_may_start_is_due_at_once(self) -> None:
-        """Nobody sleeps over it."""
-        if hasattr(self, "journal") and self.startable():
-            due = self.journal.next_handling()
-            assert due is not None
-            assert due <= self.clock()
-
-
-OrderMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
-
-
-class TestOrderAgainstItsModel(OrderMachine.TestCase):  # type: ignore[misc, valid-type] # it is made at run time
-    """On SQLite."""
-
-
-def test_order_against_its_model_on_postgresql(postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On PostgreSQL."""
-    monkeypatch.setattr(OrderMachine, "postgresql", postgresql)
-    run_state_machine_as_test(OrderMachine, settings=settings(max_examples=6, stateful_step_count=25, deadline=None))
+    assert bodies(claim_in_order(journal)) == ["2"]
 
 
 # -- threads and processes ---------------------------------------------------------------------------------------------
@@ -329,7 +174,7 @@ ORIGINATORS, EACH = 4, 12
 def work(journal: Journal, trace: Path, until: float) -> None:
     """Claim, write down each begin and end, and settle, until everything is handled."""
     while journal.next_handling() is not None and time.monotonic() < until:
-        claims = claim(journal, 3)
+        claims = claim_in_order(journal, 3)
         if not claims:
             time.sleep(0.01)  # between two polls
         for each in claims:
@@ -452,7 +297,7 @@ def test_other_originators_are_not_held_up_by_a_long_queue(url: str) -> None:
         found: list[Claim] = []
         looks = 0
         while not any(each.notification.body == "1" for each in found):  # type: ignore[union-attr] # all are messages
-            found += claim(journal, 4)
+            found += claim_in_order(journal, 4)
             looks += 1
         assert looks < 25
         assert time.monotonic() - began < 5
@@ -468,10 +313,10 @@ def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL) -> 
                 other, [verbs.ClaimRequest(Step.HANDLE, "other", START, START + LEASE, 1, in_order=True)]
             )
             assert bodies(theirs) == ["1"]
-            assert claim(journal) == []
+            assert claim_in_order(journal) == []
             other.rollback()
         clock.forward(1)
-        assert bodies(claim(journal)) == ["1"]
+        assert bodies(claim_in_order(journal)) == ["1"]
 
 
 def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgresql: PostgreSQL) -> None:
@@ -485,27 +330,27 @@ def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgre
             )
             assert bodies(theirs) == ["2"]
             late.commit()
-            assert claim(journal) == []
+            assert claim_in_order(journal) == []
             other.commit()
         clock.forward(1)
-        assert claim(journal) == []
+        assert claim_in_order(journal) == []
         journal.settle([ended(theirs[0], State.DONE)])
         clock.forward(1)
-        assert bodies(claim(journal)) == ["1"]
+        assert bodies(claim_in_order(journal)) == ["1"]
 
 
 def test_nobody_is_parked_behind_one_that_is_just_ending(postgresql: PostgreSQL) -> None:
     """While the first one is settled in an open transaction, the next one is only put off for a moment."""
     with Journal(postgresql.database(), clock=(clock := Clock())) as journal:
         store(journal, 1)
-        (first,) = claim(journal)
+        (first,) = claim_in_order(journal)
         with journal._engine.connect() as other:
             verbs.settle(other, [[ended(first, State.DONE)]])
             store(journal, 2)
-            assert claim(journal) == []
+            assert claim_in_order(journal) == []
             other.commit()
         clock.forward(0.1)
-        assert bodies(claim(journal)) == ["2"]
+        assert bodies(claim_in_order(journal)) == ["2"]
 
 
 if __name__ == "__main__":  # one of the two processes

@@ -1,0 +1,100 @@
+"""What the tests of dispatch share: messages, a dispatcher at work, what came of it, and a handler that hangs."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import Counter
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, text
+
+from soap_handler.dispatch import Dispatcher
+from soap_handler.handlers import Handlers
+from soap_handler.journal import Entry, Journal, Record, Selection, State
+from soap_handler.notifications import MessageReceived, Notification
+from soap_handler.settings import HandlerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, MutableMapping
+
+
+ACCOUNT = "EX0000001"
+
+
+def message(number: int, account: str = ACCOUNT) -> MessageReceived:
+    return MessageReceived(account=account, id=str(uuid.UUID(int=number + 1)), body=str(number))
+
+
+def entry(number: int, account: str = ACCOUNT) -> Entry:
+    return Entry(message(number, account), datetime.now(UTC))
+
+
+def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.002)  # between two polls
+
+
+def settings(**values: Any) -> HandlerSettings:
+    return HandlerSettings(**{"threads": 2, "timeout": 30, "backoff": 0.01, "backoff_cap": 0.02, **values})
+
+
+@contextmanager
+def dispatching(
+    journal: Journal, handler: Callable[[Notification], None] | Handlers, **values: Any
+) -> Iterator[Dispatcher]:
+    """Run a dispatcher; the account that has an inbox is ``ACCOUNT``."""
+    handlers = handler if isinstance(handler, Handlers) else Handlers()
+    if not isinstance(handler, Handlers):
+        handlers.all_kinds(handler)
+    dispatcher = Dispatcher(journal, handlers, settings(**values), {ACCOUNT}.__contains__)
+    dispatcher.start()
+    try:
+        yield dispatcher
+    finally:
+        dispatcher.stop(10)
+
+
+def record_of(journal: Journal, number: int) -> Record:
+    (record,) = journal.records(Selection(key=message(number).key))
+    return record
+
+
+def outcomes(journal: Journal, number: int) -> list[str]:
+    return [one.outcome for one in journal.history(record_of(journal, number).seq)]
+
+
+def in_state(journal: Journal, state: State) -> int:
+    return len(journal.records(Selection(state=state)))
+
+
+def events(log: list[MutableMapping[str, Any]], name: str) -> list[MutableMapping[str, Any]]:
+    return [line for line in log if line["event"] == name]
+
+
+def execute(url: str, statement: str) -> None:
+    other = create_engine(url)
+    with other.begin() as connection:
+        connection.execute(text(statement))
+    other.dispose()
+
+
+class Hanging:
+    """A handler that hangs over some bodies until it is let go."""
+
+    def __init__(self, *bodies: str) -> None:
+        self.go_on = threading.Event()
+        self._bodies = bodies
+        self.called = Counter[str]()
+
+    def __call__(self, notification: Notification) -> None:
+        assert isinstance(notification, MessageReceived)
+        self.called[notification.body] += 1
+        if notification.body in self._bodies and self.called[notification.body] == 1:
+            assert self.go_on.wait(30)

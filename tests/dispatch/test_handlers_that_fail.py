@@ -1,0 +1,116 @@
+"""Handlers that raise, over and over, or that kill the process: tried again, and put aside in the end."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from soap_handler.journal import Journal, Selection, State
+
+from .scene import dispatching, entry, events, execute, in_state, message, outcomes, record_of, until
+
+if TYPE_CHECKING:
+    from soap_handler.notifications import Notification
+
+
+def test_a_handler_that_raises_is_called_again_until_it_is_dead(journal: Journal, log: list[Any]) -> None:
+    """Each try is an attempt with its reason; after the last one the notification is put aside."""
+    called: list[float] = []
+
+    def handle(_: Notification) -> None:
+        called.append(time.monotonic())
+        raise ValueError("no room")
+
+    with dispatching(journal, handle, max_attempts=3):
+        journal.record(entry(1))
+        until(lambda: in_state(journal, State.DEAD) == 1)
+    record = record_of(journal, 1)
+    assert (len(called), record.attempts, record.due_at) == (3, 3, None)
+    assert [(one.outcome, one.error) for one in journal.history(record.seq)] == [("failed", "ValueError: no room")] * 3
+    assert len(events(log, "notification_dead")) == 1
+    assert "no room" not in str(log), "what a handler says may quote a message"
+
+
+def test_a_retry_waits_for_its_back_off(journal: Journal) -> None:
+    """Between two attempts lies the drawn delay, at most the exponential one."""
+    tried: list[datetime] = []
+
+    def handle(_: Notification) -> None:
+        tried.append(datetime.now(UTC))
+        if len(tried) < 4:
+            raise ValueError
+
+    with dispatching(journal, handle, backoff=0.1, backoff_cap=0.2):
+        journal.record(entry(1))
+        until(lambda: in_state(journal, State.HANDLED) == 1)
+    gaps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(tried)]
+    assert all(gap < longest + 0.5 for gap, longest in zip(gaps, [0.1, 0.2, 0.2], strict=True))
+    assert outcomes(journal, 1) == ["failed", "failed", "failed", "ok"]
+
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemExit(3),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        SilentError(),
+        ValueError("\0\ud83d"),
+        ValueError("x" * 9999),
+    ],
+)
+def test_whatever_a_handler_raises_is_a_failed_attempt(journal: Journal, error: BaseException) -> None:
+    """Neither sys.exit() nor an exception with an impossible text ends a thread of ours or sticks."""
+    calls: list[Notification] = []
+
+    def handle(notification: Notification) -> None:
+        calls.append(notification)
+        if len(calls) == 1:
+            raise error
+
+    with dispatching(journal, handle, threads=1):
+        journal.record(entry(1))
+        until(lambda: in_state(journal, State.HANDLED) == 1)
+    assert outcomes(journal, 1) == ["failed", "ok"]
+
+
+def test_sys_exit_in_a_handler_ends_nothing(journal: Journal) -> None:
+    """The real thing, in every thread there is."""
+    with dispatching(journal, lambda _: sys.exit(1), threads=2, max_attempts=2):
+        for number in range(6):
+            journal.record(entry(number))
+        until(lambda: in_state(journal, State.DEAD) == 6)
+
+
+def test_a_payload_that_cannot_be_read_goes_dead(journal: Journal, url: str) -> None:
+    """A poisoned row fails as often as any other, then it is put aside, and nobody waits behind it."""
+    journal.record(entry(1))
+    execute(url, "UPDATE notification SET payload = '{'")
+    handled: list[Notification] = []
+    with dispatching(journal, handled.append, max_attempts=2):
+        journal.record(entry(2))
+        until(lambda: in_state(journal, State.DEAD) == 1 and in_state(journal, State.HANDLED) == 1)
+    assert handled == [message(2)]
+    assert [record.state for record in journal.records(Selection(key=message(1).key))] == [State.DEAD]
+
+
+def test_what_kills_the_process_each_time_goes_dead(journal: Journal) -> None:
+    """When so many attempts as are allowed never ended, it is not begun once more."""
+    journal.record(entry(1))
+    for _ in range(3):
+        assert len(journal.claim(1, timedelta(microseconds=-1))) == 1  # as one who was killed at once
+    handled: list[Notification] = []
+    with dispatching(journal, handled.append, max_attempts=3):
+        until(lambda: in_state(journal, State.DEAD) == 1)
+    assert handled == []
+    assert outcomes(journal, 1) == ["lost", "lost", "lost", "failed"]

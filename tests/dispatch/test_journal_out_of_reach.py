@@ -1,0 +1,121 @@
+"""A journal that fails while handlers run: no handler runs again for it, and dispatch goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine
+
+from soap_handler.dispatch import Dispatcher
+from soap_handler.handlers import Handlers
+from soap_handler.journal import Journal, Settlement, State, Step, engine
+
+from .scene import ACCOUNT, dispatching, entry, events, execute, in_state, outcomes, record_of, settings, until
+
+if TYPE_CHECKING:
+    import pytest
+    from sqlalchemy import Connection
+
+    from soap_handler.notifications import Notification
+
+
+def locked(url: str) -> Connection:
+    """Take the lock that every writer needs; closing the connection gives it back."""
+    connection = create_engine(url).connect()
+    connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr] # it is connected
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return connection
+
+
+def unlock(connection: Connection) -> None:
+    connection.exec_driver_sql("ROLLBACK")
+    connection.close()
+    connection.engine.dispose()
+
+
+def test_a_result_is_settled_later_without_running_the_handler_again(
+    url: str, monkeypatch: pytest.MonkeyPatch, log: list[Any]
+) -> None:
+    """While the journal is out of reach, beyond the lease even, the result is kept; it is settled when it can be."""
+    monkeypatch.setattr(engine, "_PRAGMAS", (*engine._PRAGMAS, "busy_timeout = 30"))
+    handled: list[Notification] = []
+    may_end = threading.Event()
+
+    def handle(notification: Notification) -> None:
+        handled.append(notification)
+        assert may_end.wait(10)
+
+    with Journal(url) as journal, dispatching(journal, handle, timeout=0.4) as dispatcher:
+        journal.record(entry(1))
+        until(lambda: handled)
+        lock = locked(url)
+        may_end.set()
+        until(lambda: events(log, "settling_failed"))
+        until(lambda: record_of(journal, 1).due_at < datetime.now(UTC))  # type: ignore[operator] # it is leased
+        unlock(lock)
+        until(lambda: in_state(journal, State.HANDLED) == 1)
+        until(lambda: not dispatcher.busy)
+        assert len(handled) == 1
+    assert events(log, "dispatch_waits_for_journal")
+
+
+def test_a_row_claimed_before_its_result_arrived_takes_that_result(journal: Journal) -> None:
+    """The result belongs to the row: under a newer lease it is settled at once, and the handler is left alone."""
+    handled: list[Notification] = []
+    handlers = Handlers()
+    handlers.all_kinds(handled.append)
+    dispatcher = Dispatcher(journal, handlers, settings(), {ACCOUNT}.__contains__)
+    journal.record(entry(1))
+    (early,) = journal.claim(1, timedelta(microseconds=-1))
+    result = Settlement(early, Step.HANDLE, State.HANDLED, datetime.now(UTC), early.leased_at, early.leased_at)
+    dispatcher._settling._open[early.seq] = result
+    dispatcher.start()
+    until(lambda: in_state(journal, State.HANDLED) == 1)
+    until(lambda: not dispatcher.busy)
+    assert dispatcher.stop(5)
+    assert handled == []
+    assert outcomes(journal, 1) == ["lost", "ok"]
+
+
+def test_a_claim_that_took_too_long_is_given_back(journal: Journal, log: list[Any]) -> None:
+    """With too little left of the lease a handler is not begun: another might begin it as well."""
+    handled: list[Notification] = []
+    journal.record(entry(1))
+    slow = SlowOnce(journal)
+    with dispatching(slow, handled.append, timeout=0.1):  # type: ignore[arg-type] # it stands for the journal
+        until(lambda: in_state(journal, State.HANDLED) == 1)
+    assert events(log, "claim_took_too_long")
+    assert (len(handled), record_of(journal, 1).attempts) == (1, 1)
+    assert outcomes(journal, 1) == ["ok"]
+
+
+class SlowOnce:
+    """A journal whose first claim comes back late."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._late = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    def claim(self, limit: int, lease: timedelta, *, in_order: bool) -> object:
+        claims = self._journal.claim(limit, lease, in_order=in_order)
+        if not self._late:
+            self._late = True
+            time.sleep(1.1)  # the fault to show is exactly this delay
+        return claims
+
+
+def test_dispatch_outlives_an_error_that_nobody_foresaw(journal: Journal, url: str, log: list[Any]) -> None:
+    """A row that cannot even be claimed does not end the claiming thread."""
+    journal.record(entry(1))
+    execute(url, "UPDATE notification SET kind = 'Carrier pigeon'")
+    handled: list[Notification] = []
+    with dispatching(journal, handled.append):
+        until(lambda: events(log, "dispatch_broke"))
+        execute(url, "UPDATE notification SET kind = 'MessageReceived'")
+        until(lambda: handled)
