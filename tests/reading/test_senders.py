@@ -7,7 +7,7 @@ from html.entities import codepoint2name
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from soap_handler.notifications import Kind, MessageReceived
@@ -110,13 +110,14 @@ def test_the_entities_of_html_come_back(front: Front, text: str) -> None:
 @given(
     st.text(st.sampled_from(bytes({*range(0xA0, 0x100)} - {0xED}).decode("latin-1") + "\u20ac\u2019 aZ"), max_size=30)
 )
+@example("\u00c0\u20ac\u00c2\u00a0")  # in part also how Java writes a NUL
 def test_one_byte_texts_under_the_label_utf_8_come_back_marked(front: Front, text: str) -> None:
     """Classic ASP and PHP send windows-1252 and say UTF-8. What happens to be valid UTF-8 cannot be told."""
     wire = text.encode("cp1252")
     stored = sent(front, wire)
     valid = wire.decode("utf-8", "ignore").encode() == wire
     partly = any(ord(character) > 0x7F for character in wire.decode("utf-8", "ignore"))
-    assert stored.body == text or valid or (partly and stored.repaired == ("encoding",))
+    assert stored.body == text or valid or partly
     assert valid or "encoding" in stored.repaired
 
 
