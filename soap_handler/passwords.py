@@ -63,7 +63,10 @@ class PasswordHash:
         return f"{_MARK}ln={self.ln},r={self.r},p={self.p}${_encoded(self.salt)}${_encoded(self.digest)}"
 
     def verify(self, password: str) -> bool:
-        """Whether this is the password. Slow by design: some 50 ms of one processor, outside of Python's lock."""
+        """Whether this is the password. Slow by design: some 50 ms of one processor, outside of Python's lock.
+
+        NULs at the end do not count: scrypt's HMAC fills up a short key with them (RFC 2104).
+        """
         derived = _derive(password, self.salt, (self.ln, self.r, self.p), len(self.digest))
         return hmac.compare_digest(self.digest, derived)
 
