@@ -39,6 +39,11 @@ class Place:
         self._number = number
 
     @property
+    def number(self) -> int:
+        """Which place it is, counted from 0."""
+        return self._number
+
+    @property
     def places(self) -> int:
         """How many processes share the port."""
         return len(self._board.arrivals)
@@ -53,9 +58,14 @@ class Place:
         return self._board.arrivals[self._number]
 
     @property
-    def all_arrivals(self) -> int:
-        """How many notifications were taken in by all processes."""
-        return sum(self._board.arrivals)
+    def all_arrivals(self) -> list[int]:
+        """How many notifications were taken in by each of the processes."""
+        return self._board.arrivals.tolist()
+
+    @property
+    def present(self) -> set[int]:
+        """Which processes accept connections."""
+        return {number for number, count in enumerate(self._board.connections) if count}
 
     def note_connections(self, count: int) -> None:
         """Write down how many connections this process has open."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _POLL: Final = 1.0  # seconds: finds what other processes recorded, and what nothing announces
+_GLANCE: Final = 0.2  # seconds between two looks at what other processes take in
 _MOMENT: Final = 0.1  # seconds of work that may wait for a thread
 _MOST_WAITING: Final = 64  # claims for each thread; more would not be quicker
 _RELIEF: Final = 8  # for each handler thread, this many hanging ones may be replaced before dispatch stands still
@@ -165,7 +166,14 @@ class Dispatcher:
         if rest := self._pace.rest:
             self._stopping.wait(rest)
         if not (more or self._pace.bursting):
-            self._wake.wait(self._until_next())
+            self._await_work(self._until_next())
+
+    def _await_work(self, seconds: float) -> None:
+        """Wait until somebody wakes us or a burst begins at another process, for so long at most."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self._wake.wait(min(left, _GLANCE)):
+            if self._pace.burst_begins():
+                return
 
     def _room(self) -> int:
         """Return how many claims the threads can begin in a moment, besides those that they have.

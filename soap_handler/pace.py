@@ -3,6 +3,8 @@
 Receiving cannot wait, since EMS counts on an answer; handling can. So during a burst handling gives way, but it never
 stands still: a share of what arrives is dispatched meanwhile, and the rest as soon as the burst is over. What goes on
 for longer is no burst but the daily load, so the share grows until handling keeps up with it.
+
+Where several processes share the port, those to which next to nothing comes do the work of all: it holds up no answer.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ _BURST: Final = 300.0  # arrivals a second above which handling gives way; below
 _BUSY: Final = 100.0  # arrivals a second from which handling takes several at a time, since each commit holds them up
 _PATIENCE: Final = 10.0  # seconds after which a burst is one no more
 _GROWTH: Final = 0.2  # by how much the share grows each second from then on; the backlog is worked off above 1
+_LITTLE: Final = 0.05  # of all that arrives: a process that takes in less has its hands free
 _SHARE: Final = 0.12  # of what arrives is dispatched during a burst; at least a tenth is promised
 _WINDOW: Final = 0.2  # seconds over which the rate is measured
 _SLICE: Final = 0.1  # seconds between two claims during a burst: small ones, so that nobody waits for a large one
@@ -33,15 +36,15 @@ class Pace:
         self._place = place
         self._clock = clock
         self._looked = self._asked = clock()
-        self._known, self._known_own = place.all_arrivals, place.arrivals
-        self._rate = self._own_rate = self._owed = self._began = 0.0
+        self._known = place.all_arrivals
+        self._rate = self._part = self._owed = self._began = 0.0
         self.bursting = False
         """Whether notifications arrive faster than both sides can be served."""
 
     def allows(self, wanted: int) -> int:
         """Return how many of the wanted claims may be made now."""
         now = self._clock()
-        if now - self._looked >= _WINDOW or self._burst_begins(now):
+        if now - self._looked >= _WINDOW or self.burst_begins():
             self._look(now)
         if not self.bursting:
             self._asked = now
@@ -54,19 +57,22 @@ class Pace:
         self._owed -= granted
         return granted
 
-    def _burst_begins(self, now: float) -> bool:
+    def burst_begins(self) -> bool:
         """Whether more has arrived than in a whole window without a burst; the rest of it need not be waited for."""
-        if self.bursting or now <= self._looked:
+        if self.bursting or self._clock() <= self._looked:
             return False
-        return self._place.all_arrivals - self._known > _BURST * _WINDOW
+        return sum(self._place.all_arrivals) - sum(self._known) > _BURST * _WINDOW
 
     def _look(self, now: float) -> None:
         """Find out how fast notifications arrive, on all processes together and on this one."""
-        elapsed = min(now - self._looked, _WINDOW)  # who has not looked for long may find the beginning of a burst
-        count, own = self._place.all_arrivals, self._place.arrivals
-        self._rate = (count - self._known) / elapsed
-        self._own_rate = (own - self._known_own) / elapsed
-        self._looked, self._known, self._known_own = now, count, own
+        elapsed = now - self._looked
+        if not self.bursting:  # who has not looked for long may find the beginning of a burst
+            elapsed = min(elapsed, _WINDOW)
+        counts = self._place.all_arrivals
+        rates = [(count - before) / elapsed for count, before in zip(counts, self._known, strict=True)]
+        self._looked, self._known = now, counts
+        self._rate = sum(rates)
+        self._part = self._part_of(rates)
         bursting = self._rate > _BURST
         if not bursting:
             self._owed = 0.0
@@ -74,14 +80,20 @@ class Pace:
             self._began, self._asked = now, now - elapsed
         self.bursting = bursting
 
+    def _part_of(self, rates: list[float]) -> float:
+        """Return of how many arrivals a second a share is this process's to dispatch."""
+        free = [number for number in self._place.present if rates[number] < _LITTLE * self._rate]
+        if not free:
+            return rates[self._place.number]
+        return self._rate / len(free) if self._place.number in free else 0.0
+
     def _due(self, now: float) -> float:
         """Return how many notifications a second this process owes to their handlers.
 
-        At first a share of what it takes in itself, since its own commits give claims and results a ride; what goes on
-        for longer is worked off by all.
+        At first a share of its part; what goes on for longer is worked off by all.
         """
         growth = _GROWTH * max(0.0, now - self._began - _PATIENCE)
-        return _SHARE * self._own_rate + growth * self._rate / self._place.places
+        return _SHARE * self._part + growth * self._rate / self._place.places
 
     @property
     def rest(self) -> float:

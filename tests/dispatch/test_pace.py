@@ -116,6 +116,41 @@ def test_processes_that_share_a_port_share_the_work() -> None:
         assert 0.10 * place.arrivals <= given <= 0.20 * place.arrivals
 
 
+def test_those_to_whom_next_to_nothing_comes_do_the_work_of_all() -> None:
+    """What they do holds up no answer. Who is gone is not counted on, and where all are busy each does its own."""
+    board, now = Board(4), 0.0
+    places = [Place(board, number) for number in range(4)]
+    for place in places[:3]:
+        place.note_connections(1)
+    paces = [Pace(place, lambda: now) for place in places[:3]]
+    granted = [0, 0, 0]
+
+    def burst(*arrivals: int) -> int:
+        nonlocal granted, now
+        granted = [0, 0, 0]
+        for _ in range(20):
+            now += 0.2
+            for place, count in zip(places, arrivals, strict=False):
+                place.note_arrivals(count)
+            granted = [given + pace.allows(10_000) for given, pace in zip(granted, paces, strict=True)]
+        return 20 * sum(arrivals)
+
+    arrived = burst(1000, 0, 4)
+    assert granted[0] == 0
+    assert granted[1] == granted[2]
+    assert 0.10 * arrived <= sum(granted) <= 0.20 * arrived
+    burst(0, 0, 0)
+    places[2].leave()
+    arrived = burst(1000, 0, 0)
+    assert granted[::2] == [0, 0]
+    assert 0.10 * arrived <= granted[1] <= 0.20 * arrived
+    burst(0, 0, 0)
+    arrived = burst(1000, 500, 0)
+    assert all(
+        0.10 * 20 * count <= given <= 0.20 * 20 * count for count, given in zip((1000, 500), granted, strict=False)
+    )
+
+
 def test_a_burst_that_does_not_end_is_worked_off_by_all() -> None:
     """After a while a process that takes in nothing handles what the others take in."""
     board, now = Board(2), 0.0
