@@ -99,7 +99,7 @@ class Listener:
                 self._wait(OFTEN)
                 self._owing = False
                 notify(connection, self._own)
-            if not self._wait(_SILENCE, driver):
+            elif not self._wait(_SILENCE, driver):
                 connection.exec_driver_sql("SELECT 1")
             elif any(notice.payload != self._own for notice in _notices(driver)):
                 self._wake()

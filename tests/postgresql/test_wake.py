@@ -15,6 +15,7 @@ from support.service import wait_for
 from soap_handler.dispatch import Dispatcher
 from soap_handler.handlers import Handlers
 from soap_handler.journal import Journal, Selection
+from soap_handler.journal.wake import OFTEN
 from soap_handler.settings import HandlerSettings
 
 if TYPE_CHECKING:
@@ -107,6 +108,19 @@ def test_closing_does_not_wait_for_a_server_that_is_gone(stoppable: StoppableSer
         assert time.monotonic() - began < 3
     finally:
         stoppable.start()
+
+
+def test_closing_does_not_wait_where_the_others_are_yet_to_be_told(postgresql: PostgreSQL) -> None:
+    """In the moment between a commit and the word of it, a stop is not taken for another commit."""
+    journal = Journal(postgresql.database())
+    journal.listen(lambda: None)
+    wait_for(lambda: listeners(journal) == 1)
+    assert journal._others is not None
+    journal._others.tell()
+    time.sleep(OFTEN / 4)  # to be in that moment
+    began = time.monotonic()
+    journal.close()
+    assert time.monotonic() - began < 5
 
 
 def test_a_burst_is_told_in_few_words_and_nothing_of_it_is_kept_back(both: tuple[Journal, Journal]) -> None:
