@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _table = notification.c
 _RECEIVED: Final = State.RECEIVED.value
+_LONGEST: Final = 256  # characters; an index of PostgreSQL takes 2,704 bytes for all of its columns
 _TEXT: Final[dict[str, str]] = {each: each.value for each in (*Kind, *Source)}  # quicker than to ask each for its value
 
 
@@ -61,6 +62,11 @@ def storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
+def searchable(text: str) -> str:
+    """Make of an originator what every engine takes into an index: longer than any number or sender's name is."""
+    return storable(text[:_LONGEST])
+
+
 def _row(key: str, entry: Entry) -> dict[str, Any]:
     told = entry.notification
     moment = stored(entry.received_at)
@@ -73,7 +79,7 @@ def _row(key: str, entry: Entry) -> dict[str, Any]:
         "state": _RECEIVED,
         "source": _TEXT[entry.source],
         "message_id": storable(identity) if identity and usable_id(identity) else None,
-        "originator": storable(number) if number else None,
+        "originator": searchable(number) if number else None,
         "payload": entry.payload,
         "envelope": entry.envelope,
         "received_at": moment,

@@ -12,7 +12,7 @@ from soap_handler.journal.claiming import ClaimRequest as ClaimRequest  # noqa: 
 from soap_handler.journal.claiming import claim as claim  # noqa: PLC0414 - the second of the verbs
 from soap_handler.journal.recording import record as record  # noqa: PLC0414 - the first of the verbs
 from soap_handler.journal.recording import record_all as record_all  # noqa: PLC0414 - likewise
-from soap_handler.journal.recording import storable
+from soap_handler.journal.recording import searchable, storable
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.schema import THESE, in_state, notification, stored
 from soap_handler.journal.statements import SeveralRows, Statement, few_lengths, parameters
@@ -201,8 +201,10 @@ def selected(selection: Selection) -> list[ColumnElement[bool]]:
     conditions = []
     if selection.state is not None:
         conditions.append(in_state(selection.state))
-    for name in ("kind", "account", "originator", "key"):
+    for name in ("kind", "account", "key"):
         wanted = getattr(selection, name)
         if wanted is not None:
             conditions.append(_table[name] == storable(str(wanted)))
+    if selection.originator is not None:
+        conditions.append(_table.originator == searchable(selection.originator))
     return conditions
