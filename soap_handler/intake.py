@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from soap_handler.journal import Journal
+    from soap_handler.journal import Journal, Watch
     from soap_handler.soap.endpoint import Answer, Exchange
     from soap_handler.web.application import Application
     from soap_handler.web.connection import Channel
@@ -64,6 +64,10 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         self._loop = 0
         self.wake: Callable[[], None] = lambda: None
         """How another thread gets the loop to take a turn; whoever owns the loop sets it."""
+
+    def attend(self, watch: Watch | None) -> None:
+        """Begin to serve a loop, whose thread calls; ``watch`` has it look after a file. ``None`` ends that."""
+        self._journal.attend(watch)
 
     def add_task(self, task: Any) -> None:  # noqa: ANN401 - waitress's signature
         """Take on the first request of a channel."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from waitress import create_server, wasyncore
@@ -15,7 +15,7 @@ from soap_handler.web.polling import Poller, Sockets
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from soap_handler.board import Place
     from soap_handler.intake import Intake
@@ -100,10 +100,22 @@ class Server:
         Returns whether everything in flight was answered.
         """
         self._note_connections()
-        while not self._stopping:
-            self._turn(_TICK)
-            self._tend()
-        return self._drain(drain)
+        with self._attended():
+            while not self._stopping:
+                self._turn(_TICK)
+                self._tend()
+            return self._drain(drain)
+
+    @contextmanager
+    def _attended(self) -> Iterator[None]:
+        if self._intake is None or not self._poller.can_watch:
+            yield
+            return
+        self._intake.attend(self._poller.watch)
+        try:
+            yield
+        finally:
+            self._intake.attend(None)
 
     def stop(self) -> None:
         """Stop accepting, and let :meth:`run` return once what is in flight is answered. Safe in a signal handler."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from typing import TYPE_CHECKING
 
 from support.service import Service, wait_for
 from support.wire import Connection, envelope, message, request
 
 from soap_handler.web.connection import Channel
+from soap_handler.web.polling import Poller, Sockets
 
 if TYPE_CHECKING:
     import pytest
@@ -43,3 +45,25 @@ def test_a_number_that_is_used_again_is_another_connection(service: Service) -> 
             for connection in [stack.enter_context(Connection(service.port)) for _ in range(20)]:
                 assert connection.ask(request(message())).status == 200
         wait_for(lambda: not service.app.server._channels())
+
+
+def test_a_file_that_is_not_the_servers_can_be_watched() -> None:
+    """Whoever waits for it is called in a turn, until he says that it is enough."""
+    poller = Poller(Sockets(), lambda: True)
+    here, there = socket.socketpair()
+    calls: list[str] = []
+    with here, there:
+        poller.watch(here.fileno(), lambda: calls.append("read"))
+        poller.turn(0)
+        assert calls == []
+        there.send(b".")
+        poller.turn(10)
+        assert calls == ["read"]
+        here.recv(1)
+        poller.watch(here.fileno(), lambda: calls.append("write"), writing=True)
+        poller.turn(10)
+        assert calls == ["read", "write"]
+        poller.watch(here.fileno(), None)
+        there.send(b".")
+        poller.turn(0)
+        assert calls == ["read", "write"]

@@ -183,6 +183,11 @@ def commits_singly(engine: Engine) -> bool:
     return engine.dialect.name == "postgresql"
 
 
+def can_send(engine: Engine) -> bool:
+    """Whether a statement can be sent and its answer be fetched later: with the driver that lets one at its insides."""
+    return engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg"
+
+
 def can_seize(connection: Connection) -> bool:
     """Whether this is a connection with ``WRITING`` options on SQLite that has been used already."""
     return _PATIENCE in connection.info

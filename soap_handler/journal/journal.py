@@ -17,6 +17,7 @@ from soap_handler.errors import JournalUnavailableError, SchemaError
 from soap_handler.journal import erase, purge, queries, reconciliations, verbs, wipe
 from soap_handler.journal.engine import READ_ONLY, open_engine
 from soap_handler.journal.migrate import migrate
+from soap_handler.journal.recording import RecordingSent
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.transaction import Transaction
 from soap_handler.journal.wake import OFTEN, Listener, can_wake, notify
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from soap_handler.journal.purge import Cleared
     from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection
+    from soap_handler.journal.sending import Watch
     from soap_handler.journal.traces import Trace
     from soap_handler.journal.wipe import Wiped
     from soap_handler.journal.writer import Verb
@@ -109,6 +111,8 @@ class Journal:
             small=_is_small,
             patient=_is_patient,
             single=verbs.record_all,
+            sending=RecordingSent(),
+            sent=self._announce_sent,
         )
 
     def close(self) -> None:
@@ -138,6 +142,13 @@ class Journal:
         """
         self._note_arrivals(len(entries))
         return self._writer.submit(verbs.record_all, entries)
+
+    def attend(self, watch: Watch | None) -> None:
+        """Let the calling thread, a loop that waits for files, commit by itself on PostgreSQL too; ``None`` ends it.
+
+        What it hands in is then sent at once, and ``watch`` is told what to call when there is an answer.
+        """
+        self._writer.attend(watch)
 
     @property
     def quick(self) -> bool:
@@ -244,6 +255,12 @@ class Journal:
             self._others.tell()
         if not done <= {verbs.claim}:
             self._ring()
+
+    def _announce_sent(self, _: set[Verb]) -> None:
+        """Do likewise for a commit that was one statement, with no word to others in it."""
+        if self._others is not None:
+            self._others.tell()
+        self._ring()
 
     def _ring(self) -> None:
         for listener in self._listeners:

@@ -16,9 +16,9 @@ from soap_handler.journal.statements import Statement, is_heard
 from soap_handler.notifications import Kind, usable_id
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Dialect
 
     from soap_handler.journal.records import Entry
 
@@ -28,31 +28,46 @@ _LONGEST: Final = 256  # characters; an index of PostgreSQL takes 2,704 bytes fo
 _TEXT: Final[dict[str, str]] = {each: each.value for each in (*Kind, *Source)}  # quicker than to ask each for its value
 
 
+class _Recording:
+    """Entries on their way into the journal."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        """What is to be inserted, by key."""
+        self._keys = []
+        for entry in entries:
+            key = entry.notification.key
+            self._keys.append(key)
+            if key not in self.rows:  # the first of equals is the one to store; their order is kept
+                self.rows[key] = _row(key, entry)
+
+    def answers(self, inserted: Collection[str]) -> list[bool]:
+        """Say of each entry whether it was new, by the keys that were inserted."""
+        if len(inserted) == len(self._keys):
+            return [True] * len(self._keys)
+        new = set(inserted)
+        answers = []
+        for key in self._keys:
+            answers.append(key in new)
+            new.discard(key)
+        return answers
+
+
 def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     """Insert what is new and say of each entry whether it was. Insert first: never check, then insert (decision 3)."""
-    rows: dict[str, dict[str, Any]] = {}
-    keys = []
-    for entry in entries:
-        key = entry.notification.key
-        keys.append(key)
-        if key not in rows:  # the first of equals is the one to store; their order is kept
-            rows[key] = _row(key, entry)
+    recording = _Recording(entries)
     insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
-    new = insert(connection, rows)
-    if len(new) == len(keys):
-        return [True] * len(keys)
-    new = set(new)
-    answers = []
-    for key in keys:
-        answers.append(key in new)
-        new.discard(key)
-    return answers
+    return recording.answers(insert(connection, recording.rows))
 
 
 def record_all(connection: Connection, batches: Sequence[Sequence[Entry]]) -> list[list[bool]]:
     """Record several batches as one, and answer each."""
-    answers = iter(record(connection, [entry for batch in batches for entry in batch]))
-    return [[next(answers) for _ in batch] for batch in batches]
+    return _of_each(batches, record(connection, [entry for batch in batches for entry in batch]))
+
+
+def _of_each(batches: Sequence[Sequence[Entry]], answers: Sequence[bool]) -> list[list[bool]]:
+    several = iter(answers)
+    return [[next(several) for _ in batch] for batch in batches]
 
 
 def storable(text: str) -> str:
@@ -161,8 +176,24 @@ def _insert_postgresql(connection: Connection, rows: Mapping[str, dict[str, Any]
 
     The driver would write an array for each column value by value, which took longer than the server's part.
     """
-    told = json.dumps([{**row, "envelope": _base64(row["envelope"])} for row in rows.values()], ensure_ascii=False)
-    return [key for (key,) in _the_insert_postgresql().ask(connection, {"rows": told})]
+    return [key for (key,) in _the_insert_postgresql().ask(connection, {"rows": _as_json(rows)})]
+
+
+class RecordingSent:
+    """Does what :func:`record_all` does, for whom the answer does not come at once."""
+
+    def text(self, dialect: Dialect) -> str:
+        """Return the statement as PostgreSQL's library has it."""
+        return _the_insert_postgresql().text(dialect).replace("%(rows)s", "$1").replace("%%", "%")
+
+    def tell(self, batches: Sequence[Sequence[Entry]]) -> tuple[str, Callable[[Collection[str]], list[list[bool]]]]:
+        """Return its parameter, and what makes the answers for each batch of the keys that come back."""
+        recording = _Recording([entry for batch in batches for entry in batch])
+        return _as_json(recording.rows), lambda inserted: _of_each(batches, recording.answers(inserted))
+
+
+def _as_json(rows: Mapping[str, dict[str, Any]]) -> str:
+    return json.dumps([{**row, "envelope": _base64(row["envelope"])} for row in rows.values()], ensure_ascii=False)
 
 
 def _base64(content: bytes | None) -> str | None:

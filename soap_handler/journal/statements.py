@@ -66,6 +66,10 @@ class Statement:
             return sum(_driven(connection, statement, some) for statement, some in _together(text, values))
         return int(_driven(connection, text, values, many=True))
 
+    def text(self, dialect: Dialect) -> str:
+        """Return the statement for a driver; not of one with ``many`` values."""
+        return self._for(dialect, {})[0]
+
     def ask(self, connection: Connection, values: Values) -> list[Any]:
         """Execute it once and return its rows, with values as the driver gives them."""
         text, arrange = self._for(connection.dialect, values)

@@ -21,13 +21,16 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityE
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
-from soap_handler.journal.engine import SINGLE, WRITING, can_seize, commits_singly, seize
+from soap_handler.journal.engine import SINGLE, WRITING, can_seize, can_send, commits_singly, seize
 from soap_handler.journal.riders import MOMENT, Riders
+from soap_handler.journal.sending import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection, Engine
+
+    from soap_handler.journal.sending import Sending, Watch
 
     Verb = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 
@@ -67,23 +70,29 @@ class Writer:
         last: Verb,
         ending: Callable[[Connection, set[Verb]], None],
         *,
+        sent: Callable[[set[Verb]], None],
         small: Callable[[Verb, Any], bool],
         patient: Callable[[Verb, Any], int],
         single: Verb,
+        sending: Sending[Any],
     ) -> None:
-        """Start the thread; ``committed`` is told after each commit which verbs took part.
+        """Start the thread; ``committed`` is told after each commit which verbs took part, ``sent`` after the others'.
 
         The verb ``last`` comes last in each transaction, since what it finds depends on what the others did; then
         ``ending`` is called, still in it. ``small`` says of which requests whoever asks need not be spared the work;
         ``patient``, of those that can wait a moment, how many rows they concern, and 0 of all others. The verb
-        ``single`` is one statement, whatever the requests: where nothing else takes part, it needs no transaction.
+        ``single`` is one statement, whatever the requests: where nothing else takes part, it needs no transaction, and
+        whoever :meth:`attend` was called for sends it by itself, as ``sending`` has it.
         """
         self._small = small
         self._patient = patient
         self._single = {single} if commits_singly(engine) else None
+        self._sending = sending
+        self._sender: Sender[_Request] | None = None
         self._engine = engine
         self._ending = ending
         self._committed = committed
+        self._sent = sent
         self._last = last
         self._queue: SimpleQueue[Any] = SimpleQueue()  # requests, _RIDERS, and None for the end
         self._riders: Riders[_Request] = Riders()
@@ -103,26 +112,56 @@ class Writer:
 
         A small one is carried out in the caller's own thread where that is sure to be over soon: on SQLite, as long as
         nobody else writes and the disk is quick. Then to hand it over to the thread and be called back would cost more
-        than the commit; the future is done at once.
+        than the commit; the future is done at once. On PostgreSQL a loop that is attended sends it by itself.
         """
         request = _Request(verb, argument)
         rows = self._patient(verb, argument)
         if not rows:
             self._riders.note_ride()
-            if self._small(verb, argument) and self._at_once(request):
+            if self._small(verb, argument) and (self._send(request) or self._at_once(request)):
                 return request.result
+        self._queue_up(request, rows)
+        return request.result
+
+    def _queue_up(self, request: _Request, rows: int) -> None:
         with self._closing:
             if not self._closed:
                 self._enqueue(request, rows)
-                return request.result
+                return
         request.result.set_exception(JournalUnavailableError("the journal is closed"))
-        return request.result
 
     def _enqueue(self, request: _Request, rows: int) -> None:
         if not (rows and self._riders.have_rides):
             self._queue.put(request)
         elif self._riders.add(request, rows):
             self._queue.put(_RIDERS)
+
+    def attend(self, watch: Watch | None) -> None:
+        """Have the caller's thread, a loop, send by itself from now on, and be told by ``watch``; ``None`` ends it."""
+        before, self._sender = self._sender, None
+        if before is not None:
+            before.close()
+        if watch is not None and can_send(self._engine):
+            self._sender = Sender(self._engine, self._sending, watch, self._landed, self._leave)
+
+    def _send(self, request: _Request) -> bool:
+        if self._sender is None or {request.verb} != self._single:
+            return False
+        request.result.set_running_or_notify_cancel()
+        return self._sender.take(request)
+
+    def _landed(self, requests: Sequence[_Request], outcome: Sequence[Any] | Exception) -> None:
+        if not isinstance(outcome, Exception):
+            self._succeed(requests, outcome, self._sent)
+        elif _spoils(requests, outcome):
+            self._leave(requests)
+        else:
+            self._fail(requests, outcome)
+
+    def _leave(self, requests: Sequence[_Request]) -> None:
+        """Leave to the thread what was to be sent."""
+        for request in requests:
+            self._queue_up(request, 0)
 
     def _at_once(self, request: _Request) -> bool:
         """Carry out a request if nothing has to be waited for but the disk; return whether that was so."""
@@ -183,19 +222,24 @@ class Writer:
             results = self._commit(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is goes to the one who asked
             self._disconnect()
-            if len(batch) > 1 and (_collided(error) or not _out_of_reach(error)):
+            if _spoils(batch, error):
                 for request in batch:
                     self._carry_out([request])
                 return
             self._fail(batch, error)
         else:
-            for request, result in zip(batch, results, strict=True):
-                request.result.set_result(result)
-            self._announce({request.verb for request in batch})
+            self._succeed(batch, results, self._committed)
+            sender = self._sender  # which the loop's thread may end at any time
+            if sender is not None:
+                sender.connect()
 
-    def _announce(self, verbs: set[Verb]) -> None:
+    def _succeed(
+        self, batch: Sequence[_Request], results: Sequence[Any], announce: Callable[[set[Verb]], None]
+    ) -> None:
+        for request, result in zip(batch, results, strict=True):
+            request.result.set_result(result)
         try:
-            self._committed(verbs)
+            announce({request.verb for request in batch})
         except Exception as error:  # whoever listens must not end the only one who writes
             log.exception("journal_listener_failed", error=type(error).__name__)
 
@@ -240,7 +284,7 @@ class Writer:
             except SQLAlchemyError as error:
                 log.info("journal_connection_lost", error=type(error).__name__)
 
-    def _fail(self, batch: list[_Request], error: Exception) -> None:
+    def _fail(self, batch: Sequence[_Request], error: Exception) -> None:
         if isinstance(error, (SQLAlchemyError, OSError)):  # also of a request at fault: its own text quotes values
             log.error("journal_unavailable", reason=reason(error), requests=len(batch))
             kind = JournalUnavailableError if _out_of_reach(error) else JournalRefusedError
@@ -251,7 +295,14 @@ class Writer:
 
 def _begun(requests: Sequence[_Request]) -> list[_Request]:
     """Return those of the requests that nobody has given up; from now on nobody can."""
-    return [request for request in requests if request.result.set_running_or_notify_cancel()]
+    return [
+        request for request in requests if request.result.running() or request.result.set_running_or_notify_cancel()
+    ]
+
+
+def _spoils(batch: Sequence[_Request], error: Exception) -> bool:
+    """Whether one of several requests may be at fault, and the others would go through without it."""
+    return len(batch) > 1 and (_collided(error) or not _out_of_reach(error))
 
 
 def _out_of_reach(error: Exception) -> bool:

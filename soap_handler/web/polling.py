@@ -56,7 +56,26 @@ class Poller:
         self._left: dict[int, float] = {}  # listening sockets that have a connection for others, and until when
         self._poll = select.poll() if _MAY_POLL else None
         self._wishes: dict[int, int] = {}
+        self._watched: dict[int, Callable[[], None]] = {}
         self._unsettled: set[int] = set()
+
+    @property
+    def can_watch(self) -> bool:
+        """Whether :meth:`watch` works on this system."""
+        return self._poll is not None
+
+    def watch(self, number: int, call: Callable[[], None] | None, *, writing: bool = False) -> None:
+        """Have this called in a turn when a file that is none of waitress's has something to read, or room to write.
+
+        ``None`` ends that, and must come before the file is closed.
+        """
+        assert self._poll is not None  # noqa: S101 - tells mypy what can_watch said
+        if call is None:
+            del self._watched[number]
+            self._poll.unregister(number)
+        else:
+            self._watched[number] = call
+            self._poll.register(number, _READING | (select.POLLOUT if writing else 0))
 
     def turn(self, timeout: float) -> None:
         """Wait until something happens, for ``timeout`` seconds at most, and let it be handled."""
@@ -67,6 +86,9 @@ class Poller:
             timeout = min(timeout, self._take_left())
         self._look()
         for number, flags in self._poll.poll(math.ceil(timeout * 1000)):
+            if number in self._watched:
+                self._watched[number]()
+                continue
             found = self._sockets.get(number)
             if found is None:  # what happened before has closed it
                 continue
