@@ -220,7 +220,7 @@ def to_dict(notification: Notification) -> dict[str, Any]:
 def to_json(notification: Notification) -> str:
     """Return what :func:`to_dict` gives as JSON in ASCII: NUL and lone surrogates survive any database as escapes."""
     parts = [
-        f'"{name}":{_json(value)}'
+        f'"{name}":{_quoted(value) if type(value) is str else _json(value)}'
         for name in _NAMES[type(notification)]
         if (value := getattr(notification, name)) or name not in _OMITTED_WHEN_EMPTY
     ]

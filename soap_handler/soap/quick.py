@@ -7,7 +7,6 @@ what that is. A property test holds the two together: equal values, or the gener
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -111,8 +110,10 @@ class QuickReader:
         name = sha256(b"\0".join(frame)).digest()  # so that no time tells how much of a password was right
         credentials = self._frames.get(name)
         if credentials is not None:
-            with suppress(*_UNREADABLE):  # then as a whole
+            try:
                 return *_read_operation(self._parse(operation)), credentials
+            except _UNREADABLE:
+                pass  # then as a whole; contextlib.suppress would cost each request more
         kind, fields, credentials = _read(self._parse(body))
         if _is_plain(*frame) and self._alone(operation) == (kind, fields):
             if len(self._frames) >= _REMEMBERED:
