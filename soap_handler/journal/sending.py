@@ -69,12 +69,15 @@ class Sender(Generic[T]):
         engine: Engine,
         sending: Sending[Any],
         watch: Watch,
+        *,
         landed: Callable[[Sequence[T], Sequence[Any] | Exception], None],
         leave: Callable[[Sequence[T]], None],
+        lost: Callable[[], None],
     ) -> None:
         """``landed`` is told what became of requests: their results, or why there are none.
 
-        ``leave`` takes back requests that were never sent.
+        ``leave`` takes back requests that were never sent. ``lost`` is called when the connection is found to be cut
+        while nothing is under way; others to the same server probably are cut too.
         """
         self._engine = engine
         self._sending = sending
@@ -82,6 +85,7 @@ class Sender(Generic[T]):
         self._watch = watch
         self._landed = landed
         self._leave = leave
+        self._lost = lost
         self._thread = threading.get_ident()
         self._spare: Connection | None = None  # opened by the journal's thread, and not yet in use
         self._connection: Connection | None = None
@@ -237,6 +241,9 @@ class Sender(Generic[T]):
             self._connection = None
         if landed:
             self._landed(landed, error)
+        elif not self._closed:
+            log.info("journal_connection_lost", error=type(error).__name__)
+            self._lost()
         if waiting:
             self._leave(waiting)
 

@@ -98,6 +98,7 @@ class Writer:
         self._riders: Riders[_Request] = Riders()
         self._connection: Connection | None = None
         self._single_connection: Connection | None = None
+        self._doubtful = False  # whether the connections may have been cut since they were used
         self._closed = False
         self._closing = threading.Lock()  # nothing may be queued behind the end
         self._writing = threading.Lock()  # of the connection and what is done on it
@@ -142,7 +143,9 @@ class Writer:
         if before is not None:
             before.close()
         if watch is not None and can_send(self._engine):
-            self._sender = Sender(self._engine, self._sending, watch, self._landed, self._leave)
+            self._sender = Sender(
+                self._engine, self._sending, watch, landed=self._landed, leave=self._leave, lost=self._doubt
+            )
 
     def _send(self, request: _Request) -> bool:
         if self._sender is None or {request.verb} != self._single:
@@ -162,6 +165,9 @@ class Writer:
         """Leave to the thread what was to be sent."""
         for request in requests:
             self._queue_up(request, 0)
+
+    def _doubt(self) -> None:
+        self._doubtful = True
 
     def _at_once(self, request: _Request) -> bool:
         """Carry out a request if nothing has to be waited for but the disk; return whether that was so."""
@@ -244,6 +250,9 @@ class Writer:
             log.exception("journal_listener_failed", error=type(error).__name__)
 
     def _commit(self, batch: list[_Request]) -> list[Any]:
+        if self._doubtful:
+            self._doubtful = False
+            self._disconnect()
         by_verb: dict[Verb, list[int]] = {}
         for position, request in enumerate(batch):
             by_verb.setdefault(request.verb, []).append(position)

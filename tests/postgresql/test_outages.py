@@ -109,6 +109,19 @@ def test_a_server_that_is_killed_and_started_again(service: Service, stoppable: 
     check(service, pushing)
 
 
+def test_a_server_that_is_started_again_while_nothing_comes_costs_no_fault(
+    service: Service, stoppable: StoppableServer
+) -> None:
+    """The next push finds connections that work, although those that there were do not."""
+    identities = [f"00000000-0000-0000-0009-{count:012}" for count in range(8)]
+    for identity in identities[:4]:  # so many, that each part has the connection that it likes
+        assert service.post(message(id=identity)).confirms
+    stoppable.stop()
+    stoppable.start()
+    for identity in identities[4:]:
+        assert service.post(message(id=identity)).confirms
+
+
 def test_connections_that_are_cut(service: Service, stoppable: StoppableServer) -> None:
     """Again and again, in the midst of everything: some pushes are refused, none is lost."""
     with Pushing(service) as pushing:
