@@ -67,3 +67,47 @@ def test_a_file_that_is_not_the_servers_can_be_watched() -> None:
         there.send(b".")
         poller.turn(0)
         assert calls == ["read", "write"]
+
+
+class Reader:
+    """Stands in the server's map, and reads when it is told to."""
+
+    accepting = False
+
+    def __init__(self, ours: socket.socket) -> None:
+        self._socket = ours
+        self.ready = True
+        self.read = 0
+
+    def readable(self) -> bool:
+        return self.ready
+
+    def writable(self) -> bool:
+        return False
+
+    def handle_read_event(self) -> None:
+        self.read += len(self._socket.recv(100))
+
+
+def test_who_has_a_request_in_hand_is_not_read_from() -> None:
+    """What comes behind it is left with the caller until it is answered, in turns with a rest and without one."""
+    sockets = Sockets()
+    poller = Poller(sockets, lambda: True)
+    here, there = socket.socketpair()
+    with here, there:
+        reader = sockets[here.fileno()] = Reader(here)
+        there.send(b"1")
+        poller.turn(10)
+        there.send(b"2")
+        poller.turn(0)
+        assert reader.read == 2, "it still waited"
+        reader.ready = False
+        there.send(b"3")
+        for timeout in (0, 0, 0.001, 0):
+            poller.turn(timeout)
+        assert reader.read == 2
+        reader.ready = True
+        poller.turn(10)
+        assert reader.read == 3
+        del sockets[here.fileno()]
+        poller.turn(0)
