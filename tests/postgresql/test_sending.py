@@ -212,9 +212,9 @@ def test_a_connection_that_is_cut_under_way_is_a_failure(loop: Loop, url: str, b
         first, _ = loop.submit(entry(1))
         second, by = loop.submit(entry(2))
         with beside.connect() as connection:
-            connection.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-            )
+            held_up = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'soap_handler'"
+            wait_for(lambda: connection.execute(text(f"SELECT count(*) {held_up}")).scalar() == 1)
+            connection.execute(text(f"SELECT pg_terminate_backend(pid) {held_up}"))
         loop.settle(first)
     with pytest.raises(JournalUnavailableError):
         first.result(0)
