@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from soap_handler.journal import Journal, Watch
+    from soap_handler.journal import Journal
+    from soap_handler.journal.sending import Watch
     from soap_handler.soap.endpoint import Answer, Exchange
     from soap_handler.web.application import Application
     from soap_handler.web.connection import Channel

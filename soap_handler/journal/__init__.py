@@ -7,7 +7,6 @@ from soap_handler.journal.journal import Journal
 from soap_handler.journal.purge import Cleared
 from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
 from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection, Settlement, Source, State, Step
-from soap_handler.journal.sending import Watch
 from soap_handler.journal.settling import Settling
 from soap_handler.journal.traces import Trace
 from soap_handler.journal.transaction import Transaction
@@ -33,6 +32,5 @@ __all__ = [
     "Tally",
     "Trace",
     "Transaction",
-    "Watch",
     "Wiped",
 ]

@@ -23,14 +23,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.journal.engine import SINGLE, WRITING, can_seize, can_send, commits_singly, seize
 from soap_handler.journal.riders import MOMENT, Riders
-from soap_handler.journal.sending import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection, Engine
 
-    from soap_handler.journal.sending import Sending, Watch
+    from soap_handler.journal.sending import Sender, Sending, Watch
 
     Verb = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 
@@ -143,6 +142,8 @@ class Writer:
         if before is not None:
             before.close()
         if watch is not None and can_send(self._engine):
+            from soap_handler.journal.sending import Sender  # noqa: PLC0415 - a journal on SQLite need not have it
+
             self._sender = Sender(
                 self._engine, self._sending, watch, landed=self._landed, leave=self._leave, lost=self._doubt
             )
