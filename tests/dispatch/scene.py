@@ -21,6 +21,8 @@ from soap_handler.settings import HandlerSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
 
+    from soap_handler.pace import Pace
+
 
 ACCOUNT = "EX0000001"
 
@@ -47,13 +49,13 @@ def settings(**values: Any) -> HandlerSettings:
 
 @contextmanager
 def dispatching(
-    journal: Journal, handler: Callable[[Notification], None] | Handlers, **values: Any
+    journal: Journal, handler: Callable[[Notification], None] | Handlers, *, pace: Pace | None = None, **values: Any
 ) -> Iterator[Dispatcher]:
     """Run a dispatcher; the account that has an inbox is ``ACCOUNT``."""
     handlers = handler if isinstance(handler, Handlers) else Handlers()
     if not isinstance(handler, Handlers):
         handlers.all_kinds(handler)
-    dispatcher = Dispatcher(journal, handlers, settings(**values), {ACCOUNT}.__contains__)
+    dispatcher = Dispatcher(journal, handlers, settings(**values), {ACCOUNT}.__contains__, pace=pace)
     dispatcher.start()
     try:
         yield dispatcher

@@ -11,9 +11,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from soap_handler import dispatch
+from soap_handler.board import Board, Place
 from soap_handler.handlers import Handlers
 from soap_handler.journal import Entry, Journal, Selection, State
 from soap_handler.notifications import MessageEvent, MessageReceived, Notification, SubscriptionEvent
+from soap_handler.pace import Pace
 
 from .scene import ACCOUNT, Hanging, dispatching, entry, in_state, message, record_of, until
 
@@ -92,6 +95,23 @@ def test_what_another_process_recorded_is_found(journal: Journal, url: str) -> N
     with dispatching(journal, handled.append), Journal(url) as other:
         other.record(entry(1))
         until(lambda: handled, 3)
+
+
+def test_a_burst_at_another_process_is_not_slept_through(
+    journal: Journal, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has no calls to answer does the handling, and does not wait for the next look into the journal to begin."""
+    monkeypatch.setattr(dispatch, "_POLL", 60.0)  # seconds
+    board = Board(2)
+    busy, free = Place(board, 0), Place(board, 1)
+    for place in (busy, free):
+        place.note_connections(1)
+    with Journal(url) as other, dispatching(journal, lambda _: None, pace=Pace(free), timeout=300):
+        journal.record(entry(100))
+        until(lambda: in_state(journal, State.HANDLED) == 1)
+        other.record_all([entry(number) for number in range(100)])
+        busy.note_arrivals(100)
+        until(lambda: in_state(journal, State.HANDLED) > 1)
 
 
 def test_quick_handlers_are_fed_by_few_claims(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
