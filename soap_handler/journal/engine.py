@@ -6,12 +6,16 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler.errors import JournalUnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, ExceptionContext
+
+log = structlog.get_logger(__name__)
 
 READ_ONLY = {"read_only": True}
 """Execution options of a connection that only looks: it must not wait for the one who writes."""
@@ -184,8 +188,17 @@ def commits_singly(engine: Engine) -> bool:
 
 
 def can_send(engine: Engine) -> bool:
-    """Whether a statement can be sent and its answer be fetched later: with the driver that lets one at its insides."""
+    """Whether one can wait for the server as for any file: on PostgreSQL, with the driver that shows its connection."""
     return engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg"
+
+
+def abandon(connection: Connection) -> None:
+    """Close a connection for good, and not for the next one to have: nobody knows what state it is in."""
+    try:
+        connection.invalidate()
+        connection.close()
+    except SQLAlchemyError as error:
+        log.info("journal_connection_lost", error=type(error).__name__)
 
 
 def can_seize(connection: Connection) -> bool:

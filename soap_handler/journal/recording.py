@@ -78,7 +78,7 @@ def storable(text: str) -> str:
 
 
 def searchable(text: str) -> str:
-    """Make of an originator what every engine takes into an index: longer than any number or sender's name is."""
+    """Make of an originator what every engine takes into an index; no number or name is longer."""
     return storable(text[:_LONGEST])
 
 

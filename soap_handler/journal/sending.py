@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from soap_handler.journal.engine import SINGLE
+from soap_handler.journal.engine import SINGLE, abandon
 from soap_handler.journal.statements import is_heard
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Sender(Generic[T]):
             if not self._closed:
                 self._spare = connection
                 return
-        _give_back(connection)
+        abandon(connection)
 
     def _open(self) -> Connection:
         connection = self._engine.connect().execution_options(**SINGLE)
@@ -127,7 +127,7 @@ class Sender(Generic[T]):
             with self._told_as_ever():
                 self._check(driver.pgconn.prepare(_NAME, self._text.encode()))
         except SQLAlchemyError:
-            _give_back(connection)
+            abandon(connection)
             raise
         return connection
 
@@ -151,7 +151,7 @@ class Sender(Generic[T]):
             self._closed = True
         self._drop(ConnectionAbortedError("the loop has ended"))
         if self._spare is not None:
-            _give_back(self._spare)
+            abandon(self._spare)
 
     def _is_connected(self) -> bool:
         if self._connection is None:
@@ -237,7 +237,7 @@ class Sender(Generic[T]):
         self._sent, self._waiting, self._answers, self._writing = (), [], [], False
         if self._connection is not None:
             self._watch(self._number, None)
-            _give_back(self._connection)
+            abandon(self._connection)
             self._connection = None
         if landed:
             self._landed(landed, error)
@@ -246,11 +246,3 @@ class Sender(Generic[T]):
             self._lost()
         if waiting:
             self._leave(waiting)
-
-
-def _give_back(connection: Connection) -> None:
-    try:
-        connection.invalidate()
-        connection.close()
-    except SQLAlchemyError as error:
-        log.info("journal_connection_lost", error=type(error).__name__)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from soap_handler.journal.engine import is_durable
+from soap_handler.journal.engine import can_send, is_durable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ _SILENCE: Final = 10.0  # seconds without a word after which the connection is t
 
 def can_wake(engine: Engine) -> bool:
     """Whether others on this database can be woken: on PostgreSQL, with the driver that can listen."""
-    return engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg"
+    return can_send(engine)
 
 
 def notify(connection: Connection, sender: str) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityE
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
-from soap_handler.journal.engine import SINGLE, WRITING, can_seize, can_send, commits_singly, seize
+from soap_handler.journal.engine import SINGLE, WRITING, abandon, can_seize, can_send, commits_singly, seize
 from soap_handler.journal.riders import MOMENT, Riders
 
 if TYPE_CHECKING:
@@ -286,13 +286,8 @@ class Writer:
         self._connection = self._single_connection = None
         self.quick = False
         for connection in dropped:
-            if connection is None:
-                continue
-            try:
-                connection.invalidate()
-                connection.close()
-            except SQLAlchemyError as error:
-                log.info("journal_connection_lost", error=type(error).__name__)
+            if connection is not None:
+                abandon(connection)
 
     def _fail(self, batch: Sequence[_Request], error: Exception) -> None:
         if isinstance(error, (SQLAlchemyError, OSError)):  # also of a request at fault: its own text quotes values

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from journal.engines import PostgreSQL, running_postgresql
+from sqlalchemy import create_engine
 
 from .server import StoppableServer, stoppable_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy import Engine
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +34,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'journal.db'}"
     return str(request.getfixturevalue("postgresql").database())
+
+
+@pytest.fixture
+def beside(url: str) -> Iterator[Engine]:
+    """Reach the same database beside the journal."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    yield engine
+    engine.dispose()

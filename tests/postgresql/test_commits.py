@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from journal.entries import LEASE, START, Clock, entry, message
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from soap_handler.errors import JournalRefusedError
 from soap_handler.journal import Entry, Journal, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from journal.engines import PostgreSQL
     from sqlalchemy import Engine
 
@@ -36,14 +34,6 @@ REFUSE_LATE = (
 @pytest.fixture
 def url(postgresql: PostgreSQL) -> str:
     return postgresql.database()
-
-
-@pytest.fixture
-def beside(url: str) -> Iterator[Engine]:
-    """Reach the same database beside the journal."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    yield engine
-    engine.dispose()
 
 
 def last_statements(engine: Engine) -> set[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from journal.engines import writers_held_up
 from journal.entries import START, entry, message
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import event, text
 from support.service import wait_for
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
@@ -91,14 +91,6 @@ class Loop:
 @pytest.fixture
 def url(postgresql: PostgreSQL) -> str:
     return postgresql.database()
-
-
-@pytest.fixture
-def beside(url: str) -> Iterator[Engine]:
-    """Reach the same database beside the journal."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
