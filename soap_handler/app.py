@@ -71,7 +71,8 @@ class App:
             timeout=settings.journal.timeout,
             note_arrivals=self.place.note_arrivals,
         )
-        self.deleters = Deleters(self._accounts, self.journal, settings.delete)
+        pace = Pace(self.place)
+        self.deleters = Deleters(self._accounts, self.journal, settings.delete, lambda: pace.gap)
         self.reconciliations = Reconciliations(self._accounts, self.journal, settings.reconcile, settings.delete)
         self.retention = Retention(self.journal, settings.journal.retention)
         in_order = settings.dispatch.order == "originator"
@@ -81,7 +82,7 @@ class App:
             settings.handler,
             self.deleters.__contains__,
             in_order=in_order,
-            pace=Pace(self.place),
+            pace=pace,
         )
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.wrong_logins, server.wrong_login_delay))

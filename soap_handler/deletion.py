@@ -2,6 +2,7 @@
 
 One thread for each account, so that one slow inbox holds up no other. A delete that fails is tried again for ever and
 never runs a handler again; one that is repeated does no harm, since a message that is already gone is a success.
+Nothing waits for a delete, so others may go first.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from soap_handler.inbox import Gate
 from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from soap_handler.inbox import Inbox
     from soap_handler.journal import Claim, Journal
@@ -56,11 +57,22 @@ class _Failure:
 class Deleter:
     """Deletes the handled messages of one account from its EMS inbox, in a thread of its own."""
 
-    def __init__(self, account: str, inbox: Inbox, journal: Journal, settings: DeleteSettings) -> None:
-        """``account`` is its reference. Neither the inbox nor the journal is closed by this class."""
+    def __init__(
+        self,
+        account: str,
+        inbox: Inbox,
+        journal: Journal,
+        settings: DeleteSettings,
+        gap: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """``account`` is its reference. Neither the inbox nor the journal is closed by this class.
+
+        ``gap`` says for how long (seconds) to leave the machine to others before the next call.
+        """
         self._account = account
         self._inbox = inbox
         self._journal = journal
+        self._gap = gap
         self._batch = settings.batch
         self._backoff = Backoff(settings.backoff, settings.backoff_cap)
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
@@ -120,6 +132,7 @@ class Deleter:
                 rest = self._trouble(error, failures)
             if rest > 0 and self._bell.wait(rest):
                 self._stopping.wait(_GATHER)
+            self._stopping.wait(self._gap())
         self._finish()
 
     def _work(self) -> float:

@@ -26,10 +26,13 @@ log = structlog.get_logger(__name__)
 class Deleters:
     """One deleter for each account that has an inbox."""
 
-    def __init__(self, accounts: Iterable[Account], journal: Journal, settings: DeleteSettings) -> None:
-        """Build a deleter for each; the journal is closed by whoever built it."""
+    def __init__(
+        self, accounts: Iterable[Account], journal: Journal, settings: DeleteSettings, gap: Callable[[], float]
+    ) -> None:
+        """Build a deleter for each, with this ``gap``; the journal is closed by whoever built it."""
         self._journal = journal
         self._settings = settings
+        self._gap = gap
         self._running: dict[str, tuple[Deleter, Inbox, InboxSettings]] = {}
         self._references: frozenset[str] = frozenset()
         self._started = False
@@ -97,7 +100,7 @@ class Deleters:
     def _add(self, account: Account) -> None:
         assert account.inbox is not None  # noqa: S101 - tells mypy what _wanted made sure of
         inbox = Inbox(account.reference, account.inbox)
-        deleter = Deleter(account.reference, inbox, self._journal, self._settings)
+        deleter = Deleter(account.reference, inbox, self._journal, self._settings, self._gap)
         self._running[account.reference] = (deleter, inbox, account.inbox)
         if self._started:
             deleter.start()

@@ -1,8 +1,9 @@
-"""How much of the machine handling may take while a burst comes in. Arithmetic over a clock; it runs nothing.
+"""How much of the machine handling and deleting may take while a burst comes in. Arithmetic over a clock.
 
 Receiving cannot wait, since EMS counts on an answer; handling can. So during a burst handling gives way, but it never
 stands still: a share of what arrives is dispatched meanwhile, and the rest as soon as the burst is over. What goes on
-for longer is no burst but the daily load, so the share grows until handling keeps up with it.
+for longer is no burst but the daily load, so the share grows until handling keeps up with it. Deletes have the most
+time of all, since a message does no harm in the inbox: of them there is a call now and then.
 
 Where several processes share the port, those to which next to nothing comes do the work of all: it holds up no answer.
 """
@@ -26,10 +27,11 @@ _SHARE: Final = 0.12  # of what arrives is dispatched during a burst; at least a
 _WINDOW: Final = 0.2  # seconds over which the rate is measured
 _SLICE: Final = 0.1  # seconds between two claims during a burst: small ones, so that nobody waits for a large one
 _BREATH: Final = 0.01  # seconds between two claims when it is only busy
+_GAP: Final = 1.0  # seconds between two calls of an inbox during a burst
 
 
 class Pace:
-    """Says how many notifications may be claimed now. For one thread."""
+    """Says how many notifications may be claimed now. For one thread, but that any may ask for the :attr:`gap`."""
 
     def __init__(self, place: Place, clock: Callable[[], float] = time.monotonic) -> None:
         """``place`` tells what arrives here, and where others share the port, and the work, there."""
@@ -101,3 +103,8 @@ class Pace:
         if self._rate <= _BUSY:
             return 0.0
         return max(0.0, self._asked + (_SLICE if self.bursting else _BREATH) - self._clock())
+
+    @property
+    def gap(self) -> float:
+        """For how long (seconds) to leave the others alone between two calls of an inbox; 0 when there is no burst."""
+        return _GAP if self.bursting and self._clock() - self._began <= _PATIENCE else 0.0

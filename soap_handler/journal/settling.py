@@ -1,23 +1,27 @@
 """Results on their way to disk: handed in again until a commit takes them. What a result means is not known here.
 
-A handler that returned must not run again only because the journal was out of reach when it did.
+A handler that returned must not run again only because the journal was out of reach when it did. While results are
+being committed, those that come meanwhile gather and go together; a lone one waits for nobody.
 """
 
 from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
     from soap_handler.journal.journal import Journal
     from soap_handler.journal.records import Claim, Settlement
 
 log = structlog.get_logger(__name__)
+
+_TOGETHER: Final = 64  # results; more could not ride with a push, which must not be held up for long
 
 
 class Settling:
@@ -28,7 +32,9 @@ class Settling:
         self._journal = journal
         self._lock = threading.Lock()
         self._open: dict[int, Settlement] = {}  # by the row's number
+        self._gathered: list[Settlement] = []  # those of them that wait until others are committed
         self._failed: list[Settlement] = []  # those of them whose commit failed
+        self._committing = False
 
     def __len__(self) -> int:
         with self._lock:
@@ -38,15 +44,16 @@ class Settling:
         """Hand a result to the next commit."""
         with self._lock:
             self._open[settlement.claim.seq] = settlement
-        self._submit(settlement)
+            self._gathered.append(settlement)
+            together = [] if self._committing else self._next()
+        self._commit(together)
 
     def again(self) -> None:
-        """Hand in again what could not be committed."""
+        """Hand in again what could not be committed: each alone, since one may be at fault."""
         with self._lock:
-            failed = [result for result in self._failed if self._open.get(result.claim.seq) is result]
-            self._failed.clear()
+            failed, self._failed = self._still_open(self._failed), []
         for settlement in failed:
-            self._submit(settlement)
+            self._submit([settlement])
 
     def adopt(self, claim: Claim) -> bool:
         """Settle a new claim with the result that its row is still waiting for; return whether there is one.
@@ -61,19 +68,48 @@ class Settling:
         self.settle(replace(result, claim=claim))
         return True
 
-    def _submit(self, settlement: Settlement) -> None:
-        self._journal.submit_settlements([settlement]).add_done_callback(lambda commit: self._ended(settlement, commit))
+    def _next(self) -> list[Settlement]:
+        """Return what goes to disk next. For whoever holds the lock, when nothing that gathered is on its way there."""
+        together: list[Settlement] = []
+        while self._gathered and not together:
+            together = self._still_open(self._gathered[:_TOGETHER])
+            del self._gathered[:_TOGETHER]
+        self._committing = bool(together)
+        return together
 
-    def _ended(self, settlement: Settlement, commit: Future[list[bool]]) -> None:
+    def _still_open(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+        """Return those that are not superseded by the same result under a newer lease."""
+        return [result for result in settlements if self._open.get(result.claim.seq) is result]
+
+    def _commit(self, together: list[Settlement]) -> None:
+        if together:
+            self._submit(together).add_done_callback(lambda _: self._go_on())
+
+    def _go_on(self) -> None:
+        with self._lock:
+            together = self._next()
+        self._commit(together)
+
+    def _submit(self, settlements: list[Settlement]) -> Future[list[bool]]:
+        commit = self._journal.submit_settlements(settlements)
+        commit.add_done_callback(lambda _: self._note(settlements, commit))
+        return commit
+
+    def _note(self, settlements: list[Settlement], commit: Future[list[bool]]) -> None:
+        """Take down how a commit ended."""
         error = commit.exception()
         with self._lock:
-            if self._open.get(settlement.claim.seq) is not settlement:
-                return  # superseded by the same result under a newer lease
+            concerned = self._still_open(settlements)
             if error is None:
-                del self._open[settlement.claim.seq]
+                for settlement in concerned:
+                    del self._open[settlement.claim.seq]
             else:
-                self._failed.append(settlement)
+                self._failed += concerned
         if error is not None:
-            log.error("settling_failed", key=settlement.claim.key, error=type(error).__name__)
-        elif commit.result() != [True]:
-            log.warning("lease_lost", key=settlement.claim.key, step=settlement.step.value)
+            for settlement in concerned:
+                log.error("settling_failed", key=settlement.claim.key, error=type(error).__name__)
+        elif not all(commit.result()):
+            lost = {id(each) for each, ours in zip(settlements, commit.result(), strict=True) if not ours}
+            for settlement in concerned:
+                if id(settlement) in lost:
+                    log.warning("lease_lost", key=settlement.claim.key, step=settlement.step.value)

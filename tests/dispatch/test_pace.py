@@ -211,3 +211,16 @@ def test_between_two_claims_of_a_burst_the_others_are_left_alone(seconds: float)
     day.pace.allows(1)
     day.pass_by(seconds, 50)
     assert day.pace.rest == pytest.approx(0.1 - seconds)
+
+
+def test_during_a_burst_deletes_have_a_gap_between_them_but_go_on() -> None:
+    """They can wait longest. Under a load that goes on, and when it is over, they keep up with what is handled."""
+    day = Day()
+    gaps = []
+    for arrivals in [20] * 5 + [1000] * 100 + [0] * 5:
+        day.pass_by(0.2, arrivals)
+        day.pace.allows(10)
+        gaps.append(day.pace.gap)
+    assert gaps[:5] == [0] * 5
+    assert gaps[5:50] == [1.0] * 45
+    assert gaps[60:] == [0] * 50

@@ -57,10 +57,14 @@ def errors(journal: Journal) -> list[str | None]:
 
 @contextmanager
 def deleting(
-    journal: Journal, inbox_settings: InboxSettings, how: DeleteSettings = QUICK, account: str = ACCOUNT
+    journal: Journal,
+    inbox_settings: InboxSettings,
+    how: DeleteSettings = QUICK,
+    account: str = ACCOUNT,
+    gap: Callable[[], float] = lambda: 0.0,
 ) -> Iterator[Deleter]:
     inbox = Inbox(account, inbox_settings)
-    deleter = Deleter(account, inbox, journal, how)
+    deleter = Deleter(account, inbox, journal, how, gap)
     deleter.start()
     try:
         yield deleter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,6 +46,22 @@ def test_what_waits_is_deleted_in_one_call_up_to_the_batch(journal: Journal) -> 
         wait_for(all_done(journal, 25))
     assert [len(call.ids) for call in server.calls] == [10, 10, 5]
     assert sorted(found for call in server.calls for found in call.ids) == [id_of(number) for number in range(25)]
+
+
+def test_between_two_calls_the_machine_is_left_to_others_as_long_as_they_need_it(journal: Journal) -> None:
+    """A backlog goes batch by batch, with a gap behind each; when the gap is gone, the rest goes at once."""
+    gaps = iter([0.2, 0.2])
+    handle(journal, range(50))
+    with (
+        Server(right) as server,
+        deleting(journal, settings(server.url), QUICK.model_copy(update={"batch": 10}), gap=lambda: next(gaps, 0.0)),
+    ):
+        begun = time.monotonic()
+        wait_for(all_done(journal, 20))
+        assert time.monotonic() - begun >= 0.2
+        wait_for(all_done(journal, 50))
+        assert time.monotonic() - begun >= 0.4
+    assert [len(call.ids) for call in server.calls] == [10] * 5
 
 
 def test_the_journal_wakes_the_deleter(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

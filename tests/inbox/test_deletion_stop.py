@@ -71,6 +71,18 @@ def test_stopping_does_not_wait_for_a_back_off(journal: Journal) -> None:
         inbox.close()
 
 
+def test_stopping_does_not_wait_for_a_gap(journal: Journal) -> None:
+    """Nor does it hold up the end that others had the machine to themselves."""
+    handle(journal, [1])
+    with Server(right) as server:
+        inbox = Inbox(ACCOUNT, settings(server.url))
+        deleter = Deleter(ACCOUNT, inbox, journal, QUICK, lambda: 1000.0)
+        deleter.start()
+        wait_for(all_done(journal, 1))
+        assert deleter.stop(2)
+        inbox.close()
+
+
 def test_stopping_what_was_never_started_is_nothing(journal: Journal) -> None:
     """A program that fails while it starts stops everything all the same."""
     inbox = Inbox(ACCOUNT, settings("http://127.0.0.1:9/"))
