@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_TOGETHER: Final = 64  # results; more could not ride with a push, which must not be held up for long
+_TOGETHER: Final = 64  # results in a request; more could not ride with a push, which is not to be held up for long
 
 
 class Settling:
@@ -34,7 +34,7 @@ class Settling:
         self._open: dict[int, Settlement] = {}  # by the row's number
         self._gathered: list[Settlement] = []  # those of them that wait until others are committed
         self._failed: list[Settlement] = []  # those of them whose commit failed
-        self._committing = False
+        self._committing = 0  # requests to the journal, each of some that gathered
 
     def __len__(self) -> int:
         with self._lock:
@@ -45,8 +45,8 @@ class Settling:
         with self._lock:
             self._open[settlement.claim.seq] = settlement
             self._gathered.append(settlement)
-            together = [] if self._committing else self._next()
-        self._commit(together)
+            requests = [] if self._committing else self._next()
+        self._commit(requests)
 
     def again(self) -> None:
         """Hand in again what could not be committed: each alone, since one may be at fault."""
@@ -68,31 +68,30 @@ class Settling:
         self.settle(replace(result, claim=claim))
         return True
 
-    def _next(self) -> list[Settlement]:
-        """Return what goes to disk next. For whoever holds the lock, when nothing that gathered is on its way there."""
-        together: list[Settlement] = []
-        while self._gathered and not together:
-            together = self._still_open(self._gathered[:_TOGETHER])
-            del self._gathered[:_TOGETHER]
-        self._committing = bool(together)
-        return together
+    def _next(self) -> list[list[Settlement]]:
+        """Return what goes to disk next, in several requests. For whoever holds the lock, while none is under way."""
+        gathered, self._gathered = self._still_open(self._gathered), []
+        requests = [gathered[begin : begin + _TOGETHER] for begin in range(0, len(gathered), _TOGETHER)]
+        self._committing = len(requests)
+        return requests
 
     def _still_open(self, settlements: Sequence[Settlement]) -> list[Settlement]:
         """Return those that are not superseded by the same result under a newer lease."""
         return [result for result in settlements if self._open.get(result.claim.seq) is result]
 
-    def _commit(self, together: list[Settlement]) -> None:
-        if together:
-            self._submit(together).add_done_callback(lambda _: self._go_on())
+    def _commit(self, requests: list[list[Settlement]]) -> None:
+        for settlements in requests:
+            self._submit(settlements).add_done_callback(lambda _: self._go_on())
 
     def _go_on(self) -> None:
         with self._lock:
-            together = self._next()
-        self._commit(together)
+            self._committing -= 1
+            requests = [] if self._committing else self._next()
+        self._commit(requests)
 
     def _submit(self, settlements: list[Settlement]) -> Future[list[bool]]:
         commit = self._journal.submit_settlements(settlements)
-        commit.add_done_callback(lambda _: self._note(settlements, commit))
+        commit.add_done_callback(lambda ended: self._note(settlements, ended))  # by its name here it would be a cycle
         return commit
 
     def _note(self, settlements: list[Settlement], commit: Future[list[bool]]) -> None:
@@ -108,8 +107,7 @@ class Settling:
         if error is not None:
             for settlement in concerned:
                 log.error("settling_failed", key=settlement.claim.key, error=type(error).__name__)
-        elif not all(commit.result()):
-            lost = {id(each) for each, ours in zip(settlements, commit.result(), strict=True) if not ours}
-            for settlement in concerned:
-                if id(settlement) in lost:
-                    log.warning("lease_lost", key=settlement.claim.key, step=settlement.step.value)
+            return
+        for settlement, ours in zip(settlements, commit.result(), strict=True):
+            if not ours and settlement in concerned:
+                log.warning("lease_lost", key=settlement.claim.key, step=settlement.step.value)
