@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.service import wait_for
 
 from soap_handler.journal import Selection, Settling, State
 
@@ -15,18 +15,11 @@ from .engines import writers_held_up
 from .entries import LEASE, ended, entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from soap_handler.journal import Claim, Journal, Settlement
 
     from .entries import Clock
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)  # between two polls
 
 
 def claimed(journal: Journal, count: int) -> list[Claim]:
@@ -58,7 +51,7 @@ def test_a_lone_result_waits_for_nobody(journal: Journal, handed_in: list[int]) 
     settling = Settling(journal)
     settling.settle(ended(claim, State.DONE))
     assert handed_in == [1]
-    until(lambda: not len(settling))
+    wait_for(lambda: not len(settling))
     assert states(journal) == [State.DONE]
 
 
@@ -70,7 +63,7 @@ def test_what_comes_while_others_are_committed_goes_together(journal: Journal, u
         for claim in claims:
             settling.settle(ended(claim, State.DONE))
         assert len(settling) == 100
-    until(lambda: not len(settling))
+    wait_for(lambda: not len(settling))
     assert states(journal) == [State.DONE] * 100
     assert handed_in == [1, 64, 35]
 
@@ -85,10 +78,10 @@ def test_one_that_cannot_be_stored_keeps_no_other_from_the_disk(journal: Journal
         settling.settle(replace(ended(bad, State.DONE), started_at=unfit))
         for claim in others:
             settling.settle(ended(claim, State.DONE))
-    until(lambda: settling._failed)
+    wait_for(lambda: settling._failed)
     assert len(settling) == 4
     settling.again()
-    until(lambda: len(settling) == 1 and settling._failed)
+    wait_for(lambda: len(settling) == 1 and settling._failed)
     assert sorted(states(journal)) == [State.DONE] * 4 + [State.RECEIVED]
 
 
@@ -105,6 +98,6 @@ def test_the_same_result_under_a_newer_lease_goes_in_place_of_the_old_one(
         settling.settle(ended(old, State.DONE))
         assert settling.adopt(new)
         assert len(settling) == 2
-    until(lambda: not len(settling))
+    wait_for(lambda: not len(settling))
     assert handed_in == [1, 1]
     assert [attempt.outcome for attempt in journal.history(old.seq)] == ["lost", "ok"]
