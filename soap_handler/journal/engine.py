@@ -98,6 +98,8 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "handle_error", _tell)
     else:
         event.listen(engine, "connect", _prepare_postgresql)
+        if engine.dialect.driver == "psycopg":
+            event.listen(engine, "do_executemany", _execute_many)
     return engine
 
 
@@ -147,6 +149,17 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN4
         cursor.execute(f"SET SESSION {name} = {value}")
     cursor.close()
     connection.commit()  # or the first roll-back would take the settings back
+
+
+def _execute_many(cursor: Any, statement: str, rows: Any, _context: object) -> bool:  # noqa: ANN401 - the driver's
+    """Do what SQLAlchemy would, and say something more: or the server's limit on idle transactions would not hold.
+
+    psycopg sends many rows as a pipeline that ends with a Flush. A server that has been asked for one waits for what
+    follows without a limit: a host that freezes then would keep its locks for as long as it is frozen.
+    """
+    cursor.executemany(statement, rows)
+    cursor.connection.execute("")
+    return True
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver

@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 _TOGETHER: Final = 16  # rows in a statement: each number is one of its own, which the driver keeps; with 32, 1 MB more
 _VALUES: Final = re.compile(r"VALUES (\([^()]+\))")
+_NAMED: Final = re.compile(r"%\((\w+)\)s")
 _CHANGES: Final = re.compile(r"(?:INSERT|UPDATE)\b")
 _EVENTS: Final = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
 
@@ -59,12 +60,10 @@ class Statement:
         values = [arrange(row) for row in rows]
         if is_heard(connection):
             return int(connection.exec_driver_sql(text, values).rowcount)
-        if connection.dialect.name != "sqlite":
-            return int(_driven(connection, text, values, many=True))
-        text = _all_or_nothing(text)
-        if self._columns:
-            return sum(_driven(connection, statement, some) for statement, some in _together(text, values))
-        return int(_driven(connection, text, values, many=True))
+        if connection.dialect.name == "sqlite":
+            text = _all_or_nothing(text)
+        each = _together(text, values) if self._columns else ((text, one) for one in values)
+        return sum(_driven(connection, statement, some) for statement, some in each)
 
     def text(self, dialect: Dialect) -> str:
         """Return the statement for a driver; not of one with ``many`` values."""
@@ -87,6 +86,8 @@ class Statement:
     def _compile(self, dialect: Dialect, length: int) -> tuple[str, Callable[[Values], Any]]:
         compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)
         text, names = compiled.string, compiled.positiontup
+        if names is None and self._columns:
+            text, names = _NAMED.sub("%s", text), _NAMED.findall(text)  # which can be had for several rows
         if names is None:  # the driver takes names
             parts = [f"{self._many}_{number}" for number in range(length)]
             return text.replace(self._place, ", ".join(f"%({part})s" for part in parts)), self._named(parts)
@@ -143,7 +144,7 @@ def _numbered(name: str, place: int) -> str:
     return f"{name}_{place}"
 
 
-def _driven(connection: Connection, text: str, values: Any, *, many: bool = False, answers: bool = False) -> Any:  # noqa: ANN401 - the driver's
+def _driven(connection: Connection, text: str, values: Any, *, answers: bool = False) -> Any:  # noqa: ANN401 - the driver's
     """Have the driver execute a statement; return how many rows it changed, or its answer.
 
     Raises:
@@ -154,7 +155,7 @@ def _driven(connection: Connection, text: str, values: Any, *, many: bool = Fals
     driver: Any = connection.dialect.loaded_dbapi
     cursor = connection.connection.cursor()
     try:
-        (cursor.executemany if many else cursor.execute)(text, values)
+        cursor.execute(text, values)
         return cursor.fetchall() if answers else cursor.rowcount
     except driver.Error as error:
         raise DBAPIError.instance(text, None, error, driver.Error, hide_parameters=True) from error
