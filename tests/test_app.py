@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler import Handlers, MessageReceived
 from soap_handler.app import App

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.service import wait_for
+from support.waiting import wait_for
 from support.wire import Connection, request
 
 from soap_handler.board import GATHERED, Board, Place

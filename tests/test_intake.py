@@ -8,7 +8,8 @@ import threading
 import uuid
 from typing import TYPE_CHECKING
 
-from support.service import serving, settings_for, wait_for
+from support.service import serving, settings_for
+from support.waiting import wait_for
 from support.wire import Connection, message, request
 
 from soap_handler.settings import ServerSettings

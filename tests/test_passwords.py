@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from support.waiting import wait_for
 
 from soap_handler.accounts import Accounts, Credentials
 from soap_handler.errors import AuthenticationError
@@ -185,10 +185,7 @@ def test_few_checks_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     threads = [threading.Thread(target=refused, args=(accounts, WRONG)) for _ in range(8)]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 10
-    while sum(thread.is_alive() for thread in threads) > 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    wait_for(lambda: sum(thread.is_alive() for thread in threads) <= 2)
     gate.set()
     for thread in threads:
         thread.join()

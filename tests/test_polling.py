@@ -6,7 +6,7 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
-from support.service import Service, wait_for
+from support.waiting import wait_for
 from support.wire import Connection, envelope, message, request
 
 from soap_handler.web.connection import Channel
@@ -14,6 +14,7 @@ from soap_handler.web.polling import Poller, Sockets
 
 if TYPE_CHECKING:
     import pytest
+    from support.service import Service
 
 
 def test_idle_connections_are_not_asked_at_every_turn(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

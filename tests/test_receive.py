@@ -16,7 +16,8 @@ import pytest
 from soap.answers import assert_proper
 from sqlalchemy import event
 from structlog.testing import capture_logs
-from support.service import Service, serving, settings_for, wait_for
+from support.service import Service, serving, settings_for
+from support.waiting import wait_for
 from support.wire import (
     NUMBER,
     OTHER_PASSWORD,

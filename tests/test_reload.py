@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 from structlog.testing import capture_logs
-from support.service import serving, settings_for, wait_for
+from support.service import serving, settings_for
+from support.waiting import wait_for
 from support.wire import PASSWORD, REFERENCE, USERNAME, envelope, header, message
 
 from soap_handler.ems import EmsAccount, SimulatedEms

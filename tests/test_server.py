@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from soap.answers import assert_proper
-from support.service import serving, settings_for, wait_for
+from support.service import serving, settings_for
+from support.waiting import wait_for
 from support.wire import Answer, Connection, ask, message, request
 
 from soap_handler import server as server_module

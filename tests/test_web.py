@@ -10,7 +10,8 @@ import pytest
 import requests
 import zeep
 from lxml import etree
-from support.service import Service, serving, settings_for, wait_for
+from support.service import Service, serving, settings_for
+from support.waiting import wait_for
 from support.wire import PATH, Connection, ask, message, request
 from zeep.transports import Transport
 

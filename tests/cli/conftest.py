@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import structlog
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler.cli import main
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support import wire
-from support.service import Service, wait_for
+from support.waiting import wait_for
 
 from soap_handler.notifications import FailureReason, Kind, MessageError, MessageReceived
 
@@ -15,6 +15,8 @@ from .conftest import Run, write_configuration
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from support.service import Service
 
 CREDENTIALS = ("--username", wire.USERNAME, "--password", wire.PASSWORD, "--account", wire.REFERENCE)
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler.contract import NAMESPACE, SOAP_11, soap_action
 from soap_handler.journal import Journal, Selection, State

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 import trustme
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler.deploy import Front, caddy, nginx
 

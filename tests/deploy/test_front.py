@@ -15,7 +15,8 @@ import requests
 import zeep
 from structlog.testing import capture_logs
 from support import wire
-from support.service import Service, serving, settings_for, wait_for
+from support.service import Service, serving, settings_for
+from support.waiting import wait_for
 
 from soap_handler.contract import NAMESPACE
 from soap_handler.deploy import caddy, nginx

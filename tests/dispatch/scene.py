@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections import Counter
 from contextlib import contextmanager
@@ -33,14 +32,6 @@ def message(number: int, account: str = ACCOUNT) -> MessageReceived:
 
 def entry(number: int, account: str = ACCOUNT) -> Entry:
     return Entry(message(number, account), datetime.now(UTC))
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)  # between two polls
 
 
 def settings(**values: Any) -> HandlerSettings:

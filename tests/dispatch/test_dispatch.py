@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from support.waiting import wait_for
+
 from soap_handler import dispatch
 from soap_handler.board import Board, Place
 from soap_handler.handlers import Handlers
@@ -18,7 +20,7 @@ from soap_handler.journal import Entry, Journal, Selection, State
 from soap_handler.notifications import MessageEvent, MessageReceived, Notification, SubscriptionEvent
 from soap_handler.pace import Pace
 
-from .scene import ACCOUNT, Hanging, dispatching, entry, in_state, message, record_of, until
+from .scene import ACCOUNT, Hanging, dispatching, entry, in_state, message, record_of
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -40,9 +42,9 @@ def test_a_handler_starts_as_soon_as_the_push_is_committed(journal: Journal) -> 
         for number in range(50):
             journal.record(entry(number))
             answered = time.perf_counter()
-            until(partial(started.get, message(number).key))
+            wait_for(partial(started.get, message(number).key))
             delays.append(started[message(number).key] - answered)
-            until(lambda: not dispatcher.busy)
+            wait_for(lambda: not dispatcher.busy)
             time.sleep(0.01)  # back to rest: the end of one must not be what wakes the next
     assert statistics.median(delays) < 0.020
 
@@ -59,7 +61,7 @@ def test_what_was_handled_waits_for_its_delete(journal: Journal) -> None:
     with dispatching(journal, handled.append):
         for notification in told:
             journal.record(Entry(notification, datetime.now(UTC)))
-        until(lambda: in_state(journal, State.RECEIVED) == 0)
+        wait_for(lambda: in_state(journal, State.RECEIVED) == 0)
     assert sorted(each.key for each in handled) == sorted(each.key for each in told)
     states = {record.key: record.state for record in journal.records(Selection())}
     assert states == dict(
@@ -74,7 +76,7 @@ def test_a_kind_without_a_handler_is_done(journal: Journal) -> None:
     with dispatching(journal, handlers):
         journal.record(entry(1))
         journal.record(Entry(SubscriptionEvent(account=ACCOUNT), datetime.now(UTC)))
-        until(lambda: in_state(journal, State.RECEIVED) == 0)
+        wait_for(lambda: in_state(journal, State.RECEIVED) == 0)
     assert record_of(journal, 1).state is State.HANDLED
     assert in_state(journal, State.DONE) == 1
 
@@ -85,7 +87,7 @@ def test_what_was_there_before_the_start_is_handled(journal: Journal) -> None:
         journal.record(Entry(message(number), datetime(2026, 3, 2, 8, number, tzinfo=UTC)))
     order: list[Notification] = []
     with dispatching(journal, order.append, threads=1):
-        until(lambda: len(order) == 3)
+        wait_for(lambda: len(order) == 3)
     assert order == [message(1), message(2), message(3)]
 
 
@@ -94,7 +96,7 @@ def test_what_another_process_recorded_is_found(journal: Journal, url: str) -> N
     handled: list[Notification] = []
     with dispatching(journal, handled.append), Journal(url) as other:
         other.record(entry(1))
-        until(lambda: handled, 3)
+        wait_for(lambda: handled, 3)
 
 
 def test_a_burst_at_another_process_is_not_slept_through(
@@ -108,10 +110,10 @@ def test_a_burst_at_another_process_is_not_slept_through(
         place.note_connections(1)
     with Journal(url) as other, dispatching(journal, lambda _: None, pace=Pace(free), timeout=300):
         journal.record(entry(100))
-        until(lambda: in_state(journal, State.HANDLED) == 1)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
         other.record_all([entry(number) for number in range(100)])
         busy.note_arrivals(100)
-        until(lambda: in_state(journal, State.HANDLED) > 1)
+        wait_for(lambda: in_state(journal, State.HANDLED) > 1)
 
 
 def test_quick_handlers_are_fed_by_few_claims(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +129,7 @@ def test_quick_handlers_are_fed_by_few_claims(journal: Journal, monkeypatch: pyt
     monkeypatch.setattr(journal, "claim", counted)
     journal.record_all([entry(number) for number in range(1000)])
     with dispatching(journal, lambda _: None):
-        until(lambda: in_state(journal, State.HANDLED) == 1000)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1000)
     assert sum(claims) == 1000
     assert len([size for size in claims if size]) <= 100
 
@@ -148,7 +150,7 @@ def test_handlers_run_side_by_side(journal: Journal) -> None:
     with dispatching(journal, handle, threads=4):
         for number in range(12):
             journal.record(entry(number))
-        until(lambda: in_state(journal, State.HANDLED) == 12)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 12)
     assert most == [4]
 
 
@@ -157,7 +159,7 @@ def test_a_drain_waits_for_what_is_running(journal: Journal, hanging: Hanging) -
     with dispatching(journal, hanging, threads=2) as dispatcher:
         for number in range(1, 6):
             journal.record(entry(number))
-        until(lambda: len(hanging.called) == 2)
+        wait_for(lambda: len(hanging.called) == 2)
         threading.Timer(0.1, hanging.go_on.set).start()
         assert dispatcher.stop(10)
         assert dispatcher.busy == 0
@@ -169,7 +171,7 @@ def test_a_drain_has_an_end(journal: Journal, hanging: Hanging) -> None:
     """A handler that does not return in time is left, and its lease runs out."""
     with dispatching(journal, hanging) as dispatcher:
         journal.record(entry(1))
-        until(lambda: hanging.called)
+        wait_for(lambda: hanging.called)
         assert not dispatcher.stop(0.1)
         assert record_of(journal, 1).leased
         hanging.go_on.set()
@@ -180,6 +182,6 @@ def test_no_thread_is_left(journal: Journal) -> None:
     before = threading.active_count()
     with dispatching(journal, lambda _: None, threads=4) as dispatcher:
         journal.record(entry(1))
-        until(lambda: in_state(journal, State.HANDLED) == 1)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
         assert dispatcher.stop(5)
-    until(lambda: threading.active_count() == before)
+    wait_for(lambda: threading.active_count() == before)

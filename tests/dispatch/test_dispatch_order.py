@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from support.waiting import wait_for
 
 from soap_handler.dispatch import Dispatcher
 from soap_handler.handlers import Handlers
@@ -57,13 +58,6 @@ def dispatching(
         dispatcher.stop(10)
 
 
-def until(condition: Callable[[], object], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)  # between two polls
-
-
 def waiting(journal: Journal) -> int:
     return len(journal.records(Selection(state=State.RECEIVED)))
 
@@ -90,7 +84,7 @@ def test_one_originator_is_handled_in_order_while_others_go_on_beside_it(journal
     with dispatching(journal, handle):
         for number in range(60):
             store(journal, number, (ANN, BOB, "SHOP")[number % 3])
-        until(lambda: not waiting(journal))
+        wait_for(lambda: not waiting(journal))
     assert set(most.values()) == {1}
     assert all(numbers == sorted(numbers) and len(numbers) == 20 for numbers in handled.values())
 
@@ -107,7 +101,7 @@ def test_a_dead_one_makes_way(journal: Journal) -> None:
     with dispatching(journal, handle):
         store(journal, 1)
         store(journal, 2)
-        until(lambda: not waiting(journal))
+        wait_for(lambda: not waiting(journal))
     assert events == ["1", "1", "1", "2"]
 
 
@@ -124,8 +118,8 @@ def test_a_back_off_holds_up_nobody_else(journal: Journal) -> None:
         for number in range(20):
             store(journal, number)
         store(journal, 99, BOB)
-        until(lambda: handled == ["99"])
-        until(lambda: waiting(journal) == 20)
+        wait_for(lambda: handled == ["99"])
+        wait_for(lambda: waiting(journal) == 20)
 
 
 def test_without_order_one_originator_fills_all_threads(journal: Journal) -> None:
@@ -138,7 +132,7 @@ def test_without_order_one_originator_fills_all_threads(journal: Journal) -> Non
     with dispatching(journal, handle, in_order=False):
         for number in range(8):
             store(journal, number)
-        until(lambda: not waiting(journal))
+        wait_for(lambda: not waiting(journal))
     assert not meeting.broken
 
 
@@ -148,5 +142,5 @@ def test_a_queue_of_one_originator_is_worked_off_without_pauses(journal: Journal
         store(journal, number)
     began = time.monotonic()
     with dispatching(journal, lambda _: None):
-        until(lambda: not waiting(journal), 30)
+        wait_for(lambda: not waiting(journal), 30)
     assert time.monotonic() - began < 10

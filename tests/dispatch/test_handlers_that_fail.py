@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.waiting import wait_for
 
 from soap_handler.journal import Journal, Selection, State
 
-from .scene import dispatching, entry, events, execute, in_state, message, outcomes, record_of, until
+from .scene import dispatching, entry, events, execute, in_state, message, outcomes, record_of
 
 if TYPE_CHECKING:
     from soap_handler.notifications import Notification
@@ -28,7 +29,7 @@ def test_a_handler_that_raises_is_called_again_until_it_is_dead(journal: Journal
 
     with dispatching(journal, handle, max_attempts=3):
         journal.record(entry(1))
-        until(lambda: in_state(journal, State.DEAD) == 1)
+        wait_for(lambda: in_state(journal, State.DEAD) == 1)
     record = record_of(journal, 1)
     assert (len(called), record.attempts, record.due_at) == (3, 3, None)
     assert [(one.outcome, one.error) for one in journal.history(record.seq)] == [("failed", "ValueError: no room")] * 3
@@ -47,7 +48,7 @@ def test_a_retry_waits_for_its_back_off(journal: Journal) -> None:
 
     with dispatching(journal, handle, backoff=0.1, backoff_cap=0.2):
         journal.record(entry(1))
-        until(lambda: in_state(journal, State.HANDLED) == 1)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
     gaps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(tried)]
     assert all(gap < longest + 0.5 for gap, longest in zip(gaps, [0.1, 0.2, 0.2], strict=True))
     assert outcomes(journal, 1) == ["failed", "failed", "failed", "ok"]
@@ -80,7 +81,7 @@ def test_whatever_a_handler_raises_is_a_failed_attempt(journal: Journal, error: 
 
     with dispatching(journal, handle, threads=1):
         journal.record(entry(1))
-        until(lambda: in_state(journal, State.HANDLED) == 1)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
     assert outcomes(journal, 1) == ["failed", "ok"]
 
 
@@ -89,7 +90,7 @@ def test_sys_exit_in_a_handler_ends_nothing(journal: Journal) -> None:
     with dispatching(journal, lambda _: sys.exit(1), threads=2, max_attempts=2):
         for number in range(6):
             journal.record(entry(number))
-        until(lambda: in_state(journal, State.DEAD) == 6)
+        wait_for(lambda: in_state(journal, State.DEAD) == 6)
 
 
 def test_a_payload_that_cannot_be_read_goes_dead(journal: Journal, url: str) -> None:
@@ -99,7 +100,7 @@ def test_a_payload_that_cannot_be_read_goes_dead(journal: Journal, url: str) -> 
     handled: list[Notification] = []
     with dispatching(journal, handled.append, max_attempts=2):
         journal.record(entry(2))
-        until(lambda: in_state(journal, State.DEAD) == 1 and in_state(journal, State.HANDLED) == 1)
+        wait_for(lambda: in_state(journal, State.DEAD) == 1 and in_state(journal, State.HANDLED) == 1)
     assert handled == [message(2)]
     assert [record.state for record in journal.records(Selection(key=message(1).key))] == [State.DEAD]
 
@@ -111,6 +112,6 @@ def test_what_kills_the_process_each_time_goes_dead(journal: Journal) -> None:
         assert len(journal.claim(1, timedelta(microseconds=-1))) == 1  # as one who was killed at once
     handled: list[Notification] = []
     with dispatching(journal, handled.append, max_attempts=3):
-        until(lambda: in_state(journal, State.DEAD) == 1)
+        wait_for(lambda: in_state(journal, State.DEAD) == 1)
     assert handled == []
     assert outcomes(journal, 1) == ["lost", "lost", "lost", "failed"]

@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from support.waiting import wait_for
+
 from soap_handler.journal import Journal, State
 
-from .scene import Hanging, dispatching, entry, events, in_state, outcomes, record_of, until
+from .scene import Hanging, dispatching, entry, events, in_state, outcomes, record_of
 
 if TYPE_CHECKING:
     from soap_handler.notifications import Notification
@@ -22,10 +24,10 @@ def test_a_hanging_handler_is_reported_and_holds_up_no_other(
     with dispatching(journal, hanging, timeout=0.2) as dispatcher:
         for number in range(1, 8):
             journal.record(entry(number))
-        until(lambda: in_state(journal, State.HANDLED) == 7)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 7)
         assert dispatcher.hanging == 2
         hanging.go_on.set()
-        until(lambda: dispatcher.hanging == 0)
+        wait_for(lambda: dispatcher.hanging == 0)
     assert len(events(log, "handler_hangs")) == len(events(log, "handler_returned_late")) == 2
     assert outcomes(journal, 1) == ["failed", "ok"]
     assert hanging.called["1"] == 2
@@ -39,7 +41,7 @@ def test_what_waited_too_long_for_a_thread_is_given_back_not_begun(journal: Jour
     with dispatching(journal, handled.append, timeout=2.0) as dispatcher:
         dispatcher._waiting += 1
         dispatcher._work.put(replace(claim, leased_at=claim.leased_at - timedelta(seconds=5)))
-        until(lambda: in_state(journal, State.HANDLED) == 1)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
     assert len(handled) == 1
     assert outcomes(journal, 1) == ["ok"]
     assert record_of(journal, 1).attempts == 1
@@ -49,9 +51,9 @@ def test_a_late_return_changes_nothing(journal: Journal, hanging: Hanging) -> No
     """The attempt was given up, so its end is ignored: the notification is dead and stays so."""
     with dispatching(journal, hanging, timeout=0.1, max_attempts=1) as dispatcher:
         journal.record(entry(1))
-        until(lambda: in_state(journal, State.DEAD) == 1)
+        wait_for(lambda: in_state(journal, State.DEAD) == 1)
         hanging.go_on.set()
-        until(lambda: dispatcher.hanging == 0)
+        wait_for(lambda: dispatcher.hanging == 0)
         assert not dispatcher.busy
     assert record_of(journal, 1).state is State.DEAD
     assert outcomes(journal, 1) == ["failed"]
@@ -62,8 +64,8 @@ def test_threads_that_come_back_do_not_add_up(journal: Journal, hanging: Hanging
     with dispatching(journal, hanging, timeout=0.1) as dispatcher:
         for number in range(1, 4):
             journal.record(entry(number))
-        until(lambda: in_state(journal, State.HANDLED) == 3)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 3)
         hanging.go_on.set()
-        until(lambda: dispatcher.hanging == 0)
-        until(lambda: sum(thread.name == "handler" for thread in threading.enumerate()) == 2)
+        wait_for(lambda: dispatcher.hanging == 0)
+        wait_for(lambda: sum(thread.name == "handler" for thread in threading.enumerate()) == 2)
         assert dispatcher._threads == 2

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine
+from support.waiting import wait_for
 
 from soap_handler.dispatch import Dispatcher
 from soap_handler.handlers import Handlers
 from soap_handler.journal import Journal, Settlement, State, Step, engine
 
-from .scene import ACCOUNT, dispatching, entry, events, execute, in_state, outcomes, record_of, settings, until
+from .scene import ACCOUNT, dispatching, entry, events, execute, in_state, outcomes, record_of, settings
 
 if TYPE_CHECKING:
     import pytest
@@ -50,14 +51,14 @@ def test_a_result_is_settled_later_without_running_the_handler_again(
 
     with Journal(url) as journal, dispatching(journal, handle, timeout=0.4) as dispatcher:
         journal.record(entry(1))
-        until(lambda: handled)
+        wait_for(lambda: handled)
         lock = locked(url)
         may_end.set()
-        until(lambda: events(log, "settling_failed"))
-        until(lambda: record_of(journal, 1).due_at < datetime.now(UTC))  # type: ignore[operator] # it is leased
+        wait_for(lambda: events(log, "settling_failed"))
+        wait_for(lambda: record_of(journal, 1).due_at < datetime.now(UTC))  # type: ignore[operator] # it is leased
         unlock(lock)
-        until(lambda: in_state(journal, State.HANDLED) == 1)
-        until(lambda: not dispatcher.busy)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
+        wait_for(lambda: not dispatcher.busy)
         assert len(handled) == 1
     assert events(log, "dispatch_waits_for_journal")
 
@@ -73,8 +74,8 @@ def test_a_row_claimed_before_its_result_arrived_takes_that_result(journal: Jour
     result = Settlement(early, Step.HANDLE, State.HANDLED, datetime.now(UTC), early.leased_at, early.leased_at)
     dispatcher._settling._open[early.seq] = result
     dispatcher.start()
-    until(lambda: in_state(journal, State.HANDLED) == 1)
-    until(lambda: not dispatcher.busy)
+    wait_for(lambda: in_state(journal, State.HANDLED) == 1)
+    wait_for(lambda: not dispatcher.busy)
     assert dispatcher.stop(5)
     assert handled == []
     assert outcomes(journal, 1) == ["lost", "ok"]
@@ -86,7 +87,7 @@ def test_a_claim_that_took_too_long_is_given_back(journal: Journal, log: list[An
     journal.record(entry(1))
     slow = SlowOnce(journal)
     with dispatching(slow, handled.append, timeout=0.1):  # type: ignore[arg-type] # it stands for the journal
-        until(lambda: in_state(journal, State.HANDLED) == 1)
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
     assert events(log, "claim_took_too_long")
     assert (len(handled), record_of(journal, 1).attempts) == (1, 1)
     assert outcomes(journal, 1) == ["ok"]
@@ -116,6 +117,6 @@ def test_dispatch_outlives_an_error_that_nobody_foresaw(journal: Journal, url: s
     execute(url, "UPDATE notification SET kind = 'Carrier pigeon'")
     handled: list[Notification] = []
     with dispatching(journal, handled.append):
-        until(lambda: events(log, "dispatch_broke"))
+        wait_for(lambda: events(log, "dispatch_broke"))
         execute(url, "UPDATE notification SET kind = 'MessageReceived'")
-        until(lambda: handled)
+        wait_for(lambda: handled)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 import requests
 import zeep
 from lxml import etree
+from support.waiting import wait_for
 from zeep.transports import Transport
 
 from soap_handler.contract import NAMESPACE, SOAP_11, wsdl_path
@@ -29,14 +29,6 @@ ACCOUNT = EmsAccount(
 HEADER = {"MessengerHeader": {"Username": "inbox-user", "Password": "inbox-secret", "Account": "EX0012345"}}
 
 ZeepFor = Callable[[str], Any]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Poll until the condition holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 @pytest.fixture

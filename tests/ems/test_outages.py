@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import requests
+from support.waiting import wait_for
 from zeep.exceptions import Error as ZeepError
 
 from soap_handler.ems import Disturbances, InboxService, OutageKind
 
-from .conftest import ACCOUNT, HEADER, ZeepFor, wait_for
+from .conftest import ACCOUNT, HEADER, ZeepFor
 from .test_inbox_operations import FIRST, message
 
 SEEN_BY_REQUESTS = [

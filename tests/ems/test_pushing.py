@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from lxml import etree
+from support.waiting import wait_for
 
 from soap_handler.contract import NAMESPACE, SOAP_11, soap_action, wsdl_path
 from soap_handler.ems import Counts, Disturbances, EmsAccount, PushSettings, SimulatedEms
@@ -24,7 +25,7 @@ from soap_handler.notifications import (
     SubscriptionEvent,
 )
 
-from .conftest import ACCOUNT, RecordingHandler, envelope, served, wait_for
+from .conftest import ACCOUNT, RecordingHandler, envelope, served
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,6 @@ import re
 import socket
 import struct
 import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -160,14 +159,6 @@ def settings(url: str, *, timeout: float = 5.0, proxy: str | None = None, secret
         proxy=proxy,
         ca_bundle=None,
     )
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = _DEADLINE) -> None:
-    """Poll until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.005)
 
 
 def _read_call(connection: socket.socket) -> Call | None:

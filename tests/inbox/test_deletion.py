@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
+from support.waiting import wait_for
 
 from soap_handler.ems import CodePlace, InboxService, OutageKind
 from soap_handler.journal import Journal, State, Step
 
 from .deleting import EMS, QUICK, SLOW, all_done, deleting, errors, handle, id_of, message, records
-from .servers import Server, fault, right, settings, wait_for
+from .servers import Server, fault, right, settings
 
 if TYPE_CHECKING:
     from typing import Literal

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
+from support.waiting import wait_for
 
 from soap_handler.deletion import Deleter
 from soap_handler.ems import InboxService, OutageKind, VendorCode
@@ -20,7 +21,7 @@ from soap_handler.notifications import MessageReceived
 from soap_handler.settings import DeleteSettings
 
 from .deleting import ACCOUNT, EMS, QUICK, SLOW, all_done, deleting, errors, handle, id_of, message, records
-from .servers import Call, Connection, Server, fault, response, right, settings, wait_for
+from .servers import Call, Connection, Server, fault, response, right, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

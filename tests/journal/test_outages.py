@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 from sqlalchemy import text
+from support.waiting import wait_for
 
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Entry, Journal, Selection, engine
@@ -141,9 +141,7 @@ def test_connections_that_postgresql_cut_are_made_again(postgresql: PostgreSQL) 
         admin = postgresql.engine("postgres")
         with admin.connect() as connection:
             connection.execute(kill, {"name": database})
-        deadline = time.monotonic() + 10
-        while not recorded(journal):
-            assert time.monotonic() < deadline
+        wait_for(lambda: recorded(journal))
         assert len(journal.records(Selection())) == 2
         admin.dispose()
 

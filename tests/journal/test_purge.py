@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine, text
+from support.waiting import wait_for
 
 from soap_handler.journal import Beginning, Entry, Journal, Selection, State
 from soap_handler.retention import Retention
@@ -130,15 +131,8 @@ def test_the_thread_purges_and_ends(journal: Journal, monkeypatch: pytest.Monkey
     bring_to(journal, 1, State.DONE)
     retention = Retention(journal, 30, lambda: START + timedelta(days=31))
     retention.start()
-    until(lambda: not journal.records(Selection()))
+    wait_for(lambda: not journal.records(Selection()))
     assert retention.stop(5)
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)  # between two polls
 
 
 def latencies(journal: Journal, first: int, seconds: float, going_on: Callable[[], bool] = lambda: True) -> list[float]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler.journal import Selection, Settling, State
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine, text
-from support.service import wait_for
+from support.waiting import wait_for
 from workers.serving import Serving, started
 
 from soap_handler.journal import Journal, State, Step

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 import pytest
 from journal.entries import entry
 from pydantic import SecretStr
-from support.service import Service, serving, settings_for, wait_for
+from support.service import Service, serving, settings_for
+from support.waiting import wait_for
 from support.wire import message
 
 from soap_handler.errors import JournalUnavailableError

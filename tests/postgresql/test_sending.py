@@ -12,7 +12,7 @@ import pytest
 from journal.engines import writers_held_up
 from journal.entries import START, entry, message
 from sqlalchemy import event, text
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.journal import Entry, Journal, Selection

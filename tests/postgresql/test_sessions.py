@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, event, insert, make_url, text
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Journal

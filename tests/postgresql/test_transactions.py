@@ -12,7 +12,7 @@ import pytest
 from journal.entries import message
 from sqlalchemy import text
 from sqlalchemy.orm import Session
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler import Handlers, MessageReceived, Notification
 from soap_handler.dispatch import Dispatcher

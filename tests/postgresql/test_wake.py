@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from journal.entries import LEASE, entry
 from sqlalchemy import text
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler.dispatch import Dispatcher
 from soap_handler.handlers import Handlers

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from inbox.servers import Server
 from structlog.testing import capture_logs
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler import reconciling
 from soap_handler.accounts import Accounts

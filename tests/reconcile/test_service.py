@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
-from support.service import Service, wait_for
+from support.service import Service
+from support.waiting import wait_for
 
 from soap_handler.ems import OutageKind, SimulatedEms
 from soap_handler.journal import Journal, Selection, Source, State

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler.contract import soap_action
 from soap_handler.notifications import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -19,6 +18,7 @@ from soap_handler.settings import (
     ServerSettings,
     Settings,
 )
+from support.waiting import wait_for
 
 from .wire import (
     NUMBER,
@@ -34,7 +34,7 @@ from .wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from soap_handler.notifications import Notification
@@ -51,14 +51,6 @@ ACCOUNTS = (
         push=(PushCredentials(username=OTHER_USERNAME, password=SecretStr(OTHER_PASSWORD)),),
     ),
 )
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Poll until the condition holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)
 
 
 def settings_for(folder: Path, *, server: ServerSettings | None = None, commit_within: float = 10.0) -> Settings:

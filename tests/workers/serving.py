@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler.contract import NAMESPACE, SOAP_11, soap_action
 from soap_handler.journal import Journal, Record, Selection

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-from support.service import wait_for
+from support.waiting import wait_for
 
 from soap_handler.journal import State
 from soap_handler.workers import listen
