@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from typing import TYPE_CHECKING
 
 from support.waiting import wait_for
@@ -88,6 +89,26 @@ class Reader:
 
     def handle_read_event(self) -> None:
         self.read += len(self._socket.recv(100))
+
+
+def test_who_has_a_request_in_hand_and_hangs_up_is_not_attended_to_again_and_again() -> None:
+    """That there is more to read, or nobody to answer, is noted once; the turns go on to wait for something else."""
+    sockets = Sockets()
+    poller = Poller(sockets, lambda: True)
+    here, there = socket.socketpair()
+    with here, there:
+        reader = sockets[here.fileno()] = Reader(here)
+        there.send(b"1")
+        poller.turn(10)
+        reader.ready = False
+        there.close()
+        poller.turn(0)
+        began = time.monotonic()
+        poller.turn(0.2)
+        assert time.monotonic() - began > 0.1
+        assert reader.read == 1
+        del sockets[here.fileno()]
+        poller.turn(0)
 
 
 def test_who_has_a_request_in_hand_is_not_read_from() -> None:

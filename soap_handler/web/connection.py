@@ -152,6 +152,11 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         return bool(self.connected and expects and not self.sent_continue)
 
     @property
+    def rests(self) -> bool:
+        """Whether there is nothing to do on it until a request comes."""
+        return bool(self.readable())  # which waitress does not want as long as there is something to send
+
+    @property
     def owes(self) -> bool:
         """Whether a request has come in whose answer is not yet sent."""
         return bool(self.requests or self.total_outbufs_len)

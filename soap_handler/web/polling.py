@@ -1,7 +1,8 @@
 """Waits for what happens on many connections, at a cost that does not grow with those on which nothing does.
 
 waitress asks each connection at every turn whether it would read or write. Here those that only wait for a request are
-asked once, and again after something happened on them. What is done when something happens is waitress's business.
+asked once, and again after something happened on them: before the next rest, or when more comes before that. What is
+done when something happens is waitress's business.
 
 Where several processes listen on one port, each is woken by a connection, and one takes it: whoever may. The others
 leave it for a moment, and take it themselves if it is still there then.
@@ -84,7 +85,7 @@ class Poller:
             return
         if self._left:
             timeout = min(timeout, self._take_left())
-        self._look()
+        self._look(all_of_them=timeout > 0)
         for number, flags in self._poll.poll(math.ceil(timeout * 1000)):
             if number in self._watched:
                 self._watched[number]()
@@ -92,17 +93,17 @@ class Poller:
             found = self._sockets.get(number)
             if found is None:  # what happened before has closed it
                 continue
+            self._unsettled.add(number)
             if found.accepting:
                 self._accept(number, found)
-            else:
+            elif self._wishes[number] != _READING or found.readable():  # it may have changed its mind
                 wasyncore.readwrite(found, flags)
-            self._unsettled.add(number)
 
     def _accept(self, number: int, listener: Any) -> None:  # noqa: ANN401 - waitress has no types
         """Accept what waits, or leave it to others for a moment. waitress would take one connection at each turn."""
         for _ in range(_TOGETHER):
             if not self._may_accept():
-                self._left[number] = time.monotonic() + _LEFT
+                self._left.setdefault(number, time.monotonic() + _LEFT)
                 break
             known = len(self._sockets)
             wasyncore.readwrite(listener, _CONNECTED)
@@ -119,13 +120,18 @@ class Poller:
                 wasyncore.readwrite(found, _CONNECTED)
         return min(self._left.values(), default=math.inf) - now
 
-    def _look(self) -> None:
-        """Ask the new ones and the unsettled ones what they wait for."""
-        some = self._sockets.changed | self._unsettled
+    def _look(self, *, all_of_them: bool) -> None:
+        """Ask the new ones what they wait for, and the unsettled ones too where there is going to be a rest."""
+        some = self._sockets.changed.copy()
+        if all_of_them:
+            some |= self._unsettled
         self._sockets.changed.clear()
         for number in some:
             found = self._sockets.get(number)
-            self._await(number, found, 0 if found is None or number in self._left else _wish(found))
+            if self._wishes.get(number) == _READING and getattr(found, "rests", False):
+                self._unsettled.discard(number)
+            else:
+                self._await(number, found, 0 if found is None or number in self._left else _wish(found))
 
     def _await(self, number: int, found: Any, wish: int) -> None:  # noqa: ANN401 - waitress has no types
         assert self._poll is not None  # noqa: S101 - tells mypy what turn made sure of
@@ -137,7 +143,7 @@ class Poller:
         if found is not None:
             self._wishes[number] = wish
         # Whoever waits for nothing but a request stays so until it comes; of the others a thread may change the wish.
-        if found is None or (wish == _READING and hasattr(type(found), "owes")):
+        if found is None or getattr(found, "rests", False):
             self._unsettled.discard(number)
         else:
             self._unsettled.add(number)
