@@ -22,7 +22,7 @@ from soap_handler.journal.writer import reason
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest revision in ``migrations/versions``; a test holds the two together."""
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"

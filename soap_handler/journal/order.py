@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sqlalchemy import BigInteger, bindparam, func, literal_column, null, select, text, update
 
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import THESE, in_state, notification, stored
+from soap_handler.journal.schema import THESE, in_state, notification, stored, untouched
 from soap_handler.journal.statements import SeveralRows, Statement, few_lengths, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Update
+    from sqlalchemy import ColumnElement, Connection, ScalarSelect, Update
 
 PARKED: Final = timedelta(seconds=60)
 """After so long a parked one is looked at again, so that nothing can wait for ever."""
@@ -69,7 +69,7 @@ def free_to_start(connection: Connection, rows: Sequence[Due], now: datetime) ->
     if not queued:
         return list(rows)
     occupied = _occupied(connection, queued)
-    before = _before(connection, [row.seq for row in queued if row.seq not in occupied])
+    before = _before(connection, [row for row in queued if row.seq not in occupied])
     waiting = _surely_waiting(connection, set(before.values()))
     parked = {seq for seq, first in before.items() if first in waiting}
     unsure = occupied | (before.keys() - parked)
@@ -95,23 +95,61 @@ def _lock(account: str, originator: str | None) -> int:
     return _LOCKS + int.from_bytes(digest) % _SLOTS
 
 
-def _before(connection: Connection, seqs: Sequence[int]) -> dict[int, int]:
+def _before(connection: Connection, rows: Sequence[Due]) -> dict[int, int]:
     """Return, for each row that is not the first of its originator, the one that is."""
-    if not seqs:
+    if not rows:
         return {}
-    return {seq: first for seq, first in _FIRSTS.ask(connection, {"seqs": few_lengths(seqs)}) if first != seq}
+    # In this order: another claim may put a new one off meanwhile, but nothing becomes new again.
+    new = _first_new(connection, max(row.seq for row in rows))
+    originators = {row.seq: (row.account, row.originator) for row in rows}
+    before = {}
+    for seq, begun, waits in _FIRSTS.ask(connection, {"seqs": few_lengths(originators)}):
+        waiting = (each for each in (waits, new.get(originators[seq])) if each is not None)
+        first = begun or min(waiting, default=seq)
+        if first != seq:
+            before[seq] = first
+    return before
+
+
+def _first_new(connection: Connection, last: int) -> dict[tuple[str, str | None], int]:
+    """Return the first that no claim has met yet of each originator, up to a number that one has met.
+
+    They are few: claims meet what is new in the order of its numbers.
+    """
+    rows = _NEW.ask(connection, {"_last": last})
+    return {(account, originator): seq for seq, account, originator in reversed(rows)}
+
+
+_NEW: Final = Statement(
+    select(_table.seq, _table.account, _table.originator)
+    .where(untouched(), _table.seq <= bindparam("_last"))
+    .order_by(_table.seq)
+)
 
 
 def _firsts() -> Statement:
-    mine = (
-        in_state(State.RECEIVED, _other),
-        _other.c.account == _table.account,
-        _other.c.originator == _table.originator,
-    )
     # Two questions instead of one sorted answer, because the index answers each at once, however long the queue is.
+    mine = _received_of(_table.account, _table.originator)
     begun = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at >= literal_column("0")).scalar_subquery()
-    waits = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at.is_(None)).scalar_subquery()
-    return Statement(select(_table.seq, func.coalesce(begun, waits)).where(THESE), many="seqs")
+    waits = _first_that_waits(_table.account, _table.originator)
+    return Statement(select(_table.seq, begun, waits).where(THESE), many="seqs")
+
+
+def _first_that_waits(account: ColumnElement[str], originator: ColumnElement[str]) -> ScalarSelect[int]:
+    """Return the question for the first of an originator's that wait, of those that a claim has met."""
+    met = _other.c.leased_at.is_(None), _other.c.due_at != _other.c.received_at
+    query = select(_other.c.seq).where(*_received_of(account, originator), *met)
+    # Not min(seq), for which PostgreSQL reads the whole queue while it believes that it is short.
+    return (
+        query.order_by(_other.c.leased_at, _other.c.seq)
+        .limit(literal_column("1"))
+        .offset(literal_column("0"))
+        .scalar_subquery()
+    )
+
+
+def _received_of(account: ColumnElement[str], originator: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
+    return in_state(State.RECEIVED, _other), _other.c.account == account, _other.c.originator == originator
 
 
 _FIRSTS: Final = _firsts()
@@ -135,14 +173,7 @@ def _put_off(connection: Connection, seqs: Collection[int], until: datetime, par
 
 def _write_let_next(count: int) -> Update:
     firsts = [
-        select(func.min(_other.c.seq))
-        .where(
-            in_state(State.RECEIVED, _other),
-            _other.c.account == account,
-            _other.c.originator == originator,
-            _other.c.leased_at.is_(None),
-        )
-        .scalar_subquery()
+        _first_that_waits(account, originator)
         for account, originator in zip(
             parameters("_account", count, _table.account.type),
             parameters("_originator", count, _table.originator.type),

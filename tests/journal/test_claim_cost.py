@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from soap_handler.journal import Journal, State, Step, queries, verbs
+from soap_handler.journal import Journal, State, Step, order, queries, verbs
 from soap_handler.journal.engine import open_engine
 
-from .entries import LEASE, START, Clock, ended, entry
+from .entries import LEASE, START, Clock, claim_in_order, ended, entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from soap_handler.journal.statements import Statement
 
     from .engines import PostgreSQL
 
@@ -24,6 +27,15 @@ HISTORY = """
     SELECT 'EX0000001/MessageReceived/' || i, 'EX0000001', 'MessageReceived', 'done', 'push', '{}', i, 1, 1 FROM n
 """
 """So many notifications that are done."""
+
+BACKLOG = """
+    INSERT INTO notification
+        (key, account, kind, state, source, originator, payload, received_at, due_at, attempts, delete_attempts)
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)
+    SELECT 'EX0000001/MessageReceived/' || i, 'EX0000001', 'MessageReceived', 'received', 'push', '4477' || (i % 1000),
+        '{}', i, i, 0, 0 FROM n
+"""
+"""So many that no claim has met yet, of 1,000 originators."""
 
 HANDLING = verbs.ClaimRequest(Step.HANDLE, "me:1", START + LEASE, START + LEASE * 2, 5)
 DELETION = verbs.ClaimRequest(Step.DELETE, "me:2", START + LEASE, START + LEASE * 2, 5, "EX0000001")
@@ -118,3 +130,68 @@ def test_postgresql_looks_only_where_the_work_is(
     assert "ix_notification_to_" in plan
     assert "Seq Scan" not in plan
     assert "Sort" not in plan
+
+
+def journal_with_backlog(url: str, rows: int) -> None:
+    """Make a journal in which so many wait; the first of them have been met by a claim, and some have been handled."""
+    Journal(url).close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(BACKLOG), {"rows": rows})
+    engine.dispose()
+    with Journal(url, clock=Clock()) as journal:
+        journal.settle([ended(each, State.HANDLED, START) for each in claim_in_order(journal, 20)[:10]])
+
+
+def test_who_comes_first_takes_no_more_steps_before_a_long_backlog(tmp_path: Path) -> None:
+    """With fifty that wait and with 50,000, a claim in order and the turn of the next one are the same work."""
+    taken = []
+    for rows in (50, 50_000):
+        url = f"sqlite:///{tmp_path / f'{rows}.db'}"
+        journal_with_backlog(url, rows)
+        taken.append(steps_of_a_turn(url))
+    few, many = taken
+    assert few == many
+    assert max(many) < 3000
+
+
+def steps_of_a_turn(url: str) -> list[int]:
+    """Count the steps that SQLite's machine takes for a claim in order, and for what lets the next ones start."""
+    engine = open_engine(url)
+    taken: list[int] = []
+    counts = []
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: taken.append(1), 1)
+        ((*claims,),) = verbs.claim(connection, [replace(HANDLING, in_order=True)])
+        counts.append(len(taken))
+        verbs.settle(connection, [[ended(each, State.DONE) for each in claims]])
+        counts.append(len(taken))
+        driver.set_progress_handler(None, 1)
+    engine.dispose()
+    assert len(claims) == HANDLING.limit
+    return counts
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "not known"])
+def test_postgresql_reads_little_of_a_long_backlog_to_find_who_comes_first(
+    postgresql: PostgreSQL, *, known: bool
+) -> None:
+    """Each of the two questions reads some pages, whether PostgreSQL knows how long the backlog is or not."""
+    url = postgresql.database()
+    journal_with_backlog(url, 50_000)
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        if known:
+            connection.execute(text("ANALYZE notification"))
+        for statement, values in ((order._NEW, {"_last": 40}), (order._FIRSTS, {"seqs": [31, 32, 33, 34]})):
+            assert pages_read(connection, statement, values) < 50
+    engine.dispose()
+
+
+def pages_read(connection: Connection, statement: Statement, values: dict[str, Any]) -> int:
+    """Return how many pages PostgreSQL looks at to answer a question, in its cache or not."""
+    wording, arrange = statement._for(connection.dialect, values)
+    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {wording}", arrange(values))
+    plan = explained.scalar_one()[0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])

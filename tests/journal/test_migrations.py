@@ -52,7 +52,7 @@ def test_migrated_indexes_hold_only_the_work_to_do(url: str) -> None:
     metadata.create_all(engine)
     assert indexes(engine) == migrated
     engine.dispose()
-    assert sum("WHERE" in index for index in migrated) == 4
+    assert sum("WHERE" in index for index in migrated) == 5
 
 
 def indexes(engine: Engine) -> list[str]:
