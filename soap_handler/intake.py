@@ -19,7 +19,7 @@ from waitress.task import ThreadedTaskDispatcher
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from soap_handler.journal import Journal
@@ -85,7 +85,7 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         self._answer_committed()
         arrived = bool(self._arrived)
         while self._arrived:  # an answer may have brought a pipelined request forward
-            self._take_in(self._arrived.popleft())
+            self._take_in()
         self._give_up()
         return arrived
 
@@ -106,24 +106,30 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
             self._committing -= 1
             self._answer(self._committed.popleft())
 
-    def _take_in(self, channel: Channel) -> None:
-        exchange = self._prepare(channel)
-        if exchange is None:
-            super().add_task(channel)
-        elif exchange.entry is None:
-            _reply(channel, exchange.answer)
-        else:
-            self._ready.append((channel, exchange))
-            enough = _MANY if self._journal.quick else _ENOUGH
-            if len(self._ready) >= enough and not self._committing:
-                self.commit()  # the disk need not wait until the last one is read
+    def _take_in(self) -> None:
+        """Take in what has arrived, as many as are worth a commit: the disk need not wait until all are read."""
+        enough = _MANY if self._journal.quick else _ENOUGH
+        some = min(len(self._arrived), enough - len(self._ready) % enough)
+        channels = [self._arrived.popleft() for _ in range(some)]
+        for channel, exchange in zip(channels, self._prepare(channels), strict=True):
+            if exchange is None:
+                super().add_task(channel)
+            else:
+                self._ready.append((channel, exchange))
+        if len(self._ready) >= enough and not self._committing:
+            self.commit()
 
-    def _prepare(self, channel: Channel) -> Exchange | None:
+    def _prepare(self, channels: Sequence[Channel]) -> list[Exchange | None]:
+        """Prepare the first request of each of these; ``None`` for what takes the general way."""
         try:
-            return self._application.prepare_usual(channel.requests[0], str(channel.addr[0]))
+            return self._application.prepare_usual(
+                [(channel.requests[0], str(channel.addr[0])) for channel in channels]
+            )
         except Exception as error:  # noqa: BLE001 - a defect must not end the loop; the general way has its own wall
+            if len(channels) > 1:
+                return [exchange for channel in channels for exchange in self._prepare([channel])]
             log.error("intake_failed", error=type(error).__name__)  # noqa: TRY400 - its message may quote the request
-            return None
+            return [None]
 
     def _commit(self, exchanges: list[tuple[Channel, Exchange]]) -> None:
         batch = _Batch(exchanges, time.monotonic() + self._timeout)

@@ -12,8 +12,9 @@ from support.service import serving, settings_for
 from support.waiting import wait_for
 from support.wire import Connection, message, request
 
+from soap_handler.receive import Receiver
 from soap_handler.settings import ServerSettings
-from soap_handler.soap.endpoint import Endpoint
+from soap_handler.soap.endpoint import Endpoint, Exchange
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     import pytest
     from support.service import Service
     from support.wire import Answer
+
+    from soap_handler.accounts import Credentials
+    from soap_handler.journal import Entry
+    from soap_handler.notifications import Kind
+    from soap_handler.reading import Fields
 
 
 def fault_code(answer: Answer) -> str | None:
@@ -120,6 +126,40 @@ def test_a_defect_of_the_quick_way_leaves_the_general_one(service: Service, monk
         for _ in range(2):
             connection.send(push())
             assert connection.answer().confirms == "MessageReceived"
+
+
+def test_a_defect_over_one_request_leaves_the_others_of_its_batch_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of requests that are prepared together, only the one over which something breaks takes the general way."""
+    generally: list[bytes] = []
+    sent = threading.Event()
+    prepare, prepare_known = Endpoint.prepare, Receiver.prepare_known
+
+    def noted(endpoint: Endpoint, body: bytes, *rest: str) -> Exchange:
+        generally.append(body)
+        return prepare(endpoint, body, *rest)
+
+    def broken(receiver: Receiver, kind: Kind, fields: Fields, credentials: Credentials) -> Entry | None:
+        if fields["originator"] == "first":
+            assert sent.wait(10)  # the loop stands still until the others have sent theirs
+        if fields["originator"] == "broken":
+            raise TypeError
+        return prepare_known(receiver, kind, fields, credentials)
+
+    monkeypatch.setattr(Endpoint, "prepare", noted)
+    monkeypatch.setattr(Receiver, "prepare_known", broken)
+    with serving(settings_for(tmp_path)) as service, contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(Connection(service.port)) for _ in range(8)]
+        for connection in connections:  # whose credentials are known from now on
+            connection.send(push())
+            assert connection.answer().confirms == "MessageReceived"
+        originators = ["first", "2", "3", "broken", "5", "6", "7", "8"]
+        for connection, originator in zip(connections, originators, strict=True):
+            connection.send(push(originator=originator))
+        sent.set()
+        assert [connection.answer().confirms for connection in connections] == ["MessageReceived"] * len(connections)
+    assert [b"broken" in body for body in generally] == [True]
 
 
 def test_many_callers_at_once_all_get_their_own_answer(service: Service) -> None:

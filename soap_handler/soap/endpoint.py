@@ -25,6 +25,8 @@ from soap_handler.soap.service import AccountEventHandler
 from soap_handler.soap.shape import Shape
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soap_handler.accounts import Credentials
     from soap_handler.journal import Entry
     from soap_handler.reading import Fields
@@ -143,17 +145,19 @@ class Endpoint(ServerBase):
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             return Exchange(None, _refused(_unexpected(error)))
 
-    def prepare_usual(self, body: bytes, content_type: str) -> Exchange | None:
+    def prepare_usual(self, requests: Sequence[tuple[bytes, str]]) -> list[Exchange | None]:
         """Do the same for what EMS usually sends, without spyne's detours; ``None`` for whatever is not quite so.
+
+        Each request is a body and its Content-Type. All are read before the first of them is checked: to do one thing
+        several times in a row is a fifth quicker, since the processor still has at hand what it takes.
 
         Raises:
             Exception: a defect of ours; the general way may do better, and has a wall around it.
         """
-        label = charset_of(content_type)
-        read = self._quick.read(body) if label is None or label.lower() == "utf-8" else None
-        if read is None:
-            return None
-        kind, fields, credentials = read
+        read = self._quick.read([body if _may_be_utf8(content_type) else b"" for body, content_type in requests])
+        return [None if each is None else self._check_usual(*each) for each in read]
+
+    def _check_usual(self, kind: Kind, fields: Fields, credentials: Credentials) -> Exchange | None:
         entry = self._receiver.prepare_known(kind, fields, credentials)
         return None if entry is None else Exchange(entry, _CONFIRMED[kind])
 
@@ -173,6 +177,11 @@ class Endpoint(ServerBase):
         if isinstance(error, JournalUnavailableError):
             return _refused(server_fault("The notification could not be stored; please send it again"))
         return _refused(_unexpected(error))
+
+
+def _may_be_utf8(content_type: str) -> bool:
+    label = charset_of(content_type)
+    return label is None or label.lower() == "utf-8"
 
 
 def refusal(text: str) -> Answer:

@@ -7,6 +7,7 @@ what that is. A property test holds the two together: equal values, or the gener
 from __future__ import annotations
 
 import re
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -17,11 +18,13 @@ from soap_handler.contract import NAMESPACE, SOAP_11
 from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lxml.etree import _Element as Element
 
     from soap_handler.reading import Fields
+
+    Read = tuple[Kind, Fields, Credentials]
 
 _FRAME: Final = (
     f"{{{SOAP_11}}}Envelope",
@@ -88,45 +91,63 @@ class QuickReader:
         parser = etree.XMLParser(
             resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
         )
-        self._parse: Callable[[bytes], Element] = lambda body: etree.fromstring(body, parser)
+        self._parse: Callable[[bytes], Element] = partial(etree.fromstring, parser=parser)
         self._frames: dict[bytes, Credentials] = {}
 
-    def read(self, body: bytes) -> tuple[Kind, Fields, Credentials] | None:
-        """Return what the request says, or ``None`` where the general way must look."""
+    def read(self, bodies: Sequence[bytes]) -> list[Read | None]:
+        """Return what each of the requests says, or ``None`` where the general way must look.
+
+        Where all around an operation, credentials included, has been read before, the operation alone is parsed. Each
+        step is done for all requests before the next step is.
+        """
+        known = [self._recognise(body) for body in bodies]
+        roots = [None if each is None else self._root(each[0]) for each in known]
+        read = [
+            None if each is None or root is None else _read_known(root, each[1])
+            for each, root in zip(known, roots, strict=True)
+        ]
+        return [each or self._read_new(body) for each, body in zip(read, bodies, strict=True)]
+
+    def _recognise(self, body: bytes) -> tuple[bytes, Credentials] | None:
+        """Return the operation, and the credentials that its frame is known to hold."""
+        begin, end = _operation_in(body)
+        credentials = self._frames.get(_name(body[:begin], body[end:])) if begin > 0 else None
+        return None if credentials is None else (body[begin:end], credentials)
+
+    def _root(self, document: bytes) -> Element | None:
+        try:
+            return self._parse(document)
+        except _UNREADABLE:
+            return None
+
+    def _read_new(self, body: bytes) -> Read | None:
+        """Read a request as a whole, and remember the frame of its operation."""
         if b"<!DOCTYPE" in body or not _START.match(body):  # a doctype may be in somebody's message only
             return None
+        root = self._root(body)
         try:
-            return self._read(body)
+            read = None if root is None else _read(root)
         except _UNREADABLE:
             return None
+        if read is not None:
+            self._remember(body, *read)
+        return read
 
-    def _read(self, body: bytes) -> tuple[Kind, Fields, Credentials]:
-        """Read the operation alone where all around it, credentials included, has been read before."""
+    def _remember(self, body: bytes, kind: Kind, fields: Fields, credentials: Credentials) -> None:
         begin, end = _operation_in(body)
-        if begin < 0:
-            return _read(self._parse(body))
-        operation = body[begin:end]
-        frame = body[:begin], body[end:]
-        name = sha256(b"\0".join(frame)).digest()  # so that no time tells how much of a password was right
-        credentials = self._frames.get(name)
-        if credentials is not None:
-            try:
-                return *_read_operation(self._parse(operation)), credentials
-            except _UNREADABLE:
-                pass  # then as a whole; contextlib.suppress would cost each request more
-        kind, fields, credentials = _read(self._parse(body))
-        if _is_plain(*frame) and self._alone(operation) == (kind, fields):
+        if begin < 0 or not _is_plain(body[:begin], body[end:]):
+            return
+        root = self._root(body[begin:end])
+        # What an operation says without its frame is the frame's too, since no frame holds another operation.
+        if root is not None and _read_known(root, credentials) == (kind, fields, credentials):
             if len(self._frames) >= _REMEMBERED:
                 self._frames.clear()
-            self._frames[name] = credentials
-        return kind, fields, credentials
+            self._frames[_name(body[:begin], body[end:])] = credentials
 
-    def _alone(self, operation: bytes) -> tuple[Kind, Fields] | None:
-        """Return what an operation says without its frame. It is the frame's, since no frame holds another one."""
-        try:
-            return _read_operation(self._parse(operation))
-        except _UNREADABLE:
-            return None
+
+def _name(before: bytes, after: bytes) -> bytes:
+    """Return a name of a frame: a digest, so that no time tells how much of a password was right."""
+    return sha256(b"\0".join((before, after))).digest()
 
 
 def _is_plain(before: bytes, after: bytes) -> bool:
@@ -147,7 +168,14 @@ def _operation_in(body: bytes) -> tuple[int, int]:
     return begin, body.rfind(b"</", begin, body.rfind(b"</"))
 
 
-def _read(root: Element) -> tuple[Kind, Fields, Credentials]:
+def _read_known(operation: Element, credentials: Credentials) -> Read | None:
+    try:
+        return *_read_operation(operation), credentials
+    except _UNREADABLE:
+        return None
+
+
+def _read(root: Element) -> Read:
     header, content = root  # ValueError: not two parts
     (block,), (operation,) = header, content  # likewise
     if (root.tag, header.tag, content.tag, block.tag) != _FRAME:

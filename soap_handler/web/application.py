@@ -13,7 +13,7 @@ from soap_handler.soap.shape import Shape
 from soap_handler.web.guard import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from soap_handler.journal import Journal
@@ -80,11 +80,18 @@ class Application:
             start_response, "405 Method Not Allowed", "text/plain; charset=utf-8", text, ("Allow", "GET, HEAD, POST")
         )
 
-    def prepare_usual(self, request: Any, peer: str) -> Exchange | None:  # noqa: ANN401 - waitress has no types
-        """Do everything up to the commit for a usual push, at once and at little cost; ``None`` for all the rest.
+    def prepare_usual(self, requests: Sequence[tuple[Any, str]]) -> list[Exchange | None]:
+        """Do everything up to the commit for usual pushes, at once and at little cost; ``None`` for all the rest.
 
-        What is not usual (odd, refused, costly to check, no push at all) takes the way through ``__call__``.
+        Each is waitress's request and the peer's address. What is not usual (odd, refused, costly to check, no push at
+        all) takes the way through ``__call__``.
         """
+        usual = [self._usual(request, peer) for request, peer in requests]
+        prepared = iter(self._endpoint.prepare_usual([each for each in usual if each is not None]))
+        return [None if each is None else next(prepared) for each in usual]
+
+    def _usual(self, request: Any, peer: str) -> tuple[bytes, str] | None:  # noqa: ANN401 - waitress has no types
+        """Return body and Content-Type of what may be a usual push."""
         if request.error or request.command != "POST" or request.path.lower() not in _PATHS:
             return None
         if self._guard.restricts and not self._guard.allows(self._guard.caller(_addresses(peer, request.headers))):
@@ -92,7 +99,7 @@ class Application:
         body = request.body
         if body is None or len(body) > self._max_body:
             return None
-        return self._endpoint.prepare_usual(body, request.headers.get("CONTENT_TYPE", ""))
+        return body, request.headers.get("CONTENT_TYPE", "")
 
     def not_stored(self, error: BaseException) -> Answer:
         """Return the answer to a push whose commit failed."""

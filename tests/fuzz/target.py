@@ -77,7 +77,7 @@ class Target:
 
     def _check_quick(self, body: bytes, content_type: str) -> None:
         """Check that the fast way leaves the input alone, or reads what the general way stored."""
-        quick = self._endpoint.prepare_usual(body, content_type)
+        (quick,) = self._endpoint.prepare_usual([(body, content_type)])
         if quick is not None:
             general = self._journal.last
             assert general is not None, "the fast way takes what the general way refuses"

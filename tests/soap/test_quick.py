@@ -20,6 +20,8 @@ from soap_handler.soap.endpoint import Endpoint, Exchange
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
 
+    from soap_handler.notifications import Notification
+
 SAMPLES: Final = Path(__file__).parent.parent / "samples"
 ACCOUNT: Final = AccountSettings(
     reference=REFERENCE, push=(PushCredentials.model_validate({"username": USERNAME, "password": PASSWORD}),)
@@ -35,7 +37,8 @@ TEXTS: Final = st.text(max_size=40) | st.sampled_from(["0001-01-01T00:00:00", "2
 
 
 def quickly(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Exchange | None:
-    return ENDPOINT.prepare_usual(body, content_type)
+    (prepared,) = ENDPOINT.prepare_usual([(body, content_type)])
+    return prepared
 
 
 def generally(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Exchange:
@@ -130,6 +133,17 @@ def requests(draw: DrawFn) -> bytes:
 def test_both_ways_read_the_same(body: bytes) -> None:
     """Whatever the quick way takes on, the general way reads alike: equal values, or the same refusal."""
     assert_alike(body)
+
+
+@given(st.lists(requests() | st.just(message()), max_size=6))
+def test_requests_that_are_read_together_are_read_as_if_alone(bodies: list[bytes]) -> None:
+    """Whatever else is in a batch, each gets what it gets by itself, in its place."""
+    together = ENDPOINT.prepare_usual([(body, "text/xml") for body in bodies])
+    assert [said(each) for each in together] == [said(quickly(body, "text/xml")) for body in bodies]
+
+
+def said(exchange: Exchange | None) -> Notification | None:
+    return exchange.entry.notification if exchange and exchange.entry else None
 
 
 @given(
