@@ -11,7 +11,8 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 from waitress.task import ThreadedTaskDispatcher
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
 
     from soap_handler.journal import Journal
     from soap_handler.journal.sending import Watch
-    from soap_handler.soap.endpoint import Answer, Exchange
+    from soap_handler.soap.endpoint import Exchange
+    from soap_handler.soap.quick import Read
     from soap_handler.web.application import Application
     from soap_handler.web.connection import Channel
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +65,7 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         self._arrived: deque[Channel] = deque()
         self._committed: deque[_Batch] = deque()
         self._waiting: deque[_Batch] = deque()
-        self._ready: list[tuple[Channel, Exchange]] = []
+        self._ready: list[tuple[Channel, Read]] = []
         self._committing = 0  # batches with the journal, answered or not
         self._loop = 0
         self.wake: Callable[[], None] = lambda: None
@@ -90,10 +95,11 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         return arrived
 
     def commit(self) -> None:
-        """Hand what was taken in to the journal, which answers at once or by :attr:`wake`."""
+        """Check what was taken in, and hand it to the journal, which answers at once or by :attr:`wake`."""
         if self._ready:
             ready, self._ready = self._ready, []
-            self._commit(ready)
+            checked = _all_in_one(self._application.check_usual, [read for _, read in ready])
+            self._commit(self._usual([channel for channel, _ in ready], checked))
             self._answer_committed()
 
     @property
@@ -111,27 +117,24 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         enough = _MANY if self._journal.quick else _ENOUGH
         some = min(len(self._arrived), enough - len(self._ready) % enough)
         channels = [self._arrived.popleft() for _ in range(some)]
-        for channel, exchange in zip(channels, self._prepare(channels), strict=True):
-            if exchange is None:
-                super().add_task(channel)
-            else:
-                self._ready.append((channel, exchange))
+        requests = [(channel.requests[0], str(channel.addr[0])) for channel in channels]
+        self._ready += self._usual(channels, _all_in_one(self._application.read_usual, requests))
         if len(self._ready) >= enough and not self._committing:
             self.commit()
 
-    def _prepare(self, channels: Sequence[Channel]) -> list[Exchange | None]:
-        """Prepare the first request of each of these; ``None`` for what takes the general way."""
-        try:
-            return self._application.prepare_usual(
-                [(channel.requests[0], str(channel.addr[0])) for channel in channels]
-            )
-        except Exception as error:  # noqa: BLE001 - a defect must not end the loop; the general way has its own wall
-            if len(channels) > 1:
-                return [exchange for channel in channels for exchange in self._prepare([channel])]
-            log.error("intake_failed", error=type(error).__name__)  # noqa: TRY400 - its message may quote the request
-            return [None]
+    def _usual(self, channels: Sequence[Channel], results: Sequence[T | None]) -> list[tuple[Channel, T]]:
+        """Return those whose request is usual so far; the others' takes the general way."""
+        usual = []
+        for channel, result in zip(channels, results, strict=True):
+            if result is None:
+                super().add_task(channel)
+            else:
+                usual.append((channel, result))
+        return usual
 
     def _commit(self, exchanges: list[tuple[Channel, Exchange]]) -> None:
+        if not exchanges:
+            return
         batch = _Batch(exchanges, time.monotonic() + self._timeout)
         self._waiting.append(batch)
         self._committing += 1
@@ -155,7 +158,9 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
             return
         for channel, exchange in batch.exchanges:
             answer = exchange.answer if batch.error is None else self._application.not_stored(batch.error)
-            _reply(channel, answer)
+            _guarded(channel, partial(channel.answer, answer))
+        for channel, _ in batch.exchanges:  # when all have their answer
+            _guarded(channel, channel.go_on)
 
     def _give_up(self) -> None:
         """Answer those whose commit takes too long by a fault."""
@@ -166,9 +171,20 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
                 self._answer(batch)
 
 
-def _reply(channel: Channel, answer: Answer) -> None:
+def _all_in_one(step: Callable[[Sequence[S]], list[T | None]], requests: Sequence[S]) -> list[T | None]:
+    """Take a step for all of these at once; ``None`` for what takes the general way, or has something break over it."""
     try:
-        channel.reply(answer)
+        return step(requests)
+    except Exception as error:  # noqa: BLE001 - a defect must not end the loop; the general way has its own wall
+        if len(requests) > 1:
+            return [result for request in requests for result in _all_in_one(step, [request])]
+        log.error("intake_failed", error=type(error).__name__)  # noqa: TRY400 - its message may quote the request
+        return [None]
+
+
+def _guarded(channel: Channel, step: Callable[[], None]) -> None:
+    try:
+        step()
     except Exception as error:  # noqa: BLE001 - one connection's trouble must not end the loop of all
         log.error("reply_failed", error=type(error).__name__)  # noqa: TRY400 - as above
         channel.handle_close()

@@ -8,6 +8,7 @@ import threading
 import uuid
 from typing import TYPE_CHECKING
 
+import pytest
 from support.service import serving, settings_for
 from support.waiting import wait_for
 from support.wire import Connection, message, request
@@ -19,7 +20,6 @@ from soap_handler.soap.endpoint import Endpoint, Exchange
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
     from support.service import Service
     from support.wire import Answer
 
@@ -115,13 +115,16 @@ def test_a_caller_that_has_gone_leaves_nothing_behind(tmp_path: Path) -> None:
             assert connection.answer().confirms == "MessageReceived"
 
 
-def test_a_defect_of_the_quick_way_leaves_the_general_one(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["read_usual", "check_usual"])
+def test_a_defect_of_the_quick_way_leaves_the_general_one(
+    service: Service, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     """Whatever breaks while a usual push is prepared, the loop goes on, and the push is served all the same."""
 
     def broken(*_: object) -> None:
         raise TypeError
 
-    monkeypatch.setattr(Endpoint, "prepare_usual", broken)
+    monkeypatch.setattr(Endpoint, step, broken)
     with Connection(service.port) as connection:
         for _ in range(2):
             connection.send(push())

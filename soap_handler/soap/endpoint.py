@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from soap_handler.journal import Entry
     from soap_handler.reading import Fields
     from soap_handler.receive import Receiver
+    from soap_handler.soap.quick import Read
 
 log = structlog.get_logger(__name__)
 
@@ -145,21 +146,26 @@ class Endpoint(ServerBase):
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             return Exchange(None, _refused(_unexpected(error)))
 
-    def prepare_usual(self, requests: Sequence[tuple[bytes, str]]) -> list[Exchange | None]:
-        """Do the same for what EMS usually sends, without spyne's detours; ``None`` for whatever is not quite so.
+    def read_usual(self, requests: Sequence[tuple[bytes, str]]) -> list[Read | None]:
+        """Read what EMS usually sends, without spyne's detours; ``None`` for whatever is not quite so.
 
-        Each request is a body and its Content-Type. All are read before the first of them is checked: to do one thing
+        Each request is a body and its Content-Type. Together with :meth:`check_usual` this does the same as
+        :meth:`prepare`. Requests that come together are best read together, and checked together: to do one thing
         several times in a row is a fifth quicker, since the processor still has at hand what it takes.
 
         Raises:
             Exception: a defect of ours; the general way may do better, and has a wall around it.
         """
-        read = self._quick.read([body if _may_be_utf8(content_type) else b"" for body, content_type in requests])
-        return [None if each is None else self._check_usual(*each) for each in read]
+        return self._quick.read([body if _may_be_utf8(content_type) else b"" for body, content_type in requests])
 
-    def _check_usual(self, kind: Kind, fields: Fields, credentials: Credentials) -> Exchange | None:
-        entry = self._receiver.prepare_known(kind, fields, credentials)
-        return None if entry is None else Exchange(entry, _CONFIRMED[kind])
+    def check_usual(self, requests: Sequence[Read]) -> list[Exchange | None]:
+        """Check and key what was read; ``None`` where the general way must decide.
+
+        Raises:
+            Exception: likewise.
+        """
+        entries = [self._receiver.prepare_known(*read) for read in requests]
+        return [None if each is None else Exchange(each, _CONFIRMED[each.notification.kind]) for each in entries]
 
     def _run(self, context: Any, label: str | None) -> Exchange:  # noqa: ANN401 - spyne's context has no type
         context = self.generate_contexts(context, label)[0]

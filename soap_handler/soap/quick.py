@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from soap_handler.reading import Fields
 
     Read = tuple[Kind, Fields, Credentials]
+    """What a request says."""
 
 _FRAME: Final = (
     f"{{{SOAP_11}}}Envelope",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from soap_handler.journal import Journal
     from soap_handler.receive import Receiver
+    from soap_handler.soap.quick import Read
 
 PATH: Final = "/AccountEventHandler"
 _PATHS: Final = {path.lower(): path for path in (PATH, f"{PATH}.asmx")}  # IIS does not mind the case, so we don't
@@ -80,15 +81,19 @@ class Application:
             start_response, "405 Method Not Allowed", "text/plain; charset=utf-8", text, ("Allow", "GET, HEAD, POST")
         )
 
-    def prepare_usual(self, requests: Sequence[tuple[Any, str]]) -> list[Exchange | None]:
-        """Do everything up to the commit for usual pushes, at once and at little cost; ``None`` for all the rest.
+    def read_usual(self, requests: Sequence[tuple[Any, str]]) -> list[Read | None]:
+        """Read usual pushes, at once and at little cost; ``None`` for all the rest.
 
         Each is waitress's request and the peer's address. What is not usual (odd, refused, costly to check, no push at
         all) takes the way through ``__call__``.
         """
         usual = [self._usual(request, peer) for request, peer in requests]
-        prepared = iter(self._endpoint.prepare_usual([each for each in usual if each is not None]))
-        return [None if each is None else next(prepared) for each in usual]
+        read = iter(self._endpoint.read_usual([each for each in usual if each is not None]))
+        return [None if each is None else next(read) for each in usual]
+
+    def check_usual(self, requests: Sequence[Read]) -> list[Exchange | None]:
+        """Do all the rest up to the commit for pushes that were read; ``None`` as above."""
+        return self._endpoint.check_usual(requests)
 
     def _usual(self, request: Any, peer: str) -> tuple[bytes, str] | None:  # noqa: ANN401 - waitress has no types
         """Return body and Content-Type of what may be a usual push."""

@@ -105,14 +105,32 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         else:
             super().send_continue()
 
-    def reply(self, answer: Answer) -> None:
-        """Answer the first request of this connection. For the thread of the I/O loop alone."""
-        request = self.requests[0]
-        close = self._write_answer(request, answer) if self.connected else True
-        request.close()
-        self._next_request(close=close)
+    def answer(self, answer: Answer) -> None:
+        """Answer the first request of this connection; :meth:`go_on` must follow.
+
+        Both are for the thread of the I/O loop alone. Of several connections, answer all before the first one goes on:
+        what has to be done then is done while the callers read.
+        """
+        if not self.connected or self._write_answer(self.requests[0], answer):
+            self.close_when_flushed: bool = True
+
+    def go_on(self) -> None:
+        """Leave the request that was answered, and go on with the next one, as waitress does behind a thread's."""
+        self.requests[0].close()
+        with self.requests_lock:
+            if self.close_when_flushed:
+                for waiting in self.requests[1:]:
+                    waiting.close()
+                self.requests: list[Any] = []
+                return
+            self.requests.pop(0)
+            if self.connected and self.requests:
+                self.server.add_task(self)
+            elif self._waits_for_continue():
+                self.send_continue()
 
     def _write_answer(self, request: Any, answer: Answer) -> bool:  # noqa: ANN401 - waitress has no types
+        """Return whether the connection is to be closed behind it."""
         wish = "close" if self.server.draining else request.headers.get("CONNECTION", "").lower()
         connection, close = _persistence(request.version, wish)
         head = _head(request.version, answer.status, len(answer.body), connection, int(time.time()))
@@ -130,21 +148,6 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
             if sent < len(content) and self.connected:
                 self.outbufs[-1].append(content[sent:])
                 self.total_outbufs_len += len(content) - sent
-
-    def _next_request(self, *, close: bool) -> None:
-        """Go on with the next request of the connection, as waitress does when a thread has served one."""
-        with self.requests_lock:
-            if close:
-                self.close_when_flushed = True
-                for waiting in self.requests[1:]:
-                    waiting.close()
-                self.requests: list[Any] = []
-                return
-            self.requests.pop(0)
-            if self.connected and self.requests:
-                self.server.add_task(self)
-            elif self._waits_for_continue():
-                self.send_continue()
 
     def _waits_for_continue(self) -> bool:
         coming = self.request

@@ -11,6 +11,7 @@ from lxml import etree
 from pydantic import SecretStr
 from reading.messages import PASSWORD, REFERENCE, USERNAME
 from structlog.testing import capture_logs
+from support.quickly import prepare_quickly
 
 from soap_handler.accounts import Accounts
 from soap_handler.contract import NAMESPACE, SOAP_11
@@ -77,7 +78,7 @@ class Target:
 
     def _check_quick(self, body: bytes, content_type: str) -> None:
         """Check that the fast way leaves the input alone, or reads what the general way stored."""
-        (quick,) = self._endpoint.prepare_usual([(body, content_type)])
+        quick = prepare_quickly(self._endpoint, body, content_type)
         if quick is not None:
             general = self._journal.last
             assert general is not None, "the fast way takes what the general way refuses"

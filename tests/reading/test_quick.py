@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from support.quickly import prepare_quickly
 
 from soap_handler.notifications import Kind
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_the_fast_way_reads_what_the_general_way_reads(front: Front, case: Case) -> None:
     """Whatever it takes, it takes with the same values and the same answer; what is mended or refused it leaves."""
-    (quick,) = front.endpoint.prepare_usual([(case.body, case.content_type)])
+    quick = prepare_quickly(front.endpoint, case.body, case.content_type)
     if quick is None:
         return
     general = front.endpoint.prepare(case.body, "127.0.0.1", case.content_type)
@@ -35,4 +36,4 @@ def test_the_fast_way_takes_the_usual(front: Front, kind: Kind) -> None:
     """What EMS sends needs no general way."""
     told = message(kind, "usual")
     front.post(told.bytes_())  # its credentials are known from now on
-    assert front.endpoint.prepare_usual([(told.bytes_(), told.content_type)]) != [None]
+    assert prepare_quickly(front.endpoint, told.bytes_(), told.content_type) is not None
