@@ -14,13 +14,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import quote
 
 from soap_handler.contract import ZERO_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class OpenEnum(StrEnum):
@@ -219,11 +220,10 @@ def to_dict(notification: Notification) -> dict[str, Any]:
 
 def to_json(notification: Notification) -> str:
     """Return what :func:`to_dict` gives as JSON in ASCII: NUL and lone surrogates survive any database as escapes."""
-    parts = [
-        f'"{name}":{_quoted(value) if type(value) is str else _json(value)}'
-        for name in _NAMES[type(notification)]
-        if (value := getattr(notification, name)) or name not in _OMITTED_WHEN_EMPTY
-    ]
+    if notification.original or notification.repaired:
+        return _JSON.encode(to_dict(notification))
+    values, forms = _FORMS[type(notification)]  # each push comes by here, nearly all of them this way
+    parts = [name + form(value) for (name, form), value in zip(forms, values(notification), strict=True)]
     return "{" + ",".join(parts) + "}"
 
 
@@ -279,13 +279,11 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any attribute of any notificati
             return dict(value)
 
 
-def _json(value: Any) -> str:  # noqa: ANN401 - likewise
-    """Return one value as JSON. Each push comes by here: the two types of nearly all values take a short way."""
-    if isinstance(value, str):
-        return _quoted(value)
-    if isinstance(value, datetime):
-        return f'"{_instant(value)}"'
-    return _JSON.encode(_plain(value))
+def _form(name: str) -> Callable[[Any], str]:
+    """Return what makes JSON of the attributes of this name."""
+    if name in _TIMES:
+        return lambda when: f'"{_instant(when)}"' if when else "null"
+    return _quoted if name in _ENUMS or name not in _CONVERTED else lambda value: _JSON.encode(_plain(value))
 
 
 def _native(name: str, value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification
@@ -298,3 +296,12 @@ def _native(name: str, value: Any) -> Any:  # noqa: ANN401 - any attribute of an
     if name == "failure_reason":
         return FailureReason(**value)
     return tuple(value)
+
+
+def _forms(cls: type[Notification]) -> tuple[attrgetter[Any], list[tuple[str, Callable[[Any], str]]]]:
+    names = [name for name in _NAMES[cls] if name not in _OMITTED_WHEN_EMPTY]
+    return attrgetter(*names), [(f'"{name}":', _form(name)) for name in names]
+
+
+_FORMS = {cls: _forms(cls) for cls in KINDS.values()}
+"""How the attributes of a notification are had, and what stands before each and makes JSON of it."""

@@ -22,6 +22,7 @@ from soap_handler.notifications import (
     Kind,
     MessageType,
     Notification,
+    OpenEnum,
 )
 
 if TYPE_CHECKING:
@@ -176,14 +177,15 @@ def read_boolean(text: str) -> bool:
         raise UnreadableError(text) from error
 
 
-def _enumeration(cls: Callable[[str], Any]) -> Callable[[_Reader, str], Any]:
+def _enumeration(cls: type[OpenEnum]) -> Callable[[_Reader, str], Any]:
     """Return a reader that keeps an unknown value as its text; an absent one is the empty text, and noted."""
+    known = {member.value: member for member in cls}  # quicker than to call the class
 
     def read(reader: _Reader, name: str) -> Any:  # noqa: ANN401 - of the type ``cls``
         text = reader.text(name).strip()
         if not text:
             reader.repaired.append(f"{name} missing")
-        return cls(text)
+        return known.get(text) or cls(text)
 
     return read
 

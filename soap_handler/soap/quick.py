@@ -205,7 +205,8 @@ def _credentials(block: Element) -> dict[str, str]:
 def _fields(operation: Element, parameters: dict[str, str]) -> Fields:
     fields: dict[str, str | Fields | None] = {}
     for child in operation:
-        fields[parameters[child.tag]] = _fields(child, _FAILURE) if child.tag == _FAILURE_REASON else _text(child)
+        tag = child.tag
+        fields[parameters[tag]] = _fields(child, _FAILURE) if tag == _FAILURE_REASON else _text(child)
     if len(fields) != len(operation):
         raise UnusualError  # something is repeated
     return fields
