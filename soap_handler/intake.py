@@ -1,8 +1,8 @@
 """The path of a usual push through the server: many requests, one commit, many answers. The rest goes to threads.
 
-The I/O loop reads, checks and keys one request after another and hands what came together to the journal as one batch.
-When the commit is done, it answers them all. So a burst costs one fsync for many requests and no thread switch for
-each; a lone request waits for nobody. Where the disk is slow or somebody else writes, the loop goes on reading.
+The I/O loop reads requests as they arrive, then checks and keys what came together and hands it to the journal as one
+batch. When the commit is done, it answers them all. So a burst costs one fsync for many requests and no thread switch
+for each; a lone request waits for nobody. Where the disk is slow or somebody else writes, the loop goes on reading.
 """
 
 from __future__ import annotations

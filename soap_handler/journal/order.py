@@ -2,7 +2,8 @@
 
 First is what is being handled already, then what was stored first. What is found behind another is *parked*: its due
 time is put off, so that the next claim does not meet it again; a long queue of one originator costs each claim nothing.
-Whoever ends an attempt makes the one due that is first then (:func:`let_next`) in the same transaction.
+Whoever ends an attempt makes the one due that is first then (:func:`let_next`) in the same transaction. What no claim
+has met yet is found by its number, since claims meet it in that order: it needs no place in the index of originators.
 
 On PostgreSQL several look at once. A lock for each originator keeps two claims from seeing different firsts, and a
 shared lock on the first one keeps it from ending unnoticed while others are parked behind it. Nobody waits for either.

@@ -48,13 +48,18 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
 }
 
 
-def journal_with_history(url: str, rows: int) -> None:
-    """Make a journal of so many done notifications, twenty to handle and twenty to delete."""
+def make_journal(url: str, statement: str, rows: int) -> None:
+    """Make a journal of so many rows that a statement writes."""
     Journal(url).close()
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text(HISTORY), {"rows": rows})
+        connection.execute(text(statement), {"rows": rows})
     engine.dispose()
+
+
+def journal_with_history(url: str, rows: int) -> None:
+    """Make a journal of so many done notifications, twenty to handle and twenty to delete."""
+    make_journal(url, HISTORY, rows)
     with Journal(url, clock=Clock()) as journal:
         for number in range(40):
             journal.record(entry(number))
@@ -134,11 +139,7 @@ def test_postgresql_looks_only_where_the_work_is(
 
 def journal_with_backlog(url: str, rows: int) -> None:
     """Make a journal in which so many wait; the first of them have been met by a claim, and some have been handled."""
-    Journal(url).close()
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text(BACKLOG), {"rows": rows})
-    engine.dispose()
+    make_journal(url, BACKLOG, rows)
     with Journal(url, clock=Clock()) as journal:
         journal.settle([ended(each, State.HANDLED, START) for each in claim_in_order(journal, 20)[:10]])
 
