@@ -9,13 +9,23 @@ import threading
 from typing import TYPE_CHECKING
 
 from journal.engines import skip_without_postgresql
+from sqlalchemy import text
 from support.postgresql import PostgreSQL, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from soap_handler.journal import Journal
+
 _ASKING = True  # the direction from the client to the server
+
+
+def listeners(journal: Journal) -> int:
+    """Return how many sessions of the database listen."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+    with journal._engine.connect() as connection:
+        return int(connection.execute(text(query)).scalar_one())
 
 
 class StoppableServer(PostgreSQL):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from soap_handler.journal import Attempt, Entry, Journal, Selection, State
 from soap_handler.notifications import Kind
 from soap_handler.settings import HandlerSettings
 
-from .server import Line
+from .server import Line, listeners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -263,8 +262,8 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(tmp_path: Path, stoppab
 
             def handle(told: Notification, connection: Connection) -> None:
                 write(told, connection)
+                wait_for(lambda: listeners(journal) == 1)  # whose session begins with commits of its own
                 line.lose_next_commit = True
-                time.sleep(0)
 
             with dispatching(journal, handle, HandlerSettings(threads=1, timeout=5)):
                 wait_for(lambda: line.lost == 1)

@@ -18,19 +18,14 @@ from soap_handler.journal import Journal, Selection
 from soap_handler.journal.wake import OFTEN
 from soap_handler.settings import HandlerSettings
 
+from .server import listeners
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from journal.engines import PostgreSQL
 
     from .server import StoppableServer
-
-
-def listeners(journal: Journal) -> int:
-    """Return how many sessions of the database listen."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
-    with journal._engine.connect() as connection:
-        return int(connection.execute(text(query)).scalar_one())
 
 
 @pytest.fixture
