@@ -18,7 +18,7 @@ from soap_handler.passwords import PasswordHash, is_hash
 from soap_handler.settings import name_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from soap_handler.settings import AccountSettings, InboxSettings, PushCredentials
 
@@ -138,8 +138,15 @@ class Accounts:
         """Return the account of a reference or alias, or ``None``."""
         return self._by_name.get(name_key(name))
 
-    def recognise(self, credentials: Credentials) -> Account | None:
-        """Return what :meth:`authenticate` would, where that needs no costly check, else ``None``. Counts nothing."""
+    def recognise(self, several: Sequence[Credentials]) -> list[Account | None]:
+        """Return what :meth:`authenticate` would, where that needs no costly check, else ``None``. Counts nothing.
+
+        Credentials that are there several times, as one object, are checked once.
+        """
+        answers = {number: self._recognised(each) for number, each in {id(one): one for one in several}.items()}
+        return [answers[id(credentials)] for credentials in several]
+
+    def _recognised(self, credentials: Credentials) -> Account | None:
         account = self.get(credentials.account)
         if account is None:
             return None

@@ -18,7 +18,7 @@ from soap_handler.reading import read_notification
 from soap_handler.throttle import Quiet, Throttle, neighbourhood
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from soap_handler.accounts import Account, Accounts, Credentials
     from soap_handler.notifications import Kind
@@ -78,13 +78,17 @@ class Receiver:
         envelope = push.envelope() if notification.repaired else None
         return Entry(notification, self._clock(), envelope=envelope)
 
-    def prepare_known(self, kind: Kind, fields: Fields, credentials: Credentials) -> Entry | None:
-        """Do likewise for a push that needs no mending, of a caller who is known; ``None``: :meth:`prepare` decides."""
-        account = self.accounts.recognise(credentials)
-        if account is None:
-            return None
-        notification = read_notification(kind, fields, account=account.reference, zone=account.time_zone)
-        return None if notification.repaired else Entry(notification, self._clock())
+    def prepare_known(self, pushes: Sequence[tuple[Kind, Fields, Credentials]]) -> list[Entry | None]:
+        """Do likewise for pushes that need no mending, of callers who are known; ``None``: :meth:`prepare` decides."""
+        now = self._clock()
+        accounts = self.accounts.recognise([credentials for _, _, credentials in pushes])
+        notifications = [
+            None
+            if account is None
+            else read_notification(kind, fields, account=account.reference, zone=account.time_zone)
+            for account, (kind, fields, _) in zip(accounts, pushes, strict=True)
+        ]
+        return [None if each is None or each.repaired else Entry(each, now) for each in notifications]
 
     def _authenticate(self, push: Push) -> Account:
         accounts = self.accounts

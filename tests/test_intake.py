@@ -18,15 +18,14 @@ from soap_handler.settings import ServerSettings
 from soap_handler.soap.endpoint import Endpoint, Exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from support.service import Service
     from support.wire import Answer
 
-    from soap_handler.accounts import Credentials
     from soap_handler.journal import Entry
-    from soap_handler.notifications import Kind
-    from soap_handler.reading import Fields
+    from soap_handler.soap.quick import Read
 
 
 def fault_code(answer: Answer) -> str | None:
@@ -143,12 +142,13 @@ def test_a_defect_over_one_request_leaves_the_others_of_its_batch_where_they_are
         generally.append(body)
         return prepare(endpoint, body, *rest)
 
-    def broken(receiver: Receiver, kind: Kind, fields: Fields, credentials: Credentials) -> Entry | None:
-        if fields["originator"] == "first":
+    def broken(receiver: Receiver, pushes: Sequence[Read]) -> list[Entry | None]:
+        originators = [fields["originator"] for _, fields, _ in pushes]
+        if "first" in originators:
             assert sent.wait(10)  # the loop stands still until the others have sent theirs
-        if fields["originator"] == "broken":
+        if "broken" in originators:
             raise TypeError
-        return prepare_known(receiver, kind, fields, credentials)
+        return prepare_known(receiver, pushes)
 
     monkeypatch.setattr(Endpoint, "prepare", noted)
     monkeypatch.setattr(Receiver, "prepare_known", broken)

@@ -164,7 +164,7 @@ class Endpoint(ServerBase):
         Raises:
             Exception: likewise.
         """
-        entries = [self._receiver.prepare_known(*read) for read in requests]
+        entries = self._receiver.prepare_known(requests)
         return [None if each is None else Exchange(each, _CONFIRMED[each.notification.kind]) for each in entries]
 
     def _run(self, context: Any, label: str | None) -> Exchange:  # noqa: ANN401 - spyne's context has no type
