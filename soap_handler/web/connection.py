@@ -132,9 +132,8 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
     def _write_answer(self, request: Any, answer: Answer) -> bool:  # noqa: ANN401 - waitress has no types
         """Return whether the connection is to be closed behind it."""
         wish = "close" if self.server.draining else request.headers.get("CONNECTION", "").lower()
-        connection, close = _persistence(request.version, wish)
-        head = _head(request.version, answer.status, len(answer.body), connection, int(time.time()))
-        self._send(head + answer.body)
+        content, close = _response(request.version, wish, answer.status, answer.body, int(time.time()))
+        self._send(content)
         return close
 
     def _send(self, content: bytes) -> None:
@@ -172,8 +171,10 @@ def _persistence(version: str, wish: str) -> tuple[str, bool]:
     return ("Connection: Keep-Alive\r\n", False) if wish == "keep-alive" else ("Connection: close\r\n", True)
 
 
-@lru_cache(maxsize=64)  # within a second all answers of an operation have the same head
-def _head(version: str, status: str, length: int, connection: str, now: int) -> bytes:
+@lru_cache(maxsize=64)  # within a second all answers of an operation are the same
+def _response(version: str, wish: str, status: str, body: bytes, now: int) -> tuple[bytes, bool]:
+    """Return what to send, and whether to close the connection behind it."""
     protocol = "1.1" if version == "1.1" else "1.0"
-    lines = f"Content-Length: {length}\r\nContent-Type: {CONTENT_TYPE}\r\nDate: {build_http_date(now)}\r\n"
-    return f"HTTP/{protocol} {status}\r\n{connection}{lines}\r\n".encode("latin-1")
+    connection, close = _persistence(version, wish)
+    lines = f"Content-Length: {len(body)}\r\nContent-Type: {CONTENT_TYPE}\r\nDate: {build_http_date(now)}\r\n"
+    return f"HTTP/{protocol} {status}\r\n{connection}{lines}\r\n".encode("latin-1") + body, close
