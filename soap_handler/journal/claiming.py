@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Integer, bindparam, insert, literal_column, null, select, update
+from sqlalchemy import Integer, bindparam, literal_column, null, select, update
 
 from soap_handler.journal import order
 from soap_handler.journal.order import Due
 from soap_handler.journal.records import Claim, State, Step
 from soap_handler.journal.schema import THESE, attempt, in_state, instant, notification, stored
+from soap_handler.journal.several import Insert
 from soap_handler.journal.statements import Statement, few_lengths
 from soap_handler.notifications import Kind
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Select
 
-ATTEMPT: Final = Statement(insert(attempt), ("seq", "step", "started_at", "ended_at", "outcome", "error", "owner"))
+ATTEMPT: Final = Insert(attempt, ("seq", "step", "started_at", "ended_at", "outcome", "error", "owner"))
 """Write attempts into the history."""
 
 _table = notification.c

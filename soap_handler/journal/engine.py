@@ -20,9 +20,6 @@ log = structlog.get_logger(__name__)
 READ_ONLY = {"read_only": True}
 """Execution options of a connection that only looks: it must not wait for the one who writes."""
 
-WRITING = {"only_writes": True}
-"""Execution options of a connection that does nothing but write, one transaction after the other."""
-
 SINGLE = {"isolation_level": "AUTOCOMMIT"}
 """Execution options of a connection on which each statement is a transaction of its own, in one round trip.
 
@@ -69,6 +66,9 @@ _LIMITS: Final = {
     "lock_timeout": "5000",  # as long as SQLite's busy_timeout
     "idle_in_transaction_session_timeout": "15000",  # a host that froze in a transaction must not hold up the others
 }
+# What the session of the one who writes is told too. PostgreSQL keeps the plan of a statement until it has looked at
+# the table again, a minute later: the plan for a journal of ten rows, to read it all, would be that of a burst.
+_BY_INDEX: Final = "SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)"
 _DURABLE: Final = ("on", "remote_apply")  # values of synchronous_commit that survive a crash and a fail-over
 _INSTALL: Final = "pip install 'soap-handler[postgresql]'"
 
@@ -101,6 +101,22 @@ def open_engine(url: str) -> Engine:
         if engine.dialect.driver == "psycopg":
             event.listen(engine, "do_executemany", _execute_many)
     return engine
+
+
+def connect_to_write(engine: Engine) -> Connection:
+    """Return a connection for what does nothing but write, one transaction after the other."""
+    connection = engine.connect().execution_options(only_writes=True)
+    if engine.dialect.name == "postgresql":
+        driver: Any = connection.connection.driver_connection
+        try:
+            driver.autocommit = True  # or the first roll-back would take the settings back
+            connection.exec_driver_sql(_BY_INDEX)
+            connection.rollback()
+            driver.autocommit = False
+        except SQLAlchemyError:
+            abandon(connection)
+            raise
+    return connection
 
 
 def is_durable(connection: Connection) -> bool:
@@ -215,7 +231,7 @@ def abandon(connection: Connection) -> None:
 
 
 def can_seize(connection: Connection) -> bool:
-    """Whether this is a connection with ``WRITING`` options on SQLite that has been used already."""
+    """Whether this is a connection of :func:`connect_to_write` to SQLite that has been used already."""
     return _PATIENCE in connection.info
 
 

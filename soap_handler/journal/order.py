@@ -19,13 +19,14 @@ from sqlalchemy import BigInteger, bindparam, func, literal_column, null, select
 
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import THESE, in_state, notification, stored, untouched
-from soap_handler.journal.statements import SeveralRows, Statement, few_lengths, parameters
+from soap_handler.journal.several import SeveralRows, one_of, parameters
+from soap_handler.journal.statements import Statement, few_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, ScalarSelect, Update
+    from sqlalchemy import ColumnElement, Connection, FromClause, ScalarSelect, Update
 
 PARKED: Final = timedelta(seconds=60)
 """After so long a parked one is looked at again, so that nothing can wait for ever."""
@@ -181,17 +182,23 @@ def _write_let_next(count: int) -> Update:
             strict=True,
         )
     ]
-    return (
-        update(notification)
-        .where(
-            _table.seq.in_(firsts),
-            _table.parked_at.is_not(None),  # one that waits for its back-off goes on waiting
-        )
-        .values(due_at=bindparam("_at", type_=BigInteger()), parked_at=null())
-    )
+    return _let(_table.seq.in_(firsts))
 
 
-_LET_NEXT: Final = SeveralRows(_write_let_next)
+def _write_let_next_given(rows: FromClause) -> Update:
+    firsts = select(_first_that_waits(rows.c["_account"], rows.c["_originator"])).select_from(rows)
+    return _let(one_of(_table.seq, firsts))
+
+
+def _let(those: ColumnElement[bool]) -> Update:
+    parked = _table.parked_at.is_not(None)  # one that waits for its back-off goes on waiting
+    at = bindparam("_at", type_=BigInteger())
+    return update(notification).where(those, parked).values(due_at=at, parked_at=null())
+
+
+_LET_NEXT: Final = SeveralRows(
+    {"_account": _table.account.type, "_originator": _table.originator.type}, _write_let_next, _write_let_next_given
+)
 
 
 def let_next(connection: Connection, freed: Iterable[Freed]) -> None:

@@ -7,11 +7,12 @@ from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import JSON, BigInteger, Text, bindparam, cast, column, func, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from soap_handler.journal.records import Source, State
 from soap_handler.journal.schema import notification, stored
+from soap_handler.journal.several import ROWS, given
 from soap_handler.journal.statements import Statement, is_heard
 from soap_handler.notifications import Kind, usable_id
 
@@ -152,13 +153,9 @@ def _insert_sqlite(connection: Connection, rows: Mapping[str, dict[str, Any]]) -
 def _the_insert_postgresql() -> Statement:
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 2 MB that a journal on SQLite need not have
 
-    given = (
-        func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON))
-        .table_valued(*(column(each.name, Text() if each is _table.envelope else each.type) for each in _COLUMNS))
-        .render_derived(with_types=True)
-    )
-    values: dict[str, Any] = {each.name: given.c[each.name] for each in _COLUMNS}
-    values["envelope"] = func.decode(given.c.envelope, literal_column("'base64'"))
+    rows = given({each.name: Text() if each is _table.envelope else each.type for each in _COLUMNS})
+    values: dict[str, Any] = {each.name: rows.c[each.name] for each in _COLUMNS}
+    values["envelope"] = func.decode(rows.c.envelope, literal_column("'base64'"))
     return Statement(
         postgresql.insert(notification)
         .from_select(
@@ -176,7 +173,7 @@ def _insert_postgresql(connection: Connection, rows: Mapping[str, dict[str, Any]
 
     The driver would write an array for each column value by value, which took longer than the server's part.
     """
-    return [key for (key,) in _the_insert_postgresql().ask(connection, {"rows": _as_json(rows)})]
+    return [key for (key,) in _the_insert_postgresql().ask(connection, {ROWS: _as_json(rows)})]
 
 
 class RecordingSent:
@@ -184,7 +181,7 @@ class RecordingSent:
 
     def text(self, dialect: Dialect) -> str:
         """Return the statement as PostgreSQL's library has it."""
-        return _the_insert_postgresql().text(dialect).replace("%(rows)s", "$1").replace("%%", "%")
+        return _the_insert_postgresql().text(dialect).replace(f"%({ROWS})s", "$1").replace("%%", "%")
 
     def tell(self, batches: Sequence[Sequence[Entry]]) -> tuple[str, Callable[[Collection[str]], list[list[bool]]]]:
         """Return its parameter, and what makes the answers for each batch of the keys that come back."""

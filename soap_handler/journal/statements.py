@@ -11,23 +11,24 @@ Everything that is not done for each notification uses SQLAlchemy as usual.
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import bindparam
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import BindParameter, Connection, Dialect
+    from sqlalchemy import Connection, Dialect
 
     Values = Mapping[str, Any]
 
 T = TypeVar("T")
 
-_TOGETHER: Final = 16  # rows in a statement: each number is one of its own, which the driver keeps; with 32, 1 MB more
+TOGETHER: Final = 16
+"""Rows in a statement: each number is one of its own, which the driver keeps; with 32, 1 MB more."""
+
 _VALUES: Final = re.compile(r"VALUES (\([^()]+\))")
 _NAMED: Final = re.compile(r"%\((\w+)\)s")
 _CHANGES: Final = re.compile(r"(?:INSERT|UPDATE)\b")
@@ -43,7 +44,7 @@ class Statement:
     """One statement. Its parameters are those of each ``bindparam`` in it, or the columns of an INSERT."""
 
     def __init__(self, statement: Any, columns: Sequence[str] | None = None, *, many: str = "") -> None:  # noqa: ANN401 - any of SQLAlchemy's that can be executed
-        """``columns`` are those that an INSERT fills; ``many`` is the parameter that stands for several values.
+        """``columns`` are those that an INSERT fills; ``many`` is the parameter that stands for several numbers.
 
         Of that one it is best to have :func:`few_lengths`.
         """
@@ -89,8 +90,7 @@ class Statement:
         if names is None and self._columns:
             text, names = _NAMED.sub("%s", text), _NAMED.findall(text)  # which can be had for several rows
         if names is None:  # the driver takes names
-            parts = [f"{self._many}_{number}" for number in range(length)]
-            return text.replace(self._place, ", ".join(f"%({part})s" for part in parts)), self._named(parts)
+            return text.replace(f"IN ({self._place})", f"= ANY (CAST(%({self._many})s AS bigint[]))"), self._named
         text = text.replace(self._place, ", ".join("?" * length))
         return text, self._in_order(names)
 
@@ -99,9 +99,9 @@ class Statement:
         """Where SQLAlchemy's compiler leaves room for the several values."""
         return f"__[POSTCOMPILE_{self._many}]"
 
-    def _named(self, parts: Sequence[str]) -> Callable[[Values], Any]:
+    def _named(self, values: Values) -> dict[str, Any]:
         many = self._many
-        return (lambda values: {**values, **dict(zip(parts, values[many], strict=True))}) if many else dict
+        return {**values, many: f"{{{','.join(map(str, values[many]))}}}"} if many else dict(values)
 
     def _in_order(self, names: Sequence[str]) -> Callable[[Values], Any]:
         many = self._many
@@ -110,38 +110,6 @@ class Statement:
                 each for name in names for each in (values[name] if name == many else (values[name],))
             )
         return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
-
-
-class SeveralRows:
-    """A statement that treats several rows at once, each with values of its own. For an UPDATE; an INSERT has its own.
-
-    It is written anew for 1, 2, 4 … 16 rows; of other numbers, the last row is there more than once.
-    """
-
-    def __init__(self, write: Callable[[int], Any]) -> None:
-        """``write`` returns the statement for so many rows; its parameters come from :func:`parameters`."""
-        self._write = write
-        self._written: dict[int, Statement] = {}
-
-    def run(self, connection: Connection, rows: Sequence[Values], shared: Values | None = None) -> None:
-        """Execute it for these rows; ``shared`` are the values that are the same for all."""
-        for begin in range(0, len(rows), _TOGETHER):
-            some = few_lengths(rows[begin : begin + _TOGETHER])
-            statement = self._written.get(len(some))
-            if statement is None:
-                statement = self._written[len(some)] = Statement(self._write(len(some)))
-            values = {_numbered(name, place): value for place, row in enumerate(some) for name, value in row.items()}
-            statement.run(connection, [{**values, **shared} if shared else values])
-
-
-def parameters(name: str, count: int, kind: Any) -> list[BindParameter[Any]]:  # noqa: ANN401 - any type of SQLAlchemy's
-    """Return the parameter of this name for each of ``count`` rows, of a type of SQLAlchemy's."""
-    return [bindparam(_numbered(name, place), type_=kind) for place in range(count)]
-
-
-@cache
-def _numbered(name: str, place: int) -> str:
-    return f"{name}_{place}"
 
 
 def _driven(connection: Connection, text: str, values: Any, *, answers: bool = False) -> Any:  # noqa: ANN401 - the driver's
@@ -169,12 +137,12 @@ def _together(statement: str, rows: Sequence[Sequence[Any]]) -> Iterable[tuple[s
     The driver gives up Python's lock for every statement that it runs. With one for each row, the thread that writes
     and the one that reads requests would take turns for each row, which costs more than the insert.
     """
-    for begin in range(0, len(rows), _TOGETHER):
-        some = rows[begin : begin + _TOGETHER]
+    for begin in range(0, len(rows), TOGETHER):
+        some = rows[begin : begin + TOGETHER]
         yield _repeated(statement, len(some)), [value for row in some for value in row]
 
 
-@lru_cache(maxsize=4 * _TOGETHER)
+@lru_cache(maxsize=4 * TOGETHER)
 def _all_or_nothing(statement: str) -> str:
     """Have SQLite roll back the whole transaction where a row breaks a constraint, as we would do anyway.
 
@@ -184,7 +152,7 @@ def _all_or_nothing(statement: str) -> str:
     return _CHANGES.sub(lambda found: f"{found[0]} OR ROLLBACK", statement, count=1)
 
 
-@lru_cache(maxsize=2 * _TOGETHER)
+@lru_cache(maxsize=2 * TOGETHER)
 def _repeated(statement: str, count: int) -> str:
     """Return an INSERT of one row as one of several."""
     return _VALUES.sub(lambda found: "VALUES " + ", ".join([found[1]] * count), statement, count=1)

@@ -15,14 +15,15 @@ from soap_handler.journal.recording import record_all as record_all  # noqa: PLC
 from soap_handler.journal.recording import searchable, storable
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.schema import THESE, in_state, notification, stored
-from soap_handler.journal.statements import SeveralRows, Statement, few_lengths, parameters
+from soap_handler.journal.several import SeveralRows, one_of, parameters
+from soap_handler.journal.statements import Statement, few_lengths
 from soap_handler.journal.traces import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Update
+    from sqlalchemy import Connection, FromClause, Update
 
     from soap_handler.journal.records import Claim, Selection
 
@@ -102,7 +103,14 @@ def _write_settle(count: int) -> Update:
     return update(notification).where(_table.seq.in_(seqs)).values(_ended(new))
 
 
-_SETTLE: Final = SeveralRows(_write_settle)
+def _write_settle_given(rows: FromClause) -> Update:
+    theirs = one_of(_table.seq, select(rows.c["_seq"])), _table.seq == rows.c["_seq"]
+    return update(notification).where(*theirs).values(_ended(lambda name: rows.c[name]))
+
+
+_SETTLE: Final = SeveralRows(
+    {"_seq": _table.seq.type, **{name: _table[name].type for name in _ENDS}}, _write_settle, _write_settle_given
+)
 
 
 class _Present(NamedTuple):

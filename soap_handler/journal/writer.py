@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityE
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
-from soap_handler.journal.engine import SINGLE, WRITING, abandon, can_seize, can_send, commits_singly, seize
+from soap_handler.journal.engine import SINGLE, abandon, can_seize, can_send, commits_singly, connect_to_write, seize
 from soap_handler.journal.riders import MOMENT, Riders
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ class Writer:
 
     def _connect(self) -> Connection:
         if self._connection is None:
-            self._connection = self._engine.connect().execution_options(**WRITING)
+            self._connection = connect_to_write(self._engine)
         return self._connection
 
     def _connect_singly(self) -> Connection:
