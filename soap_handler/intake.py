@@ -107,6 +107,11 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         """How many requests have been taken in and not been handed to the journal."""
         return len(self._ready)
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do before somebody calls, neither here nor for a database's server."""
+        return self._journal.quick and not (self._committing or self._ready or self._arrived)
+
     def _answer_committed(self) -> None:
         while self._committed:
             self._committing -= 1

@@ -151,7 +151,7 @@ class Server:
         return len(self._sockets) - 2 * len(self._listeners)
 
     def _turn(self, timeout: float) -> None:
-        self._poller.turn(timeout)
+        self._poller.turn(timeout, alert=self._intake is not None and self._intake.idle)
         if self._intake is None:
             return
         rounds = _ROUNDS

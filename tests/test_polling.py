@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from support.waiting import wait_for
 from support.wire import Connection, envelope, message, request
 
@@ -14,7 +15,6 @@ from soap_handler.web.connection import Channel
 from soap_handler.web.polling import Poller, Sockets
 
 if TYPE_CHECKING:
-    import pytest
     from support.service import Service
 
 
@@ -69,6 +69,54 @@ def test_a_file_that_is_not_the_servers_can_be_watched() -> None:
         there.send(b".")
         poller.turn(0)
         assert calls == ["read", "write"]
+
+
+class Watch:
+    """A clock that goes on by a little each time it is read."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        self.seconds += 0.00005
+        return self.seconds
+
+
+class Noting:
+    """The system's poll, which notes how long each call was ready to wait, and makes the watch tell of it."""
+
+    def __init__(self, poll: Any, watch: Watch) -> None:
+        self._poll = poll
+        self._watch = watch
+        self.waits: list[int] = []
+
+    def poll(self, wait: int) -> list[tuple[int, int]]:
+        self.waits.append(wait)
+        happened: list[tuple[int, int]] = self._poll.poll(0)
+        if not happened:
+            self._watch.seconds += wait / 1000
+        return happened
+
+
+@pytest.mark.parametrize("alert", [True, False])
+def test_a_loop_stays_awake_for_a_moment_only_behind_a_short_wait(*, alert: bool) -> None:
+    """Who waits for callers alone looks several times before it sleeps, unless the last call was long in coming."""
+    watch = Watch()
+    poller = Poller(Sockets(), lambda: True, watch)
+    here, there = socket.socketpair()
+    with here, there:
+        calls: list[bytes] = []
+        poller.watch(here.fileno(), lambda: calls.append(here.recv(1)))
+        noting = poller._poll = Noting(poller._poll, watch)  # type: ignore[assignment] # in place of the system's
+        waits = []
+        for called in (True, False, False, True, True):
+            if called:
+                there.send(b".")
+            noting.waits = []
+            poller.turn(0.5, alert=alert)
+            waits.append(noting.waits)
+    sleeps = [500]
+    assert waits == [sleeps, [0, 0, 500] if alert else sleeps, sleeps, sleeps, [0] if alert else sleeps]
 
 
 class Reader:

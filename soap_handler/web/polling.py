@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MAY_POLL: Final = hasattr(select, "poll")  # Windows has none
 _TOGETHER: Final = 64  # connections that are accepted before those there are get their turn
+_MOMENT: Final = 0.00015  # seconds: as long as a caller needs who is near and sends the next request at once
 _LEFT: Final = 0.005  # seconds: who could not accept by then is too busy, or hangs
 _READING: Final = select.POLLIN | select.POLLPRI if _MAY_POLL else 0
 _CONNECTED: Final = select.POLLIN if _MAY_POLL else 0  # what a listening socket has to say
@@ -47,11 +48,15 @@ class Sockets(dict[int, Any]):
 class Poller:
     """Takes turns for the sockets of one waitress server. For the thread of its I/O loop alone."""
 
-    def __init__(self, sockets: Sockets, may_accept: Callable[[], bool]) -> None:
+    def __init__(
+        self, sockets: Sockets, may_accept: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """``sockets`` is waitress's map, which changes all the time.
 
         ``may_accept`` is asked when there is a connection, which another process may listen for too.
         """
+        self._clock = clock
+        self._expecting = False
         self._sockets = sockets
         self._may_accept = may_accept
         self._left: dict[int, float] = {}  # listening sockets that have a connection for others, and until when
@@ -78,15 +83,19 @@ class Poller:
             self._watched[number] = call
             self._poll.register(number, _READING | (select.POLLOUT if writing else 0))
 
-    def turn(self, timeout: float) -> None:
-        """Wait until something happens, for ``timeout`` seconds at most, and let it be handled."""
+    def turn(self, timeout: float, *, alert: bool = False) -> None:
+        """Wait until something happens, for ``timeout`` seconds at most, and let it be handled.
+
+        ``alert``: all that can happen is that somebody calls. Where the last one did so in a moment, stay awake for
+        such a moment: to be woken takes longer, and what runs then has to be fetched into the processor again.
+        """
         if self._poll is None:
             wasyncore.loop(timeout=timeout, map=self._sockets, count=1)
             return
         if self._left:
             timeout = min(timeout, self._take_left())
         self._look(all_of_them=timeout > 0)
-        for number, flags in self._poll.poll(math.ceil(timeout * 1000)):
+        for number, flags in self._wait(timeout, alert=alert):
             if number in self._watched:
                 self._watched[number]()
                 continue
@@ -99,11 +108,24 @@ class Poller:
             elif self._wishes[number] != _READING or found.readable():  # it may have changed its mind
                 wasyncore.readwrite(found, flags)
 
+    def _wait(self, timeout: float, *, alert: bool) -> list[tuple[int, int]]:
+        """Return the files on which something happens, and what."""
+        assert self._poll is not None  # noqa: S101 - tells mypy what turn made sure of
+        if timeout <= 0:
+            return self._poll.poll(0)
+        happened: list[tuple[int, int]] = []
+        begun = self._clock()
+        while alert and self._expecting and not happened and self._clock() - begun < _MOMENT:
+            happened = self._poll.poll(0)
+        happened = happened or self._poll.poll(math.ceil(timeout * 1000))
+        self._expecting = self._clock() - begun < _MOMENT
+        return happened
+
     def _accept(self, number: int, listener: Any) -> None:  # noqa: ANN401 - waitress has no types
         """Accept what waits, or leave it to others for a moment. waitress would take one connection at each turn."""
         for _ in range(_TOGETHER):
             if not self._may_accept():
-                self._left.setdefault(number, time.monotonic() + _LEFT)
+                self._left.setdefault(number, self._clock() + _LEFT)
                 break
             known = len(self._sockets)
             wasyncore.readwrite(listener, _CONNECTED)
@@ -112,7 +134,7 @@ class Poller:
 
     def _take_left(self) -> float:
         """Accept what the others have left too; return for how long (seconds) they may still take something."""
-        now = time.monotonic()
+        now = self._clock()
         for number in [number for number, until in self._left.items() if until <= now]:
             del self._left[number]
             found = self._sockets.get(number)
