@@ -52,7 +52,7 @@ class Server:
         """
         self._sockets = Sockets()
         self._place = place
-        self._poller = Poller(self._sockets, self._may_accept)
+        self._poller = Poller(self._sockets, self._may_accept, self._is_idle)
         self._limits = Limits(settings, open_files.make_room(settings.connections))
         self._intake = intake
         if intake is not None:
@@ -137,6 +137,9 @@ class Server:
         if len(self._sockets) > self._limits.connections:  # those that listen are among them
             self._limits.make_room(self._channels())
 
+    def _is_idle(self) -> bool:
+        return self._intake is not None and self._intake.idle
+
     def _may_accept(self) -> bool:
         self._note_connections()
         return self._place is None or self._place.is_next
@@ -151,7 +154,7 @@ class Server:
         return len(self._sockets) - 2 * len(self._listeners)
 
     def _turn(self, timeout: float) -> None:
-        self._poller.turn(timeout, alert=self._intake is not None and self._intake.idle)
+        self._poller.turn(timeout)
         if self._intake is None:
             return
         rounds = _ROUNDS

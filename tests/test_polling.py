@@ -98,11 +98,11 @@ class Noting:
         return happened
 
 
-@pytest.mark.parametrize("alert", [True, False])
-def test_a_loop_stays_awake_for_a_moment_only_behind_a_short_wait(*, alert: bool) -> None:
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_loop_stays_awake_for_a_moment_only_behind_a_short_wait(*, idle: bool) -> None:
     """Who waits for callers alone looks several times before it sleeps, unless the last call was long in coming."""
     watch = Watch()
-    poller = Poller(Sockets(), lambda: True, watch)
+    poller = Poller(Sockets(), lambda: True, lambda: idle, watch)
     here, there = socket.socketpair()
     with here, there:
         calls: list[bytes] = []
@@ -113,10 +113,10 @@ def test_a_loop_stays_awake_for_a_moment_only_behind_a_short_wait(*, alert: bool
             if called:
                 there.send(b".")
             noting.waits = []
-            poller.turn(0.5, alert=alert)
+            poller.turn(0.5)
             waits.append(noting.waits)
     sleeps = [500]
-    assert waits == [sleeps, [0, 0, 500] if alert else sleeps, sleeps, sleeps, [0] if alert else sleeps]
+    assert waits == [sleeps, [0, 0, 500] if idle else sleeps, sleeps, sleeps, [0] if idle else sleeps]
 
 
 class Reader:

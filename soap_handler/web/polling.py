@@ -49,16 +49,23 @@ class Poller:
     """Takes turns for the sockets of one waitress server. For the thread of its I/O loop alone."""
 
     def __init__(
-        self, sockets: Sockets, may_accept: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+        self,
+        sockets: Sockets,
+        may_accept: Callable[[], bool],
+        is_idle: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``sockets`` is waitress's map, which changes all the time.
 
-        ``may_accept`` is asked when there is a connection, which another process may listen for too.
+        ``may_accept`` is asked when there is a connection, which another process may listen for too. ``is_idle`` says
+        whether nothing is waited for but callers: where the last one called in a moment, we then stay awake for such a
+        moment. To be woken takes longer, and what runs then has to be fetched into the processor again.
         """
-        self._clock = clock
-        self._expecting = False
         self._sockets = sockets
         self._may_accept = may_accept
+        self._is_idle = is_idle
+        self._clock = clock
+        self._expecting = False  # whether the last wait was a short one
         self._left: dict[int, float] = {}  # listening sockets that have a connection for others, and until when
         self._poll = select.poll() if _MAY_POLL else None
         self._wishes: dict[int, int] = {}
@@ -83,19 +90,15 @@ class Poller:
             self._watched[number] = call
             self._poll.register(number, _READING | (select.POLLOUT if writing else 0))
 
-    def turn(self, timeout: float, *, alert: bool = False) -> None:
-        """Wait until something happens, for ``timeout`` seconds at most, and let it be handled.
-
-        ``alert``: all that can happen is that somebody calls. Where the last one did so in a moment, stay awake for
-        such a moment: to be woken takes longer, and what runs then has to be fetched into the processor again.
-        """
+    def turn(self, timeout: float) -> None:
+        """Wait until something happens, for ``timeout`` seconds at most, and let it be handled."""
         if self._poll is None:
             wasyncore.loop(timeout=timeout, map=self._sockets, count=1)
             return
         if self._left:
             timeout = min(timeout, self._take_left())
         self._look(all_of_them=timeout > 0)
-        for number, flags in self._wait(timeout, alert=alert):
+        for number, flags in self._wait(timeout):
             if number in self._watched:
                 self._watched[number]()
                 continue
@@ -108,14 +111,15 @@ class Poller:
             elif self._wishes[number] != _READING or found.readable():  # it may have changed its mind
                 wasyncore.readwrite(found, flags)
 
-    def _wait(self, timeout: float, *, alert: bool) -> list[tuple[int, int]]:
+    def _wait(self, timeout: float) -> list[tuple[int, int]]:
         """Return the files on which something happens, and what."""
         assert self._poll is not None  # noqa: S101 - tells mypy what turn made sure of
         if timeout <= 0:
             return self._poll.poll(0)
         happened: list[tuple[int, int]] = []
         begun = self._clock()
-        while alert and self._expecting and not happened and self._clock() - begun < _MOMENT:
+        awake = self._expecting and self._is_idle()
+        while awake and not happened and self._clock() - begun < _MOMENT:
             happened = self._poll.poll(0)
         happened = happened or self._poll.poll(math.ceil(timeout * 1000))
         self._expecting = self._clock() - begun < _MOMENT
