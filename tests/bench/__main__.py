@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from support.postgresql import NoPostgreSQLError, programs
 
-from . import history, life, load, outcome, picture, processes, targets, whole_way
-from . import receive as receiving
+from tests.bench import history, life, load, outcome, picture, processes, targets, whole_way
+from tests.bench import receive as receiving
+from tests.support.postgresql import NoPostgreSQLError, programs
 
 program = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 console = Console(stderr=True)

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from support.postgresql import PostgreSQL, running
-
-from . import books, load, processes, targets
-from .targets import CONSTANT, ONE, PLAIN, TWO, TWO_POSTGRESQL
+from tests.bench import books, load, processes, targets
+from tests.bench.targets import CONSTANT, ONE, PLAIN, TWO, TWO_POSTGRESQL
+from tests.support.postgresql import PostgreSQL, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from . import books, load, processes, receive, targets
+from tests.bench import books, load, processes, receive, targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
