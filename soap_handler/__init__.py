@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soap_handler.handlers import Handlers
+from soap_handler.dispatch.handlers import Handlers
 from soap_handler.notifications import (
     ErrorType,
     EventCode,

@@ -5,35 +5,32 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
-from soap_handler import handlers
-from soap_handler.accounts import Accounts
-from soap_handler.board import Board, Place
-from soap_handler.dispatch import Dispatcher
-from soap_handler.emptying import Deleters
-from soap_handler.intake import Intake
+from soap_handler import telemetry
+from soap_handler.accounts.accounts import Accounts
+from soap_handler.accounts.throttle import Throttle
+from soap_handler.dispatch import handlers
+from soap_handler.dispatch.dispatcher import Dispatcher
+from soap_handler.fast.batching import Intake
+from soap_handler.fast.load_shedding import Pace
+from soap_handler.fast.scoreboard import Board, Place
+from soap_handler.inbox.deleters import Deleters
+from soap_handler.inbox.reconcile_schedule import Reconciliations
 from soap_handler.journal import Journal
-from soap_handler.pace import Pace
-from soap_handler.receive import Receiver
-from soap_handler.reconciling import Reconciliations
-from soap_handler.reload import left_alone
-from soap_handler.retention import Retention
-from soap_handler.server import Server
-from soap_handler.sinks.log import TARGET as LOG_SINK
-from soap_handler.soap.shape import Shape
-from soap_handler.throttle import Throttle
+from soap_handler.journal.retention import Retention
+from soap_handler.receive.receiver import Receiver
+from soap_handler.server.reload import left_alone
+from soap_handler.server.server import Server
+from soap_handler.sinks.stdout import TARGET as LOG_SINK
 from soap_handler.web.application import Application
-from soap_handler.web.guard import Guard
+from soap_handler.web.client_address import Guard
+from soap_handler.xml.limits import Shape
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from soap_handler.handlers import Handlers
+    from soap_handler.dispatch.handlers import Handlers
     from soap_handler.settings import Settings
-
-log = structlog.get_logger(__name__)
 
 _LEAST: Final = 0.5  # seconds: what each part gets to end, even if another took all the time there was
 
@@ -107,14 +104,14 @@ class App:
         self.deleters.start()
         self.reconciliations.start()
         self.retention.start()
-        log.info("serving", port=self.server.port)
+        telemetry.emit("serving", port=self.server.port)
         answered = self.server.run(self._drain)
         self.retention.stop(self._left())  # the next round goes on where this one ends
         reconciled = self.reconciliations.stop(self._left)
         handled = self.dispatcher.stop(self._left())
         deleted = self.deleters.stop(self._left)
         self.journal.close()
-        log.info("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)
+        telemetry.emit("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)
         return answered and reconciled and handled and deleted
 
     def reload(self, settings: Settings) -> None:
@@ -131,8 +128,8 @@ class App:
         self.reconciliations.change(accounts, settings.reconcile, settings.delete)
         waiting = left_alone(self._settings, settings)
         if waiting:
-            log.warning("reload_needs_restart", settings=waiting)
-        log.info("reloaded", accounts=[account.reference for account in accounts])
+            telemetry.emit("reload_needs_restart", settings=waiting)
+        telemetry.emit("reloaded", accounts=[account.reference for account in accounts])
 
     def stop(self) -> None:
         """Let :meth:`run` return, after ``server.drain`` seconds at most. Safe in a signal handler."""

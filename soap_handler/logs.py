@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 import structlog
 
+from soap_handler import telemetry
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from structlog.typing import EventDict, Processor, WrappedLogger
 
 _HANDLER: Final = "soap_handler"
@@ -50,6 +54,13 @@ def configure(
     for name, least in _TALKATIVE.items():
         logging.getLogger(name).setLevel(max(threshold, least))
     _configure_structlog()
+    telemetry.subscribe(write)
+
+
+def write(event: telemetry.Event, fields: Mapping[str, Any]) -> None:
+    """Write an event as one line, under a logger named after the room that emitted it."""
+    logger = structlog.get_logger(f"soap_handler.{event.room}")
+    getattr(logger, event.level)(event.name, **fields)
 
 
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import settings
-from support.service import Service, serving, settings_for
+
+from tests.support.service import Service, serving, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

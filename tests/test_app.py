@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
-from support.waiting import wait_for
 
 from soap_handler import Handlers, MessageReceived
 from soap_handler.app import App
@@ -25,6 +24,7 @@ from soap_handler.settings import (
     ServerSettings,
     Settings,
 )
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import ArgumentError
 
-from soap_handler import handlers
 from soap_handler.cli import configuration
+from soap_handler.dispatch import handlers
 from soap_handler.errors import InboxError, SettingsError, SoapHandlerError
 from soap_handler.inbox import Inbox
 from soap_handler.journal import Journal
 from soap_handler.notifications import Kind
-from soap_handler.sinks.log import TARGET as LOG_SINK
+from soap_handler.sinks.stdout import TARGET as LOG_SINK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,16 +22,16 @@ def demo(
     EMS pushes duplicates and loses answers, its inbox is down at first, and the handler stumbles now and then. Ends
     with 0 only if nothing was lost, the inbox is empty, and the three sides that count agree.
     """
-    from soap_handler.cli import books, demonstration, display  # noqa: PLC0415 - they load the service, EMS and rich
+    from soap_handler.cli import demonstration, display, report  # noqa: PLC0415 - they load the service, EMS and rich
 
     logs.configure("error", "text")  # what is disturbed on purpose needs no warning
     with display.progress() as show:
         result = demonstration.demonstrate(messages, seed, show)
-    wrong = books.problems(result)
+    wrong = report.problems(result)
     if as_json:
-        typer.echo(json.dumps({**books.summary(result), "problems": wrong}))
+        typer.echo(json.dumps({**report.summary(result), "problems": wrong}))
     else:
-        display.print_table(books.table(result))
+        display.print_table(report.table(result))
     for problem in wrong:
         typer.echo(f"soap-handler: {problem}", err=True)
     raise typer.Exit(1 if wrong else 0)

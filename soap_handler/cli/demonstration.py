@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from soap_handler.app import App
-from soap_handler.cli.books import Books
+from soap_handler.cli.report import Books
+from soap_handler.dispatch.handlers import Handlers
 from soap_handler.ems import Disturbances, EmsAccount, OutageKind, SimulatedEms, believable_notifications
-from soap_handler.handlers import Handlers
 from soap_handler.journal import Journal, Selection, State
 from soap_handler.notifications import Kind
 from soap_handler.settings import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from soap_handler.accounts import Accounts
+from soap_handler.accounts.accounts import Accounts
 from soap_handler.cli import configuration, records
 from soap_handler.cli.display import Table
 from soap_handler.journal import Erasure, Trace, Wiped

@@ -13,7 +13,7 @@ def hash_password() -> None:
     Asks for the password twice; without a terminal it is the first line of the standard input. EMS keeps presenting
     the password itself. The password of an inbox cannot be hashed, because EMS must be shown it.
     """
-    from soap_handler import passwords  # noqa: PLC0415 - only this command needs it
+    from soap_handler.accounts import passwords  # noqa: PLC0415 - only this command needs it
 
     password = _asked() if sys.stdin.isatty() else _piped()
     if not password:

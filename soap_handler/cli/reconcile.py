@@ -1,4 +1,4 @@
-"""``reconcile``: hold the inboxes against the journal now. What a run does is said by ``soap_handler.reconcile``."""
+"""``reconcile``: hold the inboxes against the journal now. What a run does is said by ``inbox.reconciler``."""
 
 from __future__ import annotations
 

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from soap_handler.accounts import Accounts
+from soap_handler.accounts.accounts import Accounts
 from soap_handler.cli import configuration, records
 from soap_handler.cli.display import Table
 from soap_handler.inbox import Inbox
+from soap_handler.inbox.reconciler import Reconciler
 from soap_handler.journal import Beginning, Tally
-from soap_handler.reconcile import Reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from soap_handler.accounts import Account
+    from soap_handler.accounts.accounts import Account
     from soap_handler.cli.display import Show
+    from soap_handler.inbox.reconciler import Result
     from soap_handler.journal import Reconciliation
-    from soap_handler.reconcile import Result
     from soap_handler.settings import Settings
 
 _COLUMNS: Final = {

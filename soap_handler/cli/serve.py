@@ -7,16 +7,15 @@ import os
 import signal
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
-import structlog
 import typer
 
-from soap_handler import logs
-from soap_handler.board import GATHERED, GATHERED_FOR_ONE_WRITER, Board, Place
+from soap_handler import logs, telemetry
 from soap_handler.cli import configuration
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 from soap_handler.errors import SettingsError, SoapHandlerError
-from soap_handler.reload import Reloader, refused
-from soap_handler.workers import CANNOT_START, Workers, listen
+from soap_handler.fast.scoreboard import GATHERED, GATHERED_FOR_ONE_WRITER, Board, Place
+from soap_handler.server.reload import Reloader, refused
+from soap_handler.server.supervisor import CANNOT_START, Workers, listen
 
 if TYPE_CHECKING:
     import socket
@@ -25,10 +24,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from soap_handler.app import App
+    from soap_handler.server.supervisor import Line
     from soap_handler.settings import Settings
-    from soap_handler.workers import Line
-
-log = structlog.get_logger(__name__)
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -131,7 +128,7 @@ def _refuse(problem: str) -> NoReturn:
 
 
 def _announce(settings: Settings, port: int) -> None:
-    log.info(
+    telemetry.emit(
         "starting",
         address=f"{settings.server.host}:{port}",
         accounts=[account.reference for account in settings.account],
@@ -140,9 +137,9 @@ def _announce(settings: Settings, port: int) -> None:
     )
     for account in settings.account:
         if account.inbox is None:
-            log.warning("no_inbox_configured", account=account.reference, effect="messages stay in the EMS inbox")
+            telemetry.emit("no_inbox_configured", account=account.reference, effect="messages stay in the EMS inbox")
         if account.anonymous:
-            log.warning("anonymous_account", account=account.reference, effect="anybody who reaches us may push")
+            telemetry.emit("anonymous_account", account=account.reference, effect="anybody who reaches us may push")
 
 
 def _listen_to_signals(app: App, reloader: Reloader) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
-import soap_handler.soap.compat  # noqa: F401  # isort: split - its import mends spyne, which must come after it
+import soap_handler.faces.soap.compat  # noqa: F401  # isort: split - its import mends spyne, which must come after it
 
 from spyne.model.fault import Fault
 

@@ -57,10 +57,8 @@ _TEXTS: Final = (
     "A long answer that needs more than one part: " + "lorem ipsum dolor sit amet " * 9,
 )
 _WORDS: Final = (
-    *("yes", "no", "please", "thanks", "merci", "danke", "grüße", "Köln", "José", "café", "naïve", "Straße", "Ελλάδα"),
+    *("yes", "no", "please", "thanks", "merci", "grüße", "Köln", "José", "café", "Straße", "Ελλάδα", "спасибо", "東京"),
     *(
-        "спасибо",
-        "東京",
         "はい",
         "شكرا",
         "👍",
@@ -75,25 +73,11 @@ _WORDS: Final = (
         "7",
         "12",
         "tickets",
-    ),
-    *(
         "&",
         "at",
         "19:30",
-        "tomorrow",
-        "stop",
-        "late",
-        "home",
-        "see",
-        "you",
-        "there",
-        "€5",
-        "100%",
-        "OK!",
-        "fine",
-        "señor",
     ),
-    *("piñata", "Łódź", "Ångström", "smørrebrød", "déjà", "vu", "birthday", "mum", "order", "4711", "door", "code"),
+    *("tomorrow", "stop", "late", "home", "see", "you", "€5", "100%", "OK!", "señor", "Łódź", "déjà", "vu", "4711"),
 )
 _ODD: Final = 0.2  # of the texts are one of the above
 _WITH_CONTROLS: Final = "page one\x0cpage two\x1b"  # form feed and escape are legal on a phone (contract, section 4)

@@ -10,8 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import structlog
-
+from soap_handler import telemetry
 from soap_handler.ems.caller import AnswerLostError, HandlerCaller, PushError
 from soap_handler.ems.disturbances import Disturbances, Fate, draw_fate
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     from soap_handler.ems.accounts import EmsAccount
     from soap_handler.notifications import Notification
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +198,7 @@ class Pusher:
             self._schedule(delivery, now + self._settings.retry_in(delivery.failures))
             return
         self._tally["given_up"] += 1
-        log.warning("push_given_up", kind=str(delivery.notification.kind), sends=delivery.sends, reason=str(failure))
+        telemetry.emit("push_given_up", kind=str(delivery.notification.kind), sends=delivery.sends, reason=str(failure))
 
     def _schedule(self, delivery: Delivery, due: float) -> None:
         heapq.heappush(self._due, (due, next(self._order), delivery))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import soap_handler.soap.compat  # noqa: F401  # isort: split - its import mends spyne, which must come after it
+import soap_handler.faces.soap.compat  # noqa: F401  # isort: split - its import mends spyne, which must come after it
 
 from spyne import Application, ComplexModel, Integer, ServiceBase, Unicode, rpc
 from spyne.protocol.soap import Soap11

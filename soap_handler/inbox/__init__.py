@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from soap_handler.inbox.circuit_breaker import Gate
 from soap_handler.inbox.client import Inbox
-from soap_handler.inbox.gate import Gate
 from soap_handler.inbox.messages import InboxMessage, Unreadable
 
 __all__ = ["Gate", "Inbox", "InboxMessage", "Unreadable"]

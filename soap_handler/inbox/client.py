@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.contract import NAMESPACE, wsdl_path
 from soap_handler.errors import InboxFaultError
-from soap_handler.inbox.answers import Answer, confirm
-from soap_handler.inbox.cutting import Cutter
+from soap_handler.inbox.confirmation import Answer, confirm
+from soap_handler.inbox.list_splitter import Cutter
 from soap_handler.inbox.messages import MessageReader
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
-from soap_handler.mending import MARKUP, PREFIX, ForbiddenError, declare_prefixes, decode, mend, restore
+from soap_handler.xml import MARKUP, PREFIX, ForbiddenError, declare_prefixes, decode, mend, restore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ _ENCODING: Final = re.compile(rb"""\s*<\?xml[^<>]{0,128}?\sencoding\s*=\s*["']([
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
-    """A message as the inbox lists it: fit for :func:`soap_handler.reading.read_notification`."""
+    """A message as the inbox lists it: fit for :func:`soap_handler.receive.values.read_notification`."""
 
     fields: Mapping[str, str] = field(repr=False)
     """Texts by attribute name; absent means absent."""

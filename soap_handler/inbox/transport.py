@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from soap_handler.errors import InboxUnavailableError
-from soap_handler.inbox.answers import Answer
+from soap_handler.inbox.confirmation import Answer
 
 if TYPE_CHECKING:
     import socket

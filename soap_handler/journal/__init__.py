@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from soap_handler.journal.erase import Erasure
+from soap_handler.dispatch.results import Settling
+from soap_handler.journal.erasure.erase import Erasure
+from soap_handler.journal.erasure.phone_number import Trace
+from soap_handler.journal.erasure.sqlite_file import Wiped
 from soap_handler.journal.journal import Journal
 from soap_handler.journal.purge import Cleared
 from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
 from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection, Settlement, Source, State, Step
-from soap_handler.journal.settling import Settling
-from soap_handler.journal.traces import Trace
 from soap_handler.journal.transaction import Transaction
-from soap_handler.journal.wipe import Wiped
 
 __all__ = [
     "Attempt",

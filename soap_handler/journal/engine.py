@@ -6,16 +6,14 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, ExceptionContext
-
-log = structlog.get_logger(__name__)
 
 READ_ONLY = {"read_only": True}
 """Execution options of a connection that only looks: it must not wait for the one who writes."""
@@ -227,7 +225,7 @@ def abandon(connection: Connection) -> None:
         connection.invalidate()
         connection.close()
     except SQLAlchemyError as error:
-        log.info("journal_connection_lost", error=type(error).__name__)
+        telemetry.emit("journal_connection_lost", error=type(error).__name__)
 
 
 def can_seize(connection: Connection) -> bool:

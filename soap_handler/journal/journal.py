@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler.errors import JournalUnavailableError, SchemaError
-from soap_handler.journal import erase, purge, queries, reconciliations, verbs, wipe
+from soap_handler.journal import purge, queries, reconciliations, verbs
 from soap_handler.journal.engine import READ_ONLY, open_engine
+from soap_handler.journal.erasure import erase
+from soap_handler.journal.erasure import sqlite_file as wipe
+from soap_handler.journal.group_commit import Writer, reason
+from soap_handler.journal.insert import RecordingSent
+from soap_handler.journal.listen_notify import OFTEN, Listener, can_wake, notify
 from soap_handler.journal.migrate import migrate
-from soap_handler.journal.recording import RecordingSent
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.transaction import Transaction
-from soap_handler.journal.wake import OFTEN, Listener, can_wake, notify
-from soap_handler.journal.writer import Writer, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -29,14 +31,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from soap_handler.journal.erase import Erasure, Wanted
+    from soap_handler.fast.postgresql_pipeline import Watch
+    from soap_handler.journal.erasure.erase import Erasure, Wanted
+    from soap_handler.journal.erasure.phone_number import Trace
+    from soap_handler.journal.erasure.sqlite_file import Wiped
+    from soap_handler.journal.group_commit import Verb
     from soap_handler.journal.purge import Cleared
     from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection
-    from soap_handler.journal.sending import Watch
-    from soap_handler.journal.traces import Trace
-    from soap_handler.journal.wipe import Wiped
-    from soap_handler.journal.writer import Verb
     from soap_handler.notifications import Kind
 
 T = TypeVar("T")

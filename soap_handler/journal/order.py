@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import BigInteger, bindparam, func, literal_column, null, select, text, update
 
+from soap_handler.fast.compiled_sql import Statement, few_lengths
+from soap_handler.journal.bulk import SeveralRows, one_of, parameters
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import THESE, in_state, notification, stored, untouched
-from soap_handler.journal.several import SeveralRows, one_of, parameters
-from soap_handler.journal.statements import Statement, few_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -10,14 +10,14 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import structlog
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
+from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError, TransactionError
 from soap_handler.journal import verbs
 from soap_handler.journal.engine import LATE, begin_late
-from soap_handler.journal.writer import reason
+from soap_handler.journal.group_commit import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from soap_handler.journal.records import Settlement
-
-log = structlog.get_logger(__name__)
 
 _ENDS: Final = re.compile(
     r"(?i)\s*(commit|end|begin|start\s+transaction|abort|prepare\s+transaction|rollback(?!(\s+\w+)?\s+to\b))\b"
@@ -88,7 +86,7 @@ class Transaction:
                     self.connection.invalidate()
                 self.connection.close()
             except SQLAlchemyError as error:
-                log.info("transaction_connection_lost", error=type(error).__name__)
+                telemetry.emit("transaction_connection_lost", error=type(error).__name__)
 
     def settle(self, settlement: Settlement) -> bool:
         """Settle and commit; return false, with nothing of it done, where the lease had been lost.
@@ -125,13 +123,13 @@ class Transaction:
                 return
             self._driver.interrupt()
         if not self._statement.acquire(timeout=_PATIENCE):
-            log.error("transaction_not_ended")
+            telemetry.emit("transaction_not_ended")
             return
         try:
             if not self._closed:
                 self._driver.rollback()
         except sqlite3.Error as error:
-            log.error("transaction_not_ended", error=type(error).__name__)  # noqa: TRY400 - the place says nothing more
+            telemetry.emit("transaction_not_ended", error=type(error).__name__)
         finally:
             self._statement.release()
 

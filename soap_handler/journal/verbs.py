@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, case, cast, func, null, select, update
 
+from soap_handler.fast.compiled_sql import Statement, few_lengths
 from soap_handler.journal import order
-from soap_handler.journal.claiming import ATTEMPT, count_of, due
-from soap_handler.journal.claiming import ClaimRequest as ClaimRequest  # noqa: PLC0414 - it comes with the next one
-from soap_handler.journal.claiming import claim as claim  # noqa: PLC0414 - the second of the verbs
-from soap_handler.journal.recording import record as record  # noqa: PLC0414 - the first of the verbs
-from soap_handler.journal.recording import record_all as record_all  # noqa: PLC0414 - likewise
-from soap_handler.journal.recording import searchable, storable
+from soap_handler.journal.bulk import SeveralRows, one_of, parameters
+from soap_handler.journal.claim import ATTEMPT, count_of, due
+from soap_handler.journal.claim import ClaimRequest as ClaimRequest  # noqa: PLC0414 - it comes with the next one
+from soap_handler.journal.claim import claim as claim  # noqa: PLC0414 - the second of the verbs
+from soap_handler.journal.erasure.phone_number import ERASED
+from soap_handler.journal.insert import record as record  # noqa: PLC0414 - the first of the verbs
+from soap_handler.journal.insert import record_all as record_all  # noqa: PLC0414 - likewise
+from soap_handler.journal.insert import searchable, storable
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.schema import THESE, in_state, notification, stored
-from soap_handler.journal.several import SeveralRows, one_of, parameters
-from soap_handler.journal.statements import Statement, few_lengths
-from soap_handler.journal.traces import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, StringConstraints
 
-from soap_handler.passwords import PasswordHash, is_foreign_hash, is_hash
+from soap_handler.accounts.passwords import PasswordHash, is_foreign_hash, is_hash
 
 _JOURNAL_URL = re.compile(r"sqlite(\+\w+)?:///(?!:memory:).+|postgresql(\+\w+)?://.+", re.DOTALL)
 _TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")

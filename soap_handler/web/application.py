@@ -7,18 +7,18 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote
 
-from soap_handler.soap.description import Description
-from soap_handler.soap.endpoint import CONTENT_TYPE, Answer, Endpoint, Exchange, refusal
-from soap_handler.soap.shape import Shape
-from soap_handler.web.guard import Guard
+from soap_handler.faces.soap.endpoint import CONTENT_TYPE, Answer, Endpoint, Exchange, refusal
+from soap_handler.faces.soap.wsdl import Description
+from soap_handler.web.client_address import Guard
+from soap_handler.xml.limits import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+    from soap_handler.fast.usual_reader import Read
     from soap_handler.journal import Journal
-    from soap_handler.receive import Receiver
-    from soap_handler.soap.quick import Read
+    from soap_handler.receive.receiver import Receiver
 
 PATH: Final = "/AccountEventHandler"
 _PATHS: Final = {path.lower(): path for path in (PATH, f"{PATH}.asmx")}  # IIS does not mind the case, so we don't

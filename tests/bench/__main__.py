@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from support.postgresql import NoPostgreSQLError, programs
 
-from . import candidates, compare, history, life, load, outcome, picture, processes, targets, whole_way
-from . import receive as receiving
-from .journals import Journals
+from tests.bench import candidates, compare, history, life, load, outcome, picture, processes, targets, whole_way
+from tests.bench import receive as receiving
+from tests.bench.journals import Journals
+from tests.support.postgresql import NoPostgreSQLError, programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .candidates import Candidate
+    from tests.bench.candidates import Candidate
 
 _SUMS: Final = ("refused", "missing", "extra")
 _FIGURES: Final = ("rate", "p50_ms", "p99_ms", "cpu_us", "memory_mb", "dispatched", "worked_off")

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.ems import believable_notifications
+from soap_handler.fast.deferred_writes import MOMENT
 from soap_handler.journal import Entry, Journal, Settlement, State, Step
-from soap_handler.journal.riders import MOMENT
 from soap_handler.notifications import Kind, MessageReceived
-
-from . import books, load, processes, targets
+from tests.bench import books, load, processes, targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

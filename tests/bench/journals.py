@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from sqlalchemy import make_url
-from support.postgresql import PostgreSQL, running
 
-from . import books, processes
+from tests.bench import books, processes
+from tests.support.postgresql import PostgreSQL, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .candidates import Candidate
+    from tests.bench.candidates import Candidate
 
 _MADE: Final = "import sys; from soap_handler.journal import Journal; Journal(sys.argv[1]).close()"
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from . import books, load, processes, targets
+from tests.bench import books, load, processes, targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

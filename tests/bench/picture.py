@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any, Final
 from xml.etree import ElementTree as Tree
 
-from .targets import CONSTANT, ONE, PLAIN, TWO, TWO_POSTGRESQL
+from tests.bench.targets import CONSTANT, ONE, PLAIN, TWO, TWO_POSTGRESQL
 
 _WIDTH: Final = 760
 _MARGIN: Final = 20

@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import threading
 
-import soap_handler.soap.compat  # noqa: F401 - spyne cannot be imported without it
+import soap_handler.faces.soap.compat  # noqa: F401 - spyne cannot be imported without it
 
 from spyne import Application, ComplexModel, DateTime, Service, Unicode, rpc
 from spyne.protocol.soap import Soap11

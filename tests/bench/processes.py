@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .candidates import ROOT, THIS
+from tests.bench.candidates import ROOT, THIS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .candidates import Candidate
+    from tests.bench.candidates import Candidate
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")

@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from . import books, load, processes, targets
-from .candidates import THIS, Candidate
-from .targets import CONSTANT, ONE, PLAIN, TWO, TWO_POSTGRESQL
+from tests.bench import books, load, processes, targets
+from tests.bench.candidates import THIS, Candidate
+from tests.bench.targets import CONSTANT, ONE, PLAIN, TWO, TWO_POSTGRESQL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .journals import Journals
+    from tests.bench.journals import Journals
 
 CONNECTIONS: Final = (1, 8, 32)
 _PATIENCE: Final = 600.0  # seconds for working off what is left

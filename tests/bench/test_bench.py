@@ -18,9 +18,8 @@ from lxml import etree
 
 from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
 from soap_handler.notifications import MessageReceived
-
-from . import books, candidates, compare, load, outcome, picture, processes, receive, targets, whole_way
-from .load import Load
+from tests.bench import books, candidates, compare, load, outcome, picture, processes, receive, targets, whole_way
+from tests.bench.load import Load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

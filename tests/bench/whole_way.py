@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from . import books, load, processes, receive, targets
-from .candidates import THIS, Candidate
+from tests.bench import books, load, processes, receive, targets
+from tests.bench.candidates import THIS, Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .journals import Journals
+    from tests.bench.journals import Journals
 
 _PATIENCE: Final = 600.0  # seconds for working off what a burst left
 

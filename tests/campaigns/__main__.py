@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from . import figures
-from .run import carry_out
-from .schedule import ALL, CAMPAIGNS
+from tests.campaigns import figures
+from tests.campaigns.run import carry_out
+from tests.campaigns.schedule import ALL, CAMPAIGNS
 
 
 def main(

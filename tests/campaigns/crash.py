@@ -6,15 +6,14 @@ import inspect
 import time
 from typing import TYPE_CHECKING, Final
 
+from soap_handler.dispatch.handlers import Handlers
 from soap_handler.ems import Disturbances
-from soap_handler.handlers import Handlers
-
-from .figures import PromiseBrokenError, SkippedError
-from .plan import Plan
+from tests.campaigns.figures import PromiseBrokenError, SkippedError
+from tests.campaigns.plan import Plan
 
 if TYPE_CHECKING:
-    from .run import Run
-    from .site import Site
+    from tests.campaigns.run import Run
+    from tests.campaigns.site import Site
 
 DISTURBED: Final = Disturbances(duplicates=0.1, lost_answers=0.1, reordered=0.2)
 

@@ -6,11 +6,11 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from .postgresql import PostgreSQL
+from tests.campaigns.postgresql import PostgreSQL
 
 if TYPE_CHECKING:
-    from .run import Run
-    from .site import Site
+    from tests.campaigns.run import Run
+    from tests.campaigns.site import Site
 
 
 def database(run: Run) -> None:

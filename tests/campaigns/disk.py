@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .figures import SkippedError
+from tests.campaigns.figures import SkippedError
 
 if TYPE_CHECKING:
     import random

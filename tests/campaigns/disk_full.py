@@ -8,14 +8,14 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Final, Protocol
 
-from . import disk
+from tests.campaigns import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .run import Run
-    from .site import Site
+    from tests.campaigns.run import Run
+    from tests.campaigns.site import Site
 
 SIZE: Final = 12 * 2**20  # bytes of the small file system
 

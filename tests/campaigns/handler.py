@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from soap_handler import retention
-from soap_handler.handlers import Handlers
-from soap_handler.journal import Journal
-
-from .plan import SABOTAGE, Plan
-from .sabotage import sabotage
+from soap_handler.dispatch.handlers import Handlers
+from soap_handler.journal import Journal, retention
+from tests.campaigns.plan import SABOTAGE, Plan
+from tests.campaigns.sabotage import sabotage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

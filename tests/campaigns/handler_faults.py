@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .plan import Plan
+from tests.campaigns.plan import Plan
 
 if TYPE_CHECKING:
-    from .run import Run
-    from .site import Site
+    from tests.campaigns.run import Run
+    from tests.campaigns.site import Site
 
 
 def handler(run: Run) -> None:

@@ -6,15 +6,14 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.ems import Disturbances, PushSettings
-
-from .crash import need_transactional_handlers
-from .plan import Plan
-from .postgresql import PostgreSQL
-from .proxy import Proxy
+from tests.campaigns.crash import need_transactional_handlers
+from tests.campaigns.plan import Plan
+from tests.campaigns.postgresql import PostgreSQL
+from tests.campaigns.proxy import Proxy
 
 if TYPE_CHECKING:
-    from .run import Run
-    from .site import Site
+    from tests.campaigns.run import Run
+    from tests.campaigns.site import Site
 
 HOSTS: Final = 3
 FROZEN: Final = (3.0, 5.0)  # seconds: past the lease

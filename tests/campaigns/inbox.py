@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.ems import OutageKind, VendorCode
 from soap_handler.journal import Step
-
-from .site import ACCOUNT
+from tests.campaigns.site import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .run import Run
-    from .site import Site
+    from tests.campaigns.run import Run
+    from tests.campaigns.site import Site
 
 LIES: Final = "lies"
 LOGINS: Final = 30

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .proxy import WHERE, Proxy
+from tests.campaigns.proxy import WHERE, Proxy
 
 if TYPE_CHECKING:
-    from .run import Run
+    from tests.campaigns.run import Run
 
 LEAST = 200  # notifications: enough for a cut at each place
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from soap_handler.ems import believable_notifications
 from soap_handler.notifications import Kind, MessageReceived
-
-from .service import REFERENCE
+from tests.campaigns.service import REFERENCE
 
 if TYPE_CHECKING:
-    from .run import Run
-    from .site import Site
+    from tests.campaigns.run import Run
+    from tests.campaigns.site import Site
 
 
 def outage(run: Run) -> None:

@@ -7,10 +7,9 @@ import os
 import signal
 from typing import TYPE_CHECKING, Self
 
-from support import postgresql
-
-from .figures import PromiseBrokenError, SkippedError
-from .service import free_port
+from tests.campaigns.figures import PromiseBrokenError, SkippedError
+from tests.campaigns.service import free_port
+from tests.support import postgresql
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,15 +7,15 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from . import disk
-from .crash import DISTURBED, wait_for_a_bad_moment
-from .figures import PromiseBrokenError
+from tests.campaigns import disk
+from tests.campaigns.crash import DISTURBED, wait_for_a_bad_moment
+from tests.campaigns.figures import PromiseBrokenError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .run import Run
-    from .site import Site
+    from tests.campaigns.run import Run
+    from tests.campaigns.site import Site
 
 _RESERVED: Final = {"handled", "done", "dead"}
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .figures import Figures, PromiseBrokenError, SkippedError
-from .site import Site
+from tests.campaigns.figures import Figures, PromiseBrokenError, SkippedError
+from tests.campaigns.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable

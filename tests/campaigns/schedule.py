@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .crash import crash, crash_transactional, crash_workers
-from .database import database
-from .disk_full import disk_full
-from .handler_faults import handler
-from .hosts import hosts, hosts_transactional
-from .inbox import inbox
-from .network import network
-from .outage import outage
-from .power import power
-from .soak import soak
+from tests.campaigns.crash import crash, crash_transactional, crash_workers
+from tests.campaigns.database import database
+from tests.campaigns.disk_full import disk_full
+from tests.campaigns.handler_faults import handler
+from tests.campaigns.hosts import hosts, hosts_transactional
+from tests.campaigns.inbox import inbox
+from tests.campaigns.network import network
+from tests.campaigns.outage import outage
+from tests.campaigns.power import power
+from tests.campaigns.soak import soak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .run import Run
+    from tests.campaigns.run import Run
 
 ALL: Final = "all"
 CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {

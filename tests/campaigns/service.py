@@ -48,7 +48,7 @@ class Service:
         """``folder`` holds ``soap-handler.toml``, and gets the log."""
         self.folder = folder
         self.port = port
-        self.environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", **environment}
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
         self._process: subprocess.Popen[bytes] | None = None
         self.gone: set[int] = set()
         """Processes that did not end of their own accord, or were held up past their leases."""

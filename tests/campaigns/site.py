@@ -12,20 +12,18 @@ from soap_handler.ems import Counts, Disturbances, EmsAccount, PushSettings, Sim
 from soap_handler.journal import State
 from soap_handler.notifications import MessageReceived
 from soap_handler.web.application import PATH
-
-from .books import Books, make_room_for_effects
-from .figures import Figures, PromiseBrokenError
-from .plan import Plan
-from .service import PASSWORD, REFERENCE, USERNAME, Service, configuration, free_port
-from .spelling import both_spellings
+from tests.campaigns.books import Books, make_room_for_effects
+from tests.campaigns.figures import Figures, PromiseBrokenError
+from tests.campaigns.plan import Plan
+from tests.campaigns.service import PASSWORD, REFERENCE, USERNAME, Service, configuration, free_port
+from tests.campaigns.spelling import both_spellings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from soap_handler.notifications import Notification
-
-    from .service import Sections
+    from tests.campaigns.service import Sections
 
 ACCOUNT: Final = EmsAccount(
     reference=REFERENCE, username=USERNAME, password=PASSWORD, push_username=USERNAME, push_password=PASSWORD
@@ -81,7 +79,7 @@ class Site:
         own: Sections = {
             "server": {"port": port},
             "journal": {"url": self.journal},
-            "handler": {"target": "campaigns.handler:handlers"},
+            "handler": {"target": "tests.campaigns.handler:handlers"},
         }
         names = {**QUICK, **self._sections, **own}
         merged = {name: {**QUICK.get(name, {}), **self._sections.get(name, {}), **own.get(name, {})} for name in names}

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .plan import Plan
+from tests.campaigns.plan import Plan
 
 if TYPE_CHECKING:
-    from .run import Run
-    from .site import Site
+    from tests.campaigns.run import Run
+    from tests.campaigns.site import Site
 
 MINUTES: Final = 8  # at scale 1
 RATE: Final = 20  # notifications in a second

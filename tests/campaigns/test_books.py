@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from soap_handler.journal import Attempt, Journal, Step
-
-from .books import ROLLED_BACK, Books, Diary
+from tests.campaigns.books import ROLLED_BACK, Books, Diary
 
 if TYPE_CHECKING:
     from pathlib import Path

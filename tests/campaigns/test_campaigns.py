@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .figures import Figures, show
-from .plan import SABOTAGE
-from .run import carry_out
-from .schedule import CAMPAIGNS
-from .service import ROOT
+from tests.campaigns.figures import Figures, show
+from tests.campaigns.plan import SABOTAGE
+from tests.campaigns.run import carry_out
+from tests.campaigns.schedule import CAMPAIGNS
+from tests.campaigns.service import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

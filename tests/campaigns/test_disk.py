@@ -5,7 +5,19 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from .disk import CREATED, FOLDER_SYNCED, FOUND, SYNCED, TRUNCATED, UNLINKED, WRITTEN, Disk, Event, events, put
+from tests.campaigns.disk import (
+    CREATED,
+    FOLDER_SYNCED,
+    FOUND,
+    SYNCED,
+    TRUNCATED,
+    UNLINKED,
+    WRITTEN,
+    Disk,
+    Event,
+    events,
+    put,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 import structlog
-from support.waiting import wait_for
 
 from soap_handler.cli import main
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 CREDENTIALS = ("--username", "ems", "--password", "s3cret", "--account", "EX0012345")

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soap_handler.cli.books import Books, problems, summary
+from soap_handler.cli.report import Books, problems, summary
 from soap_handler.ems import Counts
 from soap_handler.journal import State
 from soap_handler.notifications import Kind
-
-from .conftest import command, environment
+from tests.cli.conftest import command, environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soap_handler.passwords import PasswordHash
+from soap_handler.accounts.passwords import PasswordHash
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.ems import EmsAccount, InboxService
-
-from .conftest import Run, write_configuration
+from tests.cli.conftest import Run, write_configuration
 
 if TYPE_CHECKING:
     from pathlib import Path

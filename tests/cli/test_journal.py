@@ -10,8 +10,7 @@ import pytest
 
 from soap_handler.journal import Entry, Journal, Settlement, State, Step
 from soap_handler.notifications import MessageEvent, MessageReceived, Notification
-
-from .conftest import Run, write_configuration
+from tests.cli.conftest import Run, write_configuration
 
 if TYPE_CHECKING:
     from pathlib import Path

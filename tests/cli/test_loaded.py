@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
-from .conftest import ROOT, serve, write_configuration
+from tests.cli.conftest import ROOT, serve, write_configuration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ NEVER: Final = {
     "spyne.server.wsgi",  # waitress calls our own application
     "spyne.server.django",
     "soap_handler.ems",  # the simulator
-    "soap_handler.cli.books",
+    "soap_handler.cli.report",
     "soap_handler.cli.demonstration",
     "soap_handler.cli.pushing",
     "multiprocessing",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .conftest import ROOT, Run, command, environment
+from tests.cli.conftest import ROOT, Run, command, environment
 
 
 def test_the_version_is_said(run: Run) -> None:

@@ -6,17 +6,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from support import wire
-from support.waiting import wait_for
 
 from soap_handler.notifications import FailureReason, Kind, MessageError, MessageReceived
-
-from .conftest import Run, write_configuration
+from tests.cli.conftest import Run, write_configuration
+from tests.support import wire
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.service import Service
+    from tests.support.service import Service
 
 CREDENTIALS = ("--username", wire.USERNAME, "--password", wire.PASSWORD, "--account", wire.REFERENCE)
 

@@ -10,12 +10,11 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support.waiting import wait_for
 
 from soap_handler.contract import NAMESPACE, SOAP_11, soap_action
 from soap_handler.journal import Journal, Selection, State
-
-from .conftest import CREDENTIALS, Run, Serving, command, environment, serve, write_configuration
+from tests.cli.conftest import CREDENTIALS, Run, Serving, command, environment, serve, write_configuration
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ import socket
 import subprocess
 from typing import TYPE_CHECKING
 
-from .conftest import Run, command, environment, serve, write_configuration
+from tests.cli.conftest import Run, command, environment, serve, write_configuration
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 import trustme
-from support.waiting import wait_for
 
 from soap_handler.deploy import Front, caddy, nginx
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import zeep
-from structlog.testing import capture_logs
-from support import wire
-from support.service import Service, serving, settings_for
-from support.waiting import wait_for
 
 from soap_handler.contract import NAMESPACE
 from soap_handler.deploy import caddy, nginx
 from soap_handler.settings import ServerSettings
-
-from .fronts import FILES, Proxy, front, need, running
+from tests.deploy.fronts import FILES, Proxy, front, need, running
+from tests.support import wire
+from tests.support.events import captured_events
+from tests.support.service import Service, serving, settings_for
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +80,7 @@ def test_the_log_shows_the_callers_address_and_not_the_proxys(behind: tuple[Serv
     """Of what the caller claims only the part counts that the proxy wrote."""
     _, proxy = behind
     body = wire.envelope(head=wire.header(password="wrong"))
-    with capture_logs() as logged:
+    with captured_events() as logged:
         answer = post(proxy, body, **{"X-Forwarded-For": "203.0.113.9"})
     assert answer.status_code == 500
     assert b"Authentication failed" in answer.content

@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 from pydantic import SecretStr
-from support.service import ACCOUNTS
 
 from soap_handler.deploy import systemd
 from soap_handler.settings import JournalSettings, ServerSettings, Settings
-
-from .fronts import need
+from tests.deploy.fronts import need
+from tests.support.service import ACCOUNTS
 
 
 def settings(url: str = "sqlite:///soap-handler.db", **server: float) -> Settings:

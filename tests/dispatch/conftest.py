@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import structlog
 
 from soap_handler.journal import Journal
-
-from .scene import Hanging
+from tests.dispatch.scene import Hanging
+from tests.support.events import captured_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -28,8 +27,8 @@ def journal(url: str) -> Iterator[Journal]:
 
 
 @pytest.fixture
-def log() -> Iterator[list[MutableMapping[str, Any]]]:
-    with structlog.testing.capture_logs() as lines:
+def log() -> Iterator[list[dict[str, Any]]]:
+    with captured_events() as lines:
         yield lines
 
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, text
 
-from soap_handler.dispatch import Dispatcher
-from soap_handler.handlers import Handlers
+from soap_handler.dispatch.dispatcher import Dispatcher
+from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Entry, Journal, Record, Selection, State
 from soap_handler.notifications import MessageReceived, Notification
 from soap_handler.settings import HandlerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, MutableMapping
+    from collections.abc import Callable, Iterator
 
-    from soap_handler.pace import Pace
+    from soap_handler.fast.load_shedding import Pace
 
 
 ACCOUNT = "EX0000001"
@@ -67,7 +67,7 @@ def in_state(journal: Journal, state: State) -> int:
     return len(journal.records(Selection(state=state)))
 
 
-def events(log: list[MutableMapping[str, Any]], name: str) -> list[MutableMapping[str, Any]]:
+def events(log: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     return [line for line in log if line["event"] == name]
 
 

@@ -11,16 +11,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from support.waiting import wait_for
-
-from soap_handler import dispatch
-from soap_handler.board import Board, Place
-from soap_handler.handlers import Handlers
+from soap_handler.dispatch import dispatcher as dispatch
+from soap_handler.dispatch.handlers import Handlers
+from soap_handler.fast.load_shedding import Pace
+from soap_handler.fast.scoreboard import Board, Place
 from soap_handler.journal import Entry, Journal, Selection, State
 from soap_handler.notifications import MessageEvent, MessageReceived, Notification, SubscriptionEvent
-from soap_handler.pace import Pace
-
-from .scene import ACCOUNT, Hanging, dispatching, entry, in_state, message, record_of
+from tests.dispatch.scene import ACCOUNT, Hanging, dispatching, entry, in_state, message, record_of
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from support.waiting import wait_for
 
-from soap_handler.dispatch import Dispatcher
-from soap_handler.handlers import Handlers
+from soap_handler.dispatch.dispatcher import Dispatcher
+from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Entry, Journal, Selection, State
 from soap_handler.notifications import MessageReceived, Notification
 from soap_handler.settings import HandlerSettings
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

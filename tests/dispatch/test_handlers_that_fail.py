@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.waiting import wait_for
 
 from soap_handler.journal import Journal, Selection, State
-
-from .scene import dispatching, entry, events, execute, in_state, message, outcomes, record_of
+from tests.dispatch.scene import dispatching, entry, events, execute, in_state, message, outcomes, record_of
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from soap_handler.notifications import Notification

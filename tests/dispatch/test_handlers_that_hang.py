@@ -7,11 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from support.waiting import wait_for
-
 from soap_handler.journal import Journal, State
-
-from .scene import Hanging, dispatching, entry, events, in_state, outcomes, record_of
+from tests.dispatch.scene import Hanging, dispatching, entry, events, in_state, outcomes, record_of
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from soap_handler.notifications import Notification

@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine
-from support.waiting import wait_for
 
-from soap_handler.dispatch import Dispatcher
-from soap_handler.handlers import Handlers
+from soap_handler.dispatch.dispatcher import Dispatcher
+from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Journal, Settlement, State, Step, engine
-
-from .scene import ACCOUNT, dispatching, entry, events, execute, in_state, outcomes, record_of, settings
+from tests.dispatch.scene import ACCOUNT, dispatching, entry, events, execute, in_state, outcomes, record_of, settings
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     import pytest

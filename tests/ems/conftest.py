@@ -11,12 +11,12 @@ import pytest
 import requests
 import zeep
 from lxml import etree
-from support.waiting import wait_for
 from zeep.transports import Transport
 
 from soap_handler.contract import NAMESPACE, SOAP_11, wsdl_path
 from soap_handler.ems import EmsAccount, InboxService
 from soap_handler.ems.listener import Listener
+from tests.support.waiting import wait_for
 
 ACCOUNT = EmsAccount(
     reference="EX0012345",

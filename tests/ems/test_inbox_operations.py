@@ -11,8 +11,7 @@ from lxml import etree
 
 from soap_handler.contract import NAMESPACE
 from soap_handler.notifications import MessageReceived, MessageType
-
-from .conftest import ACCOUNT, HEADER, ZeepFor
+from tests.ems.conftest import ACCOUNT, HEADER, ZeepFor
 
 if TYPE_CHECKING:
     from soap_handler.ems import InboxService

@@ -10,9 +10,8 @@ from zeep.exceptions import Fault
 
 from soap_handler.contract import NAMESPACE
 from soap_handler.ems import CodePlace, InboxService, VendorCode
-
-from .conftest import ACCOUNT, HEADER, ZeepFor
-from .test_inbox_operations import FIRST, UNKNOWN, message
+from tests.ems.conftest import ACCOUNT, HEADER, ZeepFor
+from tests.ems.test_inbox_operations import FIRST, UNKNOWN, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable

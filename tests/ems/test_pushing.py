@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from lxml import etree
-from support.waiting import wait_for
 
 from soap_handler.contract import NAMESPACE, SOAP_11, soap_action, wsdl_path
 from soap_handler.ems import Counts, Disturbances, EmsAccount, PushSettings, SimulatedEms
@@ -24,8 +23,8 @@ from soap_handler.notifications import (
     Notification,
     SubscriptionEvent,
 )
-
-from .conftest import ACCOUNT, RecordingHandler, envelope, served
+from tests.ems.conftest import ACCOUNT, RecordingHandler, envelope, served
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

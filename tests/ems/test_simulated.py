@@ -17,8 +17,7 @@ from soap_handler.ems import Disturbances, OutageKind, PushSettings, SimulatedEm
 from soap_handler.ems.disturbances import draw_fate
 from soap_handler.ems.wire import dotnet_time, shield, unshield
 from soap_handler.notifications import Kind, MessageReceived, MessageType, Notification, SubscriptionEvent
-
-from .conftest import ACCOUNT, HEADER, RecordingHandler, ZeepFor, served
+from tests.ems.conftest import ACCOUNT, HEADER, RecordingHandler, ZeepFor, served
 
 EVERYTHING = Disturbances(
     duplicates=0.2, lost_answers=0.2, late=0.1, late_by=0.1, reordered=0.3, bursts=0.3, burst_every=0.1

@@ -8,13 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest does it: the tests' packages are found by their names
-
 _NO_ATHERIS = "The engine atheris is not installed here: pip install atheris, or use --engine hypothesis"
 
 
 def _guided(seconds: float, seed: int) -> int:
-    from fuzz.guided import with_atheris  # noqa: PLC0415 - it must come before all that it is to watch
+    from tests.fuzz.guided import with_atheris  # noqa: PLC0415 - it must come before all that it is to watch
 
     try:
         with_atheris(seconds, seed)
@@ -25,8 +23,8 @@ def _guided(seconds: float, seed: int) -> int:
 
 
 def _random(seconds: float, seed: int) -> int:
-    from fuzz.engines import with_hypothesis  # noqa: PLC0415 - likewise
-    from fuzz.target import opened  # noqa: PLC0415 - likewise
+    from tests.fuzz.engines import with_hypothesis  # noqa: PLC0415 - after the choice of the engine
+    from tests.fuzz.target import opened  # noqa: PLC0415 - after the choice of the engine
 
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as target:
         inputs = with_hypothesis(target, seconds, seed)

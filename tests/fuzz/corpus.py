@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from reading.cases import CASES
-from reading.messages import PASSWORD, message
-
 from soap_handler.contract import NAMESPACE, SOAP_11
 from soap_handler.notifications import Kind
+from tests.corpus.cases import CASES
+from tests.corpus.messages import PASSWORD, message
 
 GOOD: Final = tuple(message(kind, "good").bytes_() for kind in Kind)
 CORPUS: Final = (*GOOD, *(case.body for case in CASES if len(case.body) < 3000))

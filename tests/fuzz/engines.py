@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import hypothesis
 from hypothesis import HealthCheck, Phase
 
-from .inputs import BODIES, TYPES
+from tests.fuzz.inputs import BODIES, TYPES
 
 if TYPE_CHECKING:
-    from .target import Target
+    from tests.fuzz.target import Target
 
 _BATCH: Final = 300
 

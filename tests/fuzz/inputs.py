@@ -6,7 +6,7 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from .corpus import CONTENT_TYPES, CORPUS, GOOD, TOKENS
+from tests.fuzz.corpus import CONTENT_TYPES, CORPUS, GOOD, TOKENS
 
 _LONGEST: Final = 200_000
 _position: Final = st.floats(0, 1)

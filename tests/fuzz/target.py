@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 from pydantic import SecretStr
-from reading.messages import PASSWORD, REFERENCE, USERNAME
-from structlog.testing import capture_logs
-from support.quickly import prepare_quickly
 
-from soap_handler.accounts import Accounts
+from soap_handler.accounts.accounts import Accounts
 from soap_handler.contract import NAMESPACE, SOAP_11
+from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.journal import Journal, Selection
-from soap_handler.receive import Receiver
+from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials
-from soap_handler.soap.endpoint import Endpoint
 from soap_handler.web.application import PATH, Application
+from tests.corpus.messages import PASSWORD, REFERENCE, USERNAME
+from tests.support.events import captured_events
+from tests.support.quickly import prepare_quickly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ class Target:
         """Post one input, and check everything that was promised about the answer."""
         self._journal.last = None
         began = time.monotonic()
-        with capture_logs() as logs:
+        with captured_events() as logs:
             status, headers, answer = self._call(body, content_type)
         assert time.monotonic() - began < SECONDS, "it took too long"
         assert headers["Content-Type"] == "text/xml; charset=utf-8"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .corpus import CONTENT_TYPES, CORPUS, GOOD
-from .engines import with_hypothesis
-from .target import opened
+from tests.fuzz.corpus import CONTENT_TYPES, CORPUS, GOOD
+from tests.fuzz.engines import with_hypothesis
+from tests.fuzz.target import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .target import Target
+    from tests.fuzz.target import Target
 
 USUAL = "text/xml; charset=utf-8"
 
@@ -53,7 +53,7 @@ def test_a_confirmed_request_that_is_not_stored_is_noticed(target: Target, monke
 
 def test_a_kept_password_is_noticed(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fuzzer fails on a service that keeps an envelope unmasked."""
-    monkeypatch.setattr("soap_handler.soap.endpoint.masked", lambda body, *_: body)
+    monkeypatch.setattr("soap_handler.faces.soap.endpoint.masked", lambda body, *_: body)
     with pytest.raises(AssertionError, match="password is kept"):
         target.post(GOOD[0].replace(b"Yes", b"\x01"), USUAL)
 

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.deletion import Deleter
 from soap_handler.ems import EmsAccount
 from soap_handler.inbox import Inbox
+from soap_handler.inbox.deleter import Deleter
 from soap_handler.journal import Entry, Journal, Record, Selection, Settlement, State, Step
 from soap_handler.notifications import MessageReceived
 from soap_handler.settings import DeleteSettings, InboxSettings

@@ -6,14 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from structlog.testing import capture_logs
-from support.waiting import wait_for
 
 from soap_handler.ems import CodePlace, InboxService, OutageKind
 from soap_handler.journal import Journal, State, Step
-
-from .deleting import EMS, QUICK, SLOW, all_done, deleting, errors, handle, id_of, message, records
-from .servers import Server, fault, right, settings
+from tests.inbox.deleting import EMS, QUICK, SLOW, all_done, deleting, errors, handle, id_of, message, records
+from tests.inbox.servers import Server, fault, right, settings
+from tests.support.events import captured_events
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -67,7 +66,7 @@ def test_between_two_calls_the_machine_is_left_to_others_as_long_as_they_need_it
 
 def test_the_journal_wakes_the_deleter(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that is handled now is deleted now, not at the next look."""
-    monkeypatch.setattr("soap_handler.deletion._POLL", 1000.0)
+    monkeypatch.setattr("soap_handler.inbox.deleter._POLL", 1000.0)
     with Server(right) as server, deleting(journal, settings(server.url)):
         for number in range(3):
             handle(journal, [number])
@@ -146,7 +145,7 @@ def test_no_log_line_and_no_history_holds_a_number_or_a_password(journal: Journa
     text = "No row for 447700900123, password secret-4711"
     handle(journal, [1])
     with (
-        capture_logs() as lines,
+        captured_events() as lines,
         Server(lambda _, connection: connection.send(500, fault(string=text))) as server,
         deleting(journal, settings(server.url, secret="secret-4711"), SLOW),
     ):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 
-from support.waiting import wait_for
-
-from soap_handler.deletion import Deleter
 from soap_handler.inbox import Inbox
+from soap_handler.inbox.deleter import Deleter
 from soap_handler.journal import Journal, State
-
-from .deleting import ACCOUNT, QUICK, SLOW, all_done, errors, handle, records
-from .servers import Call, Connection, Server, fault, right, settings
+from tests.inbox.deleting import ACCOUNT, QUICK, SLOW, all_done, errors, handle, records
+from tests.inbox.servers import Call, Connection, Server, fault, right, settings
+from tests.support.waiting import wait_for
 
 
 def test_stopping_finishes_and_settles_the_call_in_flight(journal: Journal) -> None:

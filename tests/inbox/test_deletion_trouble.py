@@ -9,19 +9,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from structlog.testing import capture_logs
-from support.waiting import wait_for
 
-from soap_handler.deletion import Deleter
 from soap_handler.ems import InboxService, OutageKind, VendorCode
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.inbox import Inbox
+from soap_handler.inbox.deleter import Deleter
 from soap_handler.journal import Journal, State
 from soap_handler.notifications import MessageReceived
 from soap_handler.settings import DeleteSettings
-
-from .deleting import ACCOUNT, EMS, QUICK, SLOW, all_done, deleting, errors, handle, id_of, message, records
-from .servers import Call, Connection, Server, fault, response, right, settings
+from tests.inbox.deleting import ACCOUNT, EMS, QUICK, SLOW, all_done, deleting, errors, handle, id_of, message, records
+from tests.inbox.servers import Call, Connection, Server, fault, response, right, settings
+from tests.support.events import captured_events
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -169,7 +168,7 @@ def test_a_refusal_stops_the_calls_at_once(journal: Journal, count: int) -> None
     """One refused call, then silence; nothing stays leased, and it is said aloud."""
     handle(journal, range(count))
     with (
-        capture_logs() as lines,
+        captured_events() as lines,
         InboxService([EMS]) as ems,
         deleting(journal, settings(ems.url, secret="wrong"), SLOW) as deleter,
     ):
@@ -191,7 +190,7 @@ def test_a_refused_account_is_tried_with_one_message_until_it_is_accepted(journa
     handle(journal, range(20))
     with Server(right) as server:
         server.answer = lambda _, connection: connection.send(500, fault(string="Account not live"))
-        with capture_logs() as lines, deleting(journal, settings(server.url)) as deleter:
+        with captured_events() as lines, deleting(journal, settings(server.url)) as deleter:
             wait_for(lambda: len(server.calls) == 3 and deleter.paused)
             server.answer = right
             wait_for(lambda: all_done(journal, 20)() and not deleter.paused)
@@ -274,7 +273,7 @@ def test_a_journal_out_of_reach_loses_nothing(url: str, verb: str) -> None:
     def answer(call: Call, connection: Connection) -> None:
         connection.reset() if len(server.calls) == 1 else right(call, connection)
 
-    with FailingJournal(url) as journal, Server(right) as server, capture_logs() as lines:
+    with FailingJournal(url) as journal, Server(right) as server, captured_events() as lines:
         handle(journal, range(5))
         journal.failing, journal.times = verb, 2
         server.answer = answer
@@ -312,7 +311,7 @@ def test_an_error_that_nobody_foresaw_does_not_end_the_thread(journal: Journal) 
             super().delete(ids)
 
     handle(journal, [1])
-    with Server(right) as server, capture_logs() as lines:
+    with Server(right) as server, captured_events() as lines:
         inbox = BrokenInbox(ACCOUNT, settings(server.url))
         deleter = Deleter(ACCOUNT, inbox, journal, QUICK)
         deleter.start()

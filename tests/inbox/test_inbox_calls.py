@@ -21,8 +21,7 @@ from soap_handler.errors import (
     MessageGoneError,
 )
 from soap_handler.inbox import Inbox
-
-from .servers import Call, Connection, Server, always, envelope, fault, http, response, right, settings
+from tests.inbox.servers import Call, Connection, Server, always, envelope, fault, http, response, right, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,7 @@ from lxml import etree
 from soap_handler.contract import SOAP_12
 from soap_handler.errors import InboxError, InboxFaultError, InboxRefusedError, MessageGoneError
 from soap_handler.inbox.faults import error_of
-
-from .servers import fault
+from tests.inbox.servers import fault
 
 _TRACE: Final = """
    at System.Data.SqlClient.SqlConnection.Open() in c:\\build\\8\\SqlConnection.cs:line 8

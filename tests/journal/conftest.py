@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.journal import Journal
-
-from .engines import PostgreSQL, running_postgresql
-from .entries import Clock
+from tests.journal.engines import PostgreSQL, running_postgresql
+from tests.journal.entries import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

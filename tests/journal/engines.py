@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine
-from support.postgresql import NoPostgreSQLError, PostgreSQL, programs, running
+
+from tests.support.postgresql import NoPostgreSQLError, PostgreSQL, programs, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,16 +10,14 @@ from sqlalchemy import Connection, create_engine, text
 
 from soap_handler.journal import Journal, State, Step, order, queries, verbs
 from soap_handler.journal.engine import open_engine
-
-from .entries import LEASE, START, Clock, claim_in_order, ended, entry
+from tests.journal.entries import LEASE, START, Clock, claim_in_order, ended, entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from soap_handler.journal.statements import Statement
-
-    from .engines import PostgreSQL
+    from soap_handler.fast.compiled_sql import Statement
+    from tests.journal.engines import PostgreSQL
 
 HISTORY = """
     INSERT INTO notification (key, account, kind, state, source, payload, received_at, attempts, delete_attempts)

@@ -13,8 +13,7 @@ from sqlalchemy import create_engine, text
 
 from soap_handler.journal import Beginning, Entry, Erasure, Journal, Selection, State, Tally, Trace, Wiped
 from soap_handler.notifications import Kind, MessageError, MessageReceived, SubscriptionEvent
-
-from .entries import LEASE, START, Clock, ended, message, only
+from tests.journal.entries import LEASE, START, Clock, ended, message, only
 
 if TYPE_CHECKING:
     from soap_handler.notifications import Notification

@@ -12,9 +12,8 @@ from sqlalchemy import create_engine, event, text
 
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Entry, Journal, Selection, State
-
-from .engines import writers_held_up
-from .entries import LEASE, START, ended, entry, message
+from tests.journal.engines import writers_held_up
+from tests.journal.entries import LEASE, START, ended, entry, message
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

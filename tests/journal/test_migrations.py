@@ -15,8 +15,7 @@ from soap_handler.errors import SchemaError
 from soap_handler.journal import Journal, Selection, migrate
 from soap_handler.journal.engine import open_engine
 from soap_handler.journal.schema import metadata
-
-from .entries import entry
+from tests.journal.entries import entry
 
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 

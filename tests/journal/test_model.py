@@ -22,8 +22,7 @@ from hypothesis.stateful import (
 )
 
 from soap_handler.journal import Claim, Journal, Selection, Settlement, State, Step
-
-from .entries import Clock, entry
+from tests.journal.entries import Clock, entry
 
 ACCOUNT = "EX0000001"
 

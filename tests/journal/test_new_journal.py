@@ -18,8 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler.journal import Journal, Selection, migrate
 from soap_handler.journal.engine import open_engine
-
-from .entries import entry
+from tests.journal.entries import entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from soap_handler.journal import Entry, Journal, Selection, State
 from soap_handler.notifications import MessageReceived
-
-from .entries import LEASE, START, ended, only
+from tests.journal.entries import LEASE, START, ended, only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,13 +19,11 @@ from soap_handler.journal import Entry, Journal, Selection, Settlement, State, S
 from soap_handler.journal.engine import open_engine
 from soap_handler.journal.order import PARKED
 from soap_handler.notifications import MessageEvent, MessageReceived, SubscriptionEvent
-
-from .entries import ANN, BOB, LEASE, START, Clock, bodies, claim_in_order, ended, message
+from tests.journal.entries import ANN, BOB, LEASE, START, Clock, bodies, claim_in_order, ended, message
 
 if TYPE_CHECKING:
     from soap_handler.journal import Claim
-
-    from .engines import PostgreSQL
+    from tests.journal.engines import PostgreSQL
 
 
 def store(journal: Journal, number: int, originator: str = ANN, account: str = "EX0000001") -> MessageReceived:
@@ -201,13 +199,12 @@ def share(url: str, trace: Path) -> None:
 def test_threads_and_processes_keep_the_order(url: str, tmp_path: Path) -> None:
     """Three threads in each of two processes, while messages still come in: never two at once, and all in order."""
     root = Path(__file__).parents[2]
-    places = os.pathsep.join([str(root), str(root / "tests")])
-    environment = {**os.environ, "PYTHONPATH": places}
+    environment = {**os.environ, "PYTHONPATH": str(root)}
     trace = tmp_path / "trace"
     with Journal(url) as journal:
         for number in range(ORIGINATORS * EACH // 2):
             store(journal, number, f"44770090000{number % ORIGINATORS}")
-        command = [sys.executable, "-m", "journal.test_order", url, str(trace)]
+        command = [sys.executable, "-m", "tests.journal.test_order", url, str(trace)]
         started = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
         late = threading.Thread(target=lambda: store_rest(journal))
         late.start()

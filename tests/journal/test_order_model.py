@@ -25,15 +25,13 @@ from hypothesis.stateful import (
 )
 
 from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
-
-from .entries import ANN, BOB, Clock, bodies, claim_in_order, message
+from tests.journal.entries import ANN, BOB, Clock, bodies, claim_in_order, message
 
 if TYPE_CHECKING:
     import pytest
 
     from soap_handler.journal import Claim
-
-    from .engines import PostgreSQL
+    from tests.journal.engines import PostgreSQL
 
 
 @dataclass

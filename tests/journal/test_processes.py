@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soap_handler.journal import Journal, Selection, State
-
-from .entries import LEASE, ended, entry
+from tests.journal.entries import LEASE, ended, entry
 
 if TYPE_CHECKING:
     from soap_handler.journal import Claim, Settlement
@@ -57,9 +56,8 @@ def test_two_journals_of_one_process_share_the_work(url: str) -> None:
 def test_two_processes_share_the_work(url: str) -> None:
     """Likewise over the borders of processes, which also find a new database at the same moment."""
     root = Path(__file__).parents[2]
-    places = os.pathsep.join([str(root), str(root / "tests")])
-    environment = {**os.environ, "PYTHONPATH": places}
-    command = [sys.executable, "-m", "journal.test_processes", url]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    command = [sys.executable, "-m", "tests.journal.test_processes", url]
     started = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)

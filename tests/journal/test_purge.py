@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine, text
-from support.waiting import wait_for
 
 from soap_handler.journal import Beginning, Entry, Journal, Selection, State
-from soap_handler.retention import Retention
-
-from .entries import LEASE, START, Clock, ended, entry, message
+from soap_handler.journal.retention import Retention
+from tests.journal.entries import LEASE, START, Clock, ended, entry, message
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +126,7 @@ def test_nothing_is_purged_where_all_is_kept(journal: Journal) -> None:
 
 def test_the_thread_purges_and_ends(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the service it happens by itself."""
-    monkeypatch.setattr("soap_handler.retention._FIRST", 0.01)
+    monkeypatch.setattr("soap_handler.journal.retention._FIRST", 0.01)
     bring_to(journal, 1, State.DONE)
     retention = Retention(journal, 30, lambda: START + timedelta(days=31))
     retention.start()

@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from soap_handler.journal import Beginning, Journal, Known, Settlement, State, Step, Tally
-
-from .entries import LEASE, START, Clock, ended, entry, message
+from tests.journal.entries import LEASE, START, Clock, ended, entry, message
 
 if TYPE_CHECKING:
     from datetime import datetime

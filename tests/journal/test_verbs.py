@@ -12,9 +12,8 @@ from sqlalchemy import create_engine, text
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Attempt, Entry, Journal, Selection, Settlement, State, Step, verbs
 from soap_handler.notifications import Kind, SubscriptionEvent
-
-from .engines import writers_held_up
-from .entries import LEASE, START, Clock, ended, entry, message, only
+from tests.journal.engines import writers_held_up
+from tests.journal.entries import LEASE, START, Clock, ended, entry, message, only
 
 
 def second(number: float) -> datetime:

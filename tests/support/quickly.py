@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from soap_handler.soap.endpoint import Endpoint, Exchange
+    from soap_handler.faces.soap.endpoint import Endpoint, Exchange
 
 
 def prepare_quickly(endpoint: Endpoint, body: bytes, content_type: str) -> Exchange | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from soap_handler.app import App
-from soap_handler.handlers import Handlers
+from soap_handler.dispatch.handlers import Handlers
 from soap_handler.settings import (
     AccountSettings,
     HandlerSettings,
@@ -18,9 +18,8 @@ from soap_handler.settings import (
     ServerSettings,
     Settings,
 )
-from support.waiting import wait_for
-
-from .wire import (
+from tests.support.waiting import wait_for
+from tests.support.wire import (
     NUMBER,
     OTHER_PASSWORD,
     OTHER_REFERENCE,

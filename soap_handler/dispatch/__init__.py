@@ -1,0 +1,1 @@
+"""Dispatch: claim a notification, call the customer's handler, settle the outcome."""

@@ -1,0 +1,111 @@
+"""Results on their way to disk: handed in again until a commit takes them. What a result means is not known here.
+
+A handler that returned must not run again only because the journal was out of reach when it did. While results are
+being committed, those that come meanwhile gather and go together; a lone one waits for nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from soap_handler import telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Future
+
+    from soap_handler.journal.journal import Journal
+    from soap_handler.journal.records import Claim, Settlement
+
+_TOGETHER: Final = 64  # results in a request; more could not ride with a push, which is not to be held up for long
+
+
+class Settling:
+    """The results of this process that are not on disk yet. Thread-safe; no call waits for the disk."""
+
+    def __init__(self, journal: Journal) -> None:
+        """Write to this journal, which somebody else closes."""
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._open: dict[int, Settlement] = {}  # by the row's number
+        self._gathered: list[Settlement] = []  # those of them that wait until others are committed
+        self._failed: list[Settlement] = []  # those of them whose commit failed
+        self._committing = 0  # requests to the journal, each of some that gathered
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._open)
+
+    def settle(self, settlement: Settlement) -> None:
+        """Hand a result to the next commit."""
+        with self._lock:
+            self._open[settlement.claim.seq] = settlement
+            self._gathered.append(settlement)
+            requests = [] if self._committing else self._next()
+        self._commit(requests)
+
+    def again(self) -> None:
+        """Hand in again what could not be committed: each alone, since one may be at fault."""
+        with self._lock:
+            failed, self._failed = self._still_open(self._failed), []
+        for settlement in failed:
+            self._submit([settlement])
+
+    def adopt(self, claim: Claim) -> bool:
+        """Settle a new claim with the result that its row is still waiting for; return whether there is one.
+
+        The lease ran out while the journal was out of reach, and the row was claimed before the result got there.
+        """
+        with self._lock:
+            result = self._open.get(claim.seq)
+        if result is None:
+            return False
+        telemetry.emit("result_adopted", key=claim.key)
+        self.settle(replace(result, claim=claim))
+        return True
+
+    def _next(self) -> list[list[Settlement]]:
+        """Return what goes to disk next, in several requests. For whoever holds the lock, while none is under way."""
+        gathered, self._gathered = self._still_open(self._gathered), []
+        requests = [gathered[begin : begin + _TOGETHER] for begin in range(0, len(gathered), _TOGETHER)]
+        self._committing = len(requests)
+        return requests
+
+    def _still_open(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+        """Return those that are not superseded by the same result under a newer lease."""
+        return [result for result in settlements if self._open.get(result.claim.seq) is result]
+
+    def _commit(self, requests: list[list[Settlement]]) -> None:
+        for settlements in requests:
+            self._submit(settlements).add_done_callback(lambda _: self._go_on())
+
+    def _go_on(self) -> None:
+        with self._lock:
+            self._committing -= 1
+            requests = [] if self._committing else self._next()
+        self._commit(requests)
+
+    def _submit(self, settlements: list[Settlement]) -> Future[list[bool]]:
+        commit = self._journal.submit_settlements(settlements)
+        commit.add_done_callback(lambda ended: self._note(settlements, ended))  # by its name here it would be a cycle
+        return commit
+
+    def _note(self, settlements: list[Settlement], commit: Future[list[bool]]) -> None:
+        """Take down how a commit ended."""
+        error = commit.exception()
+        with self._lock:
+            concerned = self._still_open(settlements)
+            if error is None:
+                for settlement in concerned:
+                    del self._open[settlement.claim.seq]
+            else:
+                self._failed += concerned
+        if error is not None:
+            for settlement in concerned:
+                telemetry.emit("settling_failed", key=settlement.claim.key, error=type(error).__name__)
+            return
+        for settlement, ours in zip(settlements, commit.result(), strict=True):
+            if not ours and settlement in concerned:
+                telemetry.emit("lease_lost", key=settlement.claim.key, step=settlement.step.value)

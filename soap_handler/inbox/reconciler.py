@@ -1,0 +1,214 @@
+"""One run of an account's inbox against the journal: what is recovered, deleted again, left alone. When is not here.
+
+A received message stays in the inbox until it is deleted, whether or not its push succeeded (contract, section 2):
+
+- Unknown to the journal: its push was missed. It is journaled as a push is, so it is handled and deleted like one.
+- Done before the run began, and still there: EMS confirmed a delete that it did not make. It is deleted again.
+- Anything else is in good hands and left alone; a dead one stays in the inbox until a person sends it round again.
+
+A message without a usable id is recovered once, under a key of its content; as it cannot be deleted, it is left alone
+from then on. One that cannot be read is counted, logged, and stays.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from soap_handler import telemetry
+from soap_handler.errors import InboxError, JournalUnavailableError
+from soap_handler.inbox import Unreadable
+from soap_handler.journal import Entry, Source, State, Tally
+from soap_handler.notifications import Kind
+from soap_handler.receive.values import read_notification
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from soap_handler.accounts.accounts import Account
+    from soap_handler.inbox import Inbox, InboxMessage
+    from soap_handler.journal import Beginning, Journal, Known
+    from soap_handler.settings import ReconcileSettings
+
+_CHUNK: Final = 500  # messages: one look, one commit and one move for so many
+STOPPED: Final = "stopped before the end"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended. What was counted was done, whether or not an error followed."""
+
+    tally: Tally
+    error: InboxError | JournalUnavailableError | None = None
+    stopped: bool = False
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Reconciler:
+    """Holds the inbox of one account against the journal. One run at a time."""
+
+    def __init__(
+        self,
+        account: Account,
+        inbox: Inbox,
+        journal: Journal,
+        settings: ReconcileSettings,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        """Neither the inbox nor the journal is closed by this class."""
+        self._account = account
+        self._inbox = inbox
+        self._journal = journal
+        self._settings = settings
+        self._clock = clock
+        self._writing = False
+        self._under_way: tuple[int, _Tallied] | None = None
+
+    def abandon(self) -> None:
+        """Write down the end of a run that is not waited for any longer; others would take it to be under way.
+
+        Raises:
+            JournalUnavailableError: it could not be written.
+        """
+        if self._under_way is not None:
+            number, tallied = self._under_way
+            self._journal.end_reconciliation(number, tallied.tally, STOPPED)
+
+    @property
+    def writing(self) -> bool:
+        """Whether the journal is being written to, and not only the inbox waited for."""
+        return self._writing
+
+    def rehearse(self, show: Callable[[Tally], None] = lambda _: None) -> Result:
+        """Count what :meth:`run` would do, and write nothing at all."""
+        tallied = _Tallied(show)
+        error = self._go_through(tallied, dry=True)
+        return Result(tallied.tally, error)
+
+    def run(
+        self,
+        beginning: Beginning,
+        *,
+        show: Callable[[Tally], None] = lambda _: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Result | None:
+        """Carry out one run and leave its record in the journal; ``None`` where another run makes it needless.
+
+        ``show`` is told the counts from time to time; once ``stopping`` says so, the run ends.
+        """
+        tallied = _Tallied(show, stopping)
+        try:
+            number = self._journal.begin_reconciliation(beginning)
+            if number is None:
+                return None
+            self._under_way = (number, tallied)
+            error = self._go_through(tallied, dry=False)
+            said = STOPPED if tallied.stopped else None if error is None else str(error)
+            self._journal.end_reconciliation(number, tallied.tally, said)
+        except JournalUnavailableError as unavailable:
+            return Result(tallied.tally, unavailable, tallied.stopped)
+        finally:
+            self._under_way = None
+        return Result(tallied.tally, error, tallied.stopped)
+
+    def _go_through(self, tallied: _Tallied, *, dry: bool) -> InboxError | JournalUnavailableError | None:
+        """Take the whole list, some messages at a time; return what went wrong."""
+        began = self._clock()  # what is done later than this may have been deleted after EMS wrote its list
+        messages = self._inbox.messages(timeout=self._settings.timeout, largest=self._settings.max_size)
+        try:
+            with closing(messages):
+                for chunk in _chunks(messages):
+                    self._writing = True
+                    if tallied.stop():
+                        break
+                    tallied.add(self._compare(chunk, began, dry=dry))
+                    self._writing = False
+        except (InboxError, JournalUnavailableError) as error:
+            return error
+        finally:
+            self._writing = False
+        return None
+
+    def _compare(self, chunk: Sequence[InboxMessage | Unreadable], began: datetime, *, dry: bool) -> Tally:
+        entries: dict[str, Entry] = {}
+        for entry in self._entries(chunk):
+            entries.setdefault(entry.notification.key, entry)
+        unreadable = sum(isinstance(message, Unreadable) for message in chunk)
+        known = self._journal.known(list(entries))
+        recovered = self._recover([entry for key, entry in entries.items() if key not in known], dry=dry)
+        lingering = [key for key, of in known.items() if _is_done(of, began)]
+        again = len(lingering) if dry or not lingering else self._journal.delete_again(lingering, began)
+        if again and not dry:
+            telemetry.emit("messages_deleted_again", account=self._account.reference, messages=again)
+        left = len(chunk) - unreadable - recovered - again  # a message that is listed twice is one that is known
+        return Tally(len(chunk), recovered, again, left, unreadable)
+
+    def _entries(self, messages: Iterable[InboxMessage | Unreadable]) -> Iterator[Entry]:
+        moment = self._clock()
+        for message in messages:
+            if isinstance(message, Unreadable):
+                telemetry.emit("message_unreadable", account=self._account.reference, reason=message.reason)
+                continue
+            notification = read_notification(
+                Kind.MESSAGE_RECEIVED,
+                message.fields,
+                account=self._account.reference,
+                zone=self._account.time_zone,
+                repaired=message.repaired,
+            )
+            yield Entry(notification, moment, Source.INBOX, message.source)
+
+    def _recover(self, entries: Sequence[Entry], *, dry: bool) -> int:
+        """Journal what is missing; return how much of it was still missing at that instant."""
+        if dry:
+            return len(entries)
+        new = self._journal.record_all(entries) if entries else []
+        for entry, was_missing in zip(entries, new, strict=True):
+            if was_missing:
+                telemetry.emit("message_recovered", key=entry.notification.key)
+        return sum(new)
+
+
+class _Tallied:
+    """What a run has counted so far, and whether it is to go on."""
+
+    def __init__(self, show: Callable[[Tally], None], stopping: Callable[[], bool] = lambda: False) -> None:
+        self.tally = Tally()
+        self.stopped = False
+        self._show = show
+        self._stopping = stopping
+
+    def add(self, more: Tally) -> None:
+        self.tally += more
+        self._show(self.tally)
+
+    def stop(self) -> bool:
+        self.stopped = self._stopping()
+        return self.stopped
+
+
+def _is_done(known: Known, began: datetime) -> bool:
+    in_time = known.done_at is not None and known.done_at < began
+    return known.state is State.DONE and known.has_id and in_time
+
+
+def _chunks(messages: Iterator[InboxMessage | Unreadable]) -> Iterator[list[InboxMessage | Unreadable]]:
+    """Cut into lists. What came before an error is in the inbox all the same, so it is yielded before the error."""
+    chunk: list[InboxMessage | Unreadable] = []
+    try:
+        for message in messages:
+            chunk.append(message)
+            if len(chunk) == _CHUNK:
+                full, chunk = chunk, []
+                yield full
+    except InboxError:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk

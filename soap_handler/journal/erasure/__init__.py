@@ -1,0 +1,1 @@
+"""Erasure: removing a phone number from the journal and from its files."""

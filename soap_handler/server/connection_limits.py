@@ -1,0 +1,98 @@
+"""Which connections are cut, so that nobody holds more of the server, or for longer, than is decent.
+
+It decides by looking; how bytes are read and written is ``connection``'s business, when it is asked is the server's.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, Protocol
+
+from soap_handler import telemetry
+from soap_handler.accounts.throttle import Quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from soap_handler.settings import ServerSettings
+
+_SLOW: Final = 0.25  # seconds: whoever needs longer for a request may be cut when the place is wanted
+
+
+class Connection(Protocol):
+    """What is looked at. Times are of the monotonic clock."""
+
+    opened: float
+    began: float | None
+    """When the request that is arriving began to arrive; ``None`` while none is."""
+    active: float
+    """When something last came or went."""
+    held: bool
+    """Whether its answer is being held back."""
+
+    @property
+    def owes(self) -> bool:
+        """Whether a request has come in whose answer is not yet sent."""
+
+    def handle_close(self) -> None:
+        """Close it, whatever is in flight."""
+
+
+class Limits:
+    """The limits of one server. Used by its one thread that listens."""
+
+    def __init__(self, settings: ServerSettings, connections: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """Allow ``connections`` at once: those of the settings, as far as there are files for them."""
+        self.connections = connections
+        """How many may be open at once."""
+        self._request_timeout = settings.request_timeout
+        self._idle_timeout = settings.idle_timeout
+        self._clock = clock
+        self._quiet = Quiet(clock)
+
+    def cut_overdue(self, connections: Sequence[Connection]) -> None:
+        """Close the connections whose time is over: for sending a request, for reading an answer, or for being idle."""
+        now = self._clock()
+        for connection in connections:
+            reason = self._overdue(connection, now)
+            if reason is not None:
+                self._cut(connection, reason)
+
+    def make_room(self, connections: Sequence[Connection]) -> None:
+        """Close as many connections as there are too many."""
+        excess = len(connections) - self.connections
+        if excess <= 0:
+            return
+        now = self._clock()
+        newest = max(connections, key=lambda each: each.opened)
+        for connection in sorted(connections, key=lambda each: self._rank(each, newest, now))[:excess]:
+            self._cut(connection, "too_many_connections")
+
+    def _overdue(self, connection: Connection, now: float) -> str | None:
+        if connection.owes:
+            # What was held back, or is being worked on, has been active lately; a caller who does not read has not.
+            stuck = not connection.held and now - connection.active > self._idle_timeout
+            return "answer_not_read" if stuck else None
+        if connection.began is not None:
+            return "request_too_slow" if now - connection.began > self._request_timeout else None
+        untouched = connection.active == connection.opened
+        longest = min(self._request_timeout, self._idle_timeout) if untouched else self._idle_timeout
+        return "idle" if now - connection.active > longest else None
+
+    @staticmethod
+    def _rank(connection: Connection, newest: Connection, now: float) -> tuple[int, float]:
+        """Return a key that sorts those first that are the least loss: the idle, the wrong, the slow, the newest."""
+        if connection is newest:
+            return 3, 0.0
+        if connection.held:
+            return 1, connection.active
+        if connection.began is None and not connection.owes:
+            return 0, connection.active
+        if connection.began is not None and not connection.owes and now - connection.began > _SLOW:
+            return 2, connection.began
+        return 4, -connection.opened
+
+    def _cut(self, connection: Connection, reason: str) -> None:
+        connection.handle_close()
+        if reason != "idle" and (times := self._quiet.due(reason)):
+            telemetry.emit("connections_cut", reason=reason, times=times)

@@ -1,0 +1,122 @@
+"""Who is calling: the caller's address and scheme behind proxies, and whether that address may call at all."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import threading
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from soap_handler import telemetry
+from soap_handler.accounts.throttle import Quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+    Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+UNKNOWN: Final = "unknown"
+"""In the place of a caller's address, when a trusted proxy names none that can be read."""
+
+_WITH_PORT: Final = re.compile(r"\[(?P<six>[^\]]*)\](:\d+)?|(?P<four>\d+\.\d+\.\d+\.\d+):\d+")
+_LONGEST: Final = 64  # characters of an address with its zone
+
+
+class Guard:
+    """Knows the callers that are allowed and the proxies that are believed. Thread-safe.
+
+    Without allowed networks every caller is allowed. ``X-Forwarded-For`` and ``X-Forwarded-Proto`` count only when
+    the peer, who holds the connection, is a trusted proxy; from anybody else they are as good as not sent.
+    """
+
+    def __init__(self, allow_from: Iterable[Network] = (), trusted_proxies: Iterable[Network] = ()) -> None:
+        self._allowed = tuple(allow_from)
+        self._trusted = tuple(trusted_proxies)
+        self._refused = 0
+        self._lock = threading.Lock()
+        self._quiet = Quiet()
+
+    @property
+    def refused(self) -> int:
+        """How many requests came from addresses that are not allowed."""
+        return self._refused
+
+    @property
+    def restricts(self) -> bool:
+        """Whether there is anybody who may not call."""
+        return bool(self._allowed)
+
+    def caller(self, environ: Mapping[str, Any]) -> str:
+        """Return the caller's address: the right-most one that is not a trusted proxy, or ``unknown``.
+
+        Each proxy appends the address that it was called from, so what stands further left may be anybody's invention.
+        When all of them are trusted, the caller is the first. A peer without an address, as on a Unix socket, is
+        ``unknown``.
+        """
+        peer = read_address(environ.get("REMOTE_ADDR", ""))
+        if not self._is_trusted(peer):
+            return _shown(peer)
+        found = peer
+        for entry in reversed(_entries(environ)):
+            found = read_address(entry)
+            if not self._is_trusted(found):
+                break
+        return _shown(found)
+
+    def scheme(self, environ: Mapping[str, Any]) -> str:
+        """Return ``http`` or ``https``: how the caller reached the proxy, or us."""
+        said = str(environ.get("HTTP_X_FORWARDED_PROTO", "")).rpartition(",")[2].strip().lower()
+        if said in {"http", "https"} and self._is_trusted(read_address(environ.get("REMOTE_ADDR", ""))):
+            return said
+        return str(environ["wsgi.url_scheme"])
+
+    def allows(self, caller: str) -> bool:
+        """Whether a caller, as :meth:`caller` returns it, may call. Counts and logs nothing."""
+        return not self.restricts or _within(read_address(caller), self._allowed)
+
+    def admits(self, caller: str) -> bool:
+        """Whether a caller, as :meth:`caller` returns it, may call. Whoever may not is counted and logged."""
+        if self.allows(caller):
+            return True
+        with self._lock:
+            self._refused += 1
+        if times := self._quiet.due(caller):
+            telemetry.emit("address_refused", caller=caller, times=times, count=self._refused)
+        return False
+
+    def _is_trusted(self, address: Address | None) -> bool:
+        return _within(address, self._trusted)
+
+
+@lru_cache(maxsize=1024)  # a few callers call again and again
+def read_address(text: str) -> Address | None:
+    """Return the address in a text, without port, brackets and zone; an IPv4 address inside IPv6 as what it is."""
+    text = text.strip().strip('"')
+    if len(text) > _LONGEST:
+        return None
+    bare = _WITH_PORT.fullmatch(text)
+    if bare is not None:
+        text = bare["six"] if bare["six"] is not None else bare["four"]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _entries(environ: Mapping[str, Any]) -> list[str]:
+    header = str(environ.get("HTTP_X_FORWARDED_FOR", ""))
+    return [entry for entry in header.split(",") if entry.strip()]
+
+
+def _within(address: Address | None, networks: tuple[Network, ...]) -> bool:
+    return address is not None and any(address in network for network in networks)
+
+
+@lru_cache(maxsize=1024)  # likewise
+def _shown(address: Address | None) -> str:
+    return UNKNOWN if address is None else str(address)

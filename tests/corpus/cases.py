@@ -1,0 +1,47 @@
+"""The table of malformed and odd requests: mutations, times operations, times elements, each with its outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from soap_handler.notifications import Kind
+from tests.corpus.charsets import encodings
+from tests.corpus.messages import message
+from tests.corpus.refusals import REFUSED
+from tests.corpus.shapes import shapes
+from tests.corpus.structures import structures
+from tests.corpus.texts import wrong_texts
+from tests.corpus.values import wrong_reasons, wrong_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from soap_handler.notifications import Notification
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request and what must become of it."""
+
+    id: str
+    body: bytes
+    content_type: str
+    stored: Notification | None = None
+    fault: str | None = None
+
+
+def _stored() -> Iterator[Case]:
+    for group in (wrong_texts, wrong_values, wrong_reasons, shapes, encodings, structures):
+        for name, told in group():
+            yield Case(name, told.bytes_(), told.content_type, stored=told.notification)
+
+
+def _refused() -> Iterator[Case]:
+    for case, (change, code) in REFUSED.items():
+        for kind in (Kind.MESSAGE_RECEIVED, Kind.SUBSCRIPTION_EVENT):
+            told = change(message(kind, case))
+            yield Case(f"{kind}: {case}", told.bytes_(), told.content_type, fault=code)
+
+
+CASES: Final = (*_stored(), *_refused())

@@ -1,0 +1,98 @@
+"""Hostile bodies cost little time, and leave nothing behind."""
+
+from __future__ import annotations
+
+import encodings
+import gc
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from soap_handler.notifications import Kind
+from tests.corpus.cases import CASES
+from tests.corpus.messages import PASSWORD, message
+
+if TYPE_CHECKING:
+    from tests.corpus.front import Front
+
+SIZE: Final = 250_000
+SECONDS: Final = 3.0  # the slowest takes a tenth of it on a machine of its own; what is quadratic takes minutes
+
+REPEATED: Final = (
+    b"&#1;", b"\x01", b"\0", b"&", b"&&#1;", b"&#", b"&#x", b"&#0", b"&a", b"&eacute;", b"&#xD83D;&#xDE00;",
+    b"&#xD83D;",
+    b"<", b"< ", b"<!", b"<?", b"<a", b"<a ", b"<a>", b"<a/>", b"</a>", b"<a:b ", b"<a:b c:d='", b"<a:b/>",
+    b"]]>", b"]",
+    b"<![CDATA[", b"<![CDATA[&#1;]]>", b"<!--", b"<!---->", b"<!-- \x01 -->", b"<?a?>", b"<?xml ", b"<!DOCTYPE ",
+    b"\xff", b"\xc3", b"\xe9\xc3\xa9", b"\xed\xa0\xbd\xed\xb8\x80", b"\xed\xa0\xbd", b"\xc0\x80", b"\xef\xbb\xbf",
+    b"\xf4\x8f\xbf\xbd", b"\xf4\x8f\xbf\xbd\x01",
+    b"<Password>", b"<Password", b"</Password>", b"<Password/>", b"<Password>x</Password>\x01", b"password ",
+    b"<body href='#a'/>", b"<x id='a' href='#a'/>", b"<id/>", b"<failurereason/>", b" ", b"\n\x01",
+    b"A\x01= ", b"***\x01",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", REPEATED, ids=repr)
+@pytest.mark.parametrize("where", ["in a value", "after the operation"])
+def test_a_large_body_of_anything_takes_little_time(front: Front, piece: bytes, where: str) -> None:
+    """No step is quadratic: a quarter of a megabyte of the worst is answered at once, by SOAP."""
+    told = message(Kind.MESSAGE_RECEIVED, repr(piece))
+    size = SIZE if where == "in a value" else SIZE // 5
+    many = piece * (size // len(piece))
+    told = told.with_content("body", many) if where == "in a value" else replace(told, after=many)
+    began = time.monotonic()
+    answer = front.endpoint.prepare(told.bytes_(), "127.0.0.1", told.content_type).answer
+    assert time.monotonic() - began < SECONDS
+    assert b"Response" in answer.body or b"<faultcode>soap:Client</faultcode>" in answer.body
+
+
+def test_a_large_value_that_many_refer_to_is_taken_once(front: Front) -> None:
+    """References do not multiply what they refer to."""
+    told = message(Kind.MESSAGE_RECEIVED, "many references")
+    parts = told.parts | {f"x{number}": b'<body href="#big"/>' for number in range(200)}
+    told = replace(told, parts=parts, after=b'<r id="big">%s</r>' % (b"x" * 100_000))
+    began = time.monotonic()
+    assert front.endpoint.prepare(told.bytes_(), "127.0.0.1").entry is not None
+    assert time.monotonic() - began < SECONDS
+
+
+def _resident() -> int:
+    """Return how much memory this process has, in bytes."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="there is no /proc here")
+def test_nothing_grows(front: Front) -> None:
+    """After thousands of hostile requests there are no more threads, files, codecs or memory than before."""
+
+    def attack(round_: int) -> None:
+        for number, case in enumerate(CASES):
+            front.endpoint.prepare(case.body, "127.0.0.1", f"text/xml; charset=klingon-{round_}-{number}")
+
+    attack(0)
+    gc.collect()
+    threads, files, memory = threading.active_count(), _open_files(), _resident()
+    for round_ in range(1, 5):
+        attack(round_)
+    gc.collect()
+    assert (threading.active_count(), _open_files()) == (threads, files)
+    assert [name for name in encodings._cache if "klingon" in name] == []  # where Python remembers the unknown
+    assert _resident() - memory < 16 * 1024 * 1024
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.stored is not None][::5], ids=lambda case: case.id)
+def test_the_password_is_in_nothing_that_is_kept(front: Front, case: object) -> None:
+    """Neither the answer nor the envelope that is kept holds it, in any of the encodings."""
+    exchange = front.endpoint.prepare(getattr(case, "body", b""), "127.0.0.1", getattr(case, "content_type", ""))
+    assert exchange.entry is not None
+    kept = (exchange.entry.envelope or b"") + exchange.answer.body
+    for codec in ("utf-8", "utf-16-le", "utf-16-be"):
+        assert PASSWORD.encode(codec) not in kept

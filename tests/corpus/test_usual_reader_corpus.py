@@ -1,0 +1,38 @@
+"""The fast way and the general way: equal values, or the general way alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from soap_handler.notifications import Kind
+from tests.corpus.cases import CASES
+from tests.corpus.messages import message
+from tests.support.quickly import prepare_quickly
+
+if TYPE_CHECKING:
+    from tests.corpus.cases import Case
+    from tests.corpus.front import Front
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_the_fast_way_reads_what_the_general_way_reads(front: Front, case: Case) -> None:
+    """Whatever it takes, it takes with the same values and the same answer; what is mended or refused it leaves."""
+    quick = prepare_quickly(front.endpoint, case.body, case.content_type)
+    if quick is None:
+        return
+    general = front.endpoint.prepare(case.body, "127.0.0.1", case.content_type)
+    assert quick.entry is not None
+    assert general.entry is not None
+    assert quick.answer == general.answer
+    assert replace(quick.entry, received_at=general.entry.received_at) == general.entry
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_fast_way_takes_the_usual(front: Front, kind: Kind) -> None:
+    """What EMS sends needs no general way."""
+    told = message(kind, "usual")
+    front.post(told.bytes_())  # its credentials are known from now on
+    assert prepare_quickly(front.endpoint, told.bytes_(), told.content_type) is not None

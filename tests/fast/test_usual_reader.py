@@ -1,0 +1,244 @@
+"""The two ways to read a request: the quick one for the usual, the general one for everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soap_handler.accounts.accounts import Accounts
+from soap_handler.contract import NAMESPACE
+from soap_handler.faces.soap.endpoint import Endpoint, Exchange
+from soap_handler.receive.receiver import Receiver
+from soap_handler.settings import AccountSettings, PushCredentials
+from tests.support.quickly import prepare_quickly
+from tests.support.wire import DEFAULTS, PASSWORD, REFERENCE, USERNAME, envelope, header, message
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DrawFn
+
+    from soap_handler.notifications import Notification
+
+SAMPLES: Final = Path(__file__).parent.parent / "samples"
+ACCOUNT: Final = AccountSettings(
+    reference=REFERENCE, push=(PushCredentials.model_validate({"username": USERNAME, "password": PASSWORD}),)
+)
+ENDPOINT: Final = Endpoint(Receiver(Accounts([ACCOUNT])))
+DECLARATIONS: Final = (
+    "",
+    "<?xml version='1.0' encoding='utf-8'?>",
+    '<?xml version="1.0" encoding="utf-8"?>\n',
+    '<?xml version="1.0" encoding="iso-8859-1"?>',
+)
+TEXTS: Final = st.text(max_size=40) | st.sampled_from(["0001-01-01T00:00:00", "2008-06-12T10:15:30.1234567+01:00", "-"])
+
+
+def quickly(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Exchange | None:
+    return prepare_quickly(ENDPOINT, body, content_type)
+
+
+def generally(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Exchange:
+    return ENDPOINT.prepare(body, "127.0.0.1", content_type)
+
+
+def assert_alike(body: bytes) -> bool:
+    """Check that the quick way, where it has a say, says what the general way says; return whether it had."""
+    quick, general = quickly(body), generally(body)
+    if quick is None:
+        return False
+    assert quick.answer == general.answer
+    assert quick.entry is not None
+    assert general.entry is not None
+    assert quick.entry.notification == general.entry.notification
+    assert quick.entry.envelope is general.entry.envelope is None
+    return True
+
+
+@pytest.mark.parametrize("kind", sorted(DEFAULTS))
+def test_what_ems_sends_is_read_quickly(kind: str) -> None:
+    """The contract's samples and messages like them take the quick way, and give the same as the general one."""
+    assert assert_alike((SAMPLES / f"{kind}.xml").read_bytes())
+    assert assert_alike(message(kind))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "",
+        "<?xml version='1.0' encoding='utf-8'?>\n",
+        '<?xml version="1.0" encoding="UTF-8" ?>',
+        '<?xml version="1.0"?>\r\n',
+    ],
+)
+def test_every_stack_has_its_own_way_to_begin(start: str) -> None:
+    """zeep, .NET, Java and PHP declare UTF-8 in different spellings, or not at all; all are usual."""
+    document = message().partition(b"?>")[2].lstrip()
+    assert assert_alike(start.encode() + document)
+
+
+@st.composite
+def values(draw: DrawFn, kind: str) -> str:
+    """Parameters: most of them usual, some odd, left out, repeated, out of order, marked up or in another namespace."""
+    parts = []
+    for name, usual in DEFAULTS[kind].items():
+        text = escape(draw(st.just(usual) | TEXTS)).encode("utf-8", "replace").decode()
+        usual_form = f"<{name}>{text}</{name}>"
+        odd_forms = [
+            "",
+            usual_form * 2,
+            f"<{name}/>",
+            f"<{name} xmlns=''>{text}</{name}>",
+            f"<{name} a='1'>{text}</{name}>",
+            f"<{name}><b>{text}</b></{name}>",
+            f"<{name}>{text}<!-- c -->{text}<?p i?></{name}>",
+            f"<{name}><![CDATA[x]]>{text}</{name}>",
+            f"between{usual_form}",
+            f"{usual_form}<unknown/>",
+            f"<{name}>&#x1B;{text}</{name}>",
+            f"<{name} href='#1'/>",
+        ]
+        parts.append(draw(st.just(usual_form) | st.just(usual_form) | st.sampled_from(odd_forms)))
+    return "".join(draw(st.just(parts) | st.permutations(parts)))
+
+
+@st.composite
+def requests(draw: DrawFn) -> bytes:
+    """Envelopes from the usual to the odd."""
+    kind = draw(st.sampled_from(sorted(DEFAULTS)))
+    attributes = draw(st.sampled_from(["", "", f' xmlns="{NAMESPACE}"', ' b="1"', ' xmlns=""']))
+    inner = draw(values(kind))
+    operation = f'<{kind} xmlns="{NAMESPACE}"{attributes}>{inner}</{kind}>'
+    if "xmlns" in attributes:
+        operation = f"<{kind}{attributes}>{inner}</{kind}>"
+    body = draw(st.sampled_from([operation, operation, f"\n {operation} \n", operation * 2, f"text{operation}"]))
+    heads = [
+        header(),
+        header(attributes=' soap:mustUnderstand="1"'),
+        header(attributes=' soap:actor="urn:x"'),
+        header(attributes=' x="y"'),
+        header() + "<other/>",
+        header() * 2,
+        header(password="wrong"),
+        "",
+    ]
+    head = draw(st.just(heads[0]) | st.sampled_from(heads))
+    return draw(st.sampled_from(DECLARATIONS)).encode() + envelope(body, head).partition(b"?>")[2].lstrip()
+
+
+@given(requests())
+def test_both_ways_read_the_same(body: bytes) -> None:
+    """Whatever the quick way takes on, the general way reads alike: equal values, or the same refusal."""
+    assert_alike(body)
+
+
+@given(st.lists(requests() | st.just(message()), max_size=6))
+def test_requests_that_are_read_together_are_read_as_if_alone(bodies: list[bytes]) -> None:
+    """Whatever else is in a batch, each gets what it gets by itself, in its place."""
+    read = ENDPOINT.read_usual([(body, "text/xml") for body in bodies])
+    assert read == [ENDPOINT.read_usual([(body, "text/xml")])[0] for body in bodies]
+    known = [each for each in read if each is not None]
+    assert list(map(said, ENDPOINT.check_usual(known))) == [said(ENDPOINT.check_usual([each])[0]) for each in known]
+
+
+def said(exchange: Exchange | None) -> Notification | None:
+    return exchange.entry.notification if exchange and exchange.entry else None
+
+
+@given(
+    st.binary(max_size=200)
+    | st.builds(lambda a, b: message()[:a] + b + message()[a:], st.integers(0, 700), st.binary(max_size=4))
+)
+def test_damage_is_read_the_same(body: bytes) -> None:
+    """Broken bytes are never read otherwise by the quick way."""
+    assert_alike(body)
+
+
+def framed(before: str, operation: str, after: str = "</soap:Body></soap:Envelope>") -> bytes:
+    start = '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">'
+    return f"{start}{before}{operation}{after}".encode()
+
+
+HEADER: Final = f"<soap:Header>{header()}</soap:Header>"
+INSIDE: Final = "".join(f"<{name}>{text}</{name}>" for name, text in DEFAULTS["MessageReceived"].items())
+GOOD: Final = f"<MessageReceived xmlns='{NAMESPACE}'>{INSIDE}</MessageReceived>"
+OTHER: Final = GOOD.replace("<body>", "<body>8 ")
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "after"),
+    [
+        (f"{HEADER}<soap:Body>", GOOD, "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body>text", GOOD, " </soap:Body> </soap:Envelope >\n"),
+        (f"{HEADER}<soap:Body><!-- Body>", f"<a/>-->{GOOD}", "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body><MessageReceived><!-- Body>", "<a>--></MessageReceived>", "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body><!-- Body>", GOOD, "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body><![CDATA[Body>", f"]]>{GOOD}", "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body><?p Body>", f"?>{GOOD}", "</soap:Body></soap:Envelope>"),
+        ("<soap:Header>Body>", f"{header()}</soap:Header><soap:Body>{GOOD}", "</soap:Body></soap:Envelope>"),
+        (f"Body>{HEADER}<soap:Body>", GOOD, "</soap:Body></soap:Envelope>"),
+        (f"{HEADER}<soap:Body>", f"{GOOD}</soap:Body></soap:Envelope><!--", "</a></a> -->"),
+    ],
+)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        OTHER,
+        f" {OTHER} ",
+        f"{OTHER}{OTHER}",
+        f"{OTHER}<!-- c -->",
+        f"<!-- c -->{OTHER}",
+        f"<?xml version='1.0'?>{OTHER}",
+        f"<?xml version='1.0' encoding='utf-16'?>{OTHER}",
+        f"<!DOCTYPE a>{OTHER}",
+        f"{OTHER}text",
+        f"<MessageReceived>{INSIDE}</MessageReceived>",
+        f"<soap:MessageReceived xmlns='{NAMESPACE}'>{INSIDE}</soap:MessageReceived>",
+        OTHER.replace("8", "<soap:b/>"),
+        OTHER.replace("8", "-->"),
+        OTHER.replace("8", "&#8;"),
+        OTHER.replace("<id>", "<id a='1'>"),
+        f"<e:MessageReceived xmlns:e='{NAMESPACE}'>{INSIDE}</e:MessageReceived>",
+        f"{header()}{OTHER}",
+        f"{OTHER}</soap:Body><soap:Body>",
+        "",
+    ],
+)
+def test_a_frame_that_was_read_before_says_nothing_else_with_another_operation(
+    before: str, inside: str, after: str, operation: str
+) -> None:
+    """What stands around an operation is remembered; whoever makes up a frame gets by it what he gets without."""
+    quickly(framed(before, inside, after))
+    assert_alike(framed(before, operation, after))
+
+
+def test_a_frame_is_remembered_with_its_password() -> None:
+    """After a right one, the same request with another password, or with none, is not taken for it."""
+    assert quickly(framed(f"{HEADER}<soap:Body>", GOOD))
+    assert quickly(framed(f"{HEADER}<soap:Body>", OTHER))
+    assert not quickly(framed(f"{HEADER}<soap:Body>".replace(PASSWORD, "wrong"), OTHER))
+    assert not quickly(framed("<soap:Header/><soap:Body>", OTHER))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        message(body="x").replace(b"<body>x", b"<body>&#x1B;"),
+        message(sentat="yesterday"),
+        message().replace(b"s3cret", b"wrong"),
+        b"",
+        b"<",
+    ],
+)
+def test_the_unusual_goes_the_general_way(body: bytes) -> None:
+    """What must be mended, refused or logged is left to the general way, whole."""
+    assert quickly(body) is None
+
+
+@pytest.mark.parametrize("content_type", ["text/xml; charset=iso-8859-1", "text/xml; charset=utf-16"])
+def test_another_charset_goes_the_general_way(content_type: str) -> None:
+    """A label that says anything but UTF-8 is looked into."""
+    assert quickly(message(), content_type) is None

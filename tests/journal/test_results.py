@@ -1,0 +1,101 @@
+"""Results on their way to disk: gathered while others are committed, kept until they are on disk, each on its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from soap_handler.journal import Selection, Settling, State
+from tests.journal.engines import writers_held_up
+from tests.journal.entries import LEASE, ended, entry
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soap_handler.journal import Claim, Journal, Settlement
+    from tests.journal.entries import Clock
+
+
+def claimed(journal: Journal, count: int) -> list[Claim]:
+    journal.record_all([entry(number) for number in range(count)])
+    return journal.claim(count, LEASE)
+
+
+def states(journal: Journal) -> list[State]:
+    return [record.state for record in journal.records(Selection())]
+
+
+@pytest.fixture
+def handed_in(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many results went to the journal at once, each time."""
+    sizes: list[int] = []
+    submit = journal.submit_settlements
+
+    def counted(settlements: Sequence[Settlement]) -> Any:
+        sizes.append(len(settlements))
+        return submit(settlements)
+
+    monkeypatch.setattr(journal, "submit_settlements", counted)
+    return sizes
+
+
+def test_a_lone_result_waits_for_nobody(journal: Journal, handed_in: list[int]) -> None:
+    """It is handed in at once, and is not open any more when it is on disk."""
+    (claim,) = claimed(journal, 1)
+    settling = Settling(journal)
+    settling.settle(ended(claim, State.DONE))
+    assert handed_in == [1]
+    wait_for(lambda: not len(settling))
+    assert states(journal) == [State.DONE]
+
+
+def test_what_comes_while_others_are_committed_goes_together(journal: Journal, url: str, handed_in: list[int]) -> None:
+    """The first does not wait; those behind it share what follows, some dozens at a time."""
+    claims = claimed(journal, 100)
+    settling = Settling(journal)
+    with writers_held_up(url):
+        for claim in claims:
+            settling.settle(ended(claim, State.DONE))
+        assert len(settling) == 100
+    wait_for(lambda: not len(settling))
+    assert states(journal) == [State.DONE] * 100
+    assert handed_in == [1, 64, 35]
+
+
+def test_one_that_cannot_be_stored_keeps_no_other_from_the_disk(journal: Journal, url: str) -> None:
+    """What went together and failed is handed in again, each alone; what fails then is kept."""
+    unfit: Any = None
+    first, bad, *others = claimed(journal, 5)
+    settling = Settling(journal)
+    with writers_held_up(url):
+        settling.settle(ended(first, State.DONE))
+        settling.settle(replace(ended(bad, State.DONE), started_at=unfit))
+        for claim in others:
+            settling.settle(ended(claim, State.DONE))
+    wait_for(lambda: settling._failed)
+    assert len(settling) == 4
+    settling.again()
+    wait_for(lambda: len(settling) == 1 and settling._failed)
+    assert sorted(states(journal)) == [State.DONE] * 4 + [State.RECEIVED]
+
+
+def test_the_same_result_under_a_newer_lease_goes_in_place_of_the_old_one(
+    journal: Journal, url: str, clock: Clock, handed_in: list[int]
+) -> None:
+    """What gathered is looked through when its turn comes: only the newest of a row is written."""
+    first, old = claimed(journal, 2)
+    clock.forward(LEASE.total_seconds() + 1)
+    new = next(claim for claim in journal.claim(2, timedelta(hours=1)) if claim.seq == old.seq)
+    settling = Settling(journal)
+    with writers_held_up(url):
+        settling.settle(ended(first, State.DEAD))
+        settling.settle(ended(old, State.DONE))
+        assert settling.adopt(new)
+        assert len(settling) == 2
+    wait_for(lambda: not len(settling))
+    assert handed_in == [1, 1]
+    assert [attempt.outcome for attempt in journal.history(old.seq)] == ["lost", "ok"]

@@ -1,0 +1,150 @@
+"""New accounts, passwords and inboxes while serving."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from soap_handler.ems import EmsAccount, SimulatedEms
+from soap_handler.errors import SettingsError
+from soap_handler.journal import State
+from soap_handler.notifications import Kind
+from soap_handler.server.reload import Reloader, left_alone
+from soap_handler.settings import (
+    AccountSettings,
+    DeleteSettings,
+    InboxSettings,
+    PushCredentials,
+    ServerSettings,
+    Settings,
+)
+from tests.support.events import captured_events
+from tests.support.service import serving, settings_for
+from tests.support.waiting import wait_for
+from tests.support.wire import PASSWORD, REFERENCE, USERNAME, envelope, header, message
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def account(password: str, reference: str = REFERENCE, inbox: InboxSettings | None = None) -> AccountSettings:
+    pair = PushCredentials(username=USERNAME, password=SecretStr(password))
+    return AccountSettings(reference=reference, push=(pair,), inbox=inbox)
+
+
+def changed(settings: Settings, *accounts: AccountSettings, **tables: object) -> Settings:
+    return settings.model_copy(update={"account": accounts, **tables})
+
+
+def test_a_rotated_password_is_taken_up_and_the_old_one_is_out(tmp_path: Path) -> None:
+    """Both work while both are configured, and only then."""
+    settings = settings_for(tmp_path)
+    with serving(settings) as service:
+        new = envelope(head=header(password="rotated"))
+        assert (service.post(new).status, service.post(message()).status) == (500, 200)
+        service.app.reload(changed(settings, account("rotated")))
+        assert (service.post(new).status, service.post(message()).status) == (200, 500)
+        service.app.reload(changed(settings, account(PASSWORD), account("rotated", "EX0077777")))
+        third = envelope(head=header(password="rotated", account="ex0077777"))
+        assert (service.post(new).status, service.post(third).status) == (500, 200)
+
+
+def test_no_request_is_dropped_by_a_reload(tmp_path: Path) -> None:
+    """While reloads follow each other, every push with a password that is always valid is confirmed."""
+    settings = settings_for(tmp_path)
+    both = account(PASSWORD)
+    other = changed(settings, both.model_copy(update={"push": (*account("x").push, *both.push)}))
+    statuses: list[int] = []
+    with serving(settings) as service:
+        stop = threading.Event()
+
+        def push() -> None:
+            while not stop.is_set():
+                statuses.append(service.post(message()).status)
+
+        pushers = [threading.Thread(target=push) for _ in range(3)]
+        for pusher in pushers:
+            pusher.start()
+        for round_ in range(50):
+            service.app.reload(other if round_ % 2 else settings)
+        wait_for(lambda: len(statuses) > 50)
+        stop.set()
+        for pusher in pushers:
+            pusher.join()
+    assert set(statuses) == {200}
+
+
+def test_the_log_says_what_waits_for_a_restart(tmp_path: Path) -> None:
+    """Names only, no values."""
+    settings = settings_for(tmp_path)
+    server = ServerSettings(port=9, drain=10, wrong_logins=1_000_000)
+    with serving(settings) as service, captured_events() as logged:
+        service.app.reload(changed(settings, *settings.account, server=server, delete=DeleteSettings(batch=7)))
+    (line,) = [line for line in logged if line["event"] == "reload_needs_restart"]
+    assert line["settings"] == ["server.port"]
+    assert left_alone(settings, settings) == []
+
+
+def test_a_new_login_of_the_inbox_is_used_at_once(tmp_path: Path) -> None:
+    """What is handled after the reload is deleted without waiting for the pause that the old password brought."""
+    known = EmsAccount(reference=REFERENCE, username="me", password="new", push_username="x", push_password="x")
+    with SimulatedEms([known]) as ems:
+        old = InboxSettings(url=ems.inbox_url, username="me", password=SecretStr("old"), timeout=5.0)
+        settings = changed(settings_for(tmp_path), account(PASSWORD, inbox=old))
+        with serving(settings) as service:
+            assert service.post(message()).status == 200
+            wait_for(lambda: any(deleter.paused for deleter in service.app.deleters))
+            new = old.model_copy(update={"password": SecretStr("new")})
+            service.app.reload(changed(settings, account(PASSWORD, inbox=new)))
+            assert service.post(message(id="66666666-0000-4000-8000-000000000001")).status == 200
+            wait_for(lambda: service.app.journal.counts().get((Kind.MESSAGE_RECEIVED, State.DONE)) == 1)
+
+
+def test_an_inbox_that_stays_the_same_goes_on_undisturbed(tmp_path: Path) -> None:
+    """Only the deleters whose inbox changed are replaced; one of a new account is started, one of a lost one ended."""
+    inbox = InboxSettings(url="http://127.0.0.1:9/", username="x", password=SecretStr("y"))
+    kept, lost, new = (account(PASSWORD, reference, inbox) for reference in ("EX1", "EX2", "EX3"))
+    settings = changed(settings_for(tmp_path), kept, lost)
+    with serving(settings) as service:
+        first = {deleter.account: deleter for deleter in service.app.deleters}
+        service.app.reload(changed(settings, kept, new))
+        second = {deleter.account: deleter for deleter in service.app.deleters}
+        assert set(second) == {"EX1", "EX3"}
+        assert second["EX1"] is first["EX1"]
+        assert not first["EX2"]._thread.is_alive()
+        assert "EX3" in service.app.deleters
+        assert "EX2" not in service.app.deleters
+
+
+def test_a_wrong_configuration_changes_nothing_and_each_problem_is_logged(tmp_path: Path) -> None:
+    """The service goes on with what it has, and the next reload may succeed."""
+    applied: list[Settings] = []
+    good = settings_for(tmp_path)
+    answers: list[Settings | Exception] = [SettingsError(["one.", "two."]), OSError("gone"), good]
+
+    def load() -> Settings:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    reloader = Reloader(load, applied.append)
+    with captured_events() as logged:
+        reloader.start()
+        for _ in range(3):
+            reloader.request()
+        wait_for(lambda: applied)
+        reloader.stop()
+    assert applied == [good]
+    assert [(line["event"], line.get("problem")) for line in logged] == [
+        ("reload_refused", "one."),
+        ("reload_refused", "two."),
+        ("reload_broke", None),
+    ]
+
+
+def test_a_reloader_that_never_began_can_be_stopped() -> None:
+    """The end of a start that failed."""
+    Reloader(Settings, lambda _: None).stop()
