@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError, TransactionError
 from soap_handler.fast.load_shedding import Pace
-from soap_handler.fast.scoreboard import Board, Place
+from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 from soap_handler.journal import Settlement, Settling, State, Step
 from soap_handler.notifications import Kind
 from soap_handler.retry import Backoff
@@ -82,7 +82,7 @@ class Dispatcher:
         self._margin = settings.timeout / 2 + 1  # seconds: time to claim, to notice that a handler hangs, to settle
         self._lease = timedelta(seconds=settings.timeout + self._margin)
         self._settling = Settling(journal)
-        self._pace = pace or Pace(Place(Board(), 0))
+        self._pace = pace or Pace(WorkerSlot(Scoreboard(), 0))
         self._usual = _MOMENT  # seconds that a handler takes, as a moving average
         self._work: SimpleQueue[Claim | None] = SimpleQueue()
         self._lock = threading.Lock()

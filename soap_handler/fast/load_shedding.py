@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from soap_handler.fast.scoreboard import Place
+    from soap_handler.fast.scoreboard import WorkerSlot
 
 _BURST: Final = 300.0  # arrivals a second above which handling gives way; below, there is room for both
 _BUSY: Final = 100.0  # arrivals a second from which handling takes several at a time, since each commit holds them up
@@ -33,12 +33,12 @@ _GAP: Final = 1.0  # seconds between two calls of an inbox during a burst
 class Pace:
     """Says how many notifications may be claimed now. For one thread, but that any may ask for the :attr:`gap`."""
 
-    def __init__(self, place: Place, clock: Callable[[], float] = time.monotonic) -> None:
-        """``place`` tells what arrives here, and where others share the port, and the work, there."""
-        self._place = place
+    def __init__(self, slot: WorkerSlot, clock: Callable[[], float] = time.monotonic) -> None:
+        """``slot`` tells what arrives here, and where others share the port, and the work, there."""
+        self._slot = slot
         self._clock = clock
         self._looked = self._asked = clock()
-        self._known = place.all_arrivals
+        self._known = slot.all_arrivals
         self._rate = self._part = self._owed = self._began = 0.0
         self.bursting = False
         """Whether notifications arrive faster than both sides can be served."""
@@ -63,14 +63,14 @@ class Pace:
         """Whether more has arrived than in a whole window without a burst; the rest of it need not be waited for."""
         if self.bursting or self._clock() <= self._looked:
             return False
-        return sum(self._place.all_arrivals) - sum(self._known) > _BURST * _WINDOW
+        return sum(self._slot.all_arrivals) - sum(self._known) > _BURST * _WINDOW
 
     def _look(self, now: float) -> None:
         """Find out how fast notifications arrive, on all processes together and on this one."""
         elapsed = now - self._looked
         if not self.bursting:  # who has not looked for long may find the beginning of a burst
             elapsed = min(elapsed, _WINDOW)
-        counts = self._place.all_arrivals
+        counts = self._slot.all_arrivals
         rates = [(count - before) / elapsed for count, before in zip(counts, self._known, strict=True)]
         self._looked, self._known = now, counts
         self._rate = sum(rates)
@@ -84,10 +84,10 @@ class Pace:
 
     def _part_of(self, rates: list[float]) -> float:
         """Return of how many arrivals a second a share is this process's to dispatch."""
-        free = [number for number in self._place.present if rates[number] < _LITTLE * self._rate]
+        free = [number for number in self._slot.present if rates[number] < _LITTLE * self._rate]
         if not free:
-            return rates[self._place.number]
-        return self._rate / len(free) if self._place.number in free else 0.0
+            return rates[self._slot.number]
+        return self._rate / len(free) if self._slot.number in free else 0.0
 
     def _due(self, now: float) -> float:
         """Return how many notifications a second this process owes to their handlers.
@@ -95,7 +95,7 @@ class Pace:
         At first a share of its part; what goes on for longer is worked off by all.
         """
         growth = _GROWTH * max(0.0, now - self._began - _PATIENCE)
-        return _SHARE * self._part + growth * self._rate / self._place.places
+        return _SHARE * self._part + growth * self._rate / self._slot.workers
 
     @property
     def rest(self) -> float:

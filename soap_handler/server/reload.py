@@ -1,4 +1,4 @@
-"""Reads the configuration anew when it is asked to, in a thread of its own. What changes then is ``app``'s business."""
+"""Reload: reads the configuration anew when asked to, in a thread of its own. What changes then, ``app`` decides."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def refused(error: SettingsError) -> None:
         telemetry.emit("reload_refused", problem=problem)
 
 
-def left_alone(before: Settings, after: Settings) -> list[str]:
-    """Return the names of the settings that differ but are taken up only by a restart: all but accounts and deletes."""
+def unapplied_changes(before: Settings, after: Settings) -> list[str]:
+    """Return the names of the settings that differ but wait for a restart: all but accounts and deletes."""
     return [
         f"{table}.{name}"
         for table in ("server", "journal", "handler", "dispatch", "log")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from soap_handler.dispatch import dispatcher as dispatch
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.fast.load_shedding import Pace
-from soap_handler.fast.scoreboard import Board, Place
+from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 from soap_handler.journal import Entry, Journal, Selection, State
 from soap_handler.notifications import MessageEvent, MessageReceived, Notification, SubscriptionEvent
 from tests.dispatch.scene import ACCOUNT, Hanging, dispatching, entry, in_state, message, record_of
@@ -102,10 +102,10 @@ def test_a_burst_at_another_process_is_not_slept_through(
 ) -> None:
     """Who has no calls to answer does the handling, and does not wait for the next look into the journal to begin."""
     monkeypatch.setattr(dispatch, "_POLL", 60.0)  # seconds
-    board = Board(2)
-    busy, free = Place(board, 0), Place(board, 1)
+    board = Scoreboard(2)
+    busy, free = WorkerSlot(board, 0), WorkerSlot(board, 1)
     for place in (busy, free):
-        place.note_connections(1)
+        place.join()
     with Journal(url) as other, dispatching(journal, lambda _: None, pace=Pace(free), timeout=300):
         journal.record(entry(100))
         wait_for(lambda: in_state(journal, State.HANDLED) == 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from soap_handler.fast.load_shedding import Pace
-from soap_handler.fast.scoreboard import Board, Place
+from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 
 
 class Day:
@@ -13,7 +13,7 @@ class Day:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._place = Place(Board(), 0)
+        self._place = WorkerSlot(Scoreboard(), 0)
         self.pace = Pace(self._place, lambda: self.now)
 
     def pass_by(self, seconds: float, arrivals: int) -> None:
@@ -101,8 +101,8 @@ def test_when_the_burst_is_over_everything_is_granted_again() -> None:
 
 def test_processes_that_share_a_port_share_the_work() -> None:
     """Each sees what all take in, so one that takes in little gives way too, and owes a share of that little."""
-    board, now = Board(3), 0.0
-    places = [Place(board, number) for number in range(3)]
+    board, now = Scoreboard(3), 0.0
+    places = [WorkerSlot(board, number) for number in range(3)]
     paces = [Pace(place, lambda: now) for place in places]
     granted = [0, 0, 0]
     for _ in range(45):
@@ -118,10 +118,10 @@ def test_processes_that_share_a_port_share_the_work() -> None:
 
 def test_those_to_whom_next_to_nothing_comes_do_the_work_of_all() -> None:
     """What they do holds up no answer. Who is gone is not counted on, and where all are busy each does its own."""
-    board, now = Board(4), 0.0
-    places = [Place(board, number) for number in range(4)]
+    board, now = Scoreboard(4), 0.0
+    places = [WorkerSlot(board, number) for number in range(4)]
     for place in places[:3]:
-        place.note_connections(1)
+        place.join()
     paces = [Pace(place, lambda: now) for place in places[:3]]
     granted = [0, 0, 0]
 
@@ -153,8 +153,8 @@ def test_those_to_whom_next_to_nothing_comes_do_the_work_of_all() -> None:
 
 def test_a_burst_that_does_not_end_is_worked_off_by_all() -> None:
     """After a while a process that takes in nothing handles what the others take in."""
-    board, now = Board(2), 0.0
-    places = [Place(board, number) for number in range(2)]
+    board, now = Scoreboard(2), 0.0
+    places = [WorkerSlot(board, number) for number in range(2)]
     paces = [Pace(place, lambda: now) for place in places]
     granted = [0, 0]
     for _ in range(5 * 60):
@@ -168,8 +168,8 @@ def test_a_burst_that_does_not_end_is_worked_off_by_all() -> None:
 
 def test_a_small_part_of_a_share_adds_up() -> None:
     """A process that takes in little owes less than one in a window, and does not stand still all the same."""
-    board, now = Board(2), 0.0
-    busy, idle = Place(board, 0), Place(board, 1)
+    board, now = Scoreboard(2), 0.0
+    busy, idle = WorkerSlot(board, 0), WorkerSlot(board, 1)
     pace = Pace(idle, lambda: now)
     granted = 0
     for _ in range(45):
@@ -183,10 +183,10 @@ def test_a_small_part_of_a_share_adds_up() -> None:
 
 def test_a_process_that_is_started_again_owes_nothing_for_the_one_before() -> None:
     """What was noted at its place before is neither an arrival nor a debt, to itself or to others."""
-    now, board = 0.0, Board(2)
-    place = Place(board, 1)
+    now, board = 0.0, Scoreboard(2)
+    place = WorkerSlot(board, 1)
     place.note_arrivals(5000)
-    other = Pace(Place(board, 0), lambda: now)
+    other = Pace(WorkerSlot(board, 0), lambda: now)
     again = Pace(place, lambda: now)
     now = 0.2
     for pace in (again, other):
