@@ -8,7 +8,6 @@ import threading
 import uuid
 from typing import TYPE_CHECKING
 
-
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.settings import ServerSettings
@@ -17,9 +16,10 @@ from tests.support.waiting import wait_for
 from tests.support.wire import Connection, message, request
 
 if TYPE_CHECKING:
-    import pytest
     from collections.abc import Sequence
     from pathlib import Path
+
+    import pytest
 
     from soap_handler.faces.base import Exchange, Request
     from tests.support.service import Service
