@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
-from soap_handler.accounts.throttle import Quiet, Throttle, neighbourhood
+from soap_handler.accounts.throttle import Throttle, client_network
 from soap_handler.errors import AuthenticationError
 from soap_handler.journal import Entry
+from soap_handler.log_throttle import LogThrottle
 from soap_handler.receive.values import read_notification
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Receiver:
         self.accounts = accounts
         """May be replaced by others at any time; a push is checked against either the old or the new ones."""
         self._throttle = Throttle(_WRONG_LOGINS, 0.0) if throttle is None else throttle
-        self._quiet = Quiet()
+        self._log_throttle = LogThrottle()
         self._clock = clock
 
     def prepare(self, push: Push) -> Entry:
@@ -92,12 +93,12 @@ class Receiver:
         claimed = accounts.get(push.credentials.account) if push.credentials else None
         # What a log may say of the account: its reference, never the caller's text (it may be a number).
         reference = claimed.reference if claimed else None
-        key = (neighbourhood(push.caller), reference)
+        key = (client_network(push.caller), reference)
         try:
             return accounts.authenticate(push.credentials, lambda: self._throttle.may_check(key))
         except AuthenticationError:
             delay = self._throttle.failed(key)
-            if times := 1 if delay is None else self._quiet.due(key):
+            if times := 1 if delay is None else self._log_throttle.due(key):
                 telemetry.emit(
                     "authentication_failed",
                     caller=push.caller,
