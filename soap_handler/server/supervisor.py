@@ -8,7 +8,6 @@ it too, so no worker outlives its parent by more than a drain.
 
 from __future__ import annotations
 
-import math
 import os
 import queue
 import signal
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from soap_handler import telemetry
+from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,9 +30,8 @@ CANNOT_START: Final = 2
 _RELOAD: Final = b"r"
 _SERVING: Final = b"s"
 _SHORT: Final = 5.0  # seconds: a worker that lived no longer is started again only after a pause
-_FIRST_PAUSE: Final = 0.5  # seconds; each further one is twice as long
-_LONGEST_PAUSE: Final = 30.0
-_LONGEST_GAP: Final = 2.0  # likewise for one that did serve: what it takes in until it dies is worth the trouble
+_RESTART: Final = Backoff(first=0.5, cap=30.0)  # of a worker that never served
+_RESTART_SERVED: Final = Backoff(first=0.5, cap=2.0)  # of one that did: what it takes in until it dies is worth it
 _GRACE: Final = 5.0  # seconds that a worker gets beyond its drain to close what it has open
 _SHORT_TICK: Final = 0.05  # seconds: likewise, while a worker is starting
 _TICK: Final = 1.0  # seconds: how late an end may be noticed whose signal was lost among others
@@ -105,8 +104,7 @@ class _Place:
         """Return for how long (seconds) the place is to stay empty."""
         if not self.failures:
             return 0.0
-        longest = _LONGEST_GAP if self.serving else _LONGEST_PAUSE
-        return min(longest, math.ldexp(_FIRST_PAUSE, min(self.failures - 1, 10)))
+        return (_RESTART_SERVED if self.serving else _RESTART).longest(self.failures)
 
 
 class Workers:
