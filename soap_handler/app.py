@@ -11,10 +11,10 @@ from soap_handler.accounts.throttle import Throttle
 from soap_handler.dispatch import handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.fast.batching import Intake
-from soap_handler.fast.load_shedding import Pace
+from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.scoreboard import Board, Place
 from soap_handler.inbox.deleters import Deleters
-from soap_handler.inbox.reconcile_schedule import Reconciliations
+from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal
 from soap_handler.journal.retention import Retention
 from soap_handler.receive.receiver import Receiver
@@ -68,9 +68,9 @@ class App:
             timeout=settings.journal.timeout,
             note_arrivals=self.place.note_arrivals,
         )
-        pace = Pace(self.place)
-        self.deleters = Deleters(self._accounts, self.journal, settings.delete, lambda: pace.gap)
-        self.reconciliations = Reconciliations(self._accounts, self.journal, settings.reconcile, settings.delete)
+        admission = LoadShedding(self.place)
+        self.deleters = Deleters(self._accounts, self.journal, settings.delete, admission)
+        self.reconcile_schedule = ReconcileSchedule(self._accounts, self.journal, settings.reconcile, settings.delete)
         self.retention = Retention(self.journal, settings.journal.retention)
         in_order = settings.dispatch.order == "originator"
         self.dispatcher = Dispatcher(
@@ -79,7 +79,7 @@ class App:
             settings.handler,
             self.deleters.__contains__,
             in_order=in_order,
-            pace=pace,
+            admission=admission,
         )
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.wrong_logins, server.wrong_login_delay))
@@ -102,12 +102,12 @@ class App:
         """Serve until :meth:`stop`; then drain and close everything. Return whether nothing was left in flight."""
         self.dispatcher.start()
         self.deleters.start()
-        self.reconciliations.start()
+        self.reconcile_schedule.start()
         self.retention.start()
         telemetry.emit("serving", port=self.server.port)
         answered = self.server.run(self._drain)
         self.retention.stop(self._left())  # the next round goes on where this one ends
-        reconciled = self.reconciliations.stop(self._left)
+        reconciled = self.reconcile_schedule.stop(self._left)
         handled = self.dispatcher.stop(self._left())
         deleted = self.deleters.stop(self._left)
         self.journal.close()
@@ -125,7 +125,7 @@ class App:
         self.deleters.expect(accounts)
         self._receiver.accounts = accounts
         self.deleters.change(accounts, settings.delete, self._drain)
-        self.reconciliations.change(accounts, settings.reconcile, settings.delete)
+        self.reconcile_schedule.change(accounts, settings.reconcile, settings.delete)
         waiting = left_alone(self._settings, settings)
         if waiting:
             telemetry.emit("reload_needs_restart", settings=waiting)

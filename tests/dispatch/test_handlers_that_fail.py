@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soap_handler.journal import Journal, Selection, State
-from tests.dispatch.scene import dispatching, entry, events, execute, in_state, message, outcomes, record_of
+from tests.dispatch.dispatching import dispatching, entry, events, execute, in_state, message, outcomes, record_of
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
