@@ -145,7 +145,7 @@ class SlowOnce:
         return claims
 
 
-def test_dispatch_outlives_an_error_that_nobody_foresaw(journal: Journal, url: str, log: list[Any]) -> None:
+def test_dispatch_outlives_an_error_that_was_not_foreseen(journal: Journal, url: str, log: list[Any]) -> None:
     """A row that cannot even be claimed does not end the claiming thread."""
     journal.record(entry(1))
     execute(url, "UPDATE notification SET kind = 'Carrier pigeon'")

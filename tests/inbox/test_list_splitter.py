@@ -164,7 +164,7 @@ def test_an_unreadable_message_costs_no_other(message: str, reason: str) -> None
 
 
 def test_nothing_of_a_message_is_in_a_repr() -> None:
-    """A log line with a message in it tells nobody's number."""
+    """A log line with a message in it tells no number."""
     assert "447700900123" not in repr(read(good(1)))
     assert "447700900123" not in repr(read(good(1, "\x01")))
 
@@ -247,7 +247,7 @@ def test_a_list_is_bounded_in_time_and_size() -> None:
 
 
 def test_leaving_a_list_early_cuts_the_connection() -> None:
-    """Whoever does not take all closes the iterator; the next call has a connection of its own."""
+    """A caller that stops early closes the iterator; the next call has a connection of its own."""
     with Server(always(200, listed(*[good(number) for number in range(20_000)]))) as server:
         inbox = Inbox("EX0012345", settings(server.url))
         messages = inbox.messages()
