@@ -9,20 +9,21 @@ from soap_handler import telemetry
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
 from soap_handler.dispatch import handlers
+from soap_handler.dispatch.admission import Unlimited
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.faces.soap.endpoint import Endpoint
 
 # -- fast path: begin (this block, the one below, and the folder fast/ can be deleted together) ------------------------
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
-from soap_handler.fast.load_shedding import Pace
+from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.fast.watched_files import WatchedFiles
 
 # -- fast path: end ----------------------------------------------------------------------------------------------------
 from soap_handler.inbox.deleters import Deleters
-from soap_handler.inbox.reconcile_schedule import Reconciliations
+from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal
 from soap_handler.journal.retention import Retention
 from soap_handler.receive.receiver import Receiver
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from soap_handler.dispatch.admission import Admission
     from soap_handler.dispatch.handlers import Handlers
     from soap_handler.faces.base import ReadMany
     from soap_handler.settings import ServerSettings, Settings
@@ -60,9 +62,9 @@ class Seams:
         """Return what the journal takes besides its settings."""
         return {}
 
-    def admission(self) -> Any:  # noqa: ANN401 - what the dispatcher takes
-        """Return what says how much may be handled now."""
-        return None
+    def admission(self) -> Admission:
+        """Return what says how much may be handled and deleted now."""
+        return Unlimited()
 
     def read_many(self, _receiver: Receiver) -> ReadMany | None:
         """Return what reads several SOAP requests at once."""
@@ -133,10 +135,8 @@ class App:
     def _build_background(self, settings: Settings, plugged: Handlers) -> None:
         """Build what runs beside the server."""
         admission = self.seams.admission()
-        self.deleters = Deleters(
-            self._accounts, self.journal, settings.delete, lambda: admission.gap if admission else 0.0
-        )
-        self.reconciliations = Reconciliations(self._accounts, self.journal, settings.reconcile, settings.delete)
+        self.deleters = Deleters(self._accounts, self.journal, settings.delete, admission)
+        self.reconcile_schedule = ReconcileSchedule(self._accounts, self.journal, settings.reconcile, settings.delete)
         self.retention = Retention(self.journal, settings.journal.retention)
         self.dispatcher = Dispatcher(
             self.journal,
@@ -144,7 +144,7 @@ class App:
             settings.handler,
             self.deleters.__contains__,
             in_order=settings.dispatch.order == "originator",
-            pace=admission,
+            admission=admission,
         )
 
     def _build_server(self, settings: Settings, sockets: Sequence[socket.socket]) -> Server:
@@ -167,14 +167,14 @@ class App:
         """Serve until :meth:`stop`; then drain and close everything. Return whether nothing was left in flight."""
         self.dispatcher.start()
         self.deleters.start()
-        self.reconciliations.start()
+        self.reconcile_schedule.start()
         self.retention.start()
         telemetry.emit("serving", port=self.server.port)
         self.seams.begin(self.server)
         answered = self.server.run(self._drain)
         self.seams.end()
         self.retention.stop(self._time_left())  # the next round goes on where this one ends
-        reconciled = self.reconciliations.stop(self._time_left)
+        reconciled = self.reconcile_schedule.stop(self._time_left)
         handled = self.dispatcher.stop(self._time_left())
         deleted = self.deleters.stop(self._time_left)
         self.journal.close()
@@ -192,7 +192,7 @@ class App:
         self.deleters.expect(accounts)
         self._receiver.accounts = accounts
         self.deleters.change(accounts, settings.delete, self._drain)
-        self.reconciliations.change(accounts, settings.reconcile, settings.delete)
+        self.reconcile_schedule.change(accounts, settings.reconcile, settings.delete)
         unapplied = unapplied_changes(self._settings, settings)
         if unapplied:
             telemetry.emit("reload_needs_restart", settings=unapplied)
@@ -229,9 +229,9 @@ class FastSeams(Seams):
         """Count arrivals in the shared memory, by which a burst is known."""
         return {"note_arrivals": self.slot.note_arrivals}
 
-    def admission(self) -> Pace:
+    def admission(self) -> LoadShedding:
         """Load shedding: in a burst, handling gives way to receiving."""
-        return Pace(self.slot)
+        return LoadShedding(self.slot)
 
     def read_many(self, receiver: Receiver) -> ReadMany:
         """Read usual envelopes in one pass."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import clock, telemetry
-from soap_handler.accounts.throttle import Quiet, Throttle, neighbourhood
+from soap_handler.accounts.throttle import Throttle, client_network
 from soap_handler.errors import AuthenticationError
 from soap_handler.journal import Entry
+from soap_handler.log_throttle import LogThrottle
 from soap_handler.receive.values import read_notification
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Receiver:
         self.accounts = accounts
         """May be replaced by others at any time; a push is checked against either the old or the new ones."""
         self._throttle = Throttle(_LOGIN_FAILURES_ALLOWED, 0.0) if throttle is None else throttle
-        self._quiet = Quiet()
+        self._log_throttle = LogThrottle()
         self._now = now
 
     def prepare(self, push: Push) -> Entry:
@@ -79,7 +80,7 @@ class Receiver:
         except AuthenticationError:
             key = _throttle_key(accounts, push)
             delay = self._throttle.failed(key)
-            if times := 1 if delay is None else self._quiet.due(key):
+            if times := 1 if delay is None else self._log_throttle.due(key):
                 telemetry.emit(
                     "authentication_failed",
                     caller=push.caller,
@@ -92,9 +93,9 @@ class Receiver:
 
 
 def _throttle_key(accounts: Accounts, push: Push) -> tuple[str, str | None]:
-    """Return what wrong logins are counted by: the caller's neighbourhood and the account that it names.
+    """Return what wrong logins are counted by: the caller's network and the account that it names.
 
     The account is told by its reference, which a log may hold, and never by the caller's text, which may be a number.
     """
     claimed = accounts.get(push.credentials.account) if push.credentials else None
-    return neighbourhood(push.caller), claimed.reference if claimed else None
+    return client_network(push.caller), claimed.reference if claimed else None

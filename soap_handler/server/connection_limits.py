@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from soap_handler import telemetry
-from soap_handler.accounts.throttle import Quiet
+from soap_handler.log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ class Limits:
         self._request_timeout = settings.request_timeout
         self._idle_timeout = settings.idle_timeout
         self._clock = clock
-        self._quiet = Quiet(clock)
+        self._log_throttle = LogThrottle(clock)
 
     def cut_overdue(self, connections: Sequence[Connection]) -> None:
         """Close the connections whose time is over: for sending a request, for reading an answer, or for being idle."""
@@ -97,5 +97,5 @@ class Limits:
 
     def _cut(self, connection: Connection, reason: str) -> None:
         connection.handle_close()
-        if reason != "idle" and (times := self._quiet.due(reason)):
+        if reason != "idle" and (times := self._log_throttle.due(reason)):
             telemetry.emit("connections_cut", reason=reason, times=times)

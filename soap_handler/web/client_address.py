@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
-from soap_handler.accounts.throttle import Quiet
+from soap_handler.log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,7 +38,7 @@ class Callers:
         self._trusted = tuple(trusted_proxies)
         self._refused = 0
         self._lock = threading.Lock()
-        self._quiet = Quiet()
+        self._log_throttle = LogThrottle()
 
     @property
     def refused(self) -> int:
@@ -52,7 +52,7 @@ class Callers:
             return caller, True
         with self._lock:
             self._refused += 1
-        if times := self._quiet.due(caller):
+        if times := self._log_throttle.due(caller):
             telemetry.emit("address_refused", caller=caller, times=times, count=self._refused)
         return caller, False
 

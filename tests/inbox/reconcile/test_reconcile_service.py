@@ -20,7 +20,7 @@ from soap_handler.settings import (
     ServerSettings,
     Settings,
 )
-from tests.inbox.reconcile.scene import EMS, account_settings, message, records, store
+from tests.inbox.reconcile.reconciling import EMS, account_settings, message, records, store
 from tests.support.service import Service
 from tests.support.waiting import wait_for
 
