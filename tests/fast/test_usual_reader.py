@@ -212,7 +212,7 @@ OTHER: Final = GOOD.replace("<body>", "<body>8 ")
 def test_a_frame_that_was_read_before_says_nothing_else_with_another_operation(
     before: str, inside: str, after: str, operation: str
 ) -> None:
-    """What stands around an operation is remembered; whoever makes up a frame gets by it what he gets without."""
+    """What stands around an operation is remembered; a made-up frame gives its caller nothing else than before."""
     quickly(framed(before, inside, after))
     assert_alike(framed(before, operation, after))
 
