@@ -23,7 +23,7 @@ from soap_handler.server.server import Server
 from soap_handler.sinks.stdout import TARGET as LOG_SINK
 from soap_handler.web.application import Application
 from soap_handler.web.client_address import Guard
-from soap_handler.xml.limits import Shape
+from soap_handler.xml.limits import Limits
 
 if TYPE_CHECKING:
     import socket
@@ -89,7 +89,7 @@ class App:
             public_url=server.public_url,
             max_body=server.max_body,
             guard=Guard(server.allow_from, server.trusted_proxies),
-            shape=Shape(server.max_depth, server.max_attributes),
+            limits=Limits(server.max_depth, server.max_attributes),
         )
         intake = Intake(application, self.journal, threads=server.threads, timeout=settings.journal.timeout)
         try:

@@ -7,10 +7,11 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote
 
+from soap_handler.contract import OPERATIONS
 from soap_handler.faces.soap.endpoint import CONTENT_TYPE, Answer, Endpoint, Exchange, refusal
-from soap_handler.faces.soap.wsdl import Description
+from soap_handler.faces.soap.wsdl import Wsdl
 from soap_handler.web.client_address import Guard
-from soap_handler.xml.limits import Shape
+from soap_handler.xml.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,12 +29,12 @@ HOLD: Final = "soap_handler.hold"
 
 _LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 
-_HELP: Final = """<!DOCTYPE html>
+_HELP: Final = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Account Event Handler</title></head>
 <body><h1>Account Event Handler</h1>
 <p>A SOAP 1.1 service. EMS posts its notifications to this address.</p>
-<p>Operations: MessageReceived, MessageEvent, MessageError, SubscriptionEvent.</p>
-<p><a href="{0}?wsdl">Service description (WSDL)</a></p></body></html>
+<p>Operations: {", ".join(OPERATIONS)}.</p>
+<p><a href="{{0}}?wsdl">Service description (WSDL)</a></p></body></html>
 """
 
 
@@ -48,13 +49,13 @@ class Application:
         public_url: str | None = None,
         max_body: int = 262144,
         guard: Guard | None = None,
-        shape: Shape = Shape(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         """``max_body`` is in bytes; ``public_url`` is the base address at which callers reach us."""
         self._guard = guard or Guard()
-        self._endpoint = Endpoint(receiver, shape)
+        self._endpoint = Endpoint(receiver, limits)
         self._journal = journal
-        self._description = Description()
+        self._wsdl = Wsdl()
         self._public_url = public_url
         self._max_body = max_body
 
@@ -132,7 +133,7 @@ class Application:
         wanted = {name.lower() for name, _ in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)}
         if "wsdl" in wanted:
             address = self._base(environ) + path
-            return _send(start_response, "200 OK", CONTENT_TYPE, self._description.at(address))
+            return _send(start_response, "200 OK", CONTENT_TYPE, self._wsdl.at(address))
         page = _HELP.format(escape(environ.get("SCRIPT_NAME", "") + path)).encode()
         return _send(start_response, "200 OK", "text/html; charset=utf-8", page)
 

@@ -16,13 +16,13 @@ from soap_handler.contract import NAMESPACE
 from soap_handler.errors import AuthenticationError, JournalUnavailableError
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope, server_fault
 from soap_handler.faces.soap.protocol import AccountEventProtocol
-from soap_handler.faces.soap.redact import masked
+from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler
-from soap_handler.fast.usual_reader import QuickReader
+from soap_handler.fast.usual_reader import UsualReader
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
-from soap_handler.xml.limits import Shape
+from soap_handler.xml.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ class _Call:
     def _envelope(self) -> bytes | None:
         """Return the request as it may be kept."""
         credentials: Credentials | None = self.context.in_header
-        return masked(self._body, credentials.password if credentials else "", self._label)
+        return redacted(self._body, credentials.password if credentials else "", self._label)
 
 
 _CONFIRMED: Final = {kind: Answer("200 OK", response_envelope(kind.value)) for kind in Kind}
@@ -116,11 +116,11 @@ class Endpoint(ServerBase):
 
     transport = "http://schemas.xmlsoap.org/soap/http"
 
-    def __init__(self, receiver: Receiver, shape: Shape = Shape()) -> None:  # noqa: B008 - frozen
-        """``shape`` limits the structure of a request."""
+    def __init__(self, receiver: Receiver, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+        """``limits`` are on the structure of a request."""
         protocol = AccountEventProtocol
         incoming = protocol()
-        incoming.shape = shape
+        incoming.limits = limits
         super().__init__(
             _Application(
                 [AccountEventHandler],
@@ -131,7 +131,7 @@ class Endpoint(ServerBase):
             )
         )
         self._receiver = receiver
-        self._quick = QuickReader()
+        self._usual = UsualReader()
 
     def prepare(self, body: bytes, caller: str, content_type: str = "") -> Exchange:
         """Do everything up to the commit. ``content_type`` is the request's, which may name a charset."""
@@ -154,7 +154,7 @@ class Endpoint(ServerBase):
         Raises:
             Exception: a defect of ours; the general way may do better, and has a wall around it.
         """
-        return self._quick.read([body if _may_be_utf8(content_type) else b"" for body, content_type in requests])
+        return self._usual.read([body if _may_be_utf8(content_type) else b"" for body, content_type in requests])
 
     def check_usual(self, requests: Sequence[Read]) -> list[Exchange | None]:
         """Check and key what was read; ``None`` where the general way must decide.
