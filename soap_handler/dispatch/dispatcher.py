@@ -18,10 +18,11 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
+from soap_handler.dispatch.results import Settling
 from soap_handler.errors import JournalUnavailableError, TransactionError
 from soap_handler.fast.load_shedding import Pace
 from soap_handler.fast.scoreboard import Board, Place
-from soap_handler.journal import Settlement, Settling, State, Step
+from soap_handler.journal import Settlement, State, Step
 from soap_handler.notifications import Kind
 from soap_handler.retry import Backoff
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from soap_handler.journal import Selection, Settling, State
+from soap_handler.dispatch.results import Settling
+from soap_handler.journal import Selection, State
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import LEASE, ended, entry
 from tests.support.waiting import wait_for
