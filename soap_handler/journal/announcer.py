@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from soap_handler.journal.group_commit import Verb
-
 
 class Announcer:
     """Tells after a commit that there may be work. Thread-safe.
@@ -21,8 +19,8 @@ class Announcer:
     its listener. A process that does not (a command) sends it within each transaction.
     """
 
-    def __init__(self, engine: Engine, sender: str, silent: Verb) -> None:
-        """``sender`` names this process; a transaction of the verb ``silent`` alone makes no work."""
+    def __init__(self, engine: Engine, sender: str, silent: object) -> None:
+        """``sender`` names this process. A transaction of the verb ``silent`` alone makes no work: a claim."""
         self._engine = engine
         self._sender = sender
         self._silent = silent
@@ -36,12 +34,12 @@ class Announcer:
         if self.listener is None and can_notify(self._engine):
             self.listener = Listener(self._engine, self._sender, self.call_listeners)
 
-    def before_commit(self, connection: Connection, verbs: Collection[Verb] = ()) -> None:
+    def before_commit(self, connection: Connection, verbs: Collection[object] = ()) -> None:
         """Have this transaction wake the other processes when it commits, unless the listener will."""
         if self.listener is None and can_notify(self._engine) and not self._is_silent(verbs):
             notify(connection, self._sender)
 
-    def after_commit(self, verbs: Collection[Verb] = ()) -> None:
+    def after_commit(self, verbs: Collection[object] = ()) -> None:
         """Tell of a commit in which these verbs took part."""
         if self._is_silent(verbs):
             return
@@ -59,5 +57,5 @@ class Announcer:
         if self.listener is not None:
             self.listener.close()
 
-    def _is_silent(self, verbs: Collection[Verb]) -> bool:
+    def _is_silent(self, verbs: Collection[object]) -> bool:
         return set(verbs) == {self._silent}

@@ -16,6 +16,8 @@ import pytest
 from sqlalchemy import event
 
 from soap_handler.contract import NAMESPACE
+from soap_handler.journal import insert
+from soap_handler.journal.execute import execute
 from soap_handler.settings import ServerSettings
 from tests.faces.soap.answers import assert_proper
 from tests.support.events import captured_events
@@ -144,16 +146,15 @@ def locked(folder: Path) -> Iterator[None]:
 class Recorded:
     """Counts how many notifications each transaction of a service put in."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         self.transactions: list[int] = []
         self._open: Counter[int] = Counter()
-        self._engine = service.app.journal._engine
-        event.listen(self._engine, "after_execute", self._executed)
-        event.listen(self._engine, "commit", self._committed)
+        monkeypatch.setattr(insert, "execute", self._execute)
+        event.listen(service.app.journal._engine, "commit", self._committed)
 
-    def _executed(self, connection: DatabaseConnection, clause: Any, many: Any, *_: object) -> None:
-        if getattr(clause, "is_insert", False) and clause.table.name == "notification":
-            self._open[id(connection)] += max(1, len(many))
+    def _execute(self, connection: DatabaseConnection, statement: Any, rows: Sequence[Any]) -> int:
+        self._open[id(connection)] += len(rows)
+        return execute(connection, statement, rows)
 
     def _committed(self, connection: DatabaseConnection) -> None:
         if count := self._open.pop(id(connection), 0):
@@ -181,7 +182,7 @@ def test_requests_that_arrive_together_share_a_commit_and_are_answered_after_it(
     callers = 6
     settings = settings_for(tmp_path, server=ServerSettings(port=0, threads=callers))
     with serving(settings) as service, contextlib.ExitStack() as stack:
-        recorded = Recorded(service)
+        recorded = Recorded(service, monkeypatch)
         submitted = watch(service.app.journal, monkeypatch)
         connections = [stack.enter_context(Connection(service.port)) for _ in range(callers)]
         with locked(tmp_path):
