@@ -16,10 +16,11 @@ from soap_handler.faces.soap.endpoint import Endpoint
 # -- fast path: begin (this block, the one below, and the folder fast/ can be deleted together) ------------------------
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
+from soap_handler.fast.committers import pipeline_of, quick_committer
+from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 from soap_handler.fast.usual_pushes import UsualPushes
-from soap_handler.fast.watched_files import WatchedFiles
 
 # -- fast path: end ----------------------------------------------------------------------------------------------------
 from soap_handler.inbox.deleters import Deleters
@@ -226,8 +227,8 @@ class FastSeams(Seams):
         self._scoreboard.leave(number)
 
     def journal(self) -> dict[str, Any]:
-        """Count arrivals in the shared memory, by which a burst is known."""
-        return {"note_arrivals": self.slot.note_arrivals}
+        """Compiled SQL, inline commit or a pipeline; arrivals are counted in the shared memory."""
+        return {"note_arrivals": self.slot.note_arrivals, "committer": quick_committer, "execute": COMPILED}
 
     def admission(self) -> LoadShedding:
         """Load shedding: in a burst, handling gives way to receiving."""
@@ -241,7 +242,7 @@ class FastSeams(Seams):
         self, settings: Settings, journal: Journal, application: Application, callers: Callers
     ) -> dict[str, Any]:
         """Request batching: what arrives together is read, committed and answered together."""
-        self._journal = journal
+        self._pipeline = pipeline_of(journal)
         self._dispatcher = BatchingDispatcher(
             journal,
             application.face_at,
@@ -256,7 +257,8 @@ class FastSeams(Seams):
         """Let the batches, and the statements for PostgreSQL, go through the loop of the server's sockets."""
         self.slot.join()
         self._dispatcher.attach(server.sockets)
-        self._journal.attend(WatchedFiles(server.sockets).watch)
+        if self._pipeline is not None:
+            self._pipeline.attach(server.sockets)
 
     def stop(self) -> None:
         """Have the other workers do this one's share."""
@@ -264,7 +266,8 @@ class FastSeams(Seams):
 
     def end(self) -> None:
         """Give back the connection to PostgreSQL."""
-        self._journal.attend(None)
+        if self._pipeline is not None:
+            self._pipeline.detach()
 
 
 # -- fast path: end ----------------------------------------------------------------------------------------------------

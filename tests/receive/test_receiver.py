@@ -16,6 +16,8 @@ import pytest
 from sqlalchemy import event
 
 from soap_handler.contract import NAMESPACE
+from soap_handler.journal import insert
+from soap_handler.journal.execute import execute
 from soap_handler.settings import ServerSettings
 from tests.faces.soap.answers import assert_proper
 from tests.support.events import captured_events
@@ -39,7 +41,7 @@ from tests.support.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection as DatabaseConnection
 
@@ -141,28 +143,29 @@ def locked(folder: Path) -> Iterator[None]:
 class Recorded:
     """Counts how many notifications each transaction of a service put in."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         self.transactions: list[int] = []
         self._open: Counter[int] = Counter()
-        self._engine = service.app.journal._engine
-        event.listen(self._engine, "after_execute", self._executed)
-        event.listen(self._engine, "commit", self._committed)
+        monkeypatch.setattr(insert, "execute", self._execute)
+        event.listen(service.app.journal._engine, "commit", self._committed)
 
-    def _executed(self, connection: DatabaseConnection, clause: Any, many: Any, *_: object) -> None:
-        if getattr(clause, "is_insert", False) and clause.table.name == "notification":
-            self._open[id(connection)] += max(1, len(many))
+    def _execute(self, connection: DatabaseConnection, statement: Any, rows: Sequence[Any]) -> int:
+        self._open[id(connection)] += len(rows)
+        return execute(connection, statement, rows)
 
     def _committed(self, connection: DatabaseConnection) -> None:
         if count := self._open.pop(id(connection), 0):
             self.transactions.append(count)
 
 
-def test_requests_that_arrive_together_share_a_commit_and_are_answered_after_it(tmp_path: Path) -> None:
+def test_requests_that_arrive_together_share_a_commit_and_are_answered_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While one transaction waits for the disk the others queue up, and the next takes them all."""
     callers = 6
     settings = settings_for(tmp_path, server=ServerSettings(port=0, threads=callers))
     with serving(settings) as service, contextlib.ExitStack() as stack:
-        recorded = Recorded(service)
+        recorded = Recorded(service, monkeypatch)
         connections = [stack.enter_context(Connection(service.port)) for _ in range(callers)]
         with locked(tmp_path):
             for connection in connections:
