@@ -6,20 +6,18 @@ what comes meanwhile goes together in the next one.
 
 from __future__ import annotations
 
-import json
 import time
-from base64 import b64encode
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from soap_handler.fast.json_rows import PUSH, as_json
 from soap_handler.journal import insert
 from soap_handler.journal.engine import abandon
-from soap_handler.journal.schema import to_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycopg.pq.abc import PGresult
     from sqlalchemy import Engine
@@ -32,24 +30,8 @@ if TYPE_CHECKING:
 LATE_SECONDS: Final = 0.05
 """Requests that come while an answer is later than this do not wait for it: the thread commits them."""
 _STATEMENT_NAME: Final = b"soap_handler_push"
+_PUSH: Final = PUSH.replace("%(rows)s", "$1")  # as libpq has it
 _AUTOCOMMIT: Final = {"isolation_level": "AUTOCOMMIT"}  # each statement is a transaction of its own, in one round trip
-
-PUSH: Final = """
-    INSERT INTO notification (
-        key, account, kind, state, source, message_id, originator, payload, envelope,
-        received_at, due_at, attempts, delete_attempts
-    )
-    SELECT
-        key, account, kind, state, source, message_id, originator, payload, decode(envelope, 'base64'),
-        received_at, due_at, attempts, delete_attempts
-    FROM json_to_recordset($1::json) AS pushed (
-        key text, account text, kind text, state text, source text, message_id text, originator text, payload text,
-        envelope text, received_at bigint, due_at bigint, attempts integer, delete_attempts integer
-    )
-    ON CONFLICT (key) DO NOTHING
-    RETURNING key
-"""
-"""The insert of ``journal/insert.py`` with all rows in one parameter, as JSON: one text for any number of rows."""
 
 
 class PushConnection:
@@ -84,7 +66,7 @@ class PushConnection:
         self._unsent = False  # whether libpq holds bytes that the server has not taken yet
         try:
             with _as_sqlalchemy_error():
-                _check(driver.pgconn.prepare(_STATEMENT_NAME, PUSH.encode()))
+                _check(driver.pgconn.prepare(_STATEMENT_NAME, _PUSH.encode()))
         except SQLAlchemyError:
             abandon(self._connection)
             raise
@@ -111,7 +93,7 @@ class PushConnection:
     def _rows(self, requests: Sequence[Request]) -> str:
         entries = [entry for request in requests for entry in request.argument]
         self._keys = [entry.notification.key for entry in entries]
-        return as_json(insert.rows_by_key(self._keys, entries))
+        return as_json(insert.rows_by_key(self._keys, entries).values())
 
     def _flush(self) -> None:
         self._unsent = bool(self._driver.pgconn.flush())
@@ -201,22 +183,6 @@ class PushConnection:
             requests, insert.by_batch([request.argument for request in requests], answers), strict=True
         ):
             request.result = result
-
-
-def as_json(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return rows as the one parameter of the statement."""
-    return json.dumps([_plain(row) for row in rows.values()], ensure_ascii=False)
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    envelope = row["envelope"]
-    received_at = to_number(row["received_at"])
-    return {
-        **row,
-        "envelope": None if envelope is None else b64encode(envelope).decode(),
-        "received_at": received_at,
-        "due_at": received_at,
-    }
 
 
 @contextmanager
