@@ -11,6 +11,8 @@ from soap_handler.accounts.throttle import Throttle
 from soap_handler.dispatch import handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.fast.batching import Intake
+from soap_handler.fast.committers import quick_committer
+from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.scoreboard import Board, Place
 from soap_handler.inbox.deleters import Deleters
@@ -67,6 +69,8 @@ class App:
             settings.journal.url.get_secret_value(),
             timeout=settings.journal.timeout,
             note_arrivals=self.place.note_arrivals,
+            committer=quick_committer,
+            execute=COMPILED,
         )
         admission = LoadShedding(self.place)
         self.deleters = Deleters(self._accounts, self.journal, settings.delete, admission)

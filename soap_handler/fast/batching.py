@@ -18,13 +18,13 @@ from waitress.task import ThreadedTaskDispatcher
 
 from soap_handler import telemetry
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
+from soap_handler.fast.committers import pipeline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from soap_handler.faces.soap.endpoint import Exchange
-    from soap_handler.fast.postgresql_pipeline import Watch
     from soap_handler.fast.usual_reader import Read
     from soap_handler.journal import Journal
     from soap_handler.server.channel import Channel
@@ -69,9 +69,11 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
         self.wake: Callable[[], None] = lambda: None
         """How another thread gets the loop to take a turn; whoever owns the loop sets it."""
 
-    def attend(self, watch: Watch | None) -> None:
-        """Begin to serve a loop, whose thread calls; ``watch`` has it look after a file. ``None`` ends that."""
-        self._journal.attend(watch)
+    def attend(self, sockets: dict[int, Any] | None) -> None:
+        """Begin to serve a loop, whose thread calls; ``sockets`` is the map that it waits for. ``None`` ends that."""
+        pipeline = pipeline_of(self._journal)
+        if pipeline is not None:
+            pipeline.detach() if sockets is None else pipeline.attach(sockets)
 
     def add_task(self, task: Any) -> None:  # noqa: ANN401 - waitress's signature
         """Take on the first request of a channel."""
@@ -108,7 +110,7 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do before somebody calls, neither here nor for a database's server."""
-        return self._journal.quick and not (self._committing or self._ready or self._arrived)
+        return self._journal.commits_inline and not (self._committing or self._ready or self._arrived)
 
     def _answer_committed(self) -> None:
         while self._committed:
@@ -117,7 +119,7 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
 
     def _take_in(self) -> None:
         """Take in what has arrived, as many as are worth a commit: the disk need not wait until all are read."""
-        enough = _MANY if self._journal.quick else _ENOUGH
+        enough = _MANY if self._journal.commits_inline else _ENOUGH
         some = min(len(self._arrived), enough - len(self._ready) % enough)
         channels = [self._arrived.popleft() for _ in range(some)]
         requests = [(channel.requests[0], str(channel.addr[0])) for channel in channels]

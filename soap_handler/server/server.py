@@ -111,7 +111,7 @@ class Server:
         if self._intake is None or not self._poller.can_watch:
             yield
             return
-        self._intake.attend(self._poller.watch)
+        self._intake.attend(self._sockets)
         try:
             yield
         finally:
