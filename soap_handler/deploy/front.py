@@ -1,4 +1,4 @@
-"""The TLS proxy before the service: nginx or Caddy. What the service itself does about callers is ``web.guard``'s."""
+"""The TLS proxy before the service: nginx or Caddy. Callers themselves are ``web.client_address``'s."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from soap_handler.deploy.template import fill
+from soap_handler.faces.base import PATH
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, server_fault
-from soap_handler.web.application import PATH
 
 if TYPE_CHECKING:
     from soap_handler.settings import ServerSettings, Settings

@@ -1,4 +1,4 @@
-"""Does an answer of the inbox service confirm the call? Only what says so in full does. No network here."""
+"""Confirmation: whether an answer of the inbox service confirms the call. Only one that says so in full does."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def confirm(operation: str, answer: Answer) -> None:
         if etree.QName(element).localname == "Fault":
             raise error_of(element)
     if answer.status != HTTPStatus.OK or not _confirmed(operation, content):
-        raise InboxUnavailableError(f"HTTP {answer.status}, {_what(answer.body, content)}")
+        raise InboxUnavailableError(f"HTTP {answer.status}, {_description(answer.body, content)}")
 
 
 def _confirmed(operation: str, content: Sequence[etree._Element] | None) -> bool:
@@ -63,7 +63,7 @@ def _soap_body(document: bytes) -> list[etree._Element] | None:
     return None
 
 
-def _what(document: bytes, content: Sequence[etree._Element] | None) -> str:
+def _description(document: bytes, content: Sequence[etree._Element] | None) -> str:
     if not document.strip():
         return "an empty answer"
     if content is None:

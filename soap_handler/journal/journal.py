@@ -236,6 +236,7 @@ class Journal:
         self._listeners.append(listener)
         if self._others is None and can_wake(self._engine):
             self._others = Listener(self._engine, self._instance, self._ring)
+            self._others.start()
 
     def _tell_others(self, connection: Connection, done: set[Verb] | None = None) -> None:
         """Let this transaction, when it commits, wake the other processes; a claim makes no work.

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from soap_handler.accounts.accounts import Accounts
+from soap_handler.faces.base import Request
 from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.journal import Journal
 from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from soap_handler.faces.soap.endpoint import Answer
+    from soap_handler.faces.base import Answer
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Front:
     """The journal's file."""
 
     def post(self, body: bytes, content_type: str = "text/xml; charset=utf-8") -> Answer:
-        exchange = self.endpoint.prepare(body, "127.0.0.1", content_type)
+        exchange = self.endpoint.prepare(Request(body, "127.0.0.1", content_type))
         if exchange.entry is not None:
             self.journal.record(exchange.entry)
         return exchange.answer
@@ -45,4 +47,5 @@ def opened(folder: Path) -> Iterator[Front]:
     accounts = Accounts([AccountSettings(reference=REFERENCE, push=push, time_zone="Europe/London")])
     path = folder / "journal.db"
     with Journal(f"sqlite:///{path}") as journal:
-        yield Front(Endpoint(Receiver(accounts)), journal, path)
+        receiver = Receiver(accounts)
+        yield Front(Endpoint(receiver, read_many=UsualPushes(receiver)), journal, path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from soap_handler.faces.base import Request
 from soap_handler.notifications import Kind
 from tests.corpus.cases import CASES
 from tests.corpus.messages import PASSWORD, message
@@ -45,7 +46,7 @@ def test_a_large_body_of_anything_takes_little_time(front: Front, piece: bytes, 
     many = piece * (size // len(piece))
     told = told.with_content("body", many) if where == "in a value" else replace(told, after=many)
     began = time.monotonic()
-    answer = front.endpoint.prepare(told.bytes_(), "127.0.0.1", told.content_type).answer
+    answer = front.endpoint.prepare(Request(told.bytes_(), "127.0.0.1", told.content_type)).answer
     assert time.monotonic() - began < SECONDS
     assert b"Response" in answer.body or b"<faultcode>soap:Client</faultcode>" in answer.body
 
@@ -56,7 +57,7 @@ def test_a_large_value_that_many_refer_to_is_taken_once(front: Front) -> None:
     parts = told.parts | {f"x{number}": b'<body href="#big"/>' for number in range(200)}
     told = replace(told, parts=parts, after=b'<r id="big">%s</r>' % (b"x" * 100_000))
     began = time.monotonic()
-    assert front.endpoint.prepare(told.bytes_(), "127.0.0.1").entry is not None
+    assert front.endpoint.prepare(Request(told.bytes_(), "127.0.0.1")).entry is not None
     assert time.monotonic() - began < SECONDS
 
 
@@ -75,7 +76,7 @@ def test_nothing_grows(front: Front) -> None:
 
     def attack(round_: int) -> None:
         for number, case in enumerate(CASES):
-            front.endpoint.prepare(case.body, "127.0.0.1", f"text/xml; charset=klingon-{round_}-{number}")
+            front.endpoint.prepare(Request(case.body, "127.0.0.1", f"text/xml; charset=klingon-{round_}-{number}"))
 
     attack(0)
     gc.collect()
@@ -91,7 +92,9 @@ def test_nothing_grows(front: Front) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if case.stored is not None][::5], ids=lambda case: case.id)
 def test_the_password_is_in_nothing_that_is_kept(front: Front, case: object) -> None:
     """Neither the answer nor the envelope that is kept holds it, in any of the encodings."""
-    exchange = front.endpoint.prepare(getattr(case, "body", b""), "127.0.0.1", getattr(case, "content_type", ""))
+    exchange = front.endpoint.prepare(
+        Request(getattr(case, "body", b""), "127.0.0.1", getattr(case, "content_type", ""))
+    )
     assert exchange.entry is not None
     kept = (exchange.entry.envelope or b"") + exchange.answer.body
     for codec in ("utf-8", "utf-16-le", "utf-16-be"):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from soap_handler.faces.base import Request
 from soap_handler.notifications import Kind, MessageReceived
 from tests.corpus.messages import message
 
@@ -63,7 +64,7 @@ def normalised(text: str) -> str:
 def sent(front: Front, wire: bytes) -> MessageReceived:
     """Push a body as it is on the wire; return what is stored for it."""
     told = message(Kind.MESSAGE_RECEIVED, repr(wire)).with_content("body", wire)
-    exchange = front.endpoint.prepare(told.bytes_(), "127.0.0.1", told.content_type)
+    exchange = front.endpoint.prepare(Request(told.bytes_(), "127.0.0.1", told.content_type))
     assert exchange.entry is not None, exchange.answer
     stored = exchange.entry.notification
     assert isinstance(stored, MessageReceived)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from soap_handler.faces.base import Request
 from soap_handler.notifications import Kind
 from tests.corpus.cases import CASES
 from tests.corpus.messages import message
@@ -23,7 +24,7 @@ def test_the_fast_way_reads_what_the_general_way_reads(front: Front, case: Case)
     quick = prepare_quickly(front.endpoint, case.body, case.content_type)
     if quick is None:
         return
-    general = front.endpoint.prepare(case.body, "127.0.0.1", case.content_type)
+    general = front.endpoint.prepare(Request(case.body, "127.0.0.1", case.content_type))
     assert quick.entry is not None
     assert general.entry is not None
     assert quick.answer == general.answer

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.contract import NAMESPACE
-from soap_handler.faces.soap.endpoint import Endpoint, Exchange
+from soap_handler.faces.base import Exchange, Request
+from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials
 from tests.support.quickly import prepare_quickly
@@ -27,7 +29,8 @@ SAMPLES: Final = Path(__file__).parent.parent / "samples"
 ACCOUNT: Final = AccountSettings(
     reference=REFERENCE, push=(PushCredentials.model_validate({"username": USERNAME, "password": PASSWORD}),)
 )
-ENDPOINT: Final = Endpoint(Receiver(Accounts([ACCOUNT])))
+RECEIVER: Final = Receiver(Accounts([ACCOUNT]))
+ENDPOINT: Final = Endpoint(RECEIVER, read_many=UsualPushes(RECEIVER))
 DECLARATIONS: Final = (
     "",
     "<?xml version='1.0' encoding='utf-8'?>",
@@ -42,7 +45,7 @@ def quickly(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Excha
 
 
 def generally(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Exchange:
-    return ENDPOINT.prepare(body, "127.0.0.1", content_type)
+    return ENDPOINT.prepare(Request(body, "127.0.0.1", content_type))
 
 
 def assert_alike(body: bytes) -> bool:
@@ -138,10 +141,9 @@ def test_both_ways_read_the_same(body: bytes) -> None:
 @given(st.lists(requests() | st.just(message()), max_size=6))
 def test_requests_that_are_read_together_are_read_as_if_alone(bodies: list[bytes]) -> None:
     """Whatever else is in a batch, each gets what it gets by itself, in its place."""
-    read = ENDPOINT.read_usual([(body, "text/xml") for body in bodies])
-    assert read == [ENDPOINT.read_usual([(body, "text/xml")])[0] for body in bodies]
-    known = [each for each in read if each is not None]
-    assert list(map(said, ENDPOINT.check_usual(known))) == [said(ENDPOINT.check_usual([each])[0]) for each in known]
+    assert ENDPOINT.read_many is not None
+    together = ENDPOINT.read_many([Request(body, "127.0.0.1", "text/xml") for body in bodies])
+    assert list(map(said, together)) == [said(quickly(body)) for body in bodies]
 
 
 def said(exchange: Exchange | None) -> Notification | None:

@@ -12,11 +12,13 @@ from pydantic import SecretStr
 
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.contract import NAMESPACE, SOAP_11
+from soap_handler.faces.base import PATH
 from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.journal import Journal, Selection
 from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials
-from soap_handler.web.application import PATH, Application
+from soap_handler.web.application import Application
 from tests.corpus.messages import PASSWORD, REFERENCE, USERNAME
 from tests.support.events import captured_events
 from tests.support.quickly import prepare_quickly
@@ -51,8 +53,8 @@ class Target:
         accounts = Accounts([AccountSettings(reference=REFERENCE, push=push)])
         self._journal = journal
         receiver = Receiver(accounts)
-        self._application = Application(receiver, journal)
-        self._endpoint = Endpoint(receiver)
+        self._endpoint = Endpoint(receiver, read_many=UsualPushes(receiver))
+        self._application = Application([self._endpoint], journal)
         self.stored = 0
         self.refused = 0
 

@@ -124,11 +124,10 @@ def test_nothing_is_purged_where_all_is_kept(journal: Journal) -> None:
     assert retention.stop(1)
 
 
-def test_the_thread_purges_and_ends(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_thread_purges_and_ends(journal: Journal) -> None:
     """In the service it happens by itself."""
-    monkeypatch.setattr("soap_handler.journal.retention._FIRST", 0.01)
     bring_to(journal, 1, State.DONE)
-    retention = Retention(journal, 30, lambda: START + timedelta(days=31))
+    retention = Retention(journal, 30, lambda: START + timedelta(days=31), delay=0.01)
     retention.start()
     wait_for(lambda: not journal.records(Selection()))
     assert retention.stop(5)

@@ -39,12 +39,9 @@ from tests.support.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection as DatabaseConnection
-
-    from soap_handler.journal import Entry, Journal
 
 REFUSED = {
     "no header": "",
@@ -160,34 +157,17 @@ class Recorded:
             self.transactions.append(count)
 
 
-def watch(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
-    """Return a list of what is handed in for the next commit, which grows."""
-    submitted: list[Entry] = []
-    submit_all = journal.submit_all
-
-    def watched(entries: Sequence[Entry]) -> Future[list[bool]]:
-        commit = submit_all(entries)
-        submitted.extend(entries)
-        return commit
-
-    monkeypatch.setattr(journal, "submit_all", watched)
-    return submitted
-
-
-def test_requests_that_arrive_together_share_a_commit_and_are_answered_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_requests_that_arrive_together_share_a_commit_and_are_answered_after_it(tmp_path: Path) -> None:
     """While one transaction waits for the disk the others queue up, and the next takes them all."""
     callers = 6
     settings = settings_for(tmp_path, server=ServerSettings(port=0, threads=callers))
     with serving(settings) as service, contextlib.ExitStack() as stack:
         recorded = Recorded(service)
-        submitted = watch(service.app.journal, monkeypatch)
         connections = [stack.enter_context(Connection(service.port)) for _ in range(callers)]
         with locked(tmp_path):
             for connection in connections:
                 connection.send(request(message(id=str(uuid.uuid4()))))
-            wait_for(lambda: len(submitted) == callers)
+            wait_for(lambda: len(service.submitted) == callers)
             connections[0].socket.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 connections[0].socket.recv(1)

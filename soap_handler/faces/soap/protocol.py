@@ -1,4 +1,4 @@
-"""spyne's SOAP 1.1 protocol with our own reading and writing: tolerant of values, strict about SOAP."""
+"""spyne's SOAP 1.1 protocol with our own reading: tolerant of values, strict about SOAP. It writes no answers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from spyne.protocol.soap import Soap11
 
 from soap_handler.contract import NAMESPACE
 from soap_handler.faces.soap.envelope import local_name, read_envelope
-from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope
+from soap_handler.faces.soap.faults import client_fault
 from soap_handler.faces.soap.values import Values
 from soap_handler.notifications import Kind
 from soap_handler.xml.limits import Shape
 
 _OPERATIONS: Final = frozenset(f"{{{NAMESPACE}}}{kind.value}" for kind in Kind)
-_RESPONSES: Final = {kind.value: response_envelope(kind.value) for kind in Kind}
 
 
 class AccountEventProtocol(Soap11):
-    """Reads the four operations into texts and answers with constants.
+    """Reads the four operations into texts.
 
     The methods keep the names, and the context attributes that they must set, of spyne's protocol interface.
     """
@@ -50,17 +49,6 @@ class AccountEventProtocol(Soap11):
         texts = values.parameters(names)
         ctx.in_object = [texts.get(name) for name in names]
         ctx.udc.repaired = values.repaired
-
-    def serialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        """Write the fault, or the operation's constant response."""
-        if ctx.out_error is not None:
-            ctx.out_document = fault_envelope(ctx.out_error)
-        else:
-            ctx.out_document = _RESPONSES[ctx.descriptor.name]
-
-    def create_out_string(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        """Hand the written bytes on."""
-        ctx.out_string = [ctx.out_document]
 
 
 @functools.cache  # the types are few, and made once

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from spyne.decorator import rpc
 from spyne.model.complex import ComplexModel
@@ -17,6 +18,7 @@ from soap_handler.notifications import Kind
 if TYPE_CHECKING:
     from enum import StrEnum
 
+    from soap_handler.accounts.accounts import Credentials
     from soap_handler.receive.values import Fields
 
 # Reference types may be left out, value types may not (contract, section 1: the pattern of the vendor's generator).
@@ -45,15 +47,19 @@ class FailureReason(ComplexModel):
     _type_info = [("code", Int), ("description", Text), ("permanentfailure", Bool)]  # noqa: RUF012 - spyne reads a list
 
 
-class Call(Protocol):
-    """What an operation is given besides its parameters: where to hand them to."""
+@dataclass(slots=True)
+class Call:
+    """One call while spyne reads it (its context's ``udc``): what the protocol and the operation find in it."""
 
-    def submit(self, kind: Kind, fields: Fields) -> None:
-        """Take in one notification, up to its commit."""
+    kind: Kind = field(init=False)
+    fields: Fields = field(init=False)
+    credentials: Credentials | None = None
+    repaired: tuple[str, ...] = ()
+    """What had to be mended before it could be read."""
 
 
 class AccountEventHandler(Service):
-    """The operations. Each puts the parameters under their attribute's names and hands them in; reading comes later.
+    """The operations. Each notes its parameters under their attributes' names; what they mean is read later.
 
     The protocol gives every parameter as the text that came, or ``None`` where none came.
     """
@@ -71,7 +77,7 @@ class AccountEventHandler(Service):
         sentat,
         receivedat,
     ):
-        _hand_in(
+        _note(
             ctx,
             Kind.MESSAGE_RECEIVED,
             id=id,
@@ -85,7 +91,7 @@ class AccountEventHandler(Service):
 
     @rpc(Text, _enumeration(notifications.EventType), Instant)
     def MessageEvent(ctx, id, eventtype, occurredat):
-        _hand_in(ctx, Kind.MESSAGE_EVENT, id=id, event_type=eventtype, occurred_at=occurredat)
+        _note(ctx, Kind.MESSAGE_EVENT, id=id, event_type=eventtype, occurred_at=occurredat)
 
     @rpc(
         Text,
@@ -95,7 +101,7 @@ class AccountEventHandler(Service):
         FailureReason.customize(min_occurs=0, nillable=False),
     )
     def MessageError(ctx, id, errortype, occurredat, detail, failurereason):
-        _hand_in(
+        _note(
             ctx,
             Kind.MESSAGE_ERROR,
             id=id,
@@ -108,7 +114,7 @@ class AccountEventHandler(Service):
 
     @rpc(Text, Text, _enumeration(notifications.EventCode), Instant)
     def SubscriptionEvent(ctx, mobileNumber, contactID, eventCode, occurredAt):
-        _hand_in(
+        _note(
             ctx,
             Kind.SUBSCRIPTION_EVENT,
             mobile_number=mobileNumber,
@@ -118,6 +124,6 @@ class AccountEventHandler(Service):
         )
 
 
-def _hand_in(ctx: Any, kind: Kind, **fields: Any) -> None:  # noqa: ANN401 - spyne's context has no type
+def _note(ctx: Any, kind: Kind, **fields: Any) -> None:  # noqa: ANN401 - spyne's context has no type
     call: Call = ctx.udc
-    call.submit(kind, fields)
+    call.kind, call.fields, call.credentials = kind, fields, ctx.in_header

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -12,13 +12,10 @@ from soap_handler import notifications
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.contract import NAMESPACE, soap_action, wsdl_path
 from soap_handler.faces.soap.endpoint import Endpoint
-from soap_handler.faces.soap.service import AccountEventHandler, FailureReason, MessengerHeader
+from soap_handler.faces.soap.service import AccountEventHandler, Call, FailureReason, MessengerHeader
 from soap_handler.notifications import KINDS, Kind
 from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings
-
-if TYPE_CHECKING:
-    from soap_handler.receive.values import Fields
 
 NS = {
     "wsdl": "http://schemas.xmlsoap.org/wsdl/",
@@ -63,20 +60,17 @@ def descriptor(operation: str) -> Any:
     return found
 
 
-class Taken:
-    """What an operation of the service hands in."""
+class Context:
+    """spyne's context, as far as an operation looks at it."""
 
     def __init__(self) -> None:
-        self.handed_in: list[tuple[Kind, Fields]] = []
-        self.udc = self
-
-    def submit(self, kind: Kind, fields: Fields) -> None:
-        self.handed_in.append((kind, fields))
+        self.udc = Call()
+        self.in_header = None
 
 
 def handed_in(operation: str) -> tuple[Kind, dict[str, Any]]:
-    """Call an operation with each parameter's own name as its text; return what it hands in."""
-    taken = Taken()
+    """Call an operation with each parameter's own name as its text; return what it notes."""
+    context = Context()
     message = descriptor(operation).in_message
     names = list(message.get_flat_type_info(message))
     arguments: list[Any] = [
@@ -85,9 +79,8 @@ def handed_in(operation: str) -> tuple[Kind, dict[str, Any]]:
         else name
         for name in names
     ]
-    descriptor(operation).function(taken, *arguments)
-    ((kind, fields),) = taken.handed_in
-    return kind, dict(fields)
+    descriptor(operation).function(context, *arguments)
+    return context.udc.kind, dict(context.udc.fields)
 
 
 def test_the_operations_are_the_same_everywhere() -> None:

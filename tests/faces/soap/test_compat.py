@@ -18,13 +18,14 @@ import logging, sys
 logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.settings import AccountSettings
+from soap_handler.faces.base import Request
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.receive.receiver import Receiver
 logging.getLogger().setLevel(logging.DEBUG)
 endpoint = Endpoint(Receiver(Accounts([AccountSettings(reference="EX1", push=[{"username": "u", "password": "p"}])])))
 secret = "<Password>s3cret</Password>"
 for body in (secret, "<a", f"<Envelope>{secret}</Envelope>", sys.argv[1]):
-    endpoint.prepare(body.encode(), "127.0.0.1")
+    endpoint.prepare(Request(body.encode(), "127.0.0.1"))
 """
 
 

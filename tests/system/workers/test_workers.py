@@ -27,13 +27,14 @@ def handle(notification):
 """
 TELLING = """
 import sys
-from soap_handler.server.supervisor import CANNOT_START, Workers
+from soap_handler.server.supervisor import Supervisor
+from soap_handler.server.worker_process import CANNOT_START
 
-def say(place):
-    print("ended:", place)
+def say(slot):
+    print("ended:", slot)
 
-workers = Workers(2, [], lambda line: CANNOT_START, reload=lambda: True, ended=say, drain=1)
-sys.exit(workers.run())
+supervisor = Supervisor(2, [], lambda link: CANNOT_START, reload=lambda: True, ended=say, drain=1)
+sys.exit(supervisor.run())
 """
 SLOW = """
 import time
