@@ -16,10 +16,11 @@ from soap_handler.faces.soap.endpoint import Endpoint
 # -- fast path: begin (this block, the one below, and the folder fast/ can be deleted together) ------------------------
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
+from soap_handler.fast.committers import pipeline_of, quick_committer
+from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 from soap_handler.fast.usual_pushes import UsualPushes
-from soap_handler.fast.watched_files import WatchedFiles
 
 # -- fast path: end ----------------------------------------------------------------------------------------------------
 from soap_handler.inbox.deleters import Deleters
@@ -227,7 +228,7 @@ class FastSeams(Seams):
 
     def journal(self) -> dict[str, Any]:
         """Count arrivals in the shared memory, by which a burst is known."""
-        return {"note_arrivals": self.slot.note_arrivals}
+        return {"note_arrivals": self.slot.note_arrivals, "committer": quick_committer, "execute": COMPILED}
 
     def admission(self) -> LoadShedding:
         """Load shedding: in a burst, handling gives way to receiving."""
@@ -256,7 +257,8 @@ class FastSeams(Seams):
         """Let the batches, and the statements for PostgreSQL, go through the loop of the server's sockets."""
         self.slot.join()
         self._dispatcher.attach(server.sockets)
-        self._journal.attend(WatchedFiles(server.sockets).watch)
+        if pipeline := pipeline_of(self._journal):
+            pipeline.attach(server.sockets)
 
     def stop(self) -> None:
         """Have the other workers do this one's share."""
@@ -264,7 +266,8 @@ class FastSeams(Seams):
 
     def end(self) -> None:
         """Give back the connection to PostgreSQL."""
-        self._journal.attend(None)
+        if pipeline := pipeline_of(self._journal):
+            pipeline.detach()
 
 
 # -- fast path: end ----------------------------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
 
     def _take_in(self) -> None:
         """Read what has arrived, as many as are worth a commit: the disk need not wait until all are read."""
-        enough = _BATCH_INLINE if self._journal.quick else _BATCH_BESIDE_COMMITS
+        enough = _BATCH_INLINE if self._journal.commits_inline else _BATCH_BESIDE_COMMITS
         several = min(len(self._arrived), enough - len(self._ready) % enough)
         channels = [self._arrived.popleft() for _ in range(several)]
         for channel, push in zip(channels, self._read(channels), strict=True):

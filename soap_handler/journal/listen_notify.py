@@ -1,20 +1,21 @@
-"""Waking other processes and hosts when there is work: LISTEN and NOTIFY of PostgreSQL. What they do then is theirs.
+"""LISTEN and NOTIFY of PostgreSQL: waking other processes and hosts when there is work.
 
-A notification that is lost, or an engine that has none (SQLite), costs a polling interval and nothing else. In a burst
-not every commit is told, since each NOTIFY holds up the commits of all, but many by one word a little later.
+A notification that is lost, or an engine that has none (SQLite), costs a polling interval and nothing else. Each NOTIFY
+holds up the commits of all, so a burst of commits shares one.
 """
 
 from __future__ import annotations
 
 import selectors
 import socket
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
-from soap_handler.journal.engine import can_send, is_durable
+from soap_handler.journal.postgresql import is_durable, is_psycopg
 from soap_handler.retry import FAILED_ROUND
 
 if TYPE_CHECKING:
@@ -23,36 +24,40 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 _CHANNEL: Final = "soap_handler_journal"
-OFTEN: Final = 0.02
-"""Seconds within which nobody needs to be told twice."""
-_SILENCE: Final = 10.0  # seconds without a word after which the connection is tried
+NOTIFY_SECONDS: Final = 0.02
+"""The least time between two NOTIFY of one process."""
+_SILENCE_SECONDS: Final = 10.0  # without a notification, after which the connection is tested
 
 
-def can_wake(engine: Engine) -> bool:
-    """Whether others on this database can be woken: on PostgreSQL, with the driver that can listen."""
-    return can_send(engine)
+def can_notify(engine: Engine) -> bool:
+    """Whether other processes on this database can be woken: on PostgreSQL, with the driver that can listen."""
+    return is_psycopg(engine)
 
 
 def notify(connection: Connection, sender: str) -> None:
-    """Wake everybody who listens, except ``sender``, if and when the present transaction commits."""
+    """Wake every process that listens, except ``sender``, if and when the present transaction commits."""
     connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (_CHANNEL, sender))
 
 
 class Listener(BackgroundLoop):
-    """Hears what others commit, over a connection of its own, which is made again when it is lost."""
+    """A thread that hears what other processes commit and tells them of our commits, on a connection of its own.
+
+    The connection is made again when it is lost.
+    """
 
     def __init__(self, engine: Engine, own: str, wake: Callable[[], None]) -> None:
-        """Call ``wake`` for what any other than ``own`` commits, and after an outage, when something may be missed."""
+        """Call ``wake`` for each commit of a sender but ``own``, and after an outage, when one may be missed."""
         super().__init__("journal listener")
         self._engine = engine
         self._own = own
         self._on_commit = wake
         self._owing = False  # whether the others have yet to be told of a commit
+        self._notified_at = -NOTIFY_SECONDS
         self._was_connected = False
-        self._bell, self._ear = socket.socketpair()  # to be waited for together with the connection
+        self._bell, self._ear = socket.socketpair()  # waited for together with the connection
 
     def tell(self) -> None:
-        """Tell the others in a moment that something was committed, once for all that is committed until then."""
+        """Tell the others of a commit: at once, or together with the next ones if they were told just before."""
         if not self._owing:
             self._owing = True
             self.wake()
@@ -99,10 +104,11 @@ class Listener(BackgroundLoop):
         driver: Any = connection.connection.driver_connection
         while not self.stopping.is_set():
             if self._owing:
-                self._wait(OFTEN)
+                self._wait(max(0.0, self._notified_at + NOTIFY_SECONDS - time.monotonic()))
                 self._owing = False
                 notify(connection, self._own)
-            elif not self._wait(_SILENCE, driver):
+                self._notified_at = time.monotonic()
+            elif not self._wait(_SILENCE_SECONDS, driver):
                 connection.exec_driver_sql("SELECT 1")
             elif any(notice.payload != self._own for notice in _notices(driver)):
                 self._on_commit()

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Journal, Settlement, State, Step, engine
+from soap_handler.journal import Journal, Settlement, State, Step, sqlite
 from tests.dispatch.dispatching import (
     ACCOUNT,
     dispatching,
@@ -54,7 +54,7 @@ def test_a_result_is_settled_later_without_running_the_handler_again(
     url: str, monkeypatch: pytest.MonkeyPatch, log: list[Any]
 ) -> None:
     """While the journal is out of reach, beyond the lease even, the result is kept; it is settled when it can be."""
-    monkeypatch.setattr(engine, "_PRAGMAS", (*engine._PRAGMAS, "busy_timeout = 30"))
+    monkeypatch.setattr(sqlite, "PRAGMAS", (*sqlite.PRAGMAS, "busy_timeout = 30"))
     handled: list[Notification] = []
     may_end = threading.Event()
 
