@@ -33,7 +33,7 @@ from soap_handler.server.server import Server
 from soap_handler.sinks.stdout import TARGET as LOG_SINK
 from soap_handler.web.application import Application
 from soap_handler.web.client_address import Callers
-from soap_handler.xml.limits import Shape
+from soap_handler.xml.limits import Limits
 
 if TYPE_CHECKING:
     import socket
@@ -154,7 +154,7 @@ class App:
         self._receiver = Receiver(self._accounts, Throttle(server.wrong_logins, server.wrong_login_delay))
         faces = [
             Endpoint(
-                self._receiver, Shape(server.max_depth, server.max_attributes), self.seams.read_many(self._receiver)
+                self._receiver, Limits(server.max_depth, server.max_attributes), self.seams.read_many(self._receiver)
             ),
         ]
         callers = Callers(server.allow_from, server.trusted_proxies)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from soap_handler import clock
 from soap_handler.faces.base import Exchange
 from soap_handler.faces.soap.endpoint import CONFIRMED
-from soap_handler.fast.usual_reader import QuickReader
+from soap_handler.fast.usual_reader import UsualReader
 from soap_handler.journal import Entry
 from soap_handler.receive.values import read_notification
 from soap_handler.xml.charsets import charset_of
@@ -32,7 +32,7 @@ class UsualPushes:
     def __init__(self, receiver: Receiver, now: Callable[[], datetime] = clock.now) -> None:
         """``receiver`` has the accounts in use."""
         self._receiver = receiver
-        self._reader = QuickReader()
+        self._reader = UsualReader()
         self._now = now
 
     def __call__(self, requests: Sequence[Request]) -> list[Exchange | None]:

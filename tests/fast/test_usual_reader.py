@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
@@ -17,6 +16,7 @@ from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials
+from tests.corpus import SAMPLES
 from tests.support.quickly import prepare_quickly
 from tests.support.wire import DEFAULTS, PASSWORD, REFERENCE, USERNAME, envelope, header, message
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from soap_handler.notifications import Notification
 
-SAMPLES: Final = Path(__file__).parent.parent / "samples"
 ACCOUNT: Final = AccountSettings(
     reference=REFERENCE, push=(PushCredentials.model_validate({"username": USERNAME, "password": PASSWORD}),)
 )
@@ -212,7 +211,7 @@ OTHER: Final = GOOD.replace("<body>", "<body>8 ")
 def test_a_frame_that_was_read_before_says_nothing_else_with_another_operation(
     before: str, inside: str, after: str, operation: str
 ) -> None:
-    """What stands around an operation is remembered; whoever makes up a frame gets by it what he gets without."""
+    """The envelope around an operation is cached; a forged envelope gives the same with and without the cache."""
     quickly(framed(before, inside, after))
     assert_alike(framed(before, operation, after))
 
@@ -236,7 +235,7 @@ def test_a_frame_is_remembered_with_its_password() -> None:
     ],
 )
 def test_the_unusual_goes_the_general_way(body: bytes) -> None:
-    """What must be mended, refused or logged is left to the general way, whole."""
+    """A request that must be repaired, refused or logged is left to the general way, whole."""
     assert quickly(body) is None
 
 

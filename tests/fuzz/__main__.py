@@ -28,7 +28,7 @@ def _random(seconds: float, seed: int) -> int:
 
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as target:
         inputs = with_hypothesis(target, seconds, seed)
-        print(f"{inputs} inputs: {target.stored} stored, {target.refused} refused, no promise broken")  # noqa: T201 - likewise
+        print(f"{inputs} inputs: {target.stored} stored, {target.refused} refused, no promise broken")  # noqa: T201 - a command's output
     return 0
 
 

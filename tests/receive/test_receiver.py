@@ -61,12 +61,12 @@ REFUSED = {
     "a password for an account": header(account=PASSWORD),
     "markup for a password": header(password="<b/>"),
     "a very long password": header(password="x" * 100_000),
-    "a number that nobody has": header(account="447700900999"),
+    "an unknown number": header(account="447700900999"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_whoever_is_not_ems_calling_for_an_account_is_refused(service: Service, case: str) -> None:
+def test_a_caller_that_is_not_ems_is_refused(service: Service, case: str) -> None:
     """Always in the same words, counted, logged with the caller's address; nothing is stored, no secret is logged."""
     with captured_events() as logs:
         answer = service.post(envelope(head=REFUSED[case]))

@@ -17,13 +17,13 @@ from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.soap import help_page
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope, server_fault
 from soap_handler.faces.soap.protocol import AccountEventProtocol
-from soap_handler.faces.soap.redact import masked
+from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler, Call
-from soap_handler.faces.soap.wsdl import Description
+from soap_handler.faces.soap.wsdl import Wsdl
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
-from soap_handler.xml.limits import Shape
+from soap_handler.xml.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -44,11 +44,11 @@ class Endpoint(ServerBase, Face):
     transport = "http://schemas.xmlsoap.org/soap/http"
     paths = (PATH, f"{PATH}.asmx")
 
-    def __init__(self, receiver: Receiver, shape: Shape = Shape(), read_many: ReadMany | None = None) -> None:  # noqa: B008 - frozen
-        """``shape`` limits the structure of a request."""
-        super().__init__(_spyne_application(shape))
+    def __init__(self, receiver: Receiver, limits: Limits = Limits(), read_many: ReadMany | None = None) -> None:  # noqa: B008 - frozen
+        """``limits`` are on the structure of a request."""
+        super().__init__(_spyne_application(limits))
         self._receiver = receiver
-        self._description = Description()
+        self._wsdl = Wsdl()
         self.read_many = read_many
 
     def prepare(self, request: Request) -> Exchange:
@@ -66,10 +66,10 @@ class Endpoint(ServerBase, Face):
         charset = charset_of(request.content_type)
         call = self._read(request.body, charset)
 
-        def redacted() -> bytes | None:
-            return masked(request.body, call.credentials.password if call.credentials else "", charset)
+        def envelope() -> bytes | None:
+            return redacted(request.body, call.credentials.password if call.credentials else "", charset)
 
-        push = Push(call.kind, call.fields, call.credentials, request.caller, call.repaired, redacted)
+        push = Push(call.kind, call.fields, call.credentials, request.caller, call.repaired, envelope)
         return Exchange(self._receiver.prepare(push), CONFIRMED[call.kind])
 
     def _read(self, body: bytes, charset: str | None) -> Call:
@@ -108,7 +108,7 @@ class Endpoint(ServerBase, Face):
     def describe(self, query: Collection[str], path: str, address: str) -> Answer:
         """Return the WSDL for ``?wsdl``, else the help page."""
         if "wsdl" in query:
-            return Answer("200 OK", CONTENT_TYPE, self._description.at(address))
+            return Answer("200 OK", CONTENT_TYPE, self._wsdl.at(address))
         return Answer("200 OK", help_page.CONTENT_TYPE, help_page.help_page(path))
 
 
@@ -124,9 +124,9 @@ class _Application(Application):
             raise _defect(error) from error
 
 
-def _spyne_application(shape: Shape) -> Application:
+def _spyne_application(limits: Limits) -> Application:
     incoming = AccountEventProtocol()
-    incoming.shape = shape
+    incoming.limits = limits
     return _Application(
         [AccountEventHandler],
         NAMESPACE,

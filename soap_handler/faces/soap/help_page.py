@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-from soap_handler.notifications import Kind
+from soap_handler.contract import OPERATIONS
 
 CONTENT_TYPE: Final = "text/html; charset=utf-8"
 
@@ -20,4 +20,4 @@ _PAGE: Final = """<!DOCTYPE html>
 
 def help_page(path: str) -> bytes:
     """Return the page for an endpoint at this path."""
-    return _PAGE.format(operations=", ".join(kind.value for kind in Kind), path=escape(path)).encode()
+    return _PAGE.format(operations=", ".join(OPERATIONS), path=escape(path)).encode()

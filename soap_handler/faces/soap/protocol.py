@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, Final
 
-from spyne.model.complex import ComplexModel
 from spyne.protocol.soap import Soap11
 
-from soap_handler.contract import NAMESPACE
+from soap_handler.contract import NAMESPACE, OPERATIONS
 from soap_handler.faces.soap.envelope import local_name, read_envelope
 from soap_handler.faces.soap.faults import client_fault
 from soap_handler.faces.soap.values import Values
 from soap_handler.notifications import Kind
-from soap_handler.xml.limits import Shape
+from soap_handler.xml.limits import Limits
 
 _OPERATIONS: Final = frozenset(f"{{{NAMESPACE}}}{kind.value}" for kind in Kind)
 
@@ -24,15 +22,15 @@ class AccountEventProtocol(Soap11):
     The methods keep the names, and the context attributes that they must set, of spyne's protocol interface.
     """
 
-    shape = Shape()
-    """How large the structure of a request may be."""
+    limits = Limits()
+    """Limits on the structure of a request."""
 
     def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ANN401 - spyne's signature
         """Parse and check the request."""
-        ctx.in_document = read_envelope(b"".join(ctx.in_string), charset, self.shape)
+        ctx.in_document = read_envelope(b"".join(ctx.in_string), charset, self.limits)
 
     def decompose_incoming_envelope(self, ctx: Any, message: str = Soap11.REQUEST) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        """Find the operation by the element in the Body, whatever the SOAPAction says."""
+        """Find the operation by the element in the Body. The SOAPAction decides nothing."""
         envelope = ctx.in_document
         name = f"{{{NAMESPACE}}}{local_name(envelope.operation)}"
         if name not in _OPERATIONS:
@@ -42,19 +40,10 @@ class AccountEventProtocol(Soap11):
         ctx.method_request_string = name
 
     def deserialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        """Give the operation each of its parameters as the text that came."""
+        """Give the operation each of its parameters as the text that came, and the credentials."""
         values = Values(ctx.in_document)
-        names = _names(ctx.descriptor.in_message)
+        parameters = OPERATIONS[Kind(ctx.descriptor.name)].parameters
         ctx.in_header = values.credentials()
-        texts = values.parameters(names)
-        ctx.in_object = [texts.get(name) for name in names]
+        fields = values.parameters(parameters)
+        ctx.in_object = [fields.get(parameter.attribute) for parameter in parameters]
         ctx.udc.repaired = values.repaired
-
-
-@functools.cache  # the types are few, and made once
-def _names(message: Any) -> dict[str, Any]:  # noqa: ANN401 - spyne's types are classes that it makes as it goes
-    """Return the names of a type's members in order; those of a structure lead to names of their own."""
-    return {
-        name: _names(member) if issubclass(member, ComplexModel) else None
-        for name, member in message.get_flat_type_info(message).items()
-    }

@@ -1,4 +1,4 @@
-"""The way of a request from its bytes to its row: the real endpoint and a real journal, without sockets."""
+"""The SOAP face with a real journal behind it, without sockets."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Front:
-    """The service without its socket."""
+class SoapService:
+    """From a request's bytes to its row in the journal."""
 
     endpoint: Endpoint
     journal: Journal
@@ -41,11 +41,11 @@ class Front:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Front]:
-    """Open a front whose journal is in a folder."""
+def opened(folder: Path) -> Iterator[SoapService]:
+    """Open a service whose journal is in a folder."""
     push = (PushCredentials(username=USERNAME, password=SecretStr(PASSWORD)),)
     accounts = Accounts([AccountSettings(reference=REFERENCE, push=push, time_zone="Europe/London")])
     path = folder / "journal.db"
     with Journal(f"sqlite:///{path}") as journal:
         receiver = Receiver(accounts)
-        yield Front(Endpoint(receiver, read_many=UsualPushes(receiver)), journal, path)
+        yield SoapService(Endpoint(receiver, read_many=UsualPushes(receiver)), journal, path)
