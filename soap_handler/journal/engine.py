@@ -49,12 +49,14 @@ def open_engine(url: str, executor: Executor = PLAIN) -> Engine:
 def connect_to_write(engine: Engine) -> Connection:
     """Return a connection for the committer, which does nothing but write: one transaction after the other."""
     connection = engine.connect()
-    if engine.dialect.name == "postgresql":
-        try:
+    try:
+        if engine.dialect.name == "sqlite":
+            sqlite.prepare_to_write(connection)
+        else:
             postgresql.plan_by_index(connection)
-        except SQLAlchemyError:
-            abandon(connection)
-            raise
+    except SQLAlchemyError:
+        abandon(connection)
+        raise
     return connection
 
 

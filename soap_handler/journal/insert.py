@@ -85,9 +85,9 @@ def _row(key: str, entry: Entry) -> dict[str, Any]:
     return {
         "key": key,
         "account": notified.account,
-        "kind": notified.kind.value,
-        "state": State.RECEIVED.value,
-        "source": entry.source.value,
+        "kind": str(notified.kind),
+        "state": str(State.RECEIVED),
+        "source": str(entry.source),
         "message_id": storable(identity) if identity and usable_id(identity) else None,
         "originator": searchable(originator) if originator else None,
         "payload": entry.payload,

@@ -35,6 +35,7 @@ PRAGMAS: Final = (
     "secure_delete = ON",  # what was deleted or erased is overwritten, not only freed
 )
 
+_WAIT_MS: Final = "milliseconds to wait for the lock"  # the name in a connection's ``info``
 _BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
 _LOCK_POLL_SECONDS: Final = 0.0003  # a part of what a commit takes
 
@@ -52,14 +53,23 @@ def begin_late(connection: Connection) -> None:
     Raises:
         sqlite3.OperationalError: another connection held it for too long.
     """
-    driver: Any = connection.connection.driver_connection
-    if not _begin_immediate(driver):
+    if not _begin_immediate(connection):
+        driver: Any = connection.connection.driver_connection
         driver.execute(_BEGIN_IMMEDIATE)  # once more, for its error
 
 
+def prepare_to_write(connection: Connection) -> None:
+    """Turn off SQLite's own waiting on a connection that does nothing but write; ours takes its place for good."""
+    driver: Any = connection.connection.driver_connection
+    connection.info[_WAIT_MS] = _turn_off_waiting(driver)
+
+
 def try_begin_immediate(connection: Connection) -> bool:
-    """Begin a writing transaction without waiting, before SQLAlchemy does; return whether the lock was free."""
-    return _begin_immediate(connection.connection.driver_connection, wait=False)
+    """Begin a writing transaction before SQLAlchemy does, without waiting; return whether the lock was free.
+
+    For a connection of :func:`prepare_to_write`.
+    """
+    return _poll_for_lock(connection.connection.driver_connection, 0)
 
 
 def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
@@ -77,7 +87,7 @@ def _begin(connection: Connection) -> None:
         return
     if options.get("read_only", False):
         connection.exec_driver_sql("BEGIN")
-    elif not _begin_immediate(driver):
+    elif not _begin_immediate(connection):
         connection.exec_driver_sql(_BEGIN_IMMEDIATE)  # once more, for SQLAlchemy to see the error
 
 
@@ -89,18 +99,27 @@ def _call_on_error(context: ExceptionContext) -> None:
             on_error()
 
 
-def _begin_immediate(driver: Any, *, wait: bool = True) -> bool:  # noqa: ANN401 - a connection of the driver
+def _begin_immediate(connection: Connection) -> bool:
     """Take the writer's lock, polling for it during busy_timeout at most; return whether we have it.
 
     SQLite's own waiting sleeps longer each time, up to 100 ms. With several processes that write all the time, the one
     that has waited longest would lose against newcomers, for seconds.
     """
-    (busy_timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
-    driver.execute("PRAGMA busy_timeout = 0")
+    driver: Any = connection.connection.driver_connection
+    if _WAIT_MS in connection.info:
+        return _poll_for_lock(driver, connection.info[_WAIT_MS])
+    busy_timeout = _turn_off_waiting(driver)
     try:
-        return _poll_for_lock(driver, busy_timeout if wait else 0)
+        return _poll_for_lock(driver, busy_timeout)
     finally:
         driver.execute(f"PRAGMA busy_timeout = {busy_timeout}")
+
+
+def _turn_off_waiting(driver: Any) -> int:  # noqa: ANN401 - a connection of the driver
+    """Have SQLite not wait by itself; return for how long (milliseconds) it would have."""
+    (busy_timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute("PRAGMA busy_timeout = 0")
+    return int(busy_timeout)
 
 
 def _poll_for_lock(driver: Any, milliseconds: int, statement: str = _BEGIN_IMMEDIATE) -> bool:  # noqa: ANN401 - a connection of the driver
