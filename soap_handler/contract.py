@@ -68,11 +68,7 @@ class Parameter:
     @property
     def is_value_type(self) -> bool:
         """Whether .NET has a value type for it. The WSDL demands those; reference types may be left out."""
-        return (
-            self.type in {Type.TIME, Type.NUMBER, Type.BOOLEAN}
-            if isinstance(self.type, Type)
-            else not isinstance(self.type, Structure)
-        )
+        return not isinstance(self.type, Structure) and self.type not in {Type.TEXT, Type.ID, Type.IDS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,7 +294,9 @@ def _encoder(name: str) -> Callable[[Any], str]:
     """Return the function that makes JSON of the attributes of this name."""
     if name in _TIMES:
         return lambda when: f'"{_instant(when)}"' if when else "null"
-    return _quoted if name in _ENUMS or name not in _CONVERTED else lambda value: _JSON.encode(_plain(value))
+    if name in _ENUMS or _TYPES[name] is str:
+        return _quoted
+    return lambda value: _JSON.encode(_plain(value))
 
 
 def _native(name: str, value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification

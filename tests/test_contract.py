@@ -131,7 +131,18 @@ def test_the_versions_spell_as_the_contract_says() -> None:
     assert list(by_name(CREDENTIALS, Version.SOAP_NO_HEADERS)) == ["username", "password", "account"]
 
 
-ROW: Final = '        _row("network", Type.TEXT, "network"),\n'
+ROWS: Final = """
+        _row("network", Type.TEXT, "network"),
+        _row("parts", Type.NUMBER, "parts"),
+"""
+ATTRIBUTES: Final = """
+    network: str = ""
+    parts: int | None = None
+"""
+ELEMENTS: Final = """
+    <s:element minOccurs="0" maxOccurs="1" name="network" type="s:string"/>
+    <s:element minOccurs="1" maxOccurs="1" name="parts" type="s:int"/>
+"""
 WHOLE_WAY: Final = """
 import sys, threading, time
 from soap_handler import MessageReceived, contract
@@ -151,14 +162,14 @@ thread = threading.Thread(target=app.run)
 thread.start()
 with SimulatedEms([ems], f"http://127.0.0.1:{app.server.port}/AccountEventHandler") as simulated:
     for number in range(2):  # the first takes the general reader, since its credentials are not known yet
-        simulated.push(MessageReceived(account="EX1", id=f"a-{number}", network="n&m"))
+        simulated.push(MessageReceived(account="EX1", id=f"a-{number}", network="n&m", parts=3))
         assert simulated.wait_until_quiet(20), simulated.waiting()
     deadline = time.monotonic() + 20
     while len(handled) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
 app.stop()
 thread.join()
-print([(each.network, each.repaired) for each in handled], contract.__file__)
+print([(each.network, each.parts, each.repaired) for each in handled], contract.__file__)
 """
 
 
@@ -168,14 +179,13 @@ def test_a_new_parameter_is_one_row_and_one_attribute(tmp_path: Path) -> None:
     package = shutil.copytree(source, tmp_path / "soap_handler", ignore=shutil.ignore_patterns("__pycache__"))
     wsdl = tmp_path / "wsdl" / "AccountEventHandler.wsdl"
     shutil.copytree(wsdl_path("AccountEventHandler").parent, wsdl.parent)
-    insert(package / "contract.py", '"receivedat",    "receivedAt"),\n', ROW)
-    insert(package / "notifications.py", "    received_at: datetime | None = None\n", '    network: str = ""\n')
-    element = '<s:element minOccurs="0" maxOccurs="1" name="network" type="s:string"/>'
-    insert(wsdl, 'name="receivedat" type="s:dateTime"/>', element)
+    insert(package / "contract.py", '"receivedat",    "receivedAt"),\n', ROWS)
+    insert(package / "notifications.py", "    received_at: datetime | None = None\n", ATTRIBUTES)
+    insert(wsdl, 'name="receivedat" type="s:dateTime"/>', ELEMENTS)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", WHOLE_WAY, f"sqlite:///{tmp_path / 'journal.db'}"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
-    assert done.stdout == f"[('n&m', ()), ('n&m', ())] {package / 'contract.py'}\n", done.stderr
+    assert done.stdout == f"[('n&m', 3, ()), ('n&m', 3, ())] {package / 'contract.py'}\n", done.stderr
 
 
 def insert(path: Path, after: str, text: str) -> None:

@@ -59,7 +59,7 @@ def read_notification(
 
 @dataclass(slots=True)
 class _Reader:
-    """Converter of one notification's texts. It notes every text that it guessed at or could not read."""
+    """Reader of one notification's texts. It notes every text that it guessed at or could not read."""
 
     fields: Fields
     zone: tzinfo

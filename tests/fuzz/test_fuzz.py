@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fuzz.corpus import CONTENT_TYPES, CORPUS, GOOD
-from tests.fuzz.engines import with_hypothesis
+from tests.fuzz.hypothesis_engine import with_hypothesis
 from tests.fuzz.target import opened
 
 if TYPE_CHECKING:
