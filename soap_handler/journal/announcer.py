@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from soap_handler.journal.group_commit import Verb
+    from soap_handler.journal.execute import Verb
 
 
 class Announcer:

@@ -8,9 +8,8 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event
@@ -143,18 +142,14 @@ class Recorded:
 
     def __init__(self, service: Service) -> None:
         self.transactions: list[int] = []
-        self._open: Counter[int] = Counter()
-        self._engine = service.app.journal._engine
-        event.listen(self._engine, "after_execute", self._executed)
-        event.listen(self._engine, "commit", self._committed)
+        self._stored = 0
+        event.listen(service.app.journal._engine, "commit", self._committing)
 
-    def _executed(self, connection: DatabaseConnection, clause: Any, many: Any, *_: object) -> None:
-        if getattr(clause, "is_insert", False) and clause.table.name == "notification":
-            self._open[id(connection)] += max(1, len(many))
-
-    def _committed(self, connection: DatabaseConnection) -> None:
-        if count := self._open.pop(id(connection), 0):
-            self.transactions.append(count)
+    def _committing(self, connection: DatabaseConnection) -> None:
+        (stored,) = connection.connection.cursor().execute("SELECT count(*) FROM notification").fetchone()
+        if stored > self._stored:
+            self.transactions.append(stored - self._stored)
+            self._stored = stored
 
 
 def test_requests_that_arrive_together_share_a_commit_and_are_answered_after_it(tmp_path: Path) -> None:
