@@ -59,7 +59,7 @@ class App:
         plugged = plugged or handlers.load(settings.handler.target or LOG_SINK)
         self._settings = settings
         self._accounts = Accounts(settings.account)
-        self._drain = settings.server.drain
+        self._drain = settings.server.drain_timeout
         self._stop_by = 0.0
         self.place = place or Place(Board(), 0)
         """Its place among the processes that share the port; there may be no others."""
@@ -82,7 +82,7 @@ class App:
             pace=pace,
         )
         server = settings.server
-        self._receiver = Receiver(self._accounts, Throttle(server.wrong_logins, server.wrong_login_delay))
+        self._receiver = Receiver(self._accounts, Throttle(server.login_failures_allowed, server.login_failure_delay))
         application = Application(
             self._receiver,
             self.journal,
@@ -132,7 +132,7 @@ class App:
         telemetry.emit("reloaded", accounts=[account.reference for account in accounts])
 
     def stop(self) -> None:
-        """Let :meth:`run` return, after ``server.drain`` seconds at most. Safe in a signal handler."""
+        """Let :meth:`run` return, after ``server.drain_timeout`` seconds at most. Safe in a signal handler."""
         self._stop_by = time.monotonic() + self._drain
         self.server.stop()
 

@@ -67,6 +67,12 @@ EVENTS: Final[Mapping[str, Event]] = {
         *_listed(
             "cli",
             ("starting", "info", "address accounts handler journal", "The service is being built."),
+            (
+                "setting_renamed",
+                "warning",
+                "old new",
+                "The configuration uses an old name. Write the new one; the old one still works.",
+            ),
             ("no_inbox_configured", "warning", "account effect", "Messages of this account stay in the EMS inbox."),
             ("anonymous_account", "warning", "account effect", "Pushes for this account are taken without a password."),
         ),

@@ -33,7 +33,7 @@ class Gate:
         self._account = account
         self._clock = clock
         self._backoff = Backoff(settings.backoff, settings.backoff_cap)
-        self._pause = Backoff(settings.refused_pause, max(settings.refused_pause, _LONGEST_PAUSE))
+        self._pause = Backoff(settings.refused_backoff, max(settings.refused_backoff, _LONGEST_PAUSE))
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._failures = 0
         self._refusals = 0

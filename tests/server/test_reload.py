@@ -79,7 +79,7 @@ def test_no_request_is_dropped_by_a_reload(tmp_path: Path) -> None:
 def test_the_log_says_what_waits_for_a_restart(tmp_path: Path) -> None:
     """Names only, no values."""
     settings = settings_for(tmp_path)
-    server = ServerSettings(port=9, drain=10, wrong_logins=1_000_000)
+    server = ServerSettings(port=9, drain_timeout=10, login_failures_allowed=1_000_000)
     with serving(settings) as service, captured_events() as logged:
         service.app.reload(changed(settings, *settings.account, server=server, delete=DeleteSettings(batch=7)))
     (line,) = [line for line in logged if line["event"] == "reload_needs_restart"]
