@@ -1,4 +1,4 @@
-"""Tables and progress for people, by rich. What stands in them is said elsewhere."""
+"""Terminal output by rich: tables, progress bars and pages. The content comes from the commands."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Show = Callable[[Mapping[str, tuple[int, int | None]]], None]
-    """Takes, for each thing that goes on, how much of it is done and how much there is, as far as that is known."""
+    """Updates the bars: for each name, how much is done and the total, if known."""
 
 
 class Table(NamedTuple):
-    """What is to be printed as a table."""
+    """A table to print."""
 
     title: str
     columns: Sequence[str]
