@@ -25,7 +25,7 @@ LEAST_LEVELS: Final = {
 }
 """Least level of library loggers that log too much.
 
-The first four write whole envelopes and statements: passwords, phone numbers and message bodies. alembic logs each step.
+The first four write whole envelopes and statements: passwords, phone numbers, message bodies. alembic logs each step.
 waitress warns of each request that waits for a thread.
 """
 

@@ -10,25 +10,25 @@ import typer
 from soap_handler.cli.configuration import INBOX_PASSWORD, PUSH_PASSWORD
 from soap_handler.cli.options import Json  # noqa: TC001 - typer reads it
 
+HandlerUrl = Annotated[
+    str | None, typer.Option(help="Address of the Account Event Handler; without it only the inbox runs.")
+]
+PushPassword = Annotated[str | None, typer.Option(envvar=PUSH_PASSWORD, help="Password to present to the handler.")]
+InboxUsername = Annotated[str | None, typer.Option(help="User name that opens the inbox; otherwise the handler's.")]
+InboxPassword = Annotated[
+    str | None, typer.Option(envvar=INBOX_PASSWORD, help="Password that opens the inbox; otherwise the handler's.")
+]
 Share = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the notifications, between 0 and 1.")]
 
 
 def simulate(
     *,
-    handler_url: Annotated[
-        str | None, typer.Option(help="Address of the Account Event Handler; without it only the inbox runs.")
-    ] = None,
+    handler_url: HandlerUrl = None,
     username: Annotated[str, typer.Option(help="User name to present to the handler.")] = "ems",
-    password: Annotated[
-        str | None, typer.Option(envvar=PUSH_PASSWORD, help="Password to present to the handler.")
-    ] = None,
+    password: PushPassword = None,
     account: Annotated[str, typer.Option(help="Reference of the account.")] = "EX0012345",
-    inbox_username: Annotated[
-        str | None, typer.Option(help="User name that opens the inbox; otherwise the handler's.")
-    ] = None,
-    inbox_password: Annotated[
-        str | None, typer.Option(envvar=INBOX_PASSWORD, help="Password that opens the inbox; otherwise the handler's.")
-    ] = None,
+    inbox_username: InboxUsername = None,
+    inbox_password: InboxPassword = None,
     inbox_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the inbox; 0 takes a free one.")] = 0,
     messages: Annotated[
         int | None, typer.Option(min=0, help="Notifications to push; without it, until Ctrl-C.")
