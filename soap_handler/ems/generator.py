@@ -56,6 +56,30 @@ _TEXTS: Final = (
     "zero\u200bwidth and no\u00a0break",
     "A long answer that needs more than one part: " + "lorem ipsum dolor sit amet " * 9,
 )
+_WORDS: Final = (
+    *("yes", "no", "please", "thanks", "merci", "grüße", "Köln", "José", "café", "Straße", "Ελλάδα", "спасибо", "東京"),
+    *(
+        "はい",
+        "شكرا",
+        "👍",
+        "😀",
+        "🚌",
+        "🎉",
+        "vote",
+        "for",
+        "number",
+        "1",
+        "2",
+        "7",
+        "12",
+        "tickets",
+        "&",
+        "at",
+        "19:30",
+    ),
+    *("tomorrow", "stop", "late", "home", "see", "you", "€5", "100%", "OK!", "señor", "Łódź", "déjà", "vu", "4711"),
+)
+_ODD: Final = 0.2  # of the texts are one of the above
 _WITH_CONTROLS: Final = "page one\x0cpage two\x1b"  # form feed and escape are legal on a phone (contract, section 4)
 _NAMES: Final = ("SHOP", "Bank-Info", "TAXI 24", "VOTE")
 _REASONS: Final = (
@@ -138,8 +162,11 @@ class _Inventor:
             return self.rng.randbytes(self.rng.randint(1, 140)).hex().upper(), MessageType.BINARY
         if dice < 0.06 and self._control_characters:
             return _WITH_CONTROLS, MessageType.TEXT
-        text = self.rng.choice(_TEXTS)
+        text = self.rng.choice(_TEXTS) if self.rng.random() < _ODD else self._sentence()
         return text, MessageType.TEXT if text.isascii() else MessageType.UNICODE
+
+    def _sentence(self) -> str:
+        return " ".join(self.rng.choices(_WORDS, k=self.rng.randint(2, 12)))
 
     def _guid(self) -> str:
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))

@@ -5,55 +5,117 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
-from pathlib import Path  # noqa: TC003 - typer reads it
-from typing import Annotated, Any
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from tests.bench import history, life, load, outcome, picture, processes, targets, whole_way
+from tests.bench import candidates, compare, history, life, load, outcome, picture, processes, targets, whole_way
 from tests.bench import receive as receiving
+from tests.bench.journals import Journals
 from tests.support.postgresql import NoPostgreSQLError, programs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 program = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 console = Console(stderr=True)
+
+
+class Service(StrEnum):
+    """The services by a short name."""
+
+    ONE = "one"
+    TWO = "two"
+    POSTGRESQL = "postgresql"
+
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Seconds = Annotated[float, typer.Option(min=1, help="Whole seconds of load in each run.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Runs of each; the median counts.")]
 
 
+Rows = Annotated[int, typer.Option(min=0, help="Rows done in the full journal, beside the empty one; 0 leaves it out.")]
+Connections = Annotated[list[int], typer.Option(min=1, help="How many at once; repeat it for several.")]
+Services = Annotated[list[Service], typer.Option(help="Which services; repeat it.")]
+Against = Annotated[Path | None, typer.Option(file_okay=False, exists=True, help="Another checkout, to compare with.")]
+Set = Annotated[list[str], typer.Option("--set", help="section.name=value: a setting of the measured service.")]
+Variant = Annotated[list[str], typer.Option(help="name:section.name=value,… to compare with; repeat it for several.")]
+
+
 @program.command()
 def receive(
+    *,
     rounds: Rounds = 3,
     seconds: Seconds = 5,
+    rows: Rows = 1_000_000,
+    connections: Connections = [1, 8, 32],  # noqa: B006 - typer's way to say a default
+    service: Services = list(Service),  # noqa: B006
+    against: Against = None,
+    settings: Set = [],  # noqa: B006
+    variant: Variant = [],  # noqa: B006
     draw: Annotated[Path | None, typer.Option(help="Draw the ratios into this SVG file.")] = None,
-    as_json: Json = False,  # noqa: FBT002 - an option of the command line
+    as_json: Json = False,
 ) -> None:
-    """Measure bursts, beside plain spyne and waitress and beside waitress doing nothing."""
+    """Measure bursts, beside plain spyne and waitress and beside waitress doing nothing.
+
+    With --against or --variant, services are compared with each other instead, pair by pair.
+    """
     _say_where()
     left_out = _left_out()
-    servers = [server for server in receiving.SERVERS if server not in left_out]
-    rows = receiving.summary(receiving.campaign(servers, rounds, seconds, console.log))
+    chosen = _chosen(against, settings, variant)
+    ours = [
+        name for short, name in zip(Service, targets.OURS, strict=True) if short in service and name not in left_out
+    ]
+    servers = ours if len(chosen) > 1 else [*targets.BESIDE, *ours]
+    cells = receiving.cells(servers, connections, [0, rows] if rows else [0], seconds)
+    with Journals(console.log) as journals:
+        if len(chosen) > 1:
+            found = compare.campaign(chosen, _runs(cells, journals), rounds, console.log)
+        else:
+            found = receiving.summary(receiving.campaign(cells, rounds, journals, chosen[0], console.log))
     if draw is not None:
-        draw.write_text(picture.svg(rows), encoding="utf-8")
-    _end(rows, left_out, as_json=as_json)
+        draw.write_text(picture.svg(found), encoding="utf-8")
+    _end(found, left_out, as_json=as_json)
 
 
 @program.command("end-to-end")
-def end_to_end(rounds: Rounds = 3, seconds: Seconds = 5, as_json: Json = False) -> None:  # noqa: FBT002 - likewise
-    """Measure the whole way: pushed, handled, deleted at a simulated inbox in another process."""
+def end_to_end(
+    *,
+    rounds: Rounds = 3,
+    seconds: Seconds = 5,
+    rows: Rows = 1_000_000,
+    against: Against = None,
+    settings: Set = [],  # noqa: B006
+    variant: Variant = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Measure the whole way: pushed, handled, deleted at a simulated inbox in another process.
+
+    With --against or --variant, services are compared with each other instead, pair by pair.
+    """
     _say_where()
-    _end(whole_way.summary(whole_way.campaign(rounds, seconds, console.log)), as_json=as_json)
+    chosen = _chosen(against, settings, variant)
+    cells = whole_way.cells(list(targets.WHOLE_WAY), [0, rows] if rows else [0], seconds)
+    with Journals(console.log) as journals:
+        if len(chosen) > 1:
+            found = compare.campaign(chosen, _runs(cells, journals), rounds, console.log)
+        else:
+            found = whole_way.summary(whole_way.campaign(cells, rounds, journals, chosen[0], console.log))
+    _end(found, as_json=as_json)
 
 
 @program.command()
 def claim(
+    *,
     rows: Annotated[int, typer.Option(min=1, help="Rows done in the full journal.")] = 1_000_000,
     turns: Annotated[int, typer.Option(min=1, help="Runs of each step of the journal; the median counts.")] = 300,
     rounds: Rounds = 3,
     seconds: Seconds = 5,
-    as_json: Json = False,  # noqa: FBT002 - likewise
+    as_json: Json = False,
 ) -> None:
     """Measure receiving and claiming with an empty journal and with a full one."""
     _say_where()
@@ -62,18 +124,33 @@ def claim(
 
 @program.command()
 def growth(
+    *,
     messages: Annotated[int, typer.Option(min=10, help="Messages that pass through, at least.")] = 100_000,
-    as_json: Json = False,  # noqa: FBT002 - likewise
+    as_json: Json = False,
 ) -> None:
     """Measure the memory of one process as messages pass through."""
     _end(life.growth(messages, console.log), as_json=as_json)
 
 
 @program.command()
-def start(rounds: Rounds = 5, as_json: Json = False) -> None:  # noqa: FBT002 - likewise
+def start(*, rounds: Rounds = 5, as_json: Json = False) -> None:
     """Measure the time from the command to listening."""
     _say_where()
     _end(life.start(rounds), as_json=as_json)
+
+
+def _chosen(against: Path | None, settings: list[str], variants: list[str]) -> list[candidates.Candidate]:
+    try:
+        return candidates.chosen(against, settings, variants)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _runs(
+    cells: Sequence[receiving.Cell | whole_way.Cell], journals: Journals
+) -> dict[str, Callable[[candidates.Candidate], compare.Reading]]:
+    """Return what runs each cell, by the cell's name."""
+    return {str(cell): partial(cell.measure, journals) for cell in cells}
 
 
 def _say_where() -> None:

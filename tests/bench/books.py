@@ -8,14 +8,34 @@ from typing import Final
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+_GUIDS: Final = {
+    "sqlite": """
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows),
+        digits(x) AS MATERIALIZED (SELECT lower(hex(randomblob(16))) FROM n)
+        SELECT substr(x, 1, 8) || '-' || substr(x, 9, 4) || '-4' || substr(x, 14, 3) || '-a' || substr(x, 18, 3) || '-'
+            || substr(x, 21) AS id FROM digits
+    """,
+    "postgresql": "SELECT gen_random_uuid()::text AS id FROM generate_series(1, :rows)",
+}
 _FILL: Final = """
     INSERT INTO notification
-        (key, account, kind, state, source, payload, received_at, attempts, delete_attempts, done_at)
-    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)
-    SELECT 'EX0012345/MessageReceived/' || lower(hex(randomblob(16))), 'EX0012345', 'MessageReceived', 'done', 'push',
-        '{}', :now, 1, 1, :now
-    FROM n
+        (key, account, kind, state, source, message_id, originator, payload, received_at, attempts, delete_attempts,
+        handled_at, done_at)
+    SELECT 'EX0012345/MessageReceived/' || id, 'EX0012345', 'MessageReceived', 'done', 'push', id,
+        '4477009' || substr(id, 1, 5), '{{"id":"' || id || '",{rest}', :day_before, 1, 1, :day_before, :now
+    FROM ({guids}) AS message
 """
+_FILL_PLAIN: Final = """
+    INSERT INTO message SELECT id, '4477009' || substr(id, 1, 5), '447786204254', 'vote for number 7 👍 good luck',
+        'Unicode', '2026-03-02T08:00:00.123456+00:00', '2026-03-02T08:00:31.456789+00:00'
+    FROM ({guids}) AS message
+"""
+_REST: Final = (  # of a payload, so that a row is as large as those that are pushed
+    '"account"\\:"EX0012345","originator"\\:"447700900123","recipient"\\:"447786204254","type"\\:"Text","body"\\:'
+    '"vote for number 7 good luck and thanks","sent_at"\\:"2026-03-02T08\\:00\\:00.123456Z","received_at"\\:'
+    '"2026-03-02T08\\:00\\:31.456789Z"}'
+)
+_QUICKLY: Final = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000")
 _WAITING: Final = """
     SELECT EXISTS (SELECT 1 FROM notification WHERE state = 'received')
         OR EXISTS (SELECT 1 FROM notification WHERE state = 'handled')
@@ -69,10 +89,25 @@ def wait_until_done(url: str, seconds: float) -> None:
 
 
 def fill(url: str, rows_done: int) -> None:
-    """Put in so many notifications that were done just now, so that none is purged yet. SQLite only."""
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.begin() as connection:
-        connection.execute(text(_FILL), {"rows": rows_done, "now": _stored(time.time())})
+    """Put in notifications with random ids that were done just now, so that none is purged yet."""
+    moment = time.time()
+    _fill(url, _FILL, rows=rows_done, now=_stored(moment), day_before=_stored(moment - 86400))
+
+
+def fill_plain(url: str, messages: int) -> None:
+    """Put messages with random ids into the file of the plain server."""
+    _fill(url, _FILL_PLAIN, rows=messages)
+
+
+def _fill(url: str, query: str, **values: int) -> None:
+    """Put rows in by one statement, and leave the database on disk and tidy."""
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    name = engine.dialect.name
+    with engine.connect() as connection:
+        for each in _QUICKLY if name == "sqlite" else ():
+            connection.exec_driver_sql(f"PRAGMA {each}")
+        connection.execute(text(query.format(guids=_GUIDS[name], rest=_REST)), values)
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL" if name == "sqlite" else "VACUUM ANALYZE notification")
 
 
 def _stored(instant: float) -> int:

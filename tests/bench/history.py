@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import tempfile
 import time
-import uuid
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from soap_handler.ems import believable_notifications
 from soap_handler.fast.deferred_writes import MOMENT
 from soap_handler.journal import Entry, Journal, Settlement, State, Step
-from soap_handler.notifications import MessageReceived
+from soap_handler.notifications import Kind, MessageReceived
 from tests.bench import books, load, processes, targets
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 32
 _LEASE: Final = timedelta(hours=1)
+_messages: Final = believable_notifications("EX0012345", random.getrandbits(64), mix={Kind.MESSAGE_RECEIVED: 1})
 _PATIENCE: Final = 600.0  # seconds for working off what a burst left
 
 
@@ -86,9 +89,10 @@ def _turn(journal: Journal, turn: int) -> dict[str, float]:
 
 
 def _entry(number: int) -> Entry:
-    """Return a message of an originator of its own, with an id at random, as EMS gives them."""
-    message = MessageReceived(account="EX0012345", id=str(uuid.uuid4()), originator=f"4477009{number:05}", body="vote")
-    return Entry(message, datetime.now(UTC))
+    """Return a message of an originator of its own: none waits for another."""
+    message = next(_messages)
+    assert isinstance(message, MessageReceived)
+    return Entry(replace(message, originator=f"4477009{number:05}"), datetime.now(UTC))
 
 
 def _seconds(step: Callable[[], object]) -> float:

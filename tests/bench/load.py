@@ -1,18 +1,17 @@
-"""The load: wrk, with a new id and a new body in every request."""
+"""The load: wrk, whose every request is a message as EMS sends it (``push.lua``)."""
 
 from __future__ import annotations
 
-import itertools
 import json
+import random
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 _SCRIPT: Final = Path(__file__).parent / "push.lua"
-_seeds: Final = itertools.count(int(time.time()) % 100_000)
+_SEED_BITS: Final = 52  # as many as a number of Lua holds
 
 
 class NoWrkError(RuntimeError):
@@ -61,5 +60,7 @@ def push(url: str, connections: int, seconds: float) -> Load:
     if wrk is None:
         raise NoWrkError("wrk is not installed (Debian: apt-get install wrk)")
     command = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(_SCRIPT), url, "--"]
-    run = subprocess.run([*command, str(next(_seeds))], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [*command, str(random.SystemRandom().getrandbits(_SEED_BITS))], capture_output=True, text=True, check=True
+    )
     return Load(**json.loads(run.stdout.splitlines()[-1]))

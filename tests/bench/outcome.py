@@ -9,7 +9,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-_WIDTH: Final = 180  # where the output is no terminal
+_WIDTH: Final = 220  # where the output is no terminal
 _HEADINGS: Final = {
     "rate": "per s",
     "p50_ms": "p50 ms",
@@ -19,6 +19,7 @@ _HEADINGS: Final = {
     "memory_mb": "memory MB",
     "worked_off": "worked off per s",
     "plain": "plain receives per s",
+    "history": "rows before",
     "empty_ms": "empty ms",
     "full_ms": "full ms",
     "start_s": "start s",

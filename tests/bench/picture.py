@@ -29,14 +29,14 @@ def svg(rows: list[dict[str, Any]]) -> str:
 
     ``rows`` are those of :func:`receive.summary`.
     """
-    groups = [(number, list(group)) for number, group in groupby(rows, key=lambda row: row["connections"])]
+    groups = [(heading, list(group)) for heading, group in groupby(rows, key=_heading)]
     height = _TOP + sum(_HEADING + _LINE * len(group) for _, group in groups) + _FOOT
     root = _ground(height)
     largest = max([row["ratio"] for row in rows] + [mark for row in rows if (mark := _mark(row)) is not None])
     scale = (_WIDTH - _LEFT - _RIGHT) / largest
     top = _TOP
-    for connections, group in groups:
-        _text(root, _MARGIN, top + 20, f"{connections} connection{'s' if connections > 1 else ''}", weight="600")
+    for heading, group in groups:
+        _text(root, _MARGIN, top + 20, heading, weight="600")
         top += _HEADING
         for row in group:
             _bar(root, top, row, scale)
@@ -44,6 +44,12 @@ def svg(rows: list[dict[str, Any]]) -> str:
     _legend(root, top + 20)
     Tree.indent(root)
     return Tree.tostring(root, encoding="unicode") + "\n"
+
+
+def _heading(row: dict[str, Any]) -> str:
+    connections, history = row["connections"], row["history"]
+    before = f"{history:,} messages before" if history else "an empty database"
+    return f"{connections} connection{'s' if connections > 1 else ''}, {before}"
 
 
 def _ground(height: int) -> Tree.Element:

@@ -23,7 +23,10 @@ def connection(path: str) -> sqlite3.Connection:
         local.connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         local.connection.execute("PRAGMA journal_mode=WAL")
         local.connection.execute("PRAGMA synchronous=FULL")
-        local.connection.execute("CREATE TABLE IF NOT EXISTS message (id TEXT PRIMARY KEY, originator TEXT, body TEXT)")
+        local.connection.execute(
+            "CREATE TABLE IF NOT EXISTS message (id TEXT PRIMARY KEY, originator TEXT, recipient TEXT, body TEXT,"
+            " type TEXT, sentat TEXT, receivedat TEXT)"
+        )
     return local.connection  # type: ignore[no-any-return] # a thread-local has no types
 
 
@@ -46,7 +49,8 @@ class AccountEventHandler(Service):  # type: ignore[misc] # spyne has no types
         """Check the password and store the message."""
         if ctx.in_header is None or (ctx.in_header.Username, ctx.in_header.Password) != ("ems", "s3cret"):
             raise ValueError
-        connection(sys.argv[1]).execute("INSERT OR IGNORE INTO message VALUES (?, ?, ?)", (id, originator, body))
+        values = (id, originator, recipient, body, type, sentat and sentat.isoformat(), receivedat.isoformat())
+        connection(sys.argv[1]).execute("INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
 
 if __name__ == "__main__":

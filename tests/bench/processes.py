@@ -12,12 +12,15 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.bench.candidates import ROOT, THIS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT: Final = Path(__file__).parent.parent.parent
+    from tests.bench.candidates import Candidate
+
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
@@ -80,12 +83,15 @@ def script(module: str, *arguments: str) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def service(folder: Path, inbox: str | None, *, journal: str | None = None, workers: int = 1) -> Iterator[Running]:
+def service(
+    folder: Path, inbox: str | None, *, journal: str | None = None, workers: int = 1, candidate: Candidate = THIS
+) -> Iterator[Running]:
     """Run ``soap-handler serve`` as a user would, with a handler that does nothing."""
     configuration = folder / "soap-handler.toml"
     configuration.write_text(_configuration(folder, inbox, journal, workers))
     command = [sys.executable, "-m", "soap_handler", "serve", "--config", str(configuration)]
-    with (folder / "log").open("w+") as log, _run(command, stderr=log) as (process, begun):
+    own: dict[str, Any] = {"cwd": folder, "env": candidate.environment()}
+    with (folder / "log").open("w+") as log, _run(command, stderr=log, **own) as (process, begun):
         port = _port(process, folder / "log")
         yield Running(process, f"http://127.0.0.1:{port}/AccountEventHandler", time.monotonic() - begun)
 
@@ -114,10 +120,10 @@ def _port(process: subprocess.Popen[str], log: Path) -> int:
 
 @contextlib.contextmanager
 def _run(
-    command: list[str], *, stdout: int | None = subprocess.DEVNULL, stderr: object = None
+    command: list[str], *, stdout: int | None = subprocess.DEVNULL, stderr: Any = None, cwd: Path = ROOT, **own: Any
 ) -> Iterator[tuple[subprocess.Popen[str], float]]:
     begun = time.monotonic()
-    process = subprocess.Popen(command, stdout=stdout, stderr=stderr, text=True, cwd=ROOT)  # type: ignore[call-overload] # a file or nothing
+    process: subprocess.Popen[str] = subprocess.Popen(command, stdout=stdout, stderr=stderr, text=True, cwd=cwd, **own)
     try:
         yield process, begun
     finally:

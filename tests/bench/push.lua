@@ -1,6 +1,6 @@
--- Each request is a MessageReceived with an id and a body of its own. Threads draw from different ranges.
-local counter, started, threads = 0, 0, 0
-local envelope = [[<?xml version="1.0" encoding="utf-8"?>
+-- Each request is a MessageReceived as EMS sends it: a random version-4 GUID, one of 100,000 originators, one of
+-- 500 bodies of 2 to 12 words, times that move with the clock. Argument 1 seeds the dice.
+local head = [[<?xml version="1.0" encoding="utf-8"?>
 <soap:Envelope xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
   <soap:Header>
     <MessengerHeader xmlns="com.esendex.ems.soapinterface">
@@ -11,38 +11,78 @@ local envelope = [[<?xml version="1.0" encoding="utf-8"?>
   </soap:Header>
   <soap:Body>
     <MessageReceived xmlns="com.esendex.ems.soapinterface">
-      <id>%08x-%04x-4c75-9d1e-%012x</id>
-      <originator>4477009%05d</originator>
+      <id>]]
+local middle = [[</originator>
       <recipient>447786204254</recipient>
-      <body>Vote %d for number %d &amp; good luck</body>
-      <type>Text</type>
-      <sentat>2008-06-12T10:15:30.1234560+01:00</sentat>
-      <receivedat>2008-06-12T10:15:31.0000000+01:00</receivedat>
+      <body>%s</body>
+      <type>%s</type>
+      <sentat>]]
+local tail = [[+01:00</receivedat>
     </MessageReceived>
   </soap:Body>
 </soap:Envelope>]]
-
-function setup(each)
-  each:set("thread", threads)
-  threads = threads + 1
+local words = {}
+for word in ([[yes no please thanks merci danke grüße Köln José café naïve Straße für Ελλάδα ευχαριστώ спасибо 東京 はい
+  شكرا 👍 😀 🚌 🎉 ❤️ vote for number 1 2 3 7 12 tickets menu &amp; a the at 19:30 tomorrow table stop start late home
+  work running back in ten minutes good luck see you there – €5 £20 100% ok OK! what? where? "sure" it's fine señor
+  piñata Łódź Ångström fjord smørrebrød voilà déjà vu ça va bien à bientôt adiós mañana happy birthday mum dad order
+  4711 confirmed cancel delivery parcel door code A7X9 appointment Dr Müller Zürich]]):gmatch("%S+") do
+  words[#words + 1] = word
 end
 
+local random, format = math.random, string.format
+local starts, middles = {}, {}  -- for each body: the request's head and the envelope to the id; from originator to time
+local second, moment, moments = nil, nil, {}
+
+local function written(time)
+  return os.date("!%Y-%m-%dT%H:%M:%S", time + 3600)
+end
+
+local function invent_middle()
+  local chosen = {}
+  for place = 1, random(2, 12) do chosen[place] = words[random(#words)] end
+  local body = table.concat(chosen, " ")
+  return format(middle, body, body:find("[\128-\255]") and "Unicode" or "Text")
+end
+
+local function invent_id()
+  return format("%08x-%04x-4%03x-%04x-%04x%08x", random(0, 0xffffffff), random(0, 0xffff), random(0, 0xfff),
+    random(0x8000, 0xbfff), random(0, 0xffff), random(0, 0xffffffff))
+end
+
+local function envelope(start, rest, sent, received)
+  return start .. invent_id() .. "</id>\n      <originator>4477009" .. format("%05d", random(0, 99999)) .. rest
+    .. sent .. format(".%07d+01:00</sentat>\n      <receivedat>", random(0, 9999999))
+    .. received .. format(".%07d", random(0, 9999999)) .. tail
+end
+
+local function turn_the_clock(now)
+  second, moment = now, written(now)
+  for ago = 1, 90 do moments[ago] = written(now - ago) end
+end
+
+-- The heads are made before the burst, as those of a body differ in their length alone.
 function init(arguments)
-  math.randomseed(os.time() + thread * 7919 + (tonumber(arguments[1]) or 0))
-  started = math.random(0, 0x7fffffff)
+  math.randomseed(tonumber(arguments[1]))
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "text/xml; charset=utf-8"
   wrk.headers["SOAPAction"] = '"com.esendex.ems.soapinterface/MessageReceived"'
+  for number = 1, 500 do
+    middles[number] = invent_middle()
+    local whole = wrk.format(nil, nil, nil, envelope(head, middles[number], written(0), written(0)))
+    starts[number] = whole:match("^.-\r\n\r\n") .. head
+  end
 end
 
 function request()
-  counter = counter + 1
-  return wrk.format(nil, nil, nil, string.format(
-    envelope, started, thread, counter, counter % 100000, counter, counter % 7))
+  local now = os.time()
+  if now ~= second then turn_the_clock(now) end
+  local number = random(#middles)
+  return envelope(starts[number], middles[number], moments[random(#moments)], moment)
 end
 
-function done(summary, latency, requests)
-  io.write(string.format(
+function done(summary, latency)
+  io.write(format(
     '{"requests": %d, "seconds": %f, "not_2xx": %d, "socket_errors": %d, "p50_ms": %f, "p99_ms": %f}\n',
     summary.requests, summary.duration / 1e6, summary.errors.status,
     summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,

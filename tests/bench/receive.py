@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.bench import books, load, processes, targets
+from tests.bench.candidates import THIS, Candidate
 from tests.bench.targets import CONSTANT, ONE, PLAIN, TWO, TWO_POSTGRESQL
-from tests.support.postgresql import PostgreSQL, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from tests.bench.journals import Journals
 
 CONNECTIONS: Final = (1, 8, 32)
 _PATIENCE: Final = 600.0  # seconds for working off what is left
@@ -26,6 +28,8 @@ class Reading:
 
     server: str
     connections: int
+    history: int
+    """Messages that were stored and done before."""
     answered: int
     """Requests answered 200."""
     rate: float
@@ -44,27 +48,51 @@ class Reading:
     """The share of what arrived that was handled before the burst ended."""
 
     def booked(self, warm: load.Load, rows: int) -> Reading:
-        """Return the reading with what the books say: so many rows are there, those of the warming up included."""
+        """Return the reading with what the books say: so many rows are new, those of the warming up included."""
         answered = warm.answered + self.answered
         refused = warm.refused + self.refused
         unheard = 2 * self.connections + refused  # stored perhaps, when wrk had stopped to listen: twice
         return replace(self, refused=refused, missing=max(0, answered - rows), extra=max(0, rows - answered - unheard))
 
 
-def measure(server: str, connections: int, seconds: float) -> Reading:
-    """Run one server under load."""
-    with tempfile.TemporaryDirectory() as folder:
-        return SERVERS[server](Path(folder), connections, seconds)
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is to be run: a server, and how it is loaded."""
+
+    server: str
+    connections: int
+    history: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.server}, {self.connections} connections, {self.history:,} rows before"
+
+    def measure(self, journals: Journals, candidate: Candidate = THIS) -> Reading:
+        """Run the server under load."""
+        with tempfile.TemporaryDirectory() as folder:
+            return _RUNS[self.server](self, Path(folder), journals, candidate)
 
 
-def _push(server: str, started: processes.Running, connections: int, seconds: float) -> Reading:
+def cells(servers: Sequence[str], connections: Sequence[int], history: Sequence[int], seconds: float) -> list[Cell]:
+    """Return all that makes sense of these servers, connections and numbers of rows before."""
+    return [
+        Cell(server, number, rows, seconds)
+        for number in connections
+        for rows in history
+        for server in servers
+        if (number > 1 or server not in _NOT_ALONE) and (rows == history[0] or server != CONSTANT)
+    ]
+
+
+def _push(cell: Cell, started: processes.Running) -> Reading:
     """Return what was seen, without what the books say."""
     before = started.used()
-    seen = load.push(started.url, connections, seconds)
+    seen = load.push(started.url, cell.connections, cell.seconds)
     after = started.used()
     return Reading(
-        server=server,
-        connections=connections,
+        server=cell.server,
+        connections=cell.connections,
+        history=cell.history,
         answered=seen.answered,
         rate=seen.rate,
         p50_ms=seen.p50_ms,
@@ -78,89 +106,90 @@ def _push(server: str, started: processes.Running, connections: int, seconds: fl
     )
 
 
-def _constant(_folder: Path, connections: int, seconds: float) -> Reading:
+def _constant(cell: Cell, _folder: Path, _journals: Journals, _candidate: Candidate) -> Reading:
     with processes.script("tests.bench.constant") as started:
-        load.warm_up(started.url, connections)
-        return _push(CONSTANT, started, connections, seconds)
+        load.warm_up(started.url, cell.connections)
+        return _push(cell, started)
 
 
-def _plain(folder: Path, connections: int, seconds: float) -> Reading:
-    with processes.script("tests.bench.plain", str(folder / "plain.db")) as started:
-        warm = load.warm_up(started.url, connections)
-        reading = _push(PLAIN, started, connections, seconds)
-    return reading.booked(warm, books.rows(f"sqlite:///{folder}/plain.db", "message"))
+def _plain(cell: Cell, folder: Path, journals: Journals, _candidate: Candidate) -> Reading:
+    file = journals.plain(folder, cell.history)
+    with processes.script("tests.bench.plain", str(file)) as started:
+        warm = load.warm_up(started.url, cell.connections)
+        reading = _push(cell, started)
+    return reading.booked(warm, books.rows(f"sqlite:///{file}", "message") - cell.history)
 
 
-def _sqlite(server: str, workers: int) -> Callable[[Path, int, float], Reading]:
-    def run(folder: Path, connections: int, seconds: float) -> Reading:
-        journal = f"sqlite:///{folder}/journal.db"
-        return _ours(folder, connections, seconds, server=server, journal=journal, workers=workers)
-
-    return run
+def _sqlite(cell: Cell, folder: Path, journals: Journals, candidate: Candidate) -> Reading:
+    return _ours(cell, folder, journals.sqlite(folder, candidate, cell.history), candidate)
 
 
-def _postgresql(folder: Path, connections: int, seconds: float) -> Reading:
-    with running(PostgreSQL) as database:
-        return _ours(folder, connections, seconds, server=TWO_POSTGRESQL, journal=database.database(), workers=2)
+def _postgresql(cell: Cell, folder: Path, journals: Journals, candidate: Candidate) -> Reading:
+    journal = journals.postgresql(candidate, cell.history)
+    try:
+        return _ours(cell, folder, journal, candidate)
+    finally:
+        journals.drop(journal)
 
 
-def _ours(folder: Path, connections: int, seconds: float, *, server: str, journal: str, workers: int) -> Reading:
+def _ours(cell: Cell, folder: Path, journal: str, candidate: Candidate) -> Reading:
+    workers = 1 if cell.server == ONE else 2
     with (
         processes.script("tests.bench.inbox") as inbox,
-        processes.service(folder, inbox.url, journal=journal, workers=workers) as started,
+        processes.service(folder, inbox.url, journal=journal, workers=workers, candidate=candidate) as started,
     ):
-        warm = load.warm_up(started.url, connections)
+        warm = load.warm_up(started.url, cell.connections)
         books.wait_until_done(journal, _PATIENCE)
         begun = time.time()
-        reading = _push(server, started, connections, seconds)
+        reading = _push(cell, started)
         ended = time.time()
     handled, received = books.handled(journal, begun, ended), books.received(journal, begun)
-    rows = books.rows(journal, "notification")
+    rows = books.rows(journal, "notification") - cell.history
     return replace(reading, dispatched=handled / max(1, received)).booked(warm, rows)
 
 
-SERVERS: Final[dict[str, Callable[[Path, int, float], Reading]]] = {
+_RUNS: Final[dict[str, Callable[[Cell, Path, Journals, Candidate], Reading]]] = {
     CONSTANT: _constant,
     PLAIN: _plain,
-    ONE: _sqlite(ONE, 1),
-    TWO: _sqlite(TWO, 2),
+    ONE: _sqlite,
+    TWO: _sqlite,
     TWO_POSTGRESQL: _postgresql,
 }
 _NOT_ALONE: Final = {TWO_POSTGRESQL}  # one connection at a time says nothing about these
 
 
-def campaign(servers: Sequence[str], rounds: int, seconds: float, told: Callable[[str], None]) -> list[Reading]:
-    """Run the servers at every concurrency, in turns, so that a noisy machine is noisy for all of them."""
+def campaign(
+    chosen: Sequence[Cell], rounds: int, journals: Journals, candidate: Candidate, told: Callable[[str], None]
+) -> list[Reading]:
+    """Run the cells in turns, so that a noisy machine is noisy for all of them."""
     readings = []
     for round_number in range(rounds):
-        for connections in CONNECTIONS:
-            for server in servers:
-                if connections > 1 or server not in _NOT_ALONE:
-                    told(f"round {round_number + 1}: {server}, {connections} connections")
-                    readings.append(measure(server, connections, seconds))
+        for cell in chosen:
+            told(f"round {round_number + 1}: {cell}")
+            readings.append(cell.measure(journals, candidate))
     return readings
 
 
 def summary(readings: Sequence[Reading]) -> list[dict[str, Any]]:
-    """Return the medians of each server at each concurrency, with the ratio to the plain one and the targets."""
-    groups: dict[tuple[int, str], list[Reading]] = {}
+    """Return the medians of each server in each cell, with the ratio to the plain one there and the targets."""
+    groups: dict[tuple[int, int, str], list[Reading]] = {}
     for reading in readings:
-        groups.setdefault((reading.connections, reading.server), []).append(reading)
+        groups.setdefault((reading.connections, reading.history, reading.server), []).append(reading)
     rows = [_median(group) for group in groups.values()]
-    plain = {row["connections"]: row for row in rows if row["server"] == PLAIN}
-    return [_judged(row, plain[row["connections"]]) for row in rows]
+    plain = {(row["connections"], row["history"]): row for row in rows if row["server"] == PLAIN}
+    return [_judged(row, plain[row["connections"], row["history"]]) for row in rows]
 
 
 def _judged(row: dict[str, Any], plain: dict[str, Any]) -> dict[str, Any]:
-    first = {name: row[name] for name in ("server", "connections", "rate")}
-    row = first | {"ratio": row["rate"] / plain["rate"]} | row
+    first = {name: row[name] for name in ("server", "connections", "history", "rate")}
+    row = first | {"plain": plain["rate"], "ratio": row["rate"] / plain["rate"]} | row
     return targets.with_verdicts(row, targets.receive(row, plain))
 
 
 def _median(group: list[Reading]) -> dict[str, Any]:
     values = {name: [asdict(each)[name] for each in group] for name in asdict(group[0])}
     sums = {"refused", "missing", "extra"}  # one is too many, in whichever round
-    same = {name: each[0] for name, each in values.items() if name in {"server", "connections"}}
+    same = {name: each[0] for name, each in values.items() if name in {"server", "connections", "history"}}
     return same | {
         name: sum(each) if name in sums else statistics.median(each)
         for name, each in values.items()

@@ -10,19 +10,21 @@ CONSTANT: Final = "waitress, a constant"
 ONE: Final = "soap_handler, 1 process"
 TWO: Final = "soap_handler, 2 processes"
 TWO_POSTGRESQL: Final = "soap_handler, 2 processes, PostgreSQL"
+BESIDE: Final = (CONSTANT, PLAIN)
 OURS: Final = (ONE, TWO, TWO_POSTGRESQL)
 
 RECEIVE: Final[dict[tuple[str, int], float]] = {
     (ONE, 1): 1.5,
     (ONE, 8): 7,
     (ONE, 32): 11,
-    (TWO, 1): 1.5,
-    (TWO, 8): 8,
-    (TWO, 32): 14,
     (TWO_POSTGRESQL, 8): 4,
     (TWO_POSTGRESQL, 32): 8,
 }
-"""Times as many pushes a second as the plain server, by server and connections."""
+"""Times as many pushes a second as the plain server, by server and connections, whatever the journal holds.
+
+Two processes on SQLite are measured without a target: they take turns to write.
+"""
+JUDGED: Final = (ONE, TWO_POSTGRESQL)
 CPU: Final = {8: 200.0, 32: 150.0}  # microseconds for each request, in one process
 P99: Final = 25.0  # milliseconds, at 32 connections on a quiet machine
 DISPATCHED: Final = 0.1  # of what arrives in a burst is dispatched meanwhile
@@ -64,17 +66,17 @@ def with_verdicts(row: dict[str, Any], verdicts: list[Verdict]) -> dict[str, Any
 
 
 def receive(row: dict[str, Any], plain: dict[str, Any]) -> list[Verdict]:
-    """Judge the row of a burst; ``plain`` is the plain server's at as many connections."""
+    """Judge the row of a burst; ``plain`` is the plain server's beside it."""
     server, connections = row["server"], row["connections"]
     verdicts = []
     if (server, connections) in RECEIVE:
         verdicts.append(at_least(row, "ratio", RECEIVE[server, connections]))
     if server == ONE and connections in CPU:
         verdicts.append(at_most(row, "cpu_us", CPU[connections]))
-    if server in OURS and connections == 32:
+    if server in JUDGED and connections == 32:
         verdicts.append(at_most(row, "p99_ms", P99))
         verdicts.append(below(row, "p99_ms", plain["p50_ms"] / 2, "half of plain's p50"))
-    if server in OURS:
+    if server in JUDGED:
         verdicts.append(at_least(row, "dispatched", DISPATCHED))
     return verdicts
 

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
+import threading
 import time
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
 
-from soap_handler.journal import Entry, Journal, Settlement, State, Step
+from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
 from soap_handler.notifications import MessageReceived
-from tests.bench import books, outcome, picture, processes, receive, targets, whole_way
+from tests.bench import books, candidates, compare, load, outcome, picture, processes, receive, targets, whole_way
 from tests.bench.load import Load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 WARM = Load(requests=100, seconds=1, not_2xx=0, socket_errors=0, p50_ms=1, p99_ms=2)
 READING = receive.Reading(
     server=targets.PLAIN,
     connections=8,
+    history=0,
     answered=500,
     rate=100.0,
     p50_ms=60.0,
@@ -36,7 +43,15 @@ READING = receive.Reading(
 )
 OURS = replace(READING, server=targets.ONE, rate=800.0, p99_ms=20.0, cpu_us=180.0, dispatched=0.2)
 WHOLE_WAY = whole_way.Reading(
-    connections=8, plain=100.0, rate=250.0, worked_off=300.0, cpu_us=400.0, inbox_us=50.0, refused=0, missing=0
+    connections=8,
+    history=0,
+    plain=100.0,
+    rate=250.0,
+    worked_off=300.0,
+    cpu_us=400.0,
+    inbox_us=50.0,
+    refused=0,
+    missing=0,
 )
 
 
@@ -98,6 +113,8 @@ def test_a_filled_journal_has_nothing_to_do(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'journal.db'}"
     Journal(url).close()
     books.fill(url, 20)
+    with Journal(url) as journal:
+        assert all(record.key == record.notification.key for record in journal.records(Selection()))
     assert books.done(url, time.time() - 60) == 20
     books.wait_until_done(url, 0)
 
@@ -166,6 +183,95 @@ def test_memory_is_low_and_flat(memory: list[float], met: list[bool]) -> None:
     """Neither the figure after the last message nor its growth in the last half is above its bound."""
     rows = [{"messages": number, "memory_mb": megabytes} for number, megabytes in enumerate(memory)]
     assert [verdict.met for verdict in targets.growth(rows)] == met
+
+
+# -- the load ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_the_load_is_as_the_world_is() -> None:
+    """Every id is a new random GUID, bodies are of hundreds, and times move: as EMS sends them."""
+    with listening() as (url, requests):
+        seen = load.push(url, 2, 1)
+    messages = [etree.fromstring(request)[1][0] for request in requests]
+    assert len(messages) >= seen.requests > 500
+    ids = {uuid.UUID(message[0].text) for message in messages}
+    assert {each.version for each in ids} == {4}
+    assert len(ids) == len(messages)
+    assert len({str(each)[:2] for each in ids}) > 200
+    bodies = {str(message[3].text) for message in messages}
+    assert len(bodies) > 200
+    assert all(2 <= len(body.split()) <= 12 for body in bodies)
+    assert {message[4].text for message in messages} == {"Text", "Unicode"}
+    assert all(str(message[5].text) < str(message[6].text) for message in messages)
+    assert len({message[6].text for message in messages}) > 100
+    assert len({message[1].text for message in messages}) > 100
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[tuple[str, list[bytes]]]:
+    """Serve an answer without content, and keep what was asked."""
+    requests: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            requests.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/", requests
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+# -- candidates -------------------------------------------------------------------------------------------------------
+
+
+def test_a_setting_is_for_all_and_a_variant_adds_its_own() -> None:
+    """Settings reach the service as variables of its environment."""
+    this, other = candidates.chosen(None, ["server.threads=2"], ["few:handler.threads=1,log.level=error"])
+    assert (this.name, this.settings) == ("this", {"server.threads": "2"})
+    assert other.settings == {"server.threads": "2", "handler.threads": "1", "log.level": "error"}
+    assert other.environment()["SOAP_HANDLER_HANDLER__THREADS"] == "1"
+
+
+@pytest.mark.parametrize(("settings", "variants"), [(["threads=2"], []), (["server.threads"], []), ([], ["server"])])
+def test_what_is_no_setting_is_refused(settings: list[str], variants: list[str]) -> None:
+    """A slip of the keyboard does not measure something else."""
+    with pytest.raises(ValueError, match=r"expected .*section\.name=value"):
+        candidates.chosen(None, settings, variants)
+
+
+def test_another_checkout_comes_first_without_what_it_does_not_know() -> None:
+    """The ratios are to it; a setting that is new here is not passed to it."""
+    other, this = candidates.chosen(candidates.ROOT, ["server.threads=2", "server.unheard_of=1"], [])
+    assert (other.name, other.settings) == ("against", {"server.threads": "2"})
+    assert this.settings == {"server.threads": "2", "server.unheard_of": "1"}
+
+
+def test_pairs_are_of_one_round() -> None:
+    """Whatever a round was like, both had it; the order of the two changes from round to round."""
+    rates = iter([100.0, 50.0, 20.0, 10.0, 300.0, 600.0])
+    said: list[str] = []
+    rows = compare.campaign(
+        [candidates.Candidate("a"), candidates.Candidate("b")],
+        {"burst": lambda _: replace(READING, rate=next(rates), missing=1)},
+        3,
+        said.append,
+    )
+    assert said[:4] == ["round 1: burst, a", "round 1: burst, b", "round 2: burst, b", "round 2: burst, a"]
+    assert [(row["candidate"], row["pairs"]) for row in rows] == [("a", "1.00 1.00 1.00"), ("b", "0.50 2.00 2.00")]
+    assert (rows[1]["ratio"], rows[1]["lowest"], rows[1]["highest"], rows[1]["missing"]) == (2.0, 0.5, 2.0, 3)
 
 
 # -- what is shown ----------------------------------------------------------------------------------------------------
