@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -38,6 +40,14 @@ def print_table(table: Table) -> None:
 def _cell(value: object) -> Text:
     text = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(value))
     return Text(text, justify="right" if isinstance(value, int) else "left")
+
+
+def print_page(text: str) -> None:
+    """Print a page of Markdown: drawn on a terminal, as it is to a file or a pipe."""
+    if sys.stdout.isatty():
+        Console().print(Markdown(text))
+    else:
+        sys.stdout.write(text)
 
 
 @contextmanager

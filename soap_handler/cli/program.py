@@ -12,6 +12,7 @@ from soap_handler.cli import (
     check,
     demo,
     deploy,
+    docs,
     erase,
     hash_password,
     init,
@@ -39,6 +40,7 @@ program.command()(hash_password.hash_password)
 program.command()(reconcile.reconcile)
 program.command()(erase.erase)
 program.command()(migrate.migrate)
+program.command()(docs.docs)
 program.add_typer(journal.commands)
 program.add_typer(deploy.commands)
 
