@@ -119,7 +119,7 @@ class App:
         """
         plugged = plugged or handlers.load(settings.handler.target or LOG_SINK)
         self._settings = settings
-        self._drain = settings.server.drain
+        self._drain = settings.server.drain_timeout
         self._stop_by = 0.0
         self.seams = shared or seams(settings.server)
         self._accounts = Accounts(settings.account)
@@ -151,7 +151,7 @@ class App:
     def _build_server(self, settings: Settings, sockets: Sequence[socket.socket]) -> Server:
         """Build the way of a push, from the journal back to the socket."""
         server = settings.server
-        self._receiver = Receiver(self._accounts, Throttle(server.wrong_logins, server.wrong_login_delay))
+        self._receiver = Receiver(self._accounts, Throttle(server.login_failures_allowed, server.login_failure_delay))
         faces = [
             Endpoint(
                 self._receiver, Limits(server.max_depth, server.max_attributes), self.seams.read_many(self._receiver)
@@ -200,7 +200,7 @@ class App:
         telemetry.emit("reloaded", accounts=[account.reference for account in accounts])
 
     def stop(self) -> None:
-        """Let :meth:`run` return, after ``server.drain`` seconds at most. Safe in a signal handler."""
+        """Let :meth:`run` return, after ``server.drain_timeout`` seconds at most. Safe in a signal handler."""
         self._stop_by = time.monotonic() + self._drain
         self.seams.stop()
         self.server.stop()
