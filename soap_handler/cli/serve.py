@@ -143,7 +143,9 @@ def _announce(settings: Settings, port: int) -> None:
         if account.inbox is None:
             telemetry.emit("no_inbox_configured", account=account.reference, effect="messages stay in the EMS inbox")
         if account.anonymous:
-            telemetry.emit("anonymous_account", account=account.reference, effect="anybody who reaches us may push")
+            telemetry.emit(
+                "anonymous_account", account=account.reference, effect="each caller that reaches us may push"
+            )
 
 
 def _listen_to_signals(app: App, reloader: Reloader) -> None:

@@ -1,7 +1,7 @@
 """Fast path for envelopes in the exact form that EMS sends: one pass over the elements, and a cache of envelopes.
 
 Trade-off: it knows the usual form only. For any other form it returns ``None``, and the general reader
-(``faces.soap.protocol``) takes the request. A property test holds both to equal values.
+(``faces.soap.endpoint``) takes the request. A property test holds both to equal values.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def test_a_connection_in_use_is_kept_for_long(tmp_path: Path) -> None:
 
 
 def test_idle_connections_make_room_for_new_ones(tmp_path: Path) -> None:
-    """With all places taken by the idle, a new caller is served, and the one who was idle longest is closed."""
+    """With all places taken by the idle, a new caller is served, and the one that was idle longest is closed."""
     with behind(tmp_path, connections=10) as service, captured_events() as logged:
         idle = [Connection(service.port) for _ in range(10)]
         for number in range(30):
@@ -135,7 +135,7 @@ def test_half_a_minute_of_flood_leaves_honest_callers_their_pace(tmp_path: Path)
 
 
 def test_honest_callers_are_served_when_every_place_is_fought_for(tmp_path: Path) -> None:
-    """The same flood on fifty places: whoever is cut comes back at once, and an honest request still gets through."""
+    """The same flood on fifty places: each that is cut comes back at once, and an honest request still gets through."""
     with behind(tmp_path, connections=50) as service, flood(service.port):
         begun, served = time.monotonic(), 0
         while served < 20:
@@ -198,7 +198,7 @@ def test_who_is_overdue(connection: Seen, cut: bool) -> None:  # noqa: FBT001 - 
             [1],
         ),  # a wrong one before the newest
         ([Seen(began=999.9), Seen(began=999), Seen(opened=9)], [1]),  # the slow before the newest
-        ([Seen(began=999.9), Seen(began=999.8), Seen(opened=9)], [2]),  # nobody in flight for a newcomer
+        ([Seen(began=999.9), Seen(began=999.8), Seen(opened=9)], [2]),  # none in flight for a newcomer
         ([Seen(has_pending_response=True), Seen(has_pending_response=True), Seen(opened=9)], [2]),
         ([Seen(active=3), Seen(active=2), Seen(active=1), Seen(opened=9)], [1, 2]),
     ],

@@ -89,7 +89,7 @@ def test_the_scheme_is_what_a_trusted_proxy_says(peer: str, proto: str | None, s
     assert PROXIED.scheme(environ(peer, proto=proto)) == scheme
 
 
-def test_everybody_is_admitted_when_no_network_is_named() -> None:
+def test_all_are_admitted_when_no_network_is_named() -> None:
     """An empty list means no restriction; unknown callers included."""
     assert PROXIED.check(environ("198.51.100.1")) == ("198.51.100.1", True)
     assert PROXIED.check(environ("")) == ("unknown", True)

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 from spyne.application import Application
 from spyne.context import MethodContext
 from spyne.model.fault import Fault
+from spyne.protocol.soap import Soap11
 from spyne.server import ServerBase
 
 from soap_handler import telemetry
-from soap_handler.contract import NAMESPACE
+from soap_handler.contract import NAMESPACE, OPERATIONS
 from soap_handler.errors import AuthenticationError, JournalUnavailableError
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.soap import help_page
+from soap_handler.faces.soap.envelope import read_envelope
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope, server_fault
-from soap_handler.faces.soap.protocol import AccountEventProtocol
 from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler, Call
+from soap_handler.faces.soap.values import read_call
 from soap_handler.faces.soap.wsdl import Wsdl
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
@@ -66,10 +68,10 @@ class Endpoint(ServerBase, Face):
         charset = charset_of(request.content_type)
         call = self._read(request.body, charset)
 
-        def envelope() -> bytes | None:
+        def kept() -> bytes | None:
             return redacted(request.body, call.credentials.password if call.credentials else "", charset)
 
-        push = Push(call.kind, call.fields, call.credentials, request.caller, call.repaired, envelope)
+        push = Push(call.kind, call.fields, call.credentials, request.caller, call.repaired, kept)
         return Exchange(self._receiver.prepare(push), CONFIRMED[call.kind])
 
     def _read(self, body: bytes, charset: str | None) -> Call:
@@ -124,15 +126,40 @@ class _Application(Application):
             raise _defect(error) from error
 
 
+class _Protocol(Soap11):
+    """spyne's SOAP 1.1 protocol with a reader of our own: tolerant of values, strict about SOAP. It writes no answers.
+
+    The methods keep the names, and the context attributes that they must set, of spyne's protocol interface.
+    """
+
+    limits = Limits()
+    """Limits on the structure of a request."""
+
+    def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ANN401 - spyne's signature
+        ctx.in_document = read_envelope(b"".join(ctx.in_string), charset, self.limits)
+
+    def decompose_incoming_envelope(self, ctx: Any, message: str = Soap11.REQUEST) -> None:  # noqa: ANN401, ARG002 - spyne's signature
+        envelope = ctx.in_document
+        if envelope.operation_name not in OPERATIONS:  # whatever the SOAPAction says
+            raise client_fault("The operation is not one of the Account Event Handler")
+        ctx.in_header_doc, ctx.in_body_doc = envelope.header, envelope.operation
+        ctx.method_request_string = f"{{{NAMESPACE}}}{envelope.operation_name}"
+
+    def deserialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
+        parameters = OPERATIONS[Kind(ctx.descriptor.name)].parameters
+        ctx.in_header, fields, ctx.udc.repaired = read_call(ctx.in_document, parameters)
+        ctx.in_object = [fields.get(parameter.attribute) for parameter in parameters]
+
+
 def _spyne_application(limits: Limits) -> Application:
-    incoming = AccountEventProtocol()
+    incoming = _Protocol()
     incoming.limits = limits
     return _Application(
         [AccountEventHandler],
         NAMESPACE,
         name="AccountEventHandler",
         in_protocol=incoming,
-        out_protocol=AccountEventProtocol(),
+        out_protocol=_Protocol(),
     )
 
 

@@ -31,6 +31,8 @@ class Envelope:
 
     header: tuple[Element, ...]
     operation: Element
+    operation_name: str
+    """Its name, in whatever namespace."""
     others: tuple[Element, ...] = ()
     """Further elements of the Body. A message of document style has none."""
     escaped: bool = False
@@ -54,7 +56,8 @@ def read_envelope(body: bytes, label: str | None = None, limits: Limits = Limits
         raise client_fault("The Body of the envelope is empty")
     if operations[0].tag == f"{{{SOAP_11}}}Fault":
         raise client_fault("The Body of the envelope holds a Fault; expected an operation")
-    return Envelope(header, operations[0], operations[1:], document.escaped, document.repaired)
+    name = local_name(operations[0])
+    return Envelope(header, operations[0], name, operations[1:], document.escaped, document.repaired)
 
 
 def _read(body: bytes, label: str | None, limits: Limits) -> Document:

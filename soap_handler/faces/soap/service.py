@@ -39,7 +39,7 @@ class Call:
     fields: Fields = field(init=False)
     credentials: Credentials | None = None
     repaired: tuple[str, ...] = ()
-    """What had to be mended before it could be read."""
+    """Marks of what was repaired."""
 
 
 def _type(kind: ParameterType) -> Any:  # noqa: ANN401 - spyne's types have no common class
@@ -66,8 +66,9 @@ def _operation(operation: Operation) -> Any:  # noqa: ANN401 - see above
     members = dict(map(_member, operation.parameters))
 
     def call(ctx: Any, *texts: Any) -> None:  # noqa: ANN401 - spyne's signature
-        ctx.udc.kind, ctx.udc.fields = operation.kind, dict(zip(attributes, texts, strict=True))
-        ctx.udc.credentials = ctx.in_header
+        found: Call = ctx.udc
+        found.kind, found.fields = operation.kind, dict(zip(attributes, texts, strict=True))
+        found.credentials = ctx.in_header
 
     call.__name__ = operation.kind.value
     return rpc(*members.values(), _args=[*members])(call)

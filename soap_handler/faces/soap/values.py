@@ -35,6 +35,18 @@ _OURS: Final = f"{{{NAMESPACE}}}"
 _OPERATION_NAMES: Final = frozenset(kind.value for kind in OPERATIONS)
 
 
+def read_call(
+    envelope: Envelope, parameters: Iterable[Parameter]
+) -> tuple[Credentials | None, Fields, tuple[str, ...]]:
+    """Return the credentials, the texts of the parameters that came, and the marks of what was repaired.
+
+    Raises:
+        Fault: a value is given by a reference that cannot be followed.
+    """
+    values = Values(envelope)
+    return values.credentials(), values.parameters(parameters), values.repaired
+
+
 class Values:
     """Reader of one envelope's texts. Its marks are in ``repaired``."""
 

@@ -88,7 +88,7 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:
 
 
 def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
-    """A parent that is killed takes nobody with it at once: the workers notice, finish what they do, and end."""
+    """A parent that is killed takes no worker with it at once: the workers notice, finish what they do, and end."""
     (tmp_path / "handling.py").write_text(SLOW)
     with started(tmp_path, handler='target = "handling:handle"') as it:
         assert it.push("1")
