@@ -24,6 +24,7 @@ class Announcer:
     def __init__(self, engine: Engine, sender: str, silent: Verb) -> None:
         """``sender`` names this process; a transaction of the verb ``silent`` alone makes no work."""
         self._engine = engine
+        self._can_notify = can_notify(engine)
         self._sender = sender
         self._silent = silent
         self._callbacks: list[Callable[[], None]] = []
@@ -33,13 +34,13 @@ class Announcer:
     def listen(self, callback: Callable[[], None]) -> None:
         """Call this after each commit of this process and, on PostgreSQL, of the others; it must return at once."""
         self._callbacks.append(callback)
-        if self.listener is None and can_notify(self._engine):
+        if self.listener is None and self._can_notify:
             self.listener = Listener(self._engine, self._sender, self.call_listeners)
             self.listener.start()
 
     def before_commit(self, connection: Connection, verbs: Collection[Verb] = ()) -> None:
         """Have this transaction wake the other processes when it commits, unless the listener will."""
-        if self.listener is None and can_notify(self._engine) and not self._is_silent(verbs):
+        if self.listener is None and self._can_notify and not self._is_silent(verbs):
             notify(connection, self._sender)
 
     def after_commit(self, verbs: Collection[Verb] = ()) -> None:
