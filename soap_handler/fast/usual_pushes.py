@@ -1,7 +1,7 @@
 """Batch reading: one pass over pushes in the usual form, for the seam ``Face.read_many``.
 
-It skips what the general way does for odd requests (spyne, repairs, costly password checks). A request that needs any
-of that gets ``None`` here, and the general way decides. Without it a push costs 2.5 times as much CPU.
+It skips what the general way does for odd requests: spyne, repairs, costly password checks. In return it takes only
+requests that need none of that; all others get ``None`` here, and the general way decides.
 """
 
 from __future__ import annotations
