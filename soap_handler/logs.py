@@ -1,4 +1,4 @@
-"""Sets up logging for the whole process: one handler, text or JSON, secrets masked. What is logged is not said here."""
+"""Logging of the process: one handler, text or JSON, secrets masked. The list of events is in ``telemetry``."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-_HANDLER: Final = "soap_handler"
+HANDLER_NAME: Final = "soap_handler"
 
-_TALKATIVE: Final = {
+LEAST_LEVELS: Final = {
     **dict.fromkeys(("zeep", "urllib3", "requests", "sqlalchemy"), logging.WARNING),
     "alembic": logging.WARNING,
     "waitress.queue": logging.ERROR,
 }
-"""The least level of loggers that say too much: the first write whole envelopes and statements (passwords, phone
-numbers and message bodies), alembic tells a story, and waitress warns of each request that waits for a thread."""
+"""Least level of library loggers that log too much.
+
+The first four write whole envelopes and statements: passwords, phone numbers, message bodies. alembic logs each step.
+waitress warns of each request that waits for a thread.
+"""
 
 _SECRET: Final = re.compile(r"pass(word|wd|phrase)|secret|authori[sz]ation|credential|token|cookie", re.IGNORECASE)
 
@@ -38,20 +41,20 @@ def configure(
 ) -> None:
     """Log to ``stream`` (standard error) from ``level`` ("debug", "info", "warning", "error") upwards.
 
-    May be called again, with other arguments: the last call counts. Handlers of others on the root logger stay.
+    May be called again with other arguments: the last call counts. Other handlers on the root logger stay.
     """
     stream = stream if stream is not None else sys.stderr
     handler = logging.StreamHandler(stream)
-    handler.set_name(_HANDLER)
+    handler.set_name(HANDLER_NAME)
     handler.setFormatter(_formatter(format, colors=stream.isatty()))
     root = logging.getLogger()
-    for earlier in [known for known in root.handlers if known.get_name() == _HANDLER]:
+    for earlier in [known for known in root.handlers if known.get_name() == HANDLER_NAME]:
         root.removeHandler(earlier)
         earlier.close()
     root.addHandler(handler)
     threshold = logging.getLevelNamesMapping()[level.upper()]
     root.setLevel(threshold)
-    for name, least in _TALKATIVE.items():
+    for name, least in LEAST_LEVELS.items():
         logging.getLogger(name).setLevel(max(threshold, least))
     _configure_structlog()
     telemetry.subscribe(write)
@@ -64,12 +67,12 @@ def write(event: telemetry.Event, fields: Mapping[str, Any]) -> None:
 
 
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace the value of every key that sounds like a secret, at any depth: a net below those who log."""
+    """Mask the value of every key that looks like a secret, at any depth: defence in depth for the callers of logs."""
     return {key: _masked(key, value) for key, value in event.items()}
 
 
 def _escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Keep an event on its line and away from the terminal's controls: a caller's text could forge a second event."""
+    """Escape control characters, so that a caller's text cannot forge a second event or control the terminal."""
     return {
         key: _CONTROL.sub(lambda found: ascii(found[0])[1:-1], value)
         if isinstance(value, str) and key not in ("exception", "stack")
@@ -78,7 +81,7 @@ def _escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> 
     }
 
 
-def _masked(key: object, value: Any) -> Any:  # noqa: ANN401 - whatever is logged
+def _masked(key: object, value: Any) -> Any:  # noqa: ANN401 - any logged value
     if isinstance(key, str) and _SECRET.search(key):
         return "***"
     if isinstance(value, dict):
@@ -98,12 +101,12 @@ def _configure_structlog() -> None:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,  # else a second call would not reach loggers already used
+        cache_logger_on_first_use=False,  # else a second call would not affect loggers already in use
     )
 
 
 def _common() -> list[Processor]:
-    """Return what every event goes through, of structlog and of the standard library alike."""
+    """Return the processors for every event, of structlog and of the standard library."""
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -1,4 +1,4 @@
-"""Telemetry: the one list of events that the service can tell of. Logs, metrics and traces subscribe; none is here.
+"""Telemetry: the one list of events that the service emits. Logs, metrics and traces subscribe; none is here.
 
 An event has a stable name, a level and a room. Fields hold no password and no message body.
 """
@@ -19,14 +19,14 @@ class Event:
     """One kind of event."""
 
     room: str
-    """The room of the package that tells of it."""
+    """The room of the package that emits it."""
     name: str
     """The stable name, for programs that read logs."""
     level: Level
     fields: tuple[str, ...]
     """The fields that it may carry."""
     meaning: str
-    """What happened, in one sentence for an operator."""
+    """What happened, in one sentence for an operator; where something is to be done, a second sentence says what."""
 
 
 Subscriber: TypeAlias = "Callable[[Event, Mapping[str, Any]], None]"
@@ -35,9 +35,9 @@ _subscribers: list[Subscriber] = []
 
 
 def emit(name: str, **fields: Any) -> None:  # noqa: ANN401 - of each event's own types
-    """Tell every subscriber of an event.
+    """Call every subscriber with an event.
 
-    ``exc_info``, where it is given, is an exception or true for the present one; a log shows its traceback.
+    ``exc_info``, where given, is an exception, or true for the current one; a log shows its traceback.
 
     Raises:
         KeyError: the list below has no event of this name.
@@ -48,7 +48,7 @@ def emit(name: str, **fields: Any) -> None:  # noqa: ANN401 - of each event's ow
 
 
 def subscribe(subscriber: Subscriber) -> Callable[[], None]:
-    """Have a function called for each event, in the thread that emits it; return what ends the subscription.
+    """Call a function for each event, in the thread that emits it; return the function that ends the subscription.
 
     A function that is subscribed already is not called twice.
     """
@@ -61,124 +61,166 @@ def _listed(room: str, *rows: tuple[str, Level, str, str]) -> Iterable[Event]:
     return (Event(room, name, level, tuple(fields.split()), meaning) for name, level, fields, meaning in rows)
 
 
+# fmt: off
 EVENTS: Final[Mapping[str, Event]] = {
     event.name: event
     for event in (
         *_listed(
             "cli",
-            ("starting", "info", "address accounts handler journal", "The service is being built."),
-            ("no_inbox_configured", "warning", "account effect", "Messages of this account stay in the EMS inbox."),
-            ("anonymous_account", "warning", "account effect", "Pushes for this account are taken without a password."),
+            ("starting", "info", "address accounts handler journal", "The service starts with this configuration."),
+            ("setting_renamed", "warning", "old new",
+             "The configuration uses an old name of a setting, which still works. Write the new name."),
+            ("no_inbox_configured", "warning", "account effect",
+             "Messages of this account stay in EMS. Configure account.inbox to have them deleted."),
+            ("anonymous_account", "warning", "account effect",
+             "Pushes for this account are accepted without a password. A proxy must check the caller."),
         ),
         *_listed(
             "app",
-            ("serving", "info", "port", "The service listens and takes pushes."),
-            ("stopped", "info", "answered reconciled handled deleted", "The drain is over; false names what was cut."),
-            ("reloaded", "info", "accounts", "New accounts and logins are in use."),
-            ("reload_needs_restart", "warning", "settings", "These settings changed and wait for a restart."),
+            ("serving", "info", "port", "The service listens and accepts pushes."),
+            ("stopped", "info", "answered reconciled handled deleted",
+             "The drain is over; false names a part that was cut off. Its work continues at the next start."),
+            ("reloaded", "info", "accounts", "The new accounts and logins are in use."),
+            ("reload_needs_restart", "warning", "settings",
+             "Settings changed that a reload does not apply. Restart the service to use them."),
         ),
         *_listed(
             "settings",
-            ("reload_refused", "error", "problem", "The configuration is wrong; the one in use stays."),
-            ("reload_broke", "error", "exc_info", "A reload failed by a defect; the configuration in use stays."),
+            ("reload_refused", "error", "problem",
+             "The new configuration is wrong and the old one stays in use. Correct it and reload again."),
+            ("reload_broke", "error", "exc_info",
+             "A reload failed by a defect and the old configuration stays in use. Please report the traceback."),
         ),
         *_listed(
             "server",
-            ("worker_started", "info", "worker process", "A worker process was forked."),
-            ("worker_ended", "info", "worker process code", "A worker process ended after a drain."),
-            ("worker_lost", "error", "worker process code seconds", "A worker died; another follows after the pause."),
-            ("worker_broke", "error", "error exc_info", "A worker ended by a defect."),
-            ("worker_not_reached", "info", "error", "A worker that is ending could not be told to reload."),
-            ("workers_killed", "error", "seconds", "Workers did not drain in time and were killed."),
-            ("parent_lost", "info", "error", "The supervisor is gone; this worker drains."),
-            ("connections_cut", "warning", "reason times", "Connections beyond a limit were closed."),
-            ("open_files_not_raised", "warning", "reason limit needed", "The system refused a higher limit on files."),
-            ("open_files_limited", "warning", "limit needed connections", "Fewer connections than set are possible."),
+            ("worker_started", "info", "worker process", "A worker process was started."),
+            ("worker_ended", "info", "worker process code", "A worker process ended after its drain."),
+            ("worker_lost", "error", "worker process code seconds",
+             "A worker process died; another one starts after the pause. If this repeats, look for its last events."),
+            ("worker_broke", "error", "error exc_info",
+             "A worker process ended by a defect. Please report the traceback."),
+            ("worker_not_reached", "info", "error",
+             "A worker process was ending and did not receive the request to reload."),
+            ("workers_killed", "error", "seconds",
+             "Worker processes did not drain in time and were killed. Leases expire, then the work goes on."),
+            ("parent_lost", "info", "error", "The supervisor process is gone, so this worker drains."),
+            ("connections_cut", "warning", "reason times",
+             "Connections beyond a limit were closed. Raise the limit if the callers are legitimate."),
+            ("open_files_not_raised", "warning", "reason limit needed",
+             "The system refused a higher limit of open files. Raise it (LimitNOFILE, ulimit -n)."),
+            ("open_files_limited", "warning", "limit needed connections",
+             "The limit of open files is too low for server.connections. Raise it (LimitNOFILE, ulimit -n)."),
         ),
         *_listed(
             "web",
-            ("address_refused", "warning", "caller times count", "A caller is outside of server.allow_from."),
+            ("address_refused", "warning", "caller times count",
+             "A caller was refused because server.allow_from does not list its address."),
         ),
         *_listed(
             "faces",
-            ("request_failed", "error", "error place", "A request met a defect and got a Server fault; EMS retries."),
+            ("request_failed", "error", "error place",
+             "A request met a defect and got a Server fault, so EMS pushes again. Please report the place."),
         ),
         *_listed(
             "receive",
-            (
-                "authentication_failed",
-                "warning",
-                "caller account operation times count",
-                "A push came with wrong, missing or unknown credentials.",
-            ),
+            ("authentication_failed", "warning", "caller account operation times count",
+             "A push had wrong credentials. If it came from EMS, compare account.push with Web SMS."),
         ),
         *_listed(
             "journal",
-            ("journal_unavailable", "error", "reason requests", "A commit failed; EMS was told to push again."),
-            ("journal_connection_lost", "info", "error", "A database connection was dropped and is made anew."),
-            ("journal_not_durable", "warning", "reason", "PostgreSQL answers before data is on disk."),
-            ("journal_listener_lost", "warning", "error seconds", "LISTEN was cut; the connection is made again."),
-            ("journal_listener_broke", "error", "error exc_info", "LISTEN met a defect and is made again."),
-            ("journal_listener_failed", "error", "error exc_info", "A part that is told of commits failed."),
-            ("transaction_connection_lost", "info", "error", "The connection of a handler's transaction was lost."),
-            ("transaction_not_ended", "error", "error", "A handler that was given up still holds its transaction."),
-            ("purged", "info", "notifications kept_days", "Old done notifications were deleted."),
-            ("purge_waits_for_journal", "warning", "reason", "Retention could not reach the journal."),
-            ("purge_broke", "error", "exc_info", "Retention met a defect; the next round goes on."),
+            ("journal_unavailable", "error", "reason requests",
+             "A commit failed and EMS was told to push again. Check the disk or the database."),
+            ("journal_connection_lost", "info", "error", "A database connection was lost and is opened again."),
+            ("journal_not_durable", "warning", "reason",
+             "PostgreSQL confirms commits before they are on disk. Set fsync = on."),
+            ("journal_listener_lost", "warning", "error seconds",
+             "The LISTEN connection was lost and is opened again; until then commits are noticed later."),
+            ("journal_listener_broke", "error", "error exc_info",
+             "The LISTEN thread met a defect and starts again. Please report the traceback."),
+            ("journal_listener_failed", "error", "error exc_info",
+             "A part of the service failed when it was told of a commit. Please report the traceback."),
+            ("transaction_connection_lost", "info", "error",
+             "The connection of a transactional handler was lost; the attempt counts as failed."),
+            ("transaction_not_ended", "error", "error",
+             "A transactional handler that timed out still holds its transaction. Check why the handler hangs."),
+            ("purged", "info", "notifications kept_days",
+             "Retention deleted done notifications that are older than journal.retention."),
+            ("purge_waits_for_journal", "warning", "reason",
+             "Retention could not reach the journal and tries again later."),
+            ("purge_broke", "error", "exc_info",
+             "Retention met a defect and continues in the next round. Please report the traceback."),
         ),
         *_listed(
             "dispatch",
-            ("handler_failed", "warning", "key attempt error at", "A handler raised; it is called again later."),
-            ("handler_hangs", "error", "key seconds hanging", "A handler overran handler.timeout and was given up."),
-            ("handler_returned_late", "warning", "key", "A handler that was given up has returned."),
-            ("notification_dead", "error", "key attempts", "All attempts failed; a person must look."),
-            ("transaction_failed", "warning", "key attempt reason", "A handler's transaction was not committed."),
-            ("claim_took_too_long", "warning", "notifications", "Claims came too late to be handled in their lease."),
-            ("claims_not_released", "warning", "notifications reason", "Claims stay leased until the lease runs out."),
-            ("lease_lost", "warning", "key step", "An attempt ended after its lease; its result does not count."),
-            ("result_adopted", "info", "key", "A result reached the disk under a newer lease."),
-            ("settling_failed", "error", "key error", "A result could not be written; it is tried again."),
-            ("dispatch_waits_for_journal", "warning", "reason seconds", "Claims fail; dispatch waits."),
-            ("dispatch_broke", "error", "seconds exc_info", "Dispatch met a defect and goes on after a pause."),
+            ("handler_failed", "warning", "key attempt error at",
+             "A handler raised an exception and is called again at the given time."),
+            ("handler_hangs", "error", "key seconds hanging",
+             "A handler exceeded handler.timeout; the attempt failed. Its thread is blocked until it returns."),
+            ("handler_returned_late", "warning", "key",
+             "A handler returned after its timeout; the result does not count."),
+            ("notification_dead", "error", "key attempts",
+             "All attempts failed. Use soap-handler journal show to see why, and journal retry afterwards."),
+            ("transaction_failed", "warning", "key attempt reason",
+             "The transaction of a handler was not committed; the attempt counts as failed."),
+            ("claim_took_too_long", "warning", "notifications",
+             "Claimed notifications came too late to be handled within their lease and are claimed again."),
+            ("claims_not_released", "warning", "notifications reason",
+             "Claimed notifications could not be released; they become due when their lease expires."),
+            ("lease_lost", "warning", "key step",
+             "An attempt ended after its lease expired, so its result does not count."),
+            ("result_adopted", "info", "key", "A result was written under a newer lease of the same notification."),
+            ("settling_failed", "error", "key error",
+             "A result could not be written to the journal and is written again later."),
+            ("dispatch_waits_for_journal", "warning", "reason seconds",
+             "Claims fail because the journal is unavailable; dispatch tries again after the pause."),
+            ("dispatch_broke", "error", "seconds exc_info",
+             "Dispatch met a defect and continues after the pause. Please report the traceback."),
         ),
         *_listed(
             "inbox",
-            ("delete_failed", "warning", "account messages reason retry_at", "EMS did not confirm a delete."),
-            ("inbox_refused", "error", "account reason refusals pause_seconds", "EMS refused the inbox login."),
-            ("inbox_accepted_again", "info", "account refusals", "EMS takes the inbox login again."),
+            ("delete_failed", "warning", "account messages reason retry_at",
+             "EMS did not confirm a delete; it is retried at the given time."),
+            ("inbox_refused", "error", "account reason refusals pause_seconds",
+             "EMS refused the inbox login; calls pause. Check account.inbox, then reload."),
+            ("inbox_accepted_again", "info", "account refusals", "EMS accepts the inbox login again."),
             ("inbox_taken_over", "info", "account", "A reload changed the login of this inbox."),
-            ("deletion_waits_for_journal", "warning", "account reason seconds", "Deletes wait for the journal."),
-            (
-                "deletion_unsettled",
-                "warning",
-                "account reason deleted",
-                "Confirmed deletes are not in the journal yet.",
-            ),
-            ("deletion_not_ended", "warning", "account seconds", "A delete was still under way when time ran out."),
-            ("deletion_broke", "error", "account seconds exc_info", "Deleting met a defect and goes on."),
-            (
-                "reconciled",
-                "info",
-                "account known inbox recovered deleted_again left_alone unreadable",
-                "An inbox was compared with the journal.",
-            ),
-            ("message_recovered", "warning", "key", "The inbox held a message whose push never arrived."),
-            ("messages_deleted_again", "warning", "account messages", "Done messages were still in the inbox."),
-            ("message_unreadable", "error", "account reason", "A message of the inbox cannot be read; it stays there."),
-            ("reconciliation_needless", "debug", "account", "Another process has just compared this inbox."),
-            ("reconciliation_failed", "warning", "account reason", "An inbox could not be compared."),
-            ("reconciliation_left_open", "warning", "account reason", "The end of a comparison was not written down."),
-            ("reconciliation_broke", "error", "account exc_info", "A comparison met a defect; the next one follows."),
+            ("deletion_waits_for_journal", "warning", "account reason seconds",
+             "Deletes wait because the journal is unavailable."),
+            ("deletion_unsettled", "warning", "account reason deleted",
+             "EMS confirmed deletes that could not be written to the journal yet; they are written later."),
+            ("deletion_not_ended", "warning", "account seconds",
+             "A delete was still running when the drain ended; it is repeated at the next start."),
+            ("deletion_broke", "error", "account seconds exc_info",
+             "Deletion met a defect and continues after the pause. Please report the traceback."),
+            ("reconciled", "info", "account known inbox recovered deleted_again left_alone unreadable",
+             "An inbox was compared with the journal."),
+            ("message_recovered", "warning", "key",
+             "A message was in the inbox whose push never arrived. If this repeats, check the way from EMS."),
+            ("messages_deleted_again", "warning", "account messages",
+             "The inbox still held messages that were done; they are deleted again."),
+            ("message_unreadable", "error", "account reason",
+             "A message in the inbox cannot be read and stays there. Look at it in Web SMS."),
+            ("reconciliation_needless", "debug", "account",
+             "Another process has just compared this inbox, so this run was skipped."),
+            ("reconciliation_failed", "warning", "account reason",
+             "An inbox could not be compared with the journal; the next run tries again."),
+            ("reconciliation_left_open", "warning", "account reason",
+             "The end of a reconciliation could not be recorded in the journal."),
+            ("reconciliation_broke", "error", "account exc_info",
+             "A reconciliation met a defect; the next run tries again. Please report the traceback."),
         ),
         *_listed(
             "fast",
-            ("intake_failed", "error", "error", "The quick way met a defect; the general way took the request."),
-            ("reply_failed", "error", "error", "An answer could not be sent; the connection was closed."),
+            ("intake_failed", "error", "error",
+             "The fast path met a defect and the plain path took the request. Please report the error."),
+            ("reply_failed", "error", "error",
+             "An answer could not be sent and the connection was closed; EMS pushes again."),
         ),
         *_listed(
             "ems",
-            ("push_given_up", "warning", "kind sends reason", "The simulated EMS gave a push up."),
+            ("push_given_up", "warning", "kind sends reason", "The simulated EMS gave up a push."),
         ),
     )
 }
 """Every event, by name."""
+# fmt: on

@@ -14,7 +14,7 @@ from soap_handler import logs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LEVELS = ("", *logs._TALKATIVE)
+LEVELS = ("", *logs.LEAST_LEVELS)
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def untouched_logging() -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in LEVELS}
     yield
     root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if handler.get_name() == logs._HANDLER]:
+    for handler in [handler for handler in root.handlers if handler.get_name() == logs.HANDLER_NAME]:
         root.removeHandler(handler)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)

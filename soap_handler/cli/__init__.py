@@ -1,4 +1,4 @@
-"""The command ``soap-handler``: how it is entered and how it ends. Each command lives in a file of its own."""
+"""Entry point of the command ``soap-handler`` and its exit codes. Each command lives in a file of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NEEDS_ANOTHER_SETUP: Final = (SettingsError, HandlerNotFoundError, SchemaError)
 
 
 def main() -> None:
-    """Run the command line; end with 0, with 1 for what failed, or with 2 for what was asked for wrongly."""
+    """Run the command line and exit: 0 for success, 1 for a failure, 2 for wrong usage or a wrong setup."""
     _load_structlog()
     from soap_handler.cli.program import program  # noqa: PLC0415 - here, so that nothing is loaded by a mere import
 
@@ -26,13 +26,13 @@ def main() -> None:
 
 
 def _load_structlog() -> None:
-    """Load structlog without rich, which it would load too where that is installed: 4 MB that a server never needs.
+    """Import structlog while rich is hidden, which saves a server 4 MB.
 
-    It would draw tracebacks with it. Ours are plain, because rich's show local variables, and so passwords. Whoever
-    imports rich later gets it as usual.
+    structlog imports rich where it is installed, to draw tracebacks. Ours are plain, because rich's show local
+    variables and so passwords. A later import of rich works as usual.
     """
     if "rich" not in sys.modules:
-        sys.modules["rich"] = None  # type: ignore[assignment] # so an import fails, says the reference of sys.modules
+        sys.modules["rich"] = None  # type: ignore[assignment] # documented: makes an import fail
         try:
             importlib.import_module("structlog")
         finally:

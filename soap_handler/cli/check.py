@@ -1,4 +1,4 @@
-"""``check``: everything that is wrong, at once. The checks themselves are in ``checks``; here they are printed."""
+"""``check``: prints everything that is wrong, at once. The checks themselves are in ``check_findings``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check the configuration, the handler and the journal. Ends with 1 if anything is wrong."""
-    from soap_handler.cli.checks import Verdict, findings  # noqa: PLC0415 - it loads what it checks
+    from soap_handler.cli.check_findings import Verdict, findings  # noqa: PLC0415 - it loads what it checks
 
     found = []
     for finding in findings(config, with_inbox=inbox):

@@ -1,4 +1,4 @@
-"""Where a command finds its configuration. What is in it is the business of ``settings``."""
+"""Location of the configuration: ``--config``, the default file, or the environment. ``settings`` reads it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE: Final = Path("soap-handler.toml")
 PUSH_PASSWORD: Final = "SOAP_HANDLER_PUSH_PASSWORD"  # noqa: S105 - the name of a variable
-INBOX_PASSWORD: Final = "SOAP_HANDLER_INBOX_PASSWORD"  # noqa: S105 - likewise
+INBOX_PASSWORD: Final = "SOAP_HANDLER_INBOX_PASSWORD"  # noqa: S105 - the name of a variable
 
 
 def find(given: Path | None) -> Path | None:
-    """Return the file to read: the given one, the default one if it exists, the environment's; or none of them."""
+    """Return the file to read: the given one, else the default if it exists, else SOAP_HANDLER_CONFIG, else none."""
     if given is not None:
         return given
     if DEFAULT_FILE.exists():
@@ -25,13 +25,13 @@ def find(given: Path | None) -> Path | None:
 
 
 def load(given: Path | None) -> Settings:
-    """Return the settings.
+    """Return the settings of the configuration that ``find`` names, overlaid by the environment.
 
     Raises:
         SettingsError: something is wrong with them.
     """
     from soap_handler.settings import load_settings  # noqa: PLC0415 - pydantic takes its time; --help need not wait
 
-    # Those two belong to commands; to the settings they would be misspelt.
+    # These two are read by commands. The settings would report them as unknown names.
     environ = {name: value for name, value in os.environ.items() if name not in {PUSH_PASSWORD, INBOX_PASSWORD}}
     return load_settings(find(given), environ)

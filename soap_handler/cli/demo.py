@@ -1,4 +1,4 @@
-"""``demo``: shows the main job on this machine. How it runs is in ``demonstration``, what it proves in ``books``."""
+"""``demo``: shows the main job on this machine. ``demo_run`` runs it, ``demo_report`` checks the counts."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def demo(
     EMS pushes duplicates and loses answers, its inbox is down at first, and the handler stumbles now and then. Ends
     with 0 only if nothing was lost, the inbox is empty, and the three sides that count agree.
     """
-    from soap_handler.cli import demonstration, display, report  # noqa: PLC0415 - they load the service, EMS and rich
+    from soap_handler.cli import demo_report, demo_run, display  # noqa: PLC0415 - they load the service, EMS and rich
 
-    logs.configure("error", "text")  # what is disturbed on purpose needs no warning
+    logs.configure("error", "text")  # the disturbances are deliberate: no warnings
     with display.progress() as show:
-        result = demonstration.demonstrate(messages, seed, show)
-    wrong = report.problems(result)
+        report = demo_run.demonstrate(messages, seed, show)
+    wrong = demo_report.problems(report)
     if as_json:
-        typer.echo(json.dumps({**report.summary(result), "problems": wrong}))
+        typer.echo(json.dumps({**demo_report.summary(report), "problems": wrong}))
     else:
-        display.print_table(report.table(result))
+        display.print_table(demo_report.table(report))
     for problem in wrong:
         typer.echo(f"soap-handler: {problem}", err=True)
     raise typer.Exit(1 if wrong else 0)

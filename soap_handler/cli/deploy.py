@@ -1,4 +1,4 @@
-"""``deploy``: print configurations for what stands around the service. What is in them is said by ``deploy``'s room."""
+"""``deploy``: prints configurations for nginx, Caddy and systemd, which the room ``deploy`` makes."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def nginx(
     """Print a file for nginx's conf.d: TLS 1.2 and later, the service's own limits, plain HTTP refused."""
     from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
 
-    front = deploy.Front(certificate, key, https_port, http_port)
-    sys.stdout.write(deploy.nginx(configuration.load(config), front))
+    proxy = deploy.TlsProxy(certificate, key, https_port, http_port)
+    sys.stdout.write(deploy.nginx(configuration.load(config), proxy))
 
 
 @commands.command()
@@ -50,8 +50,8 @@ def caddy(
     """Print a Caddyfile: TLS 1.2 and later, the service's own limits, plain HTTP refused."""
     from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
 
-    front = deploy.Front(certificate, key, https_port, http_port)
-    sys.stdout.write(deploy.caddy(configuration.load(config), front))
+    proxy = deploy.TlsProxy(certificate, key, https_port, http_port)
+    sys.stdout.write(deploy.caddy(configuration.load(config), proxy))
 
 
 @commands.command()

@@ -1,11 +1,13 @@
-"""Tables and progress for people, by rich. What stands in them is said elsewhere."""
+"""Terminal output by rich: tables, progress bars and pages. The content comes from the commands."""
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -14,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Show = Callable[[Mapping[str, tuple[int, int | None]]], None]
-    """Takes, for each thing that goes on, how much of it is done and how much there is, as far as that is known."""
+    """Updates the bars: for each name, how much is done and the total, if known."""
 
 
 class Table(NamedTuple):
-    """What is to be printed as a table."""
+    """A table to print."""
 
     title: str
     columns: Sequence[str]
@@ -38,6 +40,14 @@ def print_table(table: Table) -> None:
 def _cell(value: object) -> Text:
     text = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(value))
     return Text(text, justify="right" if isinstance(value, int) else "left")
+
+
+def print_page(text: str) -> None:
+    """Print a page of Markdown: drawn on a terminal, as it is to a file or a pipe."""
+    if sys.stdout.isatty():
+        Console().print(Markdown(text))
+    else:
+        sys.stdout.write(text)
 
 
 @contextmanager

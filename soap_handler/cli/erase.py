@@ -1,4 +1,4 @@
-"""``erase``: remove every trace of a phone number from the journal. What counts as a trace is said by the journal."""
+"""``erase``: removes every trace of a phone number from the journal. ``journal.erasure`` defines a trace."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def erase(
     Numbers are compared by their digits, without a leading + or 00; a national form (07700…) is another number, to be
     erased by itself. Ends with 1 if traces may be left in the journal's files.
     """
-    from soap_handler.cli import display, erasing  # noqa: PLC0415 - they load SQLAlchemy, pydantic and rich
+    from soap_handler.cli import display, erase_run  # noqa: PLC0415 - they load SQLAlchemy, pydantic and rich
 
-    outcome = erasing.erase(config, number, account, dry_run=dry_run)
+    outcome = erase_run.erase(config, number, account, dry_run=dry_run)
     if as_json:
-        typer.echo(json.dumps(erasing.summary(outcome)))
+        typer.echo(json.dumps(erase_run.summary(outcome)))
     else:
-        display.print_table(erasing.table(outcome))
-        typer.echo(erasing.conclusion(outcome))
+        display.print_table(erase_run.table(outcome))
+        typer.echo(erase_run.conclusion(outcome))
     raise typer.Exit(0 if outcome.is_clean else 1)

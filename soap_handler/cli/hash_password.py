@@ -1,4 +1,4 @@
-"""``hash-password``: turn a push password into what may stand in the configuration in its place."""
+"""``hash-password``: prints the hash of a push password for the configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``init``: write a configuration file to begin with. What is in it is said by ``settings``."""
+"""``init``: writes a configuration file to fill in. ``settings.template`` makes its text."""
 
 from __future__ import annotations
 

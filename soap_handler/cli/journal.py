@@ -1,4 +1,4 @@
-"""``journal list``, ``show``, ``retry`` and ``reconciliations``: a look into the journal by hand."""
+"""``journal list``, ``show``, ``retry`` and ``reconciliations``: reads the journal and requeues dead notifications."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List notifications, latest first, without what the messages say."""
-    from soap_handler.cli import display, records  # noqa: PLC0415 - they load SQLAlchemy and rich
+    from soap_handler.cli import display, journal_view  # noqa: PLC0415 - they load SQLAlchemy and rich
 
-    wanted = records.selection(state=state, kind=kind, account=account, originator=originator)
-    with records.open_journal(config) as journal:
+    wanted = journal_view.selection(state=state, kind=kind, account=account, originator=originator)
+    with journal_view.open_journal(config) as journal:
         found = journal.records(wanted, limit)
     if as_json:
-        typer.echo(json.dumps([records.summary(record) for record in found], indent=2))
+        typer.echo(json.dumps([journal_view.summary(record) for record in found], indent=2))
     else:
-        display.print_table(records.overview(found))
+        display.print_table(journal_view.overview(found))
 
 
 @commands.command()
@@ -48,18 +48,18 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a notification, what it says, and its history."""
-    from soap_handler.cli import display, records  # noqa: PLC0415 - they load SQLAlchemy and rich
+    from soap_handler.cli import display, journal_view  # noqa: PLC0415 - they load SQLAlchemy and rich
 
-    with records.open_journal(config) as journal:
-        found = journal.records(records.selection(key=key), 1)
+    with journal_view.open_journal(config) as journal:
+        found = journal.records(journal_view.selection(key=key), 1)
         history = journal.history(found[0].seq) if found else []
     if not found:
         typer.echo(f"soap-handler: the journal has no {key}", err=True)
         raise typer.Exit(1)
     if as_json:
-        typer.echo(json.dumps(records.whole(found[0], history), indent=2))
+        typer.echo(json.dumps(journal_view.whole(found[0], history), indent=2))
         return
-    for table in records.pages(found[0], history):
+    for table in journal_view.pages(found[0], history):
         display.print_table(table)
 
 
@@ -74,15 +74,15 @@ def retry(
     originator: OriginatorFilter = None,
 ) -> None:
     """Send dead notifications round again, with a fresh count of attempts. A running service takes them up."""
-    from soap_handler.cli import records  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.cli import journal_view  # noqa: PLC0415 - it loads SQLAlchemy
 
     if bool(keys) == everything:
         raise typer.BadParameter("expected either keys, or --all")
     if keys and (kind or account or originator):
         raise typer.BadParameter("filters go with --all, not with keys")
-    asked = [records.selection(key=key) for key in keys or ()]
-    wanted = asked or [records.selection(kind=kind, account=account, originator=originator)]
-    with records.open_journal(config) as journal:
+    asked = [journal_view.selection(key=key) for key in keys or ()]
+    wanted = asked or [journal_view.selection(kind=kind, account=account, originator=originator)]
+    with journal_view.open_journal(config) as journal:
         sent = [journal.retry(each) for each in wanted]
     typer.echo(f"sent round again: {sum(sent)}")
     alive = [each.key for each, count in zip(asked, sent, strict=False) if not count]
@@ -100,11 +100,11 @@ def reconciliations(
     as_json: Json = False,
 ) -> None:
     """List the runs that held an inbox against the journal, latest first, with what each found."""
-    from soap_handler.cli import display, reconciliation, records  # noqa: PLC0415 - they load SQLAlchemy and rich
+    from soap_handler.cli import display, journal_view, reconcile_run  # noqa: PLC0415 - they load SQLAlchemy and rich
 
-    with records.open_journal(config) as journal:
+    with journal_view.open_journal(config) as journal:
         found = journal.reconciliations(account, limit)
     if as_json:
-        typer.echo(json.dumps([reconciliation.run_summary(run) for run in found], indent=2))
+        typer.echo(json.dumps([reconcile_run.run_summary(run) for run in found], indent=2))
     else:
-        display.print_table(reconciliation.runs_table(found))
+        display.print_table(reconcile_run.runs_table(found))

@@ -1,4 +1,4 @@
-"""``migrate``: bring the journal's tables up to date. How that is done is said by ``journal.migrate``."""
+"""``migrate``: brings the journal's tables up to date, by ``journal.migrate``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which commands there are, and what holds for all of them. What a command does is in its own file."""
+"""The list of commands, and the options of the program itself. Each command is in its own file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from soap_handler.cli import (
     check,
     demo,
     deploy,
+    docs,
     erase,
     hash_password,
     init,
@@ -39,6 +40,7 @@ program.command()(hash_password.hash_password)
 program.command()(reconcile.reconcile)
 program.command()(erase.erase)
 program.command()(migrate.migrate)
+program.command()(docs.docs)
 program.add_typer(journal.commands)
 program.add_typer(deploy.commands)
 
@@ -59,4 +61,4 @@ def _first(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which release this is.")
     ] = False,
 ) -> None:
-    logs.configure("warning", "text")  # to standard error: standard output is for what was asked for
+    logs.configure("warning", "text")  # to standard error; standard output is for results

@@ -1,4 +1,4 @@
-"""``push``: one notification to an Account Event Handler, as EMS would send it. How that is done is said by ``ems``."""
+"""``push``: sends one notification to an Account Event Handler as EMS would, by ``ems.caller``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from soap_handler.cli.configuration import PUSH_PASSWORD
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
-from soap_handler.notifications import Kind  # noqa: TC001 - likewise
+from soap_handler.notifications import Kind  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from soap_handler.ems import EmsAccount
@@ -33,7 +33,7 @@ def push(
     originator: Value = None,
     recipient: Value = None,
     body: Value = None,
-    type: Value = None,  # noqa: A002 - likewise
+    type: Value = None,  # noqa: A002 - EMS calls it so
     sent_at: Moment = None,
     received_at: Moment = None,
     event_type: Value = None,
@@ -51,7 +51,7 @@ def push(
 
     With --config the address, the account and its credentials come from there, as far as they are not given.
     """
-    from soap_handler.cli.pushing import invented, target  # noqa: PLC0415 - heavy; other commands need not load it
+    from soap_handler.cli.push_target import made_up, target  # noqa: PLC0415 - heavy; other commands need not load it
 
     given = {
         "id": id,
@@ -73,7 +73,7 @@ def push(
         "event_code": event_code,
     }
     where = target(config, url=url, account=account, username=username, password=password)
-    notification = invented(
+    notification = made_up(
         kind, where.account.reference, {name: value for name, value in given.items() if value is not None}
     )
     _send(where.url, where.account, notification, timeout)

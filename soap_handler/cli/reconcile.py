@@ -1,4 +1,4 @@
-"""``reconcile``: hold the inboxes against the journal now. What a run does is said by ``inbox.reconciler``."""
+"""``reconcile``: compares the inboxes with the journal now, by ``inbox.reconciler``."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def reconcile(
     as_json: Json = False,
     config: Config = None,
 ) -> None:
-    """Find what was missed: hold the EMS inbox of each account against the journal.
+    """Find what was missed: compare the EMS inbox of each account with the journal.
 
     What the journal does not know is put into it as received; what is done and still in the inbox is deleted again.
     Both are carried out by the running service. Ends with 1 if an inbox could not be read to its end.
     """
-    from soap_handler.cli import display, reconciliation  # noqa: PLC0415 - they load SQLAlchemy, pydantic and rich
+    from soap_handler.cli import display, reconcile_run  # noqa: PLC0415 - they load SQLAlchemy, pydantic and rich
 
-    logs.configure("error", "text")  # each recovered message is a warning, and would tear the bar apart
+    logs.configure("error", "text")  # a warning for each recovered message would break the progress bar
     with display.progress() as show:
-        outcomes = reconciliation.reconcile(config, account, dry_run=dry_run, show=show)
+        outcomes = reconcile_run.reconcile(config, account, dry_run=dry_run, show=show)
     if as_json:
-        typer.echo(json.dumps({"dry_run": dry_run, "accounts": [reconciliation.summary(each) for each in outcomes]}))
+        typer.echo(json.dumps({"dry_run": dry_run, "accounts": [reconcile_run.summary(each) for each in outcomes]}))
     else:
-        display.print_table(reconciliation.table(outcomes, dry_run=dry_run))
-        typer.echo(reconciliation.conclusion(outcomes, dry_run=dry_run))
+        display.print_table(reconcile_run.table(outcomes, dry_run=dry_run))
+        typer.echo(reconcile_run.conclusion(outcomes, dry_run=dry_run))
     failed = [outcome for outcome in outcomes if outcome.result.error]
     for outcome in failed:
         typer.echo(f"soap-handler: {outcome.account}: {outcome.result.error}", err=True)

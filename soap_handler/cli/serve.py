@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from soap_handler.app import App, Seams
+    from soap_handler.app import App
+    from soap_handler.seams import Seams
     from soap_handler.server.worker_process import ParentLink
     from soap_handler.settings import Settings
 
@@ -39,7 +40,7 @@ def serve(
 
     SIGHUP reads the configuration anew and takes up its accounts and passwords.
 
-    Ends with 0, with 1 if something was left in flight after server.drain, with 2 if it cannot start.
+    Ends with 0, with 1 if something was left in flight after server.drain_timeout, with 2 if it cannot start.
     """
     settings = configuration.load(config)
     logs.configure(settings.log.level, settings.log.format)
@@ -96,7 +97,7 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
         return True
 
     _announce(settings, sockets[0].getsockname()[1])
-    drain = settings.server.drain
+    drain = settings.server.drain_timeout
     return Supervisor(count, sockets, work, reload=reload, ended=seams.worker_ended, drain=drain).run()
 
 
@@ -137,6 +138,8 @@ def _announce(settings: Settings, port: int) -> None:
         handler=settings.handler.target or "none: notifications go to the standard output",
         journal=settings.journal.masked_url,
     )
+    for rename in settings.renames:
+        telemetry.emit("setting_renamed", old=rename.old, new=rename.new)
     for account in settings.account:
         if account.inbox is None:
             telemetry.emit("no_inbox_configured", account=account.reference, effect="messages stay in the EMS inbox")

@@ -1,4 +1,4 @@
-"""``simulate``: the simulated EMS on its own, for any Account Event Handler. How it is run is in ``simulation``."""
+"""``simulate``: runs the simulated EMS alone, for any Account Event Handler, by ``simulate_run``."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import typer
 from soap_handler.cli.configuration import INBOX_PASSWORD, PUSH_PASSWORD
 from soap_handler.cli.options import Json  # noqa: TC001 - typer reads it
 
+HandlerUrl = Annotated[
+    str | None, typer.Option(help="Address of the Account Event Handler; without it only the inbox runs.")
+]
+PushPassword = Annotated[str | None, typer.Option(envvar=PUSH_PASSWORD, help="Password to present to the handler.")]
+InboxUsername = Annotated[str | None, typer.Option(help="User name that opens the inbox; otherwise the handler's.")]
+InboxPassword = Annotated[
+    str | None, typer.Option(envvar=INBOX_PASSWORD, help="Password that opens the inbox; otherwise the handler's.")
+]
 Share = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the notifications, between 0 and 1.")]
 
 
 def simulate(
     *,
-    handler_url: Annotated[
-        str | None, typer.Option(help="Address of the Account Event Handler; without it only the inbox runs.")
-    ] = None,
+    handler_url: HandlerUrl = None,
     username: Annotated[str, typer.Option(help="User name to present to the handler.")] = "ems",
-    password: Annotated[
-        str | None, typer.Option(envvar=PUSH_PASSWORD, help="Password to present to the handler.")
-    ] = None,
+    password: PushPassword = None,
     account: Annotated[str, typer.Option(help="Reference of the account.")] = "EX0012345",
-    inbox_username: Annotated[
-        str | None, typer.Option(help="User name that opens the inbox; otherwise the handler's.")
-    ] = None,
-    inbox_password: Annotated[
-        str | None, typer.Option(envvar=INBOX_PASSWORD, help="Password that opens the inbox; otherwise the handler's.")
-    ] = None,
+    inbox_username: InboxUsername = None,
+    inbox_password: InboxPassword = None,
     inbox_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the inbox; 0 takes a free one.")] = 0,
     messages: Annotated[
         int | None, typer.Option(min=0, help="Notifications to push; without it, until Ctrl-C.")
@@ -49,12 +49,12 @@ def simulate(
     It is done when every notification is acknowledged and the inbox is empty, and ends then or at Ctrl-C. Ends with
     0 only if it was done.
     """
-    from soap_handler.cli import display, simulation  # noqa: PLC0415 - they load spyne, zeep and rich
-    from soap_handler.ems import Disturbances, EmsAccount  # noqa: PLC0415 - likewise
+    from soap_handler.cli import display, simulate_run  # noqa: PLC0415 - they load spyne, zeep and rich
+    from soap_handler.ems import Disturbances, EmsAccount  # noqa: PLC0415 - it loads spyne and zeep
 
     if not password:
         raise typer.BadParameter(f"--password is missing; give it, or {PUSH_PASSWORD}")
-    counts = simulation.run(
+    counts = simulate_run.run(
         EmsAccount(
             reference=account,
             username=inbox_username or username,
@@ -71,10 +71,10 @@ def simulate(
             upper_case_ids=upper_case_ids,
             inbox_outages=inbox_outages,
         ),
-        simulation.Order(handler_url, inbox_port, messages, rate, seed),
+        simulate_run.Order(handler_url, inbox_port, messages, rate, seed),
     )
     if as_json:
-        typer.echo(json.dumps(simulation.summary(counts)))
+        typer.echo(json.dumps(simulate_run.summary(counts)))
     else:
-        display.print_table(simulation.table(counts))
+        display.print_table(simulate_run.table(counts))
     raise typer.Exit(1 if counts.waiting or counts.inbox or counts.given_up else 0)

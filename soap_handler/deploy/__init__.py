@@ -1,8 +1,8 @@
-"""Configurations for what stands around the service: made from the settings, to be read before they are used."""
+"""Configurations for nginx, Caddy and systemd, made from the settings. An operator reads them before use."""
 
 from __future__ import annotations
 
-from soap_handler.deploy.front import Front, caddy, nginx
-from soap_handler.deploy.unit import systemd
+from soap_handler.deploy.systemd_unit import systemd
+from soap_handler.deploy.tls_proxy import TlsProxy, caddy, nginx
 
-__all__ = ["Front", "caddy", "nginx", "systemd"]
+__all__ = ["TlsProxy", "caddy", "nginx", "systemd"]

@@ -1,4 +1,4 @@
-"""Templates in which ``@{name}`` stands for a value: nginx, Caddy and systemd use ``$`` and ``%`` themselves."""
+"""Templates with ``@{name}`` as placeholder, because nginx, Caddy and systemd use ``$`` and ``%`` themselves."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ class _Template(string.Template):
 
 
 def fill(name: str, /, **values: object) -> str:
-    """Return the template of this name with these values in it; every one of its names must be given."""
+    """Return a template with its placeholders replaced; a missing value is a KeyError."""
     text = files("soap_handler.deploy").joinpath(_FOLDER, name).read_text(encoding="utf-8")
     return _Template(text).substitute(values)

@@ -32,7 +32,7 @@ class CircuitBreaker:
         self._account = account
         self._now = now
         self._failure_backoff = Backoff(settings.backoff, settings.backoff_cap)
-        self._refusal_backoff = Backoff(settings.refused_pause, max(settings.refused_pause, _REFUSED_CAP_SECONDS))
+        self._refusal_backoff = Backoff(settings.refused_backoff, max(settings.refused_backoff, _REFUSED_CAP_SECONDS))
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._failures = 0
         self._refusals = 0

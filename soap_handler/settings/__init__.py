@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from soap_handler.settings.document import SettingRow, describe, template
-from soap_handler.settings.load import load_settings
 from soap_handler.settings.model import (
     AccountSettings,
     DeleteSettings,
@@ -18,6 +16,9 @@ from soap_handler.settings.model import (
     Settings,
     name_key,
 )
+from soap_handler.settings.reference import SettingRow, describe
+from soap_handler.settings.sources import load_settings
+from soap_handler.settings.template import template
 
 __all__ = [
     "AccountSettings",

@@ -1,4 +1,4 @@
-"""Reads ``SOAP_HANDLER_`` variables and lays them over the values of the file. Checks names and places, not values."""
+"""Environment variables: ``SOAP_HANDLER_`` names overlay the values of the file. Names are checked, values not."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from soap_handler.settings import schema
+from soap_handler.settings import introspection
 from soap_handler.settings.model import Settings
+from soap_handler.settings.renamed import Rename, rename_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,35 +17,39 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-    from soap_handler.settings.schema import Place
+    from soap_handler.settings.introspection import Place
 
 PREFIX: Final = "SOAP_HANDLER_"
-_OTHERS: Final = frozenset({"CONFIG"})  # the path of the file: the command line reads it
-_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
+_NOT_SETTINGS: Final = frozenset({"CONFIG"})  # the path of the file: the command line reads it
+_SERVICE_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
 _INDEX = re.compile(r"0|[1-9]\d{0,3}")
 
 
 class Environment:
-    """What the environment says: a value and the name of its variable for each place."""
+    """Values from the environment by place, with the name of the variable behind each."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.values: dict[Place, Any] = {}
         self.variables: dict[Place, str] = {}
+        self.renames: list[Rename] = []
         self.problems: list[str] = []
         for variable, text in sorted(environ.items()):
             name = variable.removeprefix(PREFIX)
-            if variable.startswith(PREFIX) and name not in _OTHERS and not _from_orchestrator(name, text):
+            if variable.startswith(PREFIX) and name not in _NOT_SETTINGS and not _from_orchestrator(name, text):
                 self._take(variable, name, text)
 
     def over(self, file: dict[str, Any]) -> dict[str, Any]:
-        """Return the file's values with the environment's put over them; a gap in a list is a problem."""
+        """Return a copy of the file's values overlaid by the environment's; a gap in a list is a problem."""
         merged: dict[str, Any] = _copy(file)
         for place in sorted(self.values, key=_by_index):
             self._put(merged, place)
         return merged
 
     def _take(self, variable: str, name: str, text: str) -> None:
-        place, unknown = _place(name)
+        current = rename_variable(name)
+        if current != name:
+            self.renames.append(Rename(variable, PREFIX + current))
+        place, unknown = _place(current)
         if unknown is not None:
             self.problems.append(f"{variable} is not a setting{unknown}.")
         elif place in self.variables:
@@ -54,10 +59,10 @@ class Environment:
             self._read(place, text)
 
     def _read(self, place: Place, text: str) -> None:
-        field = schema.field_at(Settings, place)
-        if field is not None and schema.items(field):
+        field = introspection.field_at(Settings, place)
+        if field is not None and introspection.items(field):
             self._read_list(place, text)
-        elif field is not None and schema.optional(field) and not text:
+        elif field is not None and introspection.optional(field) and not text:
             self.values[place] = None
         else:
             self.values[place] = text
@@ -74,17 +79,17 @@ class Environment:
         owner: Any = merged
         for step, following in itertools.pairwise(place):
             owner = _enter(owner, step, [] if isinstance(following, int) else {})
-            if owner is _NOWHERE:
+            if owner is _NO_OWNER:
                 if isinstance(step, int):
                     self.problems.append(
                         f"{self.variables[place]} skips a number; expected to count on from 0 without gaps."
                     )
                 return
         if isinstance(owner, dict):
-            self._displace(owner, place)
+            self._drop_other_form(owner, place)
             owner[place[-1]] = self.values[place]
 
-    def _displace(self, owner: dict[str, Any], place: Place) -> None:
+    def _drop_other_form(self, owner: dict[str, Any], place: Place) -> None:
         """Let ``password`` from the environment win over the file's ``password_file``, and the other way round."""
         name = str(place[-1])
         twin = name.removesuffix("_file") if name.endswith("_file") else f"{name}_file"
@@ -92,21 +97,21 @@ class Environment:
             owner.pop(twin, None)
 
 
-_NOWHERE: Final = object()
+_NO_OWNER: Final = object()
 
 
 def _enter(owner: object, step: str | int, empty: object) -> object:
-    """Return what is at a step, made if there is nothing yet; nowhere if the file has another shape or a list a gap."""
+    """Return the table or list at a step, made if missing; ``_NO_OWNER`` where that is impossible."""
     if isinstance(step, int):
         if not isinstance(owner, list) or step > len(owner):
-            return _NOWHERE
+            return _NO_OWNER
         if step == len(owner):
             owner.append(empty)
         return owner[step]
-    return owner.setdefault(step, empty) if isinstance(owner, dict) else _NOWHERE
+    return owner.setdefault(step, empty) if isinstance(owner, dict) else _NO_OWNER
 
 
-def _copy(value: Any) -> Any:  # noqa: ANN401 - whatever TOML can hold
+def _copy(value: Any) -> Any:  # noqa: ANN401 - any TOML value
     if isinstance(value, dict):
         return {key: _copy(item) for key, item in value.items()}
     return [_copy(item) for item in value] if isinstance(value, list) else value
@@ -117,23 +122,23 @@ def _by_index(place: Place) -> list[tuple[int, str]]:
 
 
 def _from_orchestrator(name: str, text: str) -> bool:
-    """Kubernetes and Docker describe a service named soap-handler by variables of their own."""
-    return bool(_LINK.fullmatch(name)) or (name == "PORT" and re.match(r"\w+://", text) is not None)
+    """Whether Kubernetes or Docker set this variable to describe a service named soap-handler."""
+    return bool(_SERVICE_LINK.fullmatch(name)) or (name == "PORT" and re.match(r"\w+://", text) is not None)
 
 
 def _place(name: str) -> tuple[Place, str | None]:
-    """Return the place that a name leads to, or what to say about a name that leads nowhere."""
+    """Return the place that a name means, or the rest of the sentence about a name that means none."""
     if name in _SIMPLE:
         return _SIMPLE[name], None
     place: list[str | int] = []
     model: type[BaseModel] | None = Settings
     steps = iter(name.split("__"))
     for step in steps:
-        if model is None or step.lower() not in schema.keys(model) or step != step.upper():
+        if model is None or step.lower() not in introspection.keys(model) or step != step.upper():
             return (), _meant(name, step, model, top=not place)
         field = model.model_fields.get(step.lower())
         place.append(step.lower())
-        listed = field is not None and schema.tables(field) is not None
+        listed = field is not None and introspection.tables(field) is not None
         index = next(steps, "") if listed else None
         if index is not None and not _INDEX.fullmatch(index):
             return (), f"; expected a number from 0 after {step}__"
@@ -143,21 +148,21 @@ def _place(name: str) -> tuple[Place, str | None]:
 
 
 def _below(field: FieldInfo | None) -> type[BaseModel] | None:
-    return (schema.table(field) or schema.tables(field)) if field is not None else None
+    return (introspection.table(field) or introspection.tables(field)) if field is not None else None
 
 
 def _meant(name: str, step: str, model: type[BaseModel] | None, *, top: bool) -> str:
-    known = [key.upper() for key in schema.keys(model)] if model else []
-    match = schema.closest(step, [*known, *_SIMPLE] if top else known)
+    known = [key.upper() for key in introspection.keys(model)] if model else []
+    match = introspection.closest(step, [*known, *_SIMPLE] if top else known)
     return f"; perhaps {PREFIX}{name.replace(step, match, 1)} is meant" if match else ""
 
 
 def _simple() -> dict[str, Place]:
-    """Return the names with a single underscore, which the tables without lists have as well."""
+    """Return the names with a single underscore, which tables that are no lists take too."""
     found: dict[str, Place] = {}
     for name, field in Settings.model_fields.items():
-        model = schema.table(field)
-        for key in schema.keys(model) if model else []:
+        model = introspection.table(field)
+        for key in introspection.keys(model) if model else []:
             found[f"{name}_{key}".upper()] = (name, key)
     return found
 

@@ -1,16 +1,16 @@
-"""Every setting: its name, meaning, unit and default. Where the values come from is not known here.
+"""Settings: the name, type, default and meaning of each. Where the values come from is not known here.
 
-The README's table and the file that ``init`` writes are made from these descriptions.
+The page ``soap-handler docs settings`` and the file that ``init`` writes are made from these descriptions.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from soap_handler.settings.values import (
+from soap_handler.settings.value_types import (
     BaseAddress,
     Count,
     DaysOrNone,
@@ -34,9 +34,11 @@ from soap_handler.settings.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from soap_handler.settings.renamed import Rename
+
 NO_ACCOUNT = "no_account"
 NAMES_CLASH = "names_clash"
-"""The types of the pydantic errors that say that there is no account, or that two share a name."""
+"""Types of the pydantic errors for "there is no account" and "two accounts share a name"."""
 
 
 class _Table(BaseModel):
@@ -44,7 +46,7 @@ class _Table(BaseModel):
 
 
 class ServerSettings(_Table):
-    """Where EMS reaches us."""
+    """The public listener, its limits and its processes."""
 
     host: Text = Field(
         default="127.0.0.1", description="Address to listen on; local only, as a TLS proxy stands before it."
@@ -78,8 +80,8 @@ class ServerSettings(_Table):
     max_body: Count = Field(
         default=262144, description="Largest request body in bytes; a notification has a few thousand."
     )
-    drain: SecondsOrNone = Field(
-        default=30.0, description="Seconds to finish what is in flight when the server is told to stop."
+    drain_timeout: SecondsOrNone = Field(
+        default=30.0, description="Seconds to finish what is in flight after SIGTERM; what is left then is cut off."
     )
     allow_from: tuple[Network, ...] = Field(
         default=(),
@@ -94,18 +96,18 @@ class ServerSettings(_Table):
         ),
         examples=[["127.0.0.1"]],
     )
-    wrong_logins: Count = Field(
+    login_failures_allowed: Count = Field(
         default=5,
         description=(
-            "Wrong credentials from one address for one account that are answered at once; "
-            "later ones are slowed, the right ones never."
+            "Login throttle: failed logins from one address for one account that are answered at once; "
+            "later ones are delayed, right credentials never."
         ),
     )
-    wrong_login_delay: SecondsOrNone = Field(
-        default=5.0, description="Seconds for which the answer to wrong credentials is held back, at most."
+    login_failure_delay: SecondsOrNone = Field(
+        default=5.0, description="Longest delay of the answer to a failed login in seconds."
     )
     request_timeout: Seconds = Field(
-        default=30.0, description="Seconds in which a request must have come in whole, however steadily it drips."
+        default=30.0, description="Seconds in which a whole request must have arrived, even if bytes keep coming."
     )
     idle_timeout: Seconds = Field(
         default=120.0, description="Seconds without a request after which a connection is closed."
@@ -132,7 +134,8 @@ class JournalSettings(_Table):
         description="SQLAlchemy URL of the journal, SQLite or PostgreSQL; a relative file is in the working directory.",
     )
     timeout: Seconds = Field(
-        default=10.0, description="Seconds that a request waits for its commit before EMS is told to come back later."
+        default=10.0,
+        description="Seconds that a request waits for its commit; then EMS gets a Server fault and pushes again later.",
     )
     retention: DaysOrNone = Field(
         default=30.0,
@@ -151,7 +154,7 @@ class JournalSettings(_Table):
 
 
 class HandlerSettings(_Table):
-    """The customer's code, and how patiently it is called."""
+    """The customer's code, its threads, timeout and retries."""
 
     target: Target | None = Field(
         default=None,
@@ -159,12 +162,12 @@ class HandlerSettings(_Table):
         examples=["my_package.sms:handlers"],
     )
     threads: Count = Field(
-        default=4, description="Handlers that run at once; the messages of one originator keep their order."
+        default=4, description="Handlers that run at once; messages of one originator keep their order."
     )
     timeout: Seconds = Field(
         default=30.0, description="Seconds a handler may take; after that the attempt counts as failed."
     )
-    max_attempts: Count = Field(default=10, description="Attempts before a notification is put aside as dead.")
+    max_attempts: Count = Field(default=10, description="Attempts of a handler before the notification is dead.")
     backoff: Seconds = Field(
         default=1.0, description="Seconds before the first retry, at most; each later one waits twice as long."
     )
@@ -172,44 +175,47 @@ class HandlerSettings(_Table):
 
 
 class DispatchSettings(_Table):
-    """In what order handlers are called."""
+    """The order in which handlers are called."""
 
     order: Literal["originator", "none"] = Field(
         default="originator",
         description=(
             "originator: of one originator on one account, a notification starts after the previous one is handled or "
-            "dead, so a retry holds up those behind it and nobody else. none: whatever is due starts."
+            "dead, so a retry blocks later ones of that originator only. none: every notification that is due starts."
         ),
     )
 
 
 class DeleteSettings(_Table):
-    """How handled messages leave the EMS inbox."""
+    """Deletes of handled messages from the EMS inbox, and their retries."""
 
     backoff: Seconds = Field(
         default=1.0,
         description="Seconds before a failed delete is retried, at most; each later one waits twice as long.",
     )
     backoff_cap: Seconds = Field(default=300.0, description="Seconds between two deletes of one message, at most.")
-    refused_pause: Seconds = Field(
+    refused_backoff: Seconds = Field(
         default=300.0,
-        description="Seconds until an account is tried again whose login EMS refused; trying at speed locks it.",
+        description=(
+            "Circuit breaker: seconds without calls after EMS refused the inbox login, doubling up to an hour; "
+            "fast retries lock the account."
+        ),
     )
     batch: Count = Field(default=100, description="Messages deleted by one call; EMS lists at most about as many.")
 
 
 class ReconcileSettings(_Table):
-    """How the EMS inbox is held against the journal, so that what was missed is found again."""
+    """Reconciliation: the comparison of the EMS inbox with the journal, which finds what was missed."""
 
     interval: SecondsOrNone = Field(
         default=300.0,
         description=(
-            "Seconds between two looks at the whole inbox of an account, a fifth more or less; "
+            "Seconds between two reconciliations of an account, a fifth more or less; "
             "there is also one at the start. 0: only by soap-handler reconcile."
         ),
     )
     timeout: Seconds = Field(
-        default=120.0, description="Seconds for the whole list of an inbox, journaling what is new in it included."
+        default=120.0, description="Seconds to read the whole list of an inbox and to journal what is new in it."
     )
     max_size: Count = Field(
         default=67108864, description="Largest list of an inbox in bytes; 10,000 messages have about 5 million."
@@ -217,7 +223,7 @@ class ReconcileSettings(_Table):
 
 
 class LogSettings(_Table):
-    """What is written to the standard error output."""
+    """The log, which goes to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe level that is logged."
@@ -228,7 +234,7 @@ class LogSettings(_Table):
 
 
 class PushCredentials(_Table):
-    """One pair that EMS may present."""
+    """One user name and password that EMS may present."""
 
     username: Text = Field(description="User name that EMS presents, as registered in Web SMS.")
     password: PushPassword = Field(
@@ -240,7 +246,7 @@ class PushCredentials(_Table):
 
 
 class InboxSettings(_Table):
-    """The EMS account whose inbox is emptied."""
+    """The EMS inbox service and the login of the account whose inbox is emptied."""
 
     url: ServiceAddress = Field(
         default="https://www.esendex.com/secure/messenger/soap/InboxService.asmx",
@@ -266,7 +272,7 @@ class InboxSettings(_Table):
 
 
 class AccountSettings(_Table):
-    """One EMS account: its names, what it presents, and its inbox."""
+    """One EMS account: its names, its push credentials and its inbox."""
 
     reference: Name = Field(description="Reference of the account in Web SMS, such as EX0012345.")
     aliases: tuple[Name, ...] = Field(
@@ -290,7 +296,9 @@ class AccountSettings(_Table):
 
     @field_validator("push")
     @classmethod
-    def _guarded(cls, push: tuple[PushCredentials, ...], info: ValidationInfo) -> tuple[PushCredentials, ...]:
+    def _credentials_or_anonymous(
+        cls, push: tuple[PushCredentials, ...], info: ValidationInfo
+    ) -> tuple[PushCredentials, ...]:
         if not push and info.data.get("anonymous") is False:
             raise ValueError("at least one { username, password }, or anonymous = true to check none")
         return push
@@ -298,6 +306,8 @@ class AccountSettings(_Table):
 
 class Settings(_Table):
     """The whole configuration. Built directly it holds what is given; ``load_settings`` reads file and environment."""
+
+    _renames: tuple[Rename, ...] = PrivateAttr(default=())
 
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
@@ -308,9 +318,18 @@ class Settings(_Table):
     log: LogSettings = LogSettings()
     account: tuple[AccountSettings, ...] = Field(default=(), validate_default=True)
 
+    @property
+    def renames(self) -> tuple[Rename, ...]:
+        """The uses of old names of settings that were met while loading."""
+        return self._renames
+
+    def note_renames(self, renames: Iterable[Rename]) -> None:
+        """Keep the uses of old names for the warnings."""
+        self._renames = tuple(renames)
+
     @field_validator("account")
     @classmethod
-    def _distinct(cls, accounts: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
+    def _distinct_names(cls, accounts: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
         if not accounts:
             raise PydanticCustomError(NO_ACCOUNT, "at least one account")
         clashes = name_clashes([[account.reference, *account.aliases] for account in accounts])

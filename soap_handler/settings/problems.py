@@ -1,13 +1,13 @@
-"""Turns what pydantic reports into one sentence for each problem. Never shows a secret's value."""
+"""Error messages: one sentence for each problem that pydantic reports. Never shows a secret's value."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
-from soap_handler.settings import schema
+from soap_handler.settings import introspection
 from soap_handler.settings.model import NAMES_CLASH, NO_ACCOUNT, Settings
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-    from soap_handler.settings.schema import Place
+    from soap_handler.settings.introspection import Place
 
-_LONGEST = 200
+_SHOWN_CHARACTERS: Final = 200
 
-_EXPECTED: Mapping[str, str] = {
+_EXPECTED: Final[Mapping[str, str]] = {
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
     "int_parsing_size": "a whole number",
@@ -43,16 +43,19 @@ _EXPECTED: Mapping[str, str] = {
 }
 
 
-def sentences(error: ValidationError, variables: Mapping[Place, str]) -> list[str]:
-    """Return the problems in ``error``, name clashes left out. ``variables`` names the variable behind a place."""
+def sentences(error: ValidationError, origins: Mapping[Place, str]) -> list[str]:
+    """Return the problems in ``error``, name clashes left out.
+
+    ``origins`` names the environment variable, or the old name in the file, that a value came from.
+    """
     details = error.errors(include_url=False)
-    return [_sentence(detail, variables) for detail in details if detail["type"] != NAMES_CLASH]
+    return [_sentence(detail, origins) for detail in details if detail["type"] != NAMES_CLASH]
 
 
-def _sentence(detail: ErrorDetails, variables: Mapping[Place, str]) -> str:
+def _sentence(detail: ErrorDetails, origins: Mapping[Place, str]) -> str:
     place: Place = detail["loc"]
-    variable = variables.get(place)
-    name = schema.dotted(place) + (f" (from {variable})" if variable else "")
+    origin = origins.get(place)
+    name = introspection.dotted(place) + (f" (from {origin})" if origin else "")
     if detail["type"] == "extra_forbidden":
         return f"{name} is not a setting{_known(place)}."
     if detail["type"] == NO_ACCOUNT:
@@ -64,15 +67,15 @@ def _sentence(detail: ErrorDetails, variables: Mapping[Place, str]) -> str:
 
 def _known(place: Place) -> str:
     """Say which setting was probably meant, or which ones there are."""
-    model = schema.inner(Settings, place[:-1])
-    keys = schema.keys(model) if model else []
-    match = schema.closest(str(place[-1]), keys)
+    model = introspection.inner(Settings, place[:-1])
+    keys = introspection.keys(model) if model else []
+    match = introspection.closest(str(place[-1]), keys)
     return f"; perhaps {match} is meant" if match else f"; expected one of {', '.join(keys)}"
 
 
 def _wanted(place: Place) -> str:
-    field = schema.field_at(Settings, place)
-    return f"it, or {place[-1]}_file" if field and schema.secret(field) else "some text"
+    field = introspection.field_at(Settings, place)
+    return f"it, or {place[-1]}_file" if field and introspection.secret(field) else "some text"
 
 
 def _expected(detail: ErrorDetails, place: Place) -> str:
@@ -86,25 +89,28 @@ def _expected(detail: ErrorDetails, place: Place) -> str:
 
 def _found(place: Place, value: object) -> str:
     """Describe a value; show it only where a value is expected that is no secret."""
-    field = schema.field_at(Settings, place)
+    field = introspection.field_at(Settings, place)
     if value in ("", (), []):
         return "empty"
     shown = (
-        field is not None and not schema.secret(field) and schema.table(field) is None and schema.tables(field) is None
+        field is not None
+        and not introspection.secret(field)
+        and introspection.table(field) is None
+        and introspection.tables(field) is None
     )
-    if field is not None and schema.secret(field) and isinstance(value, str | SecretStr):
+    if field is not None and introspection.secret(field) and isinstance(value, str | SecretStr):
         return "of another form (not shown)"
     return _shown(value) if shown else _kind(value)
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - whatever TOML can hold
+def _shown(value: Any) -> str:  # noqa: ANN401 - any TOML value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return f"{value}"[:_LONGEST]
+        return f"{value}"[:_SHOWN_CHARACTERS]
     if isinstance(value, str):
-        text = re.sub(r".*@", "***@", value, flags=re.DOTALL)  # an address may hold a password, in whatever wrong form
-        return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+        text = re.sub(r".*@", "***@", value, flags=re.DOTALL)  # an address may hold a password, even a malformed one
+        return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…")
     return _kind(value)
 
 

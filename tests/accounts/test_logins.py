@@ -23,7 +23,14 @@ WRONG = envelope(head=header(password="wrong"))
 
 
 def settings(folder: Path, **server: object) -> Settings:
-    values = {"port": 0, "drain": 5, "threads": 2, "wrong_logins": 2, "wrong_login_delay": 0.5, **server}
+    values = {
+        "port": 0,
+        "drain_timeout": 5,
+        "threads": 2,
+        "login_failures_allowed": 2,
+        "login_failure_delay": 0.5,
+        **server,
+    }
     return settings_for(folder, server=ServerSettings.model_validate(values))
 
 
@@ -66,7 +73,7 @@ def test_many_slow_answers_hold_no_thread(strict: Service) -> None:
 
 def test_a_drain_does_not_wait_for_what_is_held_back(tmp_path: Path) -> None:
     """When the service stops, what it holds back is sent at once."""
-    with serving(settings(tmp_path, wrong_login_delay=60.0, wrong_logins=1)) as service:
+    with serving(settings(tmp_path, login_failure_delay=60.0, login_failures_allowed=1)) as service:
         guesses = [Connection(service.port) for _ in range(12)]  # the last is held back for 60 s
         for guess in guesses:
             guess.send(request(WRONG))
@@ -145,7 +152,7 @@ def test_the_description_shows_the_scheme_that_the_proxy_names(tmp_path: Path) -
 def hashed(folder: Path) -> Settings:
     pair = PushCredentials(username=USERNAME, password=SecretStr(hash_password(PASSWORD)))
     account = AccountSettings(reference=REFERENCE, push=(pair,))
-    return settings(folder, wrong_logins=3).model_copy(update={"account": (account, ACCOUNTS[1])})
+    return settings(folder, login_failures_allowed=3).model_copy(update={"account": (account, ACCOUNTS[1])})
 
 
 def test_a_hashed_password_works_over_the_wire_and_costs_once(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ ACCOUNT: Final = EmsAccount(
 )
 PUSHING: Final = PushSettings(concurrency=4, timeout=10, first_retry=0.02, longest_retry=0.3)
 QUICK: Final[Sections] = {
-    "server": {"drain": 10},
+    "server": {"drain_timeout": 10},
     "handler": {"timeout": 2, "backoff": 0.05, "backoff_cap": 0.2},  # a lease of four seconds
-    "delete": {"backoff": 0.05, "backoff_cap": 0.5, "refused_pause": 1},
+    "delete": {"backoff": 0.05, "backoff_cap": 0.5, "refused_backoff": 1},
     "reconcile": {"interval": 0},
     "log": {"format": "json"},
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soap_handler.cli.report import Books, problems, summary
+from soap_handler.cli.demo_report import Report, problems, summary
 from soap_handler.ems import Counts
 from soap_handler.journal import State
 from soap_handler.notifications import Kind
@@ -18,7 +18,7 @@ from tests.cli.conftest import command, environment
 if TYPE_CHECKING:
     from pathlib import Path
 
-GOOD = Books(
+GOOD = Report(
     ordered={"a": Kind.MESSAGE_RECEIVED, "b": Kind.MESSAGE_EVENT},
     unacknowledged={},
     ems=Counts(pushed=2, acknowledged=2, deleted=1),

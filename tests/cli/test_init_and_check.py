@@ -104,6 +104,16 @@ def test_check_warns_of_what_may_not_be_meant(tmp_path: Path, run: Run) -> None:
     assert any("has no inbox" in line for line in warnings)
 
 
+def test_check_warns_of_an_old_name_and_says_the_new_one(tmp_path: Path, run: Run) -> None:
+    """The configuration of an earlier release passes, and its owner learns what to write today."""
+    write_configuration(tmp_path, server="drain = 5")
+    result = run("check")
+    assert result.code == 0, result.out
+    (warning,) = [line for line in result.out.splitlines() if "server.drain:" in line]
+    assert warning.startswith("warning")
+    assert "expected server.drain_timeout" in warning
+
+
 def test_a_handler_that_prints_does_not_spoil_the_json(tmp_path: Path, run: Run) -> None:
     """What the customer's module prints while it is imported does not get between the JSON."""
     (tmp_path / "talkative_handler.py").write_text("print('hello')\ndef handle(_): pass\n")

@@ -28,9 +28,9 @@ NEVER: Final = {
     "spyne.server.wsgi",  # waitress calls our own application
     "spyne.server.django",
     "soap_handler.ems",  # the simulator
-    "soap_handler.cli.report",
-    "soap_handler.cli.demonstration",
-    "soap_handler.cli.pushing",
+    "soap_handler.cli.demo_report",
+    "soap_handler.cli.demo_run",
+    "soap_handler.cli.push_target",
     "multiprocessing",
     "unittest",
     "xmlrpc",

@@ -54,7 +54,7 @@ def connection(slow: Serving) -> Iterator[http.client.HTTPConnection]:
 def slow(tmp_path: Path) -> Iterator[Serving]:
     """Serve with a handler that waits until a file appears."""
     (tmp_path / "slow.py").write_text(SLOW)
-    write_configuration(tmp_path, server="drain = 5", handler='target = "slow:handle"')
+    write_configuration(tmp_path, server="drain_timeout = 5", handler='target = "slow:handle"')
     with serve(tmp_path) as running:
         yield running
 
@@ -105,10 +105,19 @@ def test_what_is_in_flight_is_finished(
     assert slow.event("stopped")["handled"] is True
 
 
+def test_an_old_name_of_a_setting_is_warned_of_in_the_log(tmp_path: Path) -> None:
+    """The warning names both, in the format of the log."""
+    write_configuration(tmp_path, server="drain = 5")
+    with serve(tmp_path) as running:
+        warning = running.event("setting_renamed")
+        assert running.end(signal.SIGTERM) == 0
+    assert [warning[name] for name in ("level", "old", "new")] == ["warning", "server.drain", "server.drain_timeout"]
+
+
 def test_what_is_left_in_flight_shows_in_the_exit_code(tmp_path: Path) -> None:
-    """A handler that does not return within server.drain leaves 1 as exit code, and its notification to be handled."""
+    """A handler that does not return within server.drain_timeout leaves exit code 1 and a notification to handle."""
     (tmp_path / "slow.py").write_text(SLOW)
-    write_configuration(tmp_path, server="drain = 0.2", handler='target = "slow:handle"')
+    write_configuration(tmp_path, server="drain_timeout = 0.2", handler='target = "slow:handle"')
     with serve(tmp_path) as running:
         connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
         assert push(connection, "1") == 200

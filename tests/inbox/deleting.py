@@ -23,8 +23,8 @@ ACCOUNT: Final = "EX0012345"
 EMS: Final = EmsAccount(
     reference=ACCOUNT, username="someone", password="secret", push_username="ems", push_password="ems"
 )
-QUICK: Final = DeleteSettings(backoff=0.05, backoff_cap=0.1, refused_pause=0.2, batch=100)
-SLOW: Final = DeleteSettings(backoff=1000, backoff_cap=1000, refused_pause=1000, batch=100)
+QUICK: Final = DeleteSettings(backoff=0.05, backoff_cap=0.1, refused_backoff=0.2, batch=100)
+SLOW: Final = DeleteSettings(backoff=1000, backoff_cap=1000, refused_backoff=1000, batch=100)
 
 
 def id_of(number: int) -> str:

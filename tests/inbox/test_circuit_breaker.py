@@ -13,7 +13,7 @@ from soap_handler.inbox import CircuitBreaker
 from soap_handler.settings import DeleteSettings
 from tests.support.events import captured_events
 
-_SETTINGS: Final = DeleteSettings(backoff=2, backoff_cap=300, refused_pause=600, batch=100)
+_SETTINGS: Final = DeleteSettings(backoff=2, backoff_cap=300, refused_backoff=600, batch=100)
 
 
 class Clock:
@@ -66,7 +66,7 @@ def test_refusals_double_the_pause_up_to_an_hour(breaker: CircuitBreaker, clock:
 
 def test_a_pause_that_is_set_longer_than_an_hour_is_kept(clock: Clock) -> None:
     """The hour is a limit to the doubling, not to what the settings say."""
-    breaker = CircuitBreaker("EX0012345", _SETTINGS.model_copy(update={"refused_pause": 7200}), clock)
+    breaker = CircuitBreaker("EX0012345", _SETTINGS.model_copy(update={"refused_backoff": 7200}), clock)
     breaker.refused("HTTP 401")
     breaker.refused("HTTP 401")
     assert breaker.open_for() == 7200

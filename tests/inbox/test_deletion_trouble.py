@@ -150,7 +150,7 @@ def test_done_always_means_gone(journal: Journal, seed: int) -> None:
     """Whatever EMS answers: no message is done while the inbox still has it, and in the end all are."""
     handle(journal, range(30))
     ems = MoodyInbox([id_of(number) for number in range(30)], seed)
-    how = DeleteSettings(backoff=0.01, backoff_cap=0.02, refused_pause=0.02, batch=7)
+    how = DeleteSettings(backoff=0.01, backoff_cap=0.02, refused_backoff=0.02, batch=7)
     with Server(ems) as server, deleting(journal, settings(server.url), how):
         wait_for(lambda: len(server.calls) >= 25 or all_done(journal, 30)())
         done = [record.notification for record in records(journal, State.DONE)]
@@ -220,7 +220,7 @@ def test_neither_a_fault_nor_an_outage_ends_the_pause(journal: Journal) -> None:
             wait_for(lambda: len(server.calls) >= 4)
             assert deleter.paused
     assert [len(call.ids) for call in server.calls] == [20, 1, 1, 1]
-    assert all(later - earlier >= QUICK.refused_pause for earlier, later in pairwise(times))
+    assert all(later - earlier >= QUICK.refused_backoff for earlier, later in pairwise(times))
 
 
 def test_an_ordered_refusal_of_ems_is_understood(journal: Journal) -> None:

@@ -27,7 +27,7 @@ HONEST: Final = 100  # requests that are measured
 
 
 def behind(folder: Path, **server: object) -> contextlib.AbstractContextManager[Service]:
-    values = {"port": 0, "drain": 5, **server}
+    values = {"port": 0, "drain_timeout": 5, **server}
     return serving(settings_for(folder, server=ServerSettings.model_validate(values)))
 
 

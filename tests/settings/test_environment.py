@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soap_handler.errors import SettingsError
-from soap_handler.settings import load_settings, schema
+from soap_handler.settings import introspection, load_settings
 from soap_handler.settings.environment import Environment
 from soap_handler.settings.model import Settings
 
@@ -206,27 +206,27 @@ def test_the_process_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) ->
     assert load_settings(None, ALONE).server.port == 8080
 
 
-def every_place(model: type[BaseModel] = Settings, place: schema.Place = ()) -> list[schema.Place]:
+def every_place(model: type[BaseModel] = Settings, place: introspection.Place = ()) -> list[introspection.Place]:
     """Return the place of every text setting, with two items in each list of tables."""
-    found: list[schema.Place] = []
+    found: list[introspection.Place] = []
     for name, field in model.model_fields.items():
-        listed, inner = schema.tables(field), schema.table(field)
+        listed, inner = introspection.tables(field), introspection.table(field)
         for step in [(name, 0), (name, 1)] if listed else [(name,)]:
             below = listed or inner
             found += every_place(below, (*place, *step)) if below else [(*place, *step)]
     return found
 
 
-def variable(place: schema.Place) -> str:
+def variable(place: introspection.Place) -> str:
     return "SOAP_HANDLER_" + "__".join(str(step).upper() for step in place)
 
 
-def is_list(place: schema.Place) -> bool:
-    field = schema.field_at(Settings, place)
-    return field is not None and schema.items(field) is not None
+def is_list(place: introspection.Place) -> bool:
+    field = introspection.field_at(Settings, place)
+    return field is not None and introspection.items(field) is not None
 
 
-def tree(values: dict[schema.Place, Any]) -> dict[str, Any]:
+def tree(values: dict[introspection.Place, Any]) -> dict[str, Any]:
     """Nest the values as TOML would."""
     root: dict[str, Any] = {}
     for place in sorted(values, key=str):
@@ -244,7 +244,7 @@ def tree(values: dict[schema.Place, Any]) -> dict[str, Any]:
 @given(st.data())
 def test_file_and_environment_together_are_the_whole(data: st.DataObject) -> None:
     """However the settings are shared between both, and whatever the file says besides, the result is the same."""
-    whole = {place: "[1]" if is_list(place) else f"value of {schema.dotted(place)}" for place in every_place()}
+    whole = {place: "[1]" if is_list(place) else f"value of {introspection.dotted(place)}" for place in every_place()}
     in_environ = data.draw(st.sets(st.sampled_from(sorted(whole, key=str))))
     overruled = data.draw(st.sets(st.sampled_from(sorted(whole, key=str))))
     expected = {place: json.loads(value) if is_list(place) else value for place, value in whole.items()}

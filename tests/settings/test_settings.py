@@ -98,7 +98,7 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
         ("[server]\nport = true" + GOOD, "server.port is true; expected a number."),
         ("[server]\nport = 1.5" + GOOD, "server.port is 1.5; expected a whole number."),
         ("[server]\nthreads = 0" + GOOD, "server.threads is 0; expected at least 1."),
-        ("[server]\ndrain = -1" + GOOD, "server.drain is -1; expected at least 0."),
+        ("[server]\ndrain_timeout = -1" + GOOD, "server.drain_timeout is -1; expected at least 0."),
         ("[journal]\ntimeout = inf" + GOOD, "journal.timeout is inf; expected a finite number."),
         ("[handler]\ntimeout = 0" + GOOD, "handler.timeout is 0; expected more than 0."),
         (

@@ -58,7 +58,7 @@ ACCOUNTS = (
 def settings_for(folder: Path, *, server: ServerSettings | None = None, commit_within: float = 10.0) -> Settings:
     """Return settings for a service on a free port, with its journal in this folder and two accounts."""
     return Settings(
-        server=applied_to(server or ServerSettings(port=0, drain=10, wrong_logins=1_000_000)),
+        server=applied_to(server or ServerSettings(port=0, drain_timeout=10, login_failures_allowed=1_000_000)),
         journal=JournalSettings(url=SecretStr(f"sqlite:///{folder / 'journal.db'}"), timeout=commit_within),
         handler=HandlerSettings(threads=1),
         account=ACCOUNTS,

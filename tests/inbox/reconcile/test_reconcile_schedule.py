@@ -34,11 +34,11 @@ def rounds(
     url: str,
     settings: ReconcileSettings = QUICK,
     password: str = RIGHT,
-    refused_pause: float = 1000.0,
+    refused_backoff: float = 1000.0,
 ) -> Iterator[ReconcileSchedule]:
     """Run the rounds of the account; afterwards their thread is gone."""
     before = set(threading.enumerate())
-    delete = DeleteSettings(refused_pause=refused_pause)
+    delete = DeleteSettings(refused_backoff=refused_backoff)
     running = ReconcileSchedule([account(url, password)], journal, settings, delete)
     running.start()
     try:
@@ -199,7 +199,7 @@ def test_a_refused_login_is_told_loudly_and_not_tried_at_speed(journal: Journal,
 def test_a_login_that_is_accepted_again_goes_on(journal: Journal, ems: InboxService) -> None:
     """After the pause, and at the usual interval."""
     ems.answer_with_fault(5)
-    with rounds(journal, ems.url, refused_pause=0.2):
+    with rounds(journal, ems.url, refused_backoff=0.2):
         wait_for(lambda: ended(journal) == 1)
         ems.restore()
         ems.mailbox.put(message(1))
@@ -273,7 +273,7 @@ def test_a_new_login_is_taken_up_with_a_run(journal: Journal, ems: InboxService)
     ems.mailbox.put(message(1))
     with rounds(journal, ems.url, SELDOM, password="wrong") as running:
         wait_for(lambda: ended(journal) == 1)
-        running.change([account(ems.url)], SELDOM, DeleteSettings(refused_pause=1000.0))
+        running.change([account(ems.url)], SELDOM, DeleteSettings(refused_backoff=1000.0))
         wait_for(lambda: len(records(journal)) == 1)
 
 
@@ -282,7 +282,7 @@ def test_what_stays_as_it_is_goes_on(journal: Journal, ems: InboxService) -> Non
     with rounds(journal, ems.url, SELDOM) as running:
         wait_for(lambda: ended(journal) == 1)
         known = set(threading.enumerate())
-        running.change([account(ems.url)], SELDOM, DeleteSettings(refused_pause=1000.0))
+        running.change([account(ems.url)], SELDOM, DeleteSettings(refused_backoff=1000.0))
         assert set(threading.enumerate()) >= known
         running.change([], SELDOM, DeleteSettings())
         assert not any(thread.name.startswith("reconciliation") for thread in threading.enumerate())

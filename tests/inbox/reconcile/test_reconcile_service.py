@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def settings(url: str, inbox_url: str, interval: float = 1000.0) -> Settings:
     return Settings(
-        server=ServerSettings(port=0, drain=10),
+        server=ServerSettings(port=0, drain_timeout=10),
         journal=JournalSettings(url=SecretStr(url)),
         handler=HandlerSettings(backoff=0.05),
         delete=DeleteSettings(backoff=0.05, backoff_cap=0.2),

@@ -54,7 +54,7 @@ class Serving:
         self._command = [sys.executable, "-m", "soap_handler", "serve", "--workers", str(workers)]
         self._workers = workers
 
-    def configure(self, *, server: str = "drain = 5", handler: str = "", password: str = PASSWORD) -> None:
+    def configure(self, *, server: str = "drain_timeout = 5", handler: str = "", password: str = PASSWORD) -> None:
         told = CONFIGURATION.format(
             server=server, handler=handler, url=self.url, password=password, fast_path=fast_path.chosen()
         )

@@ -104,7 +104,7 @@ def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
 
 def test_a_reload_reaches_every_worker(tmp_path: Path) -> None:
     """SIGHUP to the parent: each worker takes up the new password, and so does one that is started later."""
-    with started(tmp_path, server="drain = 5\nwrong_logins = 100000") as it:
+    with started(tmp_path, server="drain_timeout = 5\nlogin_failures_allowed = 100000") as it:
         it.configure(password="n3w")
         it.process.send_signal(signal.SIGHUP)
         wait_for(lambda: len(it.events("reloaded")) == 2)
@@ -122,7 +122,7 @@ def test_a_reload_reaches_every_worker(tmp_path: Path) -> None:
 def test_what_is_left_in_flight_shows_in_the_exit_code(tmp_path: Path) -> None:
     """One worker that could not drain is enough for 1; its notification is still to be handled."""
     (tmp_path / "handling.py").write_text(SLOW)
-    with started(tmp_path, server="drain = 0.2", handler='target = "handling:handle"') as it:
+    with started(tmp_path, server="drain_timeout = 0.2", handler='target = "handling:handle"') as it:
         assert it.push("1")
         wait_for((tmp_path / "begun").exists)
         assert it.end(signal.SIGTERM) == 1

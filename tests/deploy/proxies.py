@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import trustme
 
-from soap_handler.deploy import Front, caddy, nginx
+from soap_handler.deploy import TlsProxy, caddy, nginx
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def front(folder: Path) -> tuple[Front, Path]:
+def certified(folder: Path) -> tuple[TlsProxy, Path]:
     """Write a certificate for localhost and its key; return them with free ports, and the root to trust."""
     root = trustme.CA()
     leaf = root.issue_cert("localhost", "127.0.0.1")
@@ -71,11 +71,11 @@ def front(folder: Path) -> tuple[Front, Path]:
         blob.write_to_path(str(folder / "cert.pem"), append=True)
     leaf.private_key_pem.write_to_path(str(folder / "key.pem"))
     root.cert_pem.write_to_path(str(folder / "root.pem"))
-    ports = Front(folder / "cert.pem", folder / "key.pem", https_port=free_port(), http_port=free_port())
+    ports = TlsProxy(folder / "cert.pem", folder / "key.pem", https_port=free_port(), http_port=free_port())
     return ports, folder / "root.pem"
 
 
-def nginx_files(folder: Path, settings: Settings, ports: Front) -> list[str]:
+def nginx_files(folder: Path, settings: Settings, ports: TlsProxy) -> list[str]:
     """Write nginx's files; return the command that runs it with them."""
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, user=user))
@@ -83,7 +83,7 @@ def nginx_files(folder: Path, settings: Settings, ports: Front) -> list[str]:
     return ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
 
 
-def caddy_files(folder: Path, settings: Settings, ports: Front) -> list[str]:
+def caddy_files(folder: Path, settings: Settings, ports: TlsProxy) -> list[str]:
     """Write Caddy's file; return the command that runs it with that."""
     options = "{\n\tadmin off\n"
     (folder / "Caddyfile").write_text(caddy(settings, ports).replace("{\n", options, 1))
@@ -97,7 +97,7 @@ FILES: Final = {"nginx": nginx_files, "caddy": caddy_files}
 def running(kind: str, folder: Path, settings: Settings) -> Iterator[Proxy]:
     """Run a proxy of this kind before the service of these settings; afterwards nothing of it is left."""
     need(kind)
-    ports, root = front(folder)
+    ports, root = certified(folder)
     command = FILES[kind](folder, settings, ports)
     environ = dict(os.environ, HOME=str(folder), XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder), PATH=_path())
     with (
@@ -125,4 +125,4 @@ def _errors(folder: Path) -> str:
 
 
 def _path() -> str:
-    return os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"  # where Debian keeps nginx, in nobody's path
+    return os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"  # where Debian keeps nginx, outside of the usual path

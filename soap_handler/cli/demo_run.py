@@ -1,4 +1,4 @@
-"""Runs the service and a simulated EMS against each other, over real sockets, until all is done or nothing moves."""
+"""Demonstration run: service and simulated EMS over real sockets, until all is done or progress stops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from soap_handler.app import App
-from soap_handler.cli.report import Books
+from soap_handler.cli.demo_report import Report
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.ems import Disturbances, EmsAccount, OutageKind, SimulatedEms, believable_notifications
 from soap_handler.faces.base import PATH
@@ -42,46 +42,46 @@ _ACCOUNT: Final = EmsAccount(
     reference="EX0012345",
     number="447786204254",
     username="inbox",
-    password="inbox-password",  # noqa: S106 - opens an inbox that lives as long as the demonstration
+    password="inbox-password",  # noqa: S106 - of an inbox that exists only during the run
     push_username="ems",
-    push_password="push-password",  # noqa: S106 - likewise
+    push_password="push-password",  # noqa: S106 - of a service that exists only during the run
 )
 _DISTURBED: Final = Disturbances(
     duplicates=0.1, lost_answers=0.05, late=0.02, reordered=0.1, bursts=0.1, upper_case_ids=0.1, inbox_outages=0.05,
     slow=0.2,
 )  # fmt: skip
-_STUMBLES: Final = 50  # of so many notifications the handler fails at one, once
-_POLL: Final = 0.1  # seconds
-_STANDSTILL: Final = 30.0  # seconds without any movement, after which we stop waiting
+_FAILURE_RATIO: Final = 50  # the handler fails once at one of so many notifications
+_POLL_SECONDS: Final = 0.1
+_STALL_SECONDS: Final = 30.0  # without any progress, after which the run is given up
 
 
 class CountingHandler:
-    """A handler that remembers what it returned from, and fails at some notifications the first time."""
+    """A handler that records the keys it handled, and fails at some notifications the first time."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._stumbled: set[str] = set()
+        self._failed_once: set[str] = set()
         self._handled: set[str] = set()
         self._lock = threading.Lock()
 
     def handle(self, notification: Notification) -> None:
-        """Handle a notification."""
+        """Record the key of a notification, or fail at it once."""
         key = notification.key
         with self._lock:
-            if key not in self._stumbled and zlib.crc32(f"{self._seed} {key}".encode()) % _STUMBLES == 0:
-                self._stumbled.add(key)
-                raise RuntimeError("stumbled, as ordered")
+            if key not in self._failed_once and zlib.crc32(f"{self._seed} {key}".encode()) % _FAILURE_RATIO == 0:
+                self._failed_once.add(key)
+                raise RuntimeError("failed on purpose")
             self._handled.add(key)
 
     @property
     def handled(self) -> frozenset[str]:
-        """The keys of what was handled so far."""
+        """Keys of the notifications handled so far."""
         with self._lock:
             return frozenset(self._handled)
 
 
-def demonstrate(messages: int, seed: int, show: Show) -> Books:
-    """Push so many notifications through everything, and return what each side counted."""
+def demonstrate(messages: int, seed: int, show: Show) -> Report:
+    """Push so many notifications through the whole service, and return what each side counted."""
     notifications = list(islice(believable_notifications(_ACCOUNT.reference, seed), messages))
     handler = CountingHandler(seed)
     began = time.monotonic()
@@ -92,10 +92,10 @@ def demonstrate(messages: int, seed: int, show: Show) -> Books:
                 ems.inbox.outage(OutageKind.SERVER_ERROR)
                 ems.handler_url = f"http://127.0.0.1:{app.server.port}{PATH}"
                 ems.push_all(notifications)
-                _wait(ems, app.journal, _Watch(notifications, ems, handler, show))
+                _wait(ems, app.journal, _Progress(notifications, ems, handler, show))
             unacknowledged = {each.key: each.last_failure for each in ems.waiting() if not each.acknowledged}
         seconds = time.monotonic() - began
-        return Books(
+        return Report(
             ordered={each.key: each.kind for each in notifications},
             unacknowledged=unacknowledged,
             ems=ems.counts(),
@@ -105,8 +105,8 @@ def demonstrate(messages: int, seed: int, show: Show) -> Books:
         )
 
 
-class _Watch:
-    """Looks at all sides from time to time, and shows what it sees."""
+class _Progress:
+    """Progress of the run: polled from all sides, shown on the screen, watched for a stall."""
 
     def __init__(
         self, notifications: list[Notification], ems: SimulatedEms, handler: CountingHandler, show: Show
@@ -117,9 +117,9 @@ class _Watch:
         self._handler = handler
         self._show = show
         self._last = (-1, -1, -1)
-        self._moved = time.monotonic()
+        self._changed_at = time.monotonic()
 
-    def look(self) -> Counts:
+    def poll(self) -> Counts:
         counts, handled = self._ems.counts(), len(self._handler.handled)
         self._show(
             {
@@ -128,9 +128,9 @@ class _Watch:
                 "deleted from the inbox": (counts.deleted, self._in_inbox),
             }
         )
-        done = (counts.acknowledged, handled, counts.deleted)  # what is tried in vain is no movement
+        done = (counts.acknowledged, handled, counts.deleted)  # failed attempts are no progress
         if done != self._last:
-            self._last, self._moved = done, time.monotonic()
+            self._last, self._changed_at = done, time.monotonic()
         return counts
 
     @property
@@ -138,21 +138,21 @@ class _Watch:
         return 2 * len(self._handler.handled) >= self._total
 
     @property
-    def stands_still(self) -> bool:
-        return time.monotonic() - self._moved > _STANDSTILL
+    def is_stalled(self) -> bool:
+        return time.monotonic() - self._changed_at > _STALL_SECONDS
 
 
-def _wait(ems: SimulatedEms, journal: Journal, watch: _Watch) -> None:
-    """Wait until nothing is left to do. The inbox gets up when half of the notifications are handled."""
+def _wait(ems: SimulatedEms, journal: Journal, progress: _Progress) -> None:
+    """Wait until nothing is left to do. The inbox outage ends when half of the notifications are handled."""
     down = True
-    while not watch.stands_still:
-        counts = watch.look()
-        if down and watch.half_done:
+    while not progress.is_stalled:
+        counts = progress.poll()
+        if down and progress.half_done:
             ems.inbox.restore()
             down = False
         if not (down or counts.waiting or counts.inbox or _under_way(journal)):
             return
-        time.sleep(_POLL)
+        time.sleep(_POLL_SECONDS)
 
 
 def _under_way(journal: Journal) -> int:
@@ -160,7 +160,7 @@ def _under_way(journal: Journal) -> int:
 
 
 def _read(url: str) -> dict[str, State]:
-    """Read the journal afresh from the disk, after the service has closed it."""
+    """Return the states in the journal, read from disk after the service has closed it."""
     with Journal(url) as journal:
         return {record.key: record.state for record in journal.records(Selection())}
 
@@ -180,7 +180,7 @@ def _service(settings: Settings, handler: CountingHandler) -> Iterator[App]:
 
 
 def _settings(journal_url: str, inbox_url: str) -> Settings:
-    """Return the defaults, but for a free port and for pauses that fit a demonstration."""
+    """Return the default settings with a free port and short back-offs."""
     account = AccountSettings(
         reference=_ACCOUNT.reference,
         aliases=(_ACCOUNT.number,),
@@ -188,7 +188,7 @@ def _settings(journal_url: str, inbox_url: str) -> Settings:
         inbox=InboxSettings(url=inbox_url, username=_ACCOUNT.username, password=SecretStr(_ACCOUNT.password)),
     )
     return Settings(
-        server=ServerSettings(port=0, drain=10.0),
+        server=ServerSettings(port=0, drain_timeout=10.0),
         journal=JournalSettings(url=SecretStr(journal_url)),
         handler=HandlerSettings(backoff=0.1),
         delete=DeleteSettings(backoff=0.1, backoff_cap=1.0),

@@ -1,4 +1,4 @@
-"""Records of the journal for people and for programs, and the way into the journal from outside of the service."""
+"""Views of the journal: records as tables and as JSON, and the journal opened from outside the service."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def selection(
 
 
 def summary(record: Record) -> dict[str, Any]:
-    """Return what the journal knows of a notification, without what it says."""
+    """Return the journal's columns of a notification as plain values, without its content."""
     return {
         "key": record.key,
         "account": record.account,
@@ -82,7 +82,7 @@ def summary(record: Record) -> dict[str, Any]:
 
 
 def whole(record: Record, history: Sequence[Attempt]) -> dict[str, Any]:
-    """Return everything: the notification with what it says, and each attempt."""
+    """Return a notification with its content and each attempt as plain values."""
     attempts = [
         {
             "step": attempt.step.value,
@@ -105,19 +105,19 @@ def overview(found: Sequence[Record]) -> Table:
 
 
 def pages(record: Record, history: Sequence[Attempt]) -> list[Table]:
-    """Return one record for people: what it says, and its history."""
+    """Return one record for people: its content and its history."""
     told = [(name, "" if value is None else value) for name, value in to_dict(record.notification).items()]
     state = [("state", record.state.value), ("due at", instant(record.due_at) or "")]
     if record.erased_at is not None:
         state.append(("erased at", instant(record.erased_at) or ""))
     return [
         Table(f"{record.kind} {record.key}", ("", ""), [*told, *state]),
-        Table("History", ("time", "what", "how it ended"), _happened(record, history)),
+        Table("History", ("time", "what", "how it ended"), _history(record, history)),
     ]
 
 
-def _happened(record: Record, history: Sequence[Attempt]) -> list[tuple[object, ...]]:
-    """Return the life of a notification line by line: stored, each attempt, handled, deleted."""
+def _history(record: Record, history: Sequence[Attempt]) -> list[tuple[object, ...]]:
+    """Return the history of a notification line by line: stored, each attempt, handled, deleted."""
     deleted = any(attempt.step.value == "delete" for attempt in history)
     came = "pushed by EMS and stored" if record.source.value == "push" else "found in the inbox and stored"
     lines: list[tuple[datetime | None, int, str, str]] = [(record.received_at, 0, came, "")]
@@ -126,8 +126,8 @@ def _happened(record: Record, history: Sequence[Attempt]) -> list[tuple[object, 
         lines.append((attempt.started_at, 1, what, f"{attempt.outcome} {attempt.error or ''}".strip()))
     lines.append((record.handled_at, 2, "handled", ""))
     lines.append((record.done_at, 3, "deleted from the inbox; done" if deleted else "done", ""))
-    happened = sorted((at, order, what, end) for at, order, what, end in lines if at is not None)
-    return [(instant(at), what, end) for at, _, what, end in happened]
+    ordered = sorted((at, order, what, end) for at, order, what, end in lines if at is not None)
+    return [(instant(at), what, end) for at, _, what, end in ordered]
 
 
 def instant(moment: datetime | None) -> str | None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from soap_handler.deploy import systemd
 from soap_handler.settings import JournalSettings, ServerSettings, Settings
-from tests.deploy.fronts import need
+from tests.deploy.proxies import need
 from tests.support.service import ACCOUNTS
 
 
@@ -44,7 +44,7 @@ def test_systemd_calls_it_well_confined(tmp_path: Path) -> None:
 
 def test_the_unit_follows_the_settings() -> None:
     """It waits for the drain, reloads by SIGHUP, and lets as many files be open as there are connections."""
-    text = systemd(settings(drain=20, connections=1000), Path("/etc/x.toml"), Path("/opt/bin/soap-handler"))
+    text = systemd(settings(drain_timeout=20, connections=1000), Path("/etc/x.toml"), Path("/opt/bin/soap-handler"))
     for line in (
         "ExecStart=/opt/bin/soap-handler serve --config /etc/x.toml",
         "ExecReload=/bin/kill -HUP $MAINPID",

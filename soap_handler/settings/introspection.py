@@ -1,4 +1,4 @@
-"""Finds one's way through the models by name: what kind of setting is at a place. Knows no values."""
+"""Introspection of the models: what kind of setting is at a place. Knows no values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 Place = tuple[str | int, ...]
-"""Where a setting is: names of tables and indices of lists, such as ``("account", 0, "push", 1, "password")``."""
+"""Path of a setting: names of tables and indices of lists, such as ``("account", 0, "push", 1, "password")``."""
 
 
 def kinds(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a type expression has no narrower type
@@ -38,7 +38,7 @@ def tables(field: FieldInfo) -> type[BaseModel] | None:
     return item if _is_model(item) else None
 
 
-def items(field: FieldInfo) -> Any:  # noqa: ANN401 - likewise
+def items(field: FieldInfo) -> Any:  # noqa: ANN401 - a type expression has no narrower type
     """Return the type of the items of a field that is a list, else ``None``."""
     found = (get_args(kind)[0] for kind in kinds(field.annotation) if get_origin(kind) is tuple)
     return next((kinds(item)[0] for item in found), None)

@@ -1,4 +1,4 @@
-"""What ``push`` sends and where to: options and configuration become a notification and a target. Nothing is sent."""
+"""Target and content of ``push``: options and configuration become an address, a login and a notification."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from soap_handler.settings import AccountSettings, Settings
 
 _TIMES: Final = frozenset({"sent_at", "received_at", "occurred_at"})
-_FAILURE: Final = {  # of an option, to its name in FailureReason
+_FAILURE: Final = {  # option to attribute of FailureReason
     "failure_code": "code",
     "failure_description": "description",
     "permanent_failure": "permanent_failure",
 }
-_NUMBER: Final = "447700900123"  # of the range that is kept free for use in drama
-_USUAL: Final = {
+_NUMBER: Final = "447700900123"  # from the range reserved for fiction
+_DEFAULTS: Final = {
     "originator": _NUMBER,
     "recipient": "447700900000",
     "body": "Hello",
@@ -41,7 +41,7 @@ _USUAL: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to push, and as whom."""
+    """The address to push to and the account to push as."""
 
     url: str
     account: EmsAccount
@@ -102,8 +102,8 @@ def _asked() -> str:
     return str(typer.prompt("Password", hide_input=True, err=True))
 
 
-def invented(kind: Kind, account: str, given: Mapping[str, Any]) -> Notification:
-    """Return a notification with the given values; what it needs and was not given is made up.
+def made_up(kind: Kind, account: str, given: Mapping[str, Any]) -> Notification:
+    """Return a notification with the given values; missing ones get usual values.
 
     Raises:
         typer.BadParameter: a value does not belong to this kind, or is no time.
@@ -116,13 +116,13 @@ def invented(kind: Kind, account: str, given: Mapping[str, Any]) -> Notification
         raise typer.BadParameter(f"{kind} does not carry {names}")
     for name in _TIMES & fields:
         values[name] = _moment(name, values.get(name))
-    usual = {**_USUAL, "id": str(uuid.uuid4()), **values, "account": account}
-    usual["id"] = str(usual["id"]).lower()  # as ids are held inside
-    return from_dict(kind, {name: value for name, value in usual.items() if name in fields})
+    values = {**_DEFAULTS, "id": str(uuid.uuid4()), **values, "account": account}
+    values["id"] = str(values["id"]).lower()  # as ids are held inside
+    return from_dict(kind, {name: value for name, value in values.items() if name in fields})
 
 
 def _with_failure(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Gather the options that describe a failure in the one value that carries them."""
+    """Return the values with the options that describe a failure gathered into ``failure_reason``."""
     failure = {name: given[option] for option, name in _FAILURE.items() if option in given}
     others = {name: value for name, value in given.items() if name not in _FAILURE}
     return {**others, "failure_reason": failure} if failure else others

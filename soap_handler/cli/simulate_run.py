@@ -1,4 +1,4 @@
-"""Runs the simulated EMS until it is done or a signal ends it. What EMS does is said by ``ems``."""
+"""Simulation run: the simulated EMS pushes until it is done or a signal ends it."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
     from soap_handler.ems import Counts, Disturbances, EmsAccount
 
-_POLL: Final = 0.1  # seconds
+_POLL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be pushed, where to, and how fast."""
+    """What to push, where to, and how fast."""
 
     handler_url: str | None
     inbox_port: int
     messages: int | None
-    """How many; ``None`` is "until a signal comes"."""
+    """Number of notifications; ``None``: until a signal comes."""
     rate: float
     """Notifications in a second."""
     seed: int
 
 
 def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts:
-    """Push what is ordered, and return what EMS counted once all is done or SIGINT or SIGTERM came."""
+    """Push as ordered; return the counts of EMS when all is done or SIGINT or SIGTERM came."""
     ems = SimulatedEms(
         [account],
         order.handler_url,
@@ -45,11 +45,11 @@ def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts
         seed=order.seed,
         inbox_port=order.inbox_port,
     )
-    with _told_to_stop() as stop, ems:
+    with _stop_signals() as stop, ems:
         typer.echo(f"inbox: {ems.inbox_url}\nWSDL:  {ems.inbox_url}?wsdl", err=True)
         _push(ems, account.reference, order, stop)
         while not (stop.is_set() or _done(ems.counts())):
-            stop.wait(_POLL)
+            stop.wait(_POLL_SECONDS)
     return ems.counts()
 
 
@@ -65,8 +65,8 @@ def _done(counts: Counts) -> bool:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set, as long as the context is entered."""
+def _stop_signals() -> Iterator[threading.Event]:
+    """Yield an event that SIGINT and SIGTERM set while the context is entered."""
     stop = threading.Event()
     before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
     try:

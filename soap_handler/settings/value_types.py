@@ -1,4 +1,4 @@
-"""The kinds of value a setting can have, each with its rule. A broken rule raises what was expected instead.
+"""Value types of settings, each with its validation rule. A broken rule raises what was expected instead.
 
 Which settings there are is in ``model``; how a broken rule becomes a sentence is in ``problems``.
 """
@@ -25,7 +25,7 @@ def masked_url(url: str) -> str:
     return re.sub(r"//.*@", "//***@", url.partition("?")[0], flags=re.DOTALL)
 
 
-def _not_a_switch(value: object) -> object:
+def _not_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("a number")  # noqa: TRY004 - pydantic turns only ValueError into a problem
     return value
@@ -115,11 +115,11 @@ def _existing(path: Path) -> Path:
     return path
 
 
-Count = Annotated[int, BeforeValidator(_not_a_switch), Field(ge=1)]
-Port = Annotated[int, BeforeValidator(_not_a_switch), Field(ge=0, le=65535)]
-Seconds = Annotated[float, BeforeValidator(_not_a_switch), Field(gt=0, allow_inf_nan=False)]
-SecondsOrNone = Annotated[float, BeforeValidator(_not_a_switch), Field(ge=0, allow_inf_nan=False)]
-DaysOrNone = Annotated[float, BeforeValidator(_not_a_switch), Field(ge=0, le=36500, allow_inf_nan=False)]
+Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1)]
+Port = Annotated[int, BeforeValidator(_not_boolean), Field(ge=0, le=65535)]
+Seconds = Annotated[float, BeforeValidator(_not_boolean), Field(gt=0, allow_inf_nan=False)]
+SecondsOrNone = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, allow_inf_nan=False)]
+DaysOrNone = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, le=36500, allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Text = Annotated[str, AfterValidator(_not_blank)]
 Password = Annotated[SecretStr, Field(min_length=1), AfterValidator(_own_password)]

@@ -17,7 +17,7 @@ import zeep
 from soap_handler.contract import NAMESPACE
 from soap_handler.deploy import caddy, nginx
 from soap_handler.settings import ServerSettings
-from tests.deploy.fronts import FILES, Proxy, front, need, running
+from tests.deploy.proxies import FILES, Proxy, certified, need, running
 from tests.support import wire
 from tests.support.events import captured_events
 from tests.support.service import Service, serving, settings_for
@@ -32,7 +32,7 @@ LOCAL = (ip_network("127.0.0.0/8"),)
 
 @contextmanager
 def service_behind(kind: str, folder: Path, **changes: object) -> Iterator[tuple[Service, Proxy]]:
-    server = ServerSettings.model_validate({"port": 0, "drain": 5, "trusted_proxies": ["127.0.0.1"], **changes})
+    server = ServerSettings.model_validate({"port": 0, "drain_timeout": 5, "trusted_proxies": ["127.0.0.1"], **changes})
     settings = settings_for(folder, server=server)
     with serving(settings) as service:
         known = settings.model_copy(update={"server": server.model_copy(update={"port": service.port})})
@@ -196,7 +196,7 @@ def test_ready_settings_leave_no_advice(tmp_path: Path) -> None:
 def test_caddy_finds_nothing_wrong_with_its_file(tmp_path: Path) -> None:
     """``caddy validate`` passes."""
     need("caddy")
-    ports, _ = front(tmp_path)
+    ports, _ = certified(tmp_path)
     (tmp_path / "Caddyfile").write_text(caddy(settings_for(tmp_path), ports))
     command = ["caddy", "validate", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
     environ = dict(os.environ, HOME=str(tmp_path))

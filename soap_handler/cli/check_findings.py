@@ -1,4 +1,4 @@
-"""The checks of ``check``: each says what it found, and none stops the next. Nothing is printed here."""
+"""Checks of configuration, handler, journal and inbox: each yields a finding, and none stops the next."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Verdict(Enum):
 
     OK = "ok"
     WARNING = "warning"
-    """It runs, but perhaps not as it was meant."""
+    """The service runs, but perhaps not as intended."""
     WRONG = "wrong"
     SKIPPED = "skipped"
-    """It cannot be checked before something else is right."""
+    """Not checked, because it depends on something that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Finding:
 
 
 def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:
-    """Check everything and yield what is found; what is slow comes last."""
+    """Run every check and yield its finding; slow checks come last."""
     try:
         settings = configuration.load(config)
     except SettingsError as error:
@@ -54,6 +54,7 @@ def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:
         yield Finding(Verdict.SKIPPED, "handler, journal, inbox", "not checked before the configuration is right")
         return
     yield Finding(Verdict.OK, "configuration", str(configuration.find(config) or "from the environment alone"))
+    yield from _renames(settings)
     yield _public_url(settings)
     for account in settings.account:
         yield from _account(account)
@@ -63,6 +64,11 @@ def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:
         for account in settings.account:
             if account.inbox is not None:
                 yield _login(account.reference, account.inbox)
+
+
+def _renames(settings: Settings) -> Iterator[Finding]:
+    for rename in settings.renames:
+        yield Finding(Verdict.WARNING, rename.old, f"is an old name; expected {rename.new}, which means the same")
 
 
 def _public_url(settings: Settings) -> Finding:
@@ -82,7 +88,7 @@ def _public_url(settings: Settings) -> Finding:
 def _account(account: AccountSettings) -> Iterator[Finding]:
     what = f"account {account.reference}"
     if account.anonymous:
-        text = "is anonymous: whoever reaches this server may push to it; expected a username and password"
+        text = "is anonymous: every caller that reaches this server may push to it; expected a username and password"
         yield Finding(Verdict.WARNING, what, text)
     if account.inbox is None:
         yield Finding(Verdict.WARNING, what, "has no inbox: handled messages stay in the EMS inbox")

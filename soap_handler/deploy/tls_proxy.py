@@ -1,4 +1,4 @@
-"""The TLS proxy before the service: nginx or Caddy. Callers themselves are ``web.client_address``'s."""
+"""TLS proxy configurations for nginx and Caddy. ``web.client_address`` is the service's side of a proxy."""
 
 from __future__ import annotations
 
@@ -16,77 +16,72 @@ from soap_handler.faces.soap.faults import client_fault, fault_envelope, server_
 if TYPE_CHECKING:
     from soap_handler.settings import ServerSettings, Settings
 
-_FOLDER: Final = Path("/etc/soap-handler")
+_DEFAULT_FOLDER: Final = Path("/etc/soap-handler")
 _REFUSED: Final = "The request was refused before it reached the service"
 _AWAY: Final = "The service is not available at the moment; please send it again"
-_SPARE: Final = 10.0  # seconds that the service has beyond its own limits before the proxy gives it up
+_ANSWER_MARGIN_SECONDS: Final = 10.0  # beyond the service's own limits, before the proxy times out
 
 
 @dataclass(frozen=True, slots=True)
-class Front:
-    """What the settings do not say about the proxy."""
+class TlsProxy:
+    """Certificate and ports of the proxy, which the settings do not hold."""
 
-    certificate: Path = _FOLDER / "fullchain.pem"
+    certificate: Path = _DEFAULT_FOLDER / "fullchain.pem"
     """Path of the certificate, with what it needs to chain to a well-known root (contract, section 4)."""
-    key: Path = _FOLDER / "privkey.pem"
+    key: Path = _DEFAULT_FOLDER / "privkey.pem"
     """Path of its private key."""
     https_port: int = 443
     http_port: int = 80
     """Port on which plain HTTP is refused, so that no password is ever answered there."""
 
 
-def nginx(settings: Settings, front: Front = Front()) -> str:
+def nginx(settings: Settings, proxy: TlsProxy = TlsProxy()) -> str:
     """Return a file for nginx's ``conf.d``."""
-    server = settings.server
-    base = _base(server)
+    base = _base(settings.server)
     return fill(
         "nginx.conf",
-        **_common(settings, front),
-        name=_address(server)[0] or "_",
-        path=_path(server),
+        **_common(settings, proxy),
+        name=_address(settings.server)[0] or "_",
         rewrite=f"rewrite ^{re.escape(base)}(/.*)$ $1 break;" if base else "# the path stays as it is",
-        header=_whole(server.max_header_size),
-        idle=_whole(server.idle_timeout),
-        upstream_idle=_whole(server.idle_timeout / 2),  # so that nginx is the one who closes
-        keep=min(32, server.connections),
-        refused=fault_envelope(client_fault(_REFUSED)).decode().replace("\n", ""),
-        away=fault_envelope(server_fault(_AWAY)).decode().replace("\n", ""),
+        keep=min(32, settings.server.connections),
     )
 
 
-def caddy(settings: Settings, front: Front = Front()) -> str:
+def caddy(settings: Settings, proxy: TlsProxy = TlsProxy()) -> str:
     """Return a Caddyfile."""
-    server = settings.server
-    host = _address(server)[0]
-    base = _base(server)
+    base = _base(settings.server)
     return fill(
         "Caddyfile",
-        **_common(settings, front),
-        name=host,
-        path=_path(server),
+        **_common(settings, proxy),
+        name=_address(settings.server)[0],
         strip=f"uri strip_prefix {base}" if base else "# the path stays as it is",
-        header=_whole(server.max_header_size),
-        idle=_whole(server.idle_timeout),
-        upstream_idle=_whole(server.idle_timeout / 2),
-        refused=fault_envelope(client_fault(_REFUSED)).decode().replace("\n", ""),
-        away=fault_envelope(server_fault(_AWAY)).decode().replace("\n", ""),
     )
 
 
-def _common(settings: Settings, front: Front) -> dict[str, object]:
+def _common(settings: Settings, proxy: TlsProxy) -> dict[str, object]:
     server = settings.server
     return {
-        "certificate": front.certificate,
-        "key": front.key,
-        "https_port": _address(server)[1] or front.https_port,
-        "http_port": front.http_port,
+        "certificate": proxy.certificate,
+        "key": proxy.key,
+        "https_port": _address(server)[1] or proxy.https_port,
+        "http_port": proxy.http_port,
+        "path": _path(server),
         "upstream": _upstream(server),
         "body": server.max_body,
+        "header": server.max_header_size,
         "connections": server.connections,
-        "receive": _whole(server.request_timeout),
-        "answer": _whole(settings.journal.timeout + server.wrong_login_delay + _SPARE),
+        "receive": _round_up(server.request_timeout),
+        "idle": _round_up(server.idle_timeout),
+        "upstream_idle": _round_up(server.idle_timeout / 2),  # so that the proxy closes first
+        "answer": _round_up(settings.journal.timeout + server.login_failure_delay + _ANSWER_MARGIN_SECONDS),
+        "refused": _one_line(fault_envelope(client_fault(_REFUSED))),
+        "away": _one_line(fault_envelope(server_fault(_AWAY))),
         "advice": _advice(server),
     }
+
+
+def _one_line(fault: bytes) -> str:
+    return fault.decode().replace("\n", "")
 
 
 def _advice(server: ServerSettings) -> str:
@@ -118,5 +113,5 @@ def _upstream(server: ServerSettings) -> str:
     return f"[{host}]:{server.port}" if ":" in host else f"{host}:{server.port}"
 
 
-def _whole(number: float) -> int:
+def _round_up(number: float) -> int:
     return max(1, math.ceil(number))

@@ -1,4 +1,7 @@
-"""Brings file, environment and secret files together and reports all that is wrong with them at once."""
+"""Configuration sources: a TOML file, overlaid by the environment, completed from secret files, then validated.
+
+Everything that is wrong is reported at once.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from soap_handler.errors import SettingsError
-from soap_handler.settings import files
 from soap_handler.settings.environment import Environment
 from soap_handler.settings.model import Settings, name_clashes
 from soap_handler.settings.problems import sentences
+from soap_handler.settings.renamed import rename_in_file
+from soap_handler.settings.secret_files import read_secret_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from soap_handler.settings.introspection import Place
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -31,21 +37,23 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     file, unreadable = _read(path) if path else ({}, None)
     if unreadable:
         raise SettingsError([unreadable, *environment.problems])
+    renames, problems = rename_in_file(file)
     values = environment.over(file)
-    problems = environment.problems + files.settle(values, Settings, path.parent if path else Path())
-    settings, wrong = _build(values, environment)
-    problems += wrong
-    if settings is None or problems:
-        raise SettingsError(problems)
+    problems += environment.problems + read_secret_files(values, Settings, path.parent if path else Path())
+    origins = {**{place: rename.old for place, rename in renames.items()}, **environment.variables}
+    settings, wrong = _validated(values, origins)
+    if settings is None or problems or wrong:
+        raise SettingsError(problems + wrong)
+    settings.note_renames([*renames.values(), *environment.renames])
     return settings
 
 
-def _build(values: dict[str, Any], environment: Environment) -> tuple[Settings | None, list[str]]:
+def _validated(values: dict[str, Any], origins: Mapping[Place, str]) -> tuple[Settings | None, list[str]]:
     wrong = name_clashes(_names(values.get("account")))
     try:
         return Settings.model_validate(values), wrong
     except ValidationError as error:
-        return None, sentences(error, environment.variables) + wrong
+        return None, sentences(error, origins) + wrong
 
 
 def _names(accounts: object) -> list[list[Any]]:
@@ -59,7 +67,7 @@ def _names(accounts: object) -> list[list[Any]]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], str | None]:
-    """Return what a TOML file holds, or the sentence that says why it cannot be had."""
+    """Return what a TOML file holds, or the sentence that says why it cannot be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig")), None  # Windows editors put a byte-order mark first
     except tomllib.TOMLDecodeError as error:

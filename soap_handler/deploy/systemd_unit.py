@@ -1,4 +1,4 @@
-"""The systemd unit that runs the service, with nothing in its reach that it does not need."""
+"""systemd unit of the service, with a sandbox that allows only what the service needs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from soap_handler.deploy.template import fill
 if TYPE_CHECKING:
     from soap_handler.settings import Settings
 
-_CONFIG: Final = Path("/etc/soap-handler/soap-handler.toml")
-_SQLITE: Final = ":///"
-_SPARE: Final = 15  # seconds beyond the drain, in which what is left is given back
-_FILES: Final = 512  # besides the connections
+_DEFAULT_CONFIG: Final = Path("/etc/soap-handler/soap-handler.toml")
+_PATH_SEPARATOR: Final = ":///"
+_STOP_MARGIN_SECONDS: Final = 15  # beyond the drain, to release leases and close the journal
+_OTHER_OPEN_FILES: Final = 512  # besides the connections
 
 
-def systemd(settings: Settings, config: Path = _CONFIG, command: Path | None = None) -> str:
+def systemd(settings: Settings, config: Path = _DEFAULT_CONFIG, command: Path | None = None) -> str:
     """Return a unit file. ``config`` is the configuration it reads, ``command`` the program (this one, by default)."""
     return fill(
         "soap-handler.service",
         command=command or _this_command(),
         config=config,
-        stop=math.ceil(settings.server.drain) + _SPARE,
-        files=settings.server.connections + _FILES,
+        stop=math.ceil(settings.server.drain_timeout) + _STOP_MARGIN_SECONDS,
+        files=settings.server.connections + _OTHER_OPEN_FILES,
         writable=_writable(settings),
         requires=_requires(settings),
     )
@@ -40,7 +40,7 @@ def _this_command() -> Path:
 
 def _writable(settings: Settings) -> str:
     url = settings.journal.url.get_secret_value()
-    path = Path(url.partition(_SQLITE)[2].partition("?")[0])
+    path = Path(url.partition(_PATH_SEPARATOR)[2].partition("?")[0])
     if url.startswith("sqlite") and path.is_absolute():
         return f"ReadWritePaths={path.parent}"
     return "# The journal is in the state directory, or in a database."

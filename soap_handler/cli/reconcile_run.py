@@ -1,4 +1,4 @@
-"""Runs of inbox against journal by hand, one account after the other, and how they and their records look."""
+"""Reconciliation by hand, one account after the other; its results and the recorded runs as tables and JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from soap_handler.accounts.accounts import Accounts
-from soap_handler.cli import configuration, records
+from soap_handler.cli import configuration, journal_view
 from soap_handler.cli.display import Table
 from soap_handler.inbox import Inbox
 from soap_handler.inbox.reconciler import Reconciler
@@ -38,14 +38,14 @@ _COLUMNS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the run of one account ended."""
+    """The result of the run for one account."""
 
     account: str
     result: Result
 
 
 def reconcile(config: Path | None, account: str | None, *, dry_run: bool, show: Show) -> list[Outcome]:
-    """Hold the inbox of one account, or of all that have one, against the journal.
+    """Compare the inbox of one account, or of all that have one, with the journal.
 
     Raises:
         typer.BadParameter: there is no such account, or none with an inbox.
@@ -55,12 +55,12 @@ def reconcile(config: Path | None, account: str | None, *, dry_run: bool, show: 
     """
     settings = configuration.load(config)
     outcomes = []
-    with records.open_journal(config) as journal, contextlib.ExitStack() as open_inboxes:
+    with journal_view.open_journal(config) as journal, contextlib.ExitStack() as open_inboxes:
         for each in _chosen(settings, account):
-            assert each.inbox is not None  # noqa: S101 - tells mypy what _chosen made sure of
+            assert each.inbox is not None  # noqa: S101 - _chosen guarantees it; this tells mypy
             inbox = open_inboxes.enter_context(contextlib.closing(Inbox(each.reference, each.inbox)))
             reconciler = Reconciler(each, inbox, journal, settings.reconcile)
-            outcomes.append(Outcome(each.reference, _carried_out(each.reference, reconciler, show, dry_run=dry_run)))
+            outcomes.append(Outcome(each.reference, _run(each.reference, reconciler, show, dry_run=dry_run)))
     return outcomes
 
 
@@ -77,18 +77,18 @@ def _chosen(settings: Settings, name: str | None) -> list[Account]:
     return [account]
 
 
-def _carried_out(reference: str, reconciler: Reconciler, show: Show, *, dry_run: bool) -> Result:
-    def told(tally: Tally) -> None:
-        show({reference: (tally.inbox, None)})  # how many there are is known only at the end
+def _run(reference: str, reconciler: Reconciler, show: Show, *, dry_run: bool) -> Result:
+    def show_tally(tally: Tally) -> None:
+        show({reference: (tally.inbox, None)})  # the total is known only at the end
 
-    told(Tally())
-    result = reconciler.rehearse(told) if dry_run else reconciler.run(_at_any_rate(reference), show=told)
-    assert result is not None  # noqa: S101 - no run is needless that begins at any rate
+    show_tally(Tally())
+    result = reconciler.rehearse(show_tally) if dry_run else reconciler.run(_unconditional(reference), show=show_tally)
+    assert result is not None  # noqa: S101 - an unconditional run is never skipped
     show({reference: (result.tally.inbox, result.tally.inbox)})
     return result
 
 
-def _at_any_rate(reference: str) -> Beginning:
+def _unconditional(reference: str) -> Beginning:
     return Beginning(reference, datetime.now(UTC))
 
 
@@ -123,18 +123,18 @@ def conclusion(outcomes: Sequence[Outcome], *, dry_run: bool) -> str:
 
 
 def run_summary(run: Reconciliation) -> dict[str, Any]:
-    """Return the record of a run as plain values."""
+    """Return a recorded run as plain values."""
     return {
         "account": run.account,
-        "started_at": records.instant(run.started_at),
-        "ended_at": records.instant(run.ended_at),
+        "started_at": journal_view.instant(run.started_at),
+        "ended_at": journal_view.instant(run.ended_at),
         **_counts(run.tally),
         "error": run.error,
     }
 
 
 def runs_table(runs: Sequence[Reconciliation]) -> Table:
-    """Return the records of runs for people."""
+    """Return the recorded runs for people."""
     rows = [
         (f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}", run.account, *_cells(run.tally), _how_it_ended(run)) for run in runs
     ]

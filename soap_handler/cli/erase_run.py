@@ -1,4 +1,4 @@
-"""Erasing a number by hand: which accounts are meant, and how the outcome looks. The number itself is never printed."""
+"""Erasure by hand: the accounts meant, and the outcome as table and text. The number itself is never printed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from soap_handler.accounts.accounts import Accounts
-from soap_handler.cli import configuration, records
+from soap_handler.cli import configuration, journal_view
 from soap_handler.cli.display import Table
 from soap_handler.journal import Erasure, Trace, Wiped
 
@@ -30,14 +30,14 @@ _ENDINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was erased, and what is left in the files; ``None`` when it was only counted."""
+    """What was erased, and what is left in the files; ``wiped`` is ``None`` after a dry run."""
 
     erasure: Erasure
     wiped: Wiped | None
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing more needs to be done that could be done here."""
+        """Whether no further run of this command is needed."""
         return self.wiped is not Wiped.BUSY
 
 
@@ -53,7 +53,7 @@ def erase(config: Path | None, number: str, account: str | None, *, dry_run: boo
     settings = configuration.load(config)
     trace = _trace(number, settings)
     reference = None if account is None else _reference(account, settings)
-    with records.open_journal(config) as journal:
+    with journal_view.open_journal(config) as journal:
         if dry_run:
             return Outcome(journal.rehearse_erasure(trace, reference), None)
         inboxes = [each.reference for each in settings.account if each.inbox is not None]
@@ -68,7 +68,7 @@ def _trace(number: str, settings: Settings) -> Trace:
         raise typer.BadParameter(str(error)) from None
     for each in settings.account:  # it is the recipient of every message
         if any(trace.is_meant(name) for name in (each.reference, *each.aliases)):
-            raise typer.BadParameter(f"that is a name of your own account {each.reference}; expected somebody's number")
+            raise typer.BadParameter(f"that is a name of your own account {each.reference}; expected another number")
     return trace
 
 

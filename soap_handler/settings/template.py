@@ -1,0 +1,53 @@
+"""Template of the configuration file: what ``init`` writes, made from the descriptions of the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from soap_handler.settings import introspection
+from soap_handler.settings.model import Settings
+from soap_handler.settings.reference import toml
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+_HEAD: Final = """\
+# The configuration of soap-handler.
+# Every line marked "fill in" needs a value. Lines that begin with "#" show defaults and examples.
+# Each setting can come from the environment too: server.port is SOAP_HANDLER_SERVER_PORT, and the password of the
+# first account's inbox is SOAP_HANDLER_ACCOUNT__0__INBOX__PASSWORD. The environment wins over this file.
+"""
+
+
+def template() -> str:
+    """Return a commented configuration file, valid TOML once the lines marked ``fill in`` have a value."""
+    parts = [_HEAD]
+    for name, field in Settings.model_fields.items():
+        model = introspection.table(field)
+        if model is not None:
+            parts.append(f"[{name}]\n{_lines(model)}")
+    account = introspection.tables(Settings.model_fields["account"])
+    inbox = introspection.table(account.model_fields["inbox"]) if account else None
+    if account and inbox:
+        parts.append(f"# One such table for each EMS account.\n[[account]]\n{_lines(account)}")
+        parts.append(f"# {account.model_fields['inbox'].description}\n[account.inbox]\n{_lines(inbox)}")
+    return "\n".join(parts)
+
+
+def _lines(model: type[BaseModel]) -> str:
+    return "".join(
+        f"# {field.description}\n{_line(name, field)}\n"
+        for name, field in model.model_fields.items()
+        if introspection.table(field) is None
+    )
+
+
+def _line(name: str, field: FieldInfo) -> str:
+    pairs = introspection.tables(field)
+    if pairs is not None:
+        pair = ", ".join(f'{key} = ""' for key in pairs.model_fields)
+        return f"{name} = [\n  {{ {pair} }}, # fill in\n]"
+    if field.is_required():
+        return f'{name} = "" # fill in'
+    return f"# {name} = {toml(field.examples[0] if field.examples else field.default)}"

@@ -1,0 +1,156 @@
+"""The pages of documentation tell the truth where a program can tell: settings, events, paths, commands, examples."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import soap_handler
+from soap_handler.settings import describe
+from soap_handler.settings.renamed import RENAMED
+from soap_handler.telemetry import EVENTS
+
+ROOT: Final = Path(__file__).parent.parent
+PACKAGE: Final = Path(soap_handler.__file__).parent
+FOLDER: Final = PACKAGE / "docs"
+PAGES: Final = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.md"))}
+README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+
+EXAMPLES: Final = [
+    pytest.param(example, id=f"{name}-{number}")
+    for name, text in {"readme": README, **PAGES}.items()
+    for number, example in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+]
+
+SETTINGS_HEAD: Final = """\
+# Settings
+
+Every setting with its type, default and meaning, and the ways to give it.
+
+A TOML file, `soap-handler.toml` or `--config FILE`; `SOAP_HANDLER_CONFIG` names one too. Each value can also come from
+the environment, which wins: `SOAP_HANDLER_SERVER__PORT=9000`, `SOAP_HANDLER_ACCOUNT__0__INBOX__PASSWORD=…`. Secrets can
+also come from a file: `password_file = "/run/secrets/push"` in place of `password`, or
+`SOAP_HANDLER_ACCOUNT__0__INBOX__PASSWORD_FILE`. `soap-handler check` says everything that is wrong at once.
+
+| setting | type | default | meaning |
+| --- | --- | --- | --- |
+"""
+
+EVENTS_HEAD: Final = """\
+# Events
+
+Every event that the service can log: its name, its level, its fields, what happened and what to do.
+
+The log goes to standard error (`log.level`, `log.format`). An event has a stable name in the field `event`, for
+programs that read logs. No field holds a password or the body of a message. `reason` and `error` say why; `exc_info`
+becomes a traceback.
+
+| event | level | from | fields | meaning |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def settings_page() -> str:
+    """Return the page of the settings, made from the model."""
+    rows = [f"| `{row.table}.{row.name}` | {row.type} | {row.default} | {row.description} |\n" for row in describe()]
+    old = ", ".join(f"`{table}.{old}` is now `{new}`" for (table, old), new in RENAMED.items())
+    return f"{SETTINGS_HEAD}{''.join(rows)}\nOld names still load, with a warning: {old}.\n"
+
+
+def events_page() -> str:
+    """Return the page of the events, made from the list in ``telemetry``."""
+    return EVENTS_HEAD + "".join(
+        f"| `{event.name}` | {event.level} | {event.room} | {', '.join(event.fields)} | {event.meaning} |\n"
+        for event in EVENTS.values()
+    )
+
+
+@pytest.mark.parametrize(("name", "made"), [("settings", settings_page()), ("events", events_page())])
+def test_generated_pages_are_up_to_date(name: str, made: str) -> None:
+    """They are made from the code's own descriptions. ``UPDATE_DOCS=1`` writes them anew."""
+    if os.environ.get("UPDATE_DOCS"):
+        (FOLDER / f"{name}.md").write_text(made, encoding="utf-8")
+        return
+    assert PAGES.get(name) == made, "run this test with UPDATE_DOCS=1"
+
+
+@pytest.mark.parametrize("text", PAGES.values(), ids=PAGES)
+def test_each_page_opens_with_a_heading_and_one_sentence(text: str) -> None:
+    """The list of topics shows that sentence."""
+    heading, sentence = text.split("\n\n")[:2]
+    assert re.fullmatch(r"# .+", heading)
+    assert sentence.endswith(".")
+    assert len(sentence) < 160
+
+
+def test_the_readme_names_every_page() -> None:
+    """It is the front door: every page is reached from it."""
+    assert [name for name in PAGES if f"`{name}`" not in README] == []
+
+
+def test_every_room_is_on_the_map() -> None:
+    """The table of rooms names each module and folder of the package, and nothing that is not there."""
+    there = {
+        path.name + ("/" if path.is_dir() else "")
+        for path in PACKAGE.iterdir()
+        if not path.name.startswith("_") and path.name not in {"py.typed", "wsdl"}
+    }
+    table = PAGES["design"].partition("| room | what lives there |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `([\w./]+)`", table, re.MULTILINE)) == there
+
+
+@pytest.mark.parametrize("name", ["design", "fast", "lifecycle", "operations"])
+def test_every_path_on_a_page_exists(name: str) -> None:
+    """A reader who follows a path finds the file."""
+    paths = set(re.findall(r"`(\w+/[\w/]*\.py)`", PAGES[name]))
+    assert sorted(path for path in paths if not (PACKAGE / path).exists()) == []
+
+
+def test_every_setting_on_a_page_exists() -> None:
+    """A setting that a page or the README names is one that the model has."""
+    tables = {row.table.partition(".")[0] for row in describe()}
+    known = {f"{row.table}.{row.name}" for row in describe()}
+    texts = {name: text for name, text in PAGES.items() if name not in {"settings", "changes"}}
+    named = {
+        f"{name}: {setting}"
+        for name, text in {"readme": README, **texts}.items()
+        for setting in re.findall(rf"`((?:{'|'.join(tables)})\.\w+)(?:`| =)", text)
+    }
+    assert {each for each in named if each.partition(": ")[2] not in known and not each.endswith(".py")} == set()
+
+
+def test_every_command_is_named(tmp_path: Path) -> None:
+    """Everything that the command can do is in the README or on a page."""
+    run = subprocess.run(
+        [sys.executable, "-m", "soap_handler", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)},
+    )
+    commands = re.findall(r"^\W*([a-z][a-z-]+)\s{2,}\S", run.stdout.partition("Commands")[2], re.MULTILINE)
+    everything = README + "".join(PAGES.values())
+    assert len(commands) > 8
+    assert [command for command in commands if f"soap-handler {command}" not in everything] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_python_examples_run(example: str, tmp_path: Path) -> None:
+    """Each Python example is a program that Python takes."""
+    (tmp_path / "sms.py").write_text(example, encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "sms.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert run.returncode == 0, run.stderr

@@ -1,0 +1,146 @@
+"""Rules of the house that a program can check: sizes, first sentences, language, names of tests, parsers, events."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+import soap_handler
+from soap_handler.telemetry import EVENTS, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE: Final = Path(soap_handler.__file__).parent
+TESTS: Final = Path(__file__).parent
+
+FILE_LINES: Final = 400
+FUNCTION_LINES: Final = 60
+
+RIDDLES: Final = re.compile("whoever|nobody|somebody|likewise", re.IGNORECASE)
+RIDDLES_ALLOWED: Final = 10
+
+PARSER_ROOM: Final = "xml/parser.py"
+PARSERS: Final = {"XMLParser", "HTMLParser", "XMLPullParser", "HTMLPullParser", "ETCompatXMLParser", "iterparse"}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Return each module of the package, by its path in it."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def calls(tree: ast.Module, names: set[str]) -> Iterator[ast.Call]:
+    """Return the calls of functions with one of these names, as ``name(…)`` or ``module.name(…)``."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in names:
+                yield node
+
+
+def opening_sentence(tree: ast.Module) -> str:
+    """Return the first line of a module's docstring."""
+    return (ast.get_docstring(tree) or "").partition("\n")[0]
+
+
+def test_no_file_is_longer_than_a_reader_holds() -> None:
+    """A file over 400 lines has two subjects."""
+    sizes = {
+        path.relative_to(root.parent).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for root in (PACKAGE, TESTS)
+        for path in root.rglob("*.py")
+    }
+    assert {path: size for path, size in sizes.items() if size > FILE_LINES} == {}
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    """A function over 60 lines has more than one step."""
+    sizes = {
+        f"{path}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert {name: size for name, size in sizes.items() if size > FUNCTION_LINES} == {}
+
+
+def test_each_module_opens_with_one_sentence() -> None:
+    """Its first line says what lives there, and is a sentence."""
+    assert [path for path, tree in modules() if not opening_sentence(tree).endswith(".")] == []
+
+
+def test_the_language_is_plain() -> None:
+    """Riddles by pronoun are rare enough to be read twice."""
+    lines = [
+        f"{path.relative_to(PACKAGE)}:{number}"
+        for path in sorted(PACKAGE.rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if RIDDLES.search(line)
+    ]
+    assert len(lines) <= RIDDLES_ALLOWED, lines
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    """A test is found by its name alone."""
+    names = Counter(path.name for path in TESTS.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_parsers_are_made_in_one_place() -> None:
+    """Safe options (no entities, no network, limits) are set once."""
+    made = [f"{path}:{call.lineno}" for path, tree in modules() for call in calls(tree, PARSERS) if path != PARSER_ROOM]
+    assert made == []
+
+
+def emitted() -> Iterator[tuple[str, str, set[str]]]:
+    """Return each place that emits an event, with the name (empty where it is no literal) and the fields.
+
+    Where ``**fields`` are passed on, all fields of the event count as given.
+    """
+    for path, tree in modules():
+        for call in calls(tree, {"emit"}):
+            name = call.args[0] if call.args else None
+            literal = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else ""
+            fields = {keyword.arg for keyword in call.keywords if keyword.arg}
+            if len(fields) < len(call.keywords) and literal in EVENTS:
+                fields |= set(EVENTS[literal].fields)
+            yield f"{path}:{call.lineno}", literal, fields
+
+
+def test_each_event_is_in_the_list_with_its_fields() -> None:
+    """The list in ``telemetry`` is complete: names are literals that can be searched for, and no field is unlisted."""
+    wrong = [
+        f"{place} {name} {sorted(fields)}"
+        for place, name, fields in emitted()
+        if name not in EVENTS or not fields <= set(EVENTS[name].fields)
+    ]
+    assert wrong == []
+
+
+def test_each_event_of_the_list_is_emitted_with_all_its_fields() -> None:
+    """The list promises nothing that the service never says."""
+    fields: defaultdict[str, set[str]] = defaultdict(set)
+    for _, name, given in emitted():
+        fields[name] |= given
+    assert {name: event.fields for name, event in EVENTS.items() if set(event.fields) - fields[name]} == {}
+
+
+@pytest.mark.parametrize("event", EVENTS.values(), ids=lambda event: event.name)
+def test_each_event_says_what_happened(event: Event) -> None:
+    """One sentence says what happened; at most one more says what to do."""
+    assert re.fullmatch(r"[A-Z].*\.", event.meaning)
+    assert event.meaning.count(". ") <= 1
+
+
+def test_the_rules_notice_what_breaks_them() -> None:
+    """A test that cannot fail is a bug."""
+    tree = ast.parse('"""No sentence"""\nx = etree.XMLParser()\ntelemetry.emit("starting", port=1)')
+    assert not opening_sentence(tree).endswith(".")
+    assert len(list(calls(tree, PARSERS))) == 1
+    assert len(list(calls(tree, {"emit"}))) == 1
