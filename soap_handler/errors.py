@@ -1,4 +1,4 @@
-"""Every error that this package raises on purpose, in one tree. The docstring of each says when."""
+"""Errors that this package raises on purpose, in one tree. The docstring of each says when."""
 
 
 class SoapHandlerError(Exception):
@@ -6,7 +6,7 @@ class SoapHandlerError(Exception):
 
 
 class SettingsError(SoapHandlerError):
-    """The configuration cannot be used; ``problems`` holds one sentence for each thing that is wrong with it."""
+    """The configuration cannot be used; ``problems`` holds one sentence for each mistake."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -20,7 +20,7 @@ class HandlerNotFoundError(SoapHandlerError):
 class AuthenticationError(SoapHandlerError):
     """The caller did not prove to be EMS calling for one of our accounts. The text never says why.
 
-    ``delay`` is for how many seconds the answer is to be held back.
+    ``delay`` is the time in seconds for which the server should hold the answer back.
     """
 
     def __init__(self, delay: float = 0.0) -> None:
@@ -33,27 +33,39 @@ class JournalUnavailableError(SoapHandlerError):
 
 
 class TransactionError(SoapHandlerError):
-    """A transactional handler ended its transaction itself, or went on with it after it had been given up."""
+    """A transactional handler ended its transaction itself, or used it after the handler had timed out."""
 
 
 class JournalRefusedError(JournalUnavailableError):
-    """The journal works, but cannot hold this one request; together with others, it may be another of them."""
+    """The journal works, but cannot hold this request. In a batch, another request of the batch may be the cause."""
 
 
 class SchemaError(SoapHandlerError):
     """The journal's tables are of another release than this program."""
 
 
+class DoctypeError(SoapHandlerError):
+    """An XML document has a document type declaration, which SOAP forbids (SOAP 1.1, section 3)."""
+
+
+class MalformedError(SoapHandlerError):
+    """An XML document is not well-formed, and cannot be repaired."""
+
+
+class LimitExceededError(SoapHandlerError):
+    """The structure of an XML document is beyond a limit; the text says which one."""
+
+
 class InboxError(SoapHandlerError):
-    """Base of what can go wrong when the EMS inbox is called. The text carries no personal data."""
+    """Base of the errors of calls to the EMS inbox. The text carries no personal data."""
 
 
 class InboxUnavailableError(InboxError):
-    """The inbox did not answer as it should (5xx, timeout, reset, HTML, nothing, unknown fault): try again."""
+    """The inbox gave no proper answer (5xx, timeout, reset, HTML, nothing, unknown fault): try again."""
 
 
 class InboxFaultError(InboxUnavailableError):
-    """EMS answered with a SOAP fault of another cause: the inbox is there, but not for this call. Try again later."""
+    """EMS answered with a SOAP fault of another cause: the inbox works, but refuses this call. Try again later."""
 
 
 class InboxRefusedError(InboxError):

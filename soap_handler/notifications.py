@@ -1,7 +1,7 @@
-"""The four notifications of EMS as plain values, their identity, and their stored form.
+"""The four notifications of EMS as plain values, their identity and their stored form. No wire format, no database.
 
-Nothing here knows a wire format or a database. Times are aware UTC datetimes, or ``None`` where EMS sent none
-(``0001-01-01T00:00:00``) or nothing readable; the provider's own text of such a value is kept in ``original``.
+Times are aware UTC datetimes, or ``None`` where EMS sent none (``0001-01-01T00:00:00``) or nothing readable. Then
+``original`` keeps the provider's own text.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping  # noqa: TC003 - the types of the attributes are read below
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from types import NoneType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, get_args, get_type_hints
 from urllib.parse import quote
 
-from soap_handler.contract import ZERO_ID
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+ZERO_ID: Final = "00000000-0000-0000-0000-000000000000"
+"""The all-zero GUID: a real value on the wire that means "none" (contract, section 4)."""
 
 
 class OpenEnum(StrEnum):
@@ -52,7 +55,7 @@ class Kind(StrEnum):
 
 
 class MessageType(OpenEnum):
-    """How the body of a message is coded. ``Binary`` bodies are hex text."""
+    """Encoding of a message's body. ``Binary`` bodies are hex text."""
 
     TEXT = "Text"
     BINARY = "Binary"
@@ -94,29 +97,29 @@ class FailureReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Notification(ABC):
-    """What all four have in common."""
+    """The attributes that all four have, and their identity."""
 
     kind: ClassVar[Kind]
 
     account: str
     """The reference of the account, as the settings spell it, whichever of its names EMS used."""
     original: Mapping[str, str] = field(default_factory=dict)
-    """The provider's text of each value that could not be read or had to be guessed, by attribute name."""
+    """The provider's text of each value that could not be read, or was read with a guess; by attribute name."""
     repaired: tuple[str, ...] = ()
-    """What had to be mended to read this notification; empty for nearly all."""
+    """Marks of what was repaired to read this notification; empty for nearly all."""
 
     @property
     def key(self) -> str:
-        """The identity of this notification, equal for every copy of it; make your own effects idempotent with it.
+        """Idempotency key: equal for every copy of this notification. Make your own effects idempotent with it.
 
-        Account, kind and message id, for events also what happened and when (design, decision 3). Where there is no
-        usable id, a digest of the content takes its place.
+        It holds account, kind and message id, for events also what happened and when (design, decision 4). A digest of
+        the content takes the place of an id that is not usable.
         """
         return "/".join((_segment(self.account), self.kind, *self._identity()))
 
     @abstractmethod
     def _identity(self) -> tuple[str, ...]:
-        """Return what makes this notification the only one of its kind in its account."""
+        """Return the part of the key that tells this notification from others of its account and kind."""
 
     def _digest(self) -> str:
         content = to_dict(self)  # type: ignore[arg-type] # every subclass is one of the union
@@ -205,12 +208,12 @@ KINDS: dict[Kind, type[Notification]] = {
 
 
 def usable_id(text: str) -> bool:
-    """Whether a message id names one message: not empty, not the all-zero GUID, not of absurd length."""
-    return bool(text) and text != ZERO_ID and len(text) <= _LONGEST_ID
+    """Whether a message id names one message: not empty, not the all-zero GUID, at most 64 characters."""
+    return bool(text) and text != ZERO_ID and len(text) <= _MAX_ID_CHARACTERS
 
 
 def to_dict(notification: Notification) -> dict[str, Any]:
-    """Return the notification as plain JSON values, by attribute name; without what is empty by default."""
+    """Return the notification as plain JSON values, by attribute; empty ``original`` and ``repaired`` are left out."""
     return {
         name: value if type(value) is str else _plain(value)
         for name in _NAMES[type(notification)]
@@ -219,34 +222,42 @@ def to_dict(notification: Notification) -> dict[str, Any]:
 
 
 def to_json(notification: Notification) -> str:
-    """Return what :func:`to_dict` gives as JSON in ASCII: NUL and lone surrogates survive any database as escapes."""
+    """Return the JSON of :func:`to_dict` in ASCII: NUL and lone surrogates survive any database as escapes."""
     if notification.original or notification.repaired:
         return _JSON.encode(to_dict(notification))
-    values, forms = _FORMS[type(notification)]  # each push comes by here, nearly all of them this way
-    parts = [name + form(value) for (name, form), value in zip(forms, values(notification), strict=True)]
+    values, encoders = _ENCODERS[type(notification)]  # once for each push, so it is made for speed
+    parts = [name + encode(value) for (name, encode), value in zip(encoders, values(notification), strict=True)]
     return "{" + ",".join(parts) + "}"
 
 
 def from_dict(kind: Kind, values: Mapping[str, Any]) -> Notification:
-    """Return the notification that :func:`to_dict` gave these values; unknown names are left out."""
+    """Return the notification of these values, as :func:`to_dict` gave them. Unknown names are left out."""
     cls = KINDS[kind]
     return cls(**{name: _native(name, values[name]) for name in _NAMES[cls] if name in values})
 
 
+def _type_of(hint: Any) -> Any:  # noqa: ANN401 - whatever an attribute is annotated with
+    """Return the type without the ``None`` that may stand beside it."""
+    types = get_args(hint)
+    return next(each for each in types if each is not NoneType) if NoneType in types else hint
+
+
 _NAMES = {cls: tuple(spec.name for spec in dataclasses.fields(cls)) for cls in KINDS.values()}
-_LONGEST_ID = 64
+_MAX_ID_CHARACTERS = 64
 _OMITTED_WHEN_EMPTY = frozenset({"original", "repaired"})
-_ENUMS: dict[str, type[OpenEnum]] = {
-    "type": MessageType,
-    "event_type": EventType,
-    "error_type": ErrorType,
-    "event_code": EventCode,
+_TYPES = {
+    spec.name: _type_of(hints[spec.name])
+    for cls, hints in ((cls, get_type_hints(cls)) for cls in KINDS.values())
+    for spec in dataclasses.fields(cls)
 }
-_TIMES = frozenset({"sent_at", "received_at", "occurred_at"})
-_CONVERTED = {*_TIMES, *_ENUMS, "failure_reason", "repaired"}
+"""The type of each attribute, by name: one name has one type in all notifications."""
+_ENUMS = {name: cls for name, cls in _TYPES.items() if isinstance(cls, type) and issubclass(cls, OpenEnum)}
+_TIMES = frozenset(name for name, cls in _TYPES.items() if cls is datetime)
+_STRUCTURES: dict[str, Any] = {name: cls for name, cls in _TYPES.items() if dataclasses.is_dataclass(cls)}
+_CONVERTED = {*_TIMES, *_ENUMS, *_STRUCTURES, "repaired"}
 _JSON = json.JSONEncoder(separators=(",", ":"))
 _quoted = json.encoder.encode_basestring_ascii
-_READABLE = re.compile(rf"[A-Za-z0-9_.~:+-]{{0,{_LONGEST_ID}}}")  # what ``quote`` leaves alone
+_READABLE = re.compile(rf"[A-Za-z0-9_.~:+-]{{0,{_MAX_ID_CHARACTERS}}}")  # ``quote`` leaves these as they are
 
 
 def _segment(text: str) -> str:
@@ -254,7 +265,7 @@ def _segment(text: str) -> str:
     if _READABLE.fullmatch(text):
         return text
     quoted = quote(text, safe=":+", errors="surrogatepass")
-    return quoted if len(quoted) <= _LONGEST_ID else hashlib.sha256(quoted.encode()).hexdigest()[:32]
+    return quoted if len(quoted) <= _MAX_ID_CHARACTERS else hashlib.sha256(quoted.encode()).hexdigest()[:32]
 
 
 def _instant(when: datetime | None) -> str:
@@ -279,11 +290,13 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any attribute of any notificati
             return dict(value)
 
 
-def _form(name: str) -> Callable[[Any], str]:
-    """Return what makes JSON of the attributes of this name."""
+def _encoder(name: str) -> Callable[[Any], str]:
+    """Return the function that makes JSON of the attributes of this name."""
     if name in _TIMES:
         return lambda when: f'"{_instant(when)}"' if when else "null"
-    return _quoted if name in _ENUMS or name not in _CONVERTED else lambda value: _JSON.encode(_plain(value))
+    if name in _ENUMS or _TYPES[name] is str:
+        return _quoted
+    return lambda value: _JSON.encode(_plain(value))
 
 
 def _native(name: str, value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification
@@ -293,15 +306,15 @@ def _native(name: str, value: Any) -> Any:  # noqa: ANN401 - any attribute of an
         return datetime.fromisoformat(value)
     if name in _ENUMS:
         return _ENUMS[name](value)
-    if name == "failure_reason":
-        return FailureReason(**value)
+    if name in _STRUCTURES:
+        return _STRUCTURES[name](**value)
     return tuple(value)
 
 
-def _forms(cls: type[Notification]) -> tuple[attrgetter[Any], list[tuple[str, Callable[[Any], str]]]]:
+def _encoders(cls: type[Notification]) -> tuple[attrgetter[Any], list[tuple[str, Callable[[Any], str]]]]:
     names = [name for name in _NAMES[cls] if name not in _OMITTED_WHEN_EMPTY]
-    return attrgetter(*names), [(f'"{name}":', _form(name)) for name in names]
+    return attrgetter(*names), [(f'"{name}":', _encoder(name)) for name in names]
 
 
-_FORMS = {cls: _forms(cls) for cls in KINDS.values()}
-"""How the attributes of a notification are had, and what stands before each and makes JSON of it."""
+_ENCODERS = {cls: _encoders(cls) for cls in KINDS.values()}
+"""By class: the getter of its attributes, and for each the text before it and the function that makes JSON of it."""

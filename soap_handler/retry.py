@@ -1,4 +1,7 @@
-"""When to try again: pure arithmetic. What is tried, and who gives up when, is decided elsewhere."""
+"""When to try again: exponential back-off, and giving up after the last attempt. Pure arithmetic, without a clock.
+
+Every back-off of the service is one of these values. What is tried, and what counts as a failure, is decided elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import random
+    from datetime import datetime
 
-_MOST_DOUBLINGS: Final = 1000  # 2.0**1000 is still a float; any sensible cap is reached long before
-_LONGEST: Final = 10**9  # seconds; timedelta holds it
+_DOUBLINGS: Final = 1000  # at most; 2.0**1000 is still a float, and any sensible cap is reached long before
+LONGEST_SECONDS: Final = 10**9
+"""The longest delay that can be asked for, in seconds; a timedelta holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +33,39 @@ class Backoff:
     """The longest delay of all."""
 
     def __post_init__(self) -> None:
-        if not (0 < self.first <= _LONGEST and 0 < self.cap <= _LONGEST):
-            raise ValueError(f"first and cap must be more than 0 and at most {_LONGEST} s: {self.first}, {self.cap}")
+        if not (0 < self.first <= LONGEST_SECONDS and 0 < self.cap <= LONGEST_SECONDS):
+            raise ValueError(
+                f"first and cap must be more than 0 and at most {LONGEST_SECONDS} s: {self.first}, {self.cap}"
+            )
 
     def longest(self, failures: int) -> float:
-        """Return the longest delay (seconds) after so many failures in a row; the first failure is number 1."""
-        doublings = min(max(failures - 1, 0), _MOST_DOUBLINGS)
+        """Return the longest delay (seconds) after so many failures in a row; the first failure is number 1.
+
+        It is also the delay where jitter serves nothing: a single caller, or one whose delays are announced.
+        """
+        doublings = min(max(failures - 1, 0), _DOUBLINGS)
         return min(self.cap, self.first * 2.0**doublings)
 
     def delay(self, failures: int, rng: random.Random) -> timedelta:
         """Return how long to wait after so many failures in a row, this one included."""
         return timedelta(seconds=rng.uniform(0, self.longest(failures)))
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """A back-off with an end: attempts until one succeeds or the last one has failed."""
+
+    backoff: Backoff
+    max_attempts: int
+
+    def is_over(self, attempts: int) -> bool:
+        """Whether there is no attempt left after so many."""
+        return attempts >= self.max_attempts
+
+    def next_at(self, attempts: int, now: datetime, rng: random.Random) -> datetime | None:
+        """Return when the next attempt is due after so many have failed, or ``None``: give up."""
+        return None if self.is_over(attempts) else now + self.backoff.delay(attempts, rng)
+
+
+FAILED_ROUND: Final = Backoff(first=0.2, cap=5.0)
+"""The back-off of a background loop whose round failed, most often because the journal is out of reach."""

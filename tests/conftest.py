@@ -1,4 +1,4 @@
-"""Fixtures for whoever needs a running service: one for each test, or one for all tests of a file."""
+"""Fixtures for tests that need a running service, of their own or shared by a file; with the fast path on and off."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import settings
 
+from tests.support import fast_path as fast_path_setting
 from tests.support.service import Service, serving, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a file system, not a file
-_ENOUGH: Final = 2 * 2**30  # bytes
+_ENOUGH_BYTES: Final = 2 * 2**30
+_TESTS: Final = Path(__file__).parent
+_BOTH_WAYS: Final = [_TESTS / name for name in ("server", "web", "faces", "receive", "system/workers", "test_app.py")]
+_STARTS_A_SERVICE: Final = {"service", "shared", "tmp_path"}
+"""A test that uses none of these fixtures starts no service: it runs once."""
 
 # Thousands of tests wait for a disk at every commit, and none of them is about the disk's speed or about the power
 # failing (a campaign is). So their folders are in memory, where there is a file system for that, unless told otherwise.
-if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ENOUGH:
+if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES:
     os.environ["TMPDIR"] = str(_MEMORY)
     tempfile.tempdir = None  # ask again
 
@@ -32,15 +37,41 @@ settings.register_profile("same", derandomize=True)
 settings.load_profile("same")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what starts services of these folders twice, with the fast path on and off."""
+    path = Path(metafunc.module.__file__ or "")
+    both = any(path.is_relative_to(each) for each in _BOTH_WAYS) and _STARTS_A_SERVICE & set(metafunc.fixturenames)
+    if both and metafunc.config.getoption("fast_path") is None:
+        metafunc.parametrize("fast_path", fast_path_setting.BOTH, indirect=True, scope="module")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let one value be chosen for the whole run, campaigns included."""
+    parser.addoption("--fast-path", choices=fast_path_setting.BOTH, default=None, help="server.fast_path in all tests")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fast_path(request: pytest.FixtureRequest) -> Iterator[fast_path_setting.FastPath]:
+    """Choose the way that the services of a test take."""
+    value: fast_path_setting.FastPath
+    value = getattr(request, "param", None) or request.config.getoption("fast_path") or "auto"
+    fast_path_setting.choose(value)
+    yield value
+    fast_path_setting.choose("auto")
+
+
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def service(tmp_path: Path, fast_path: fast_path_setting.FastPath) -> Iterator[Service]:  # noqa: ARG001 - it comes first
     """Run a service of this test alone."""
     with serving(settings_for(tmp_path)) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def shared(
+    tmp_path_factory: pytest.TempPathFactory,
+    fast_path: fast_path_setting.FastPath,  # noqa: ARG001 - it comes first
+) -> Iterator[Service]:
     """Run a service of all tests in a file: they must not look at what the others sent."""
     with serving(settings_for(tmp_path_factory.mktemp("service"))) as running:
         yield running

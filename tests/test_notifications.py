@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soap_handler.contract import ZERO_ID
 from soap_handler.notifications import (
     KINDS,
+    ZERO_ID,
     ErrorType,
     EventCode,
     EventType,
@@ -138,7 +138,7 @@ def test_what_makes_an_event_another_one() -> None:
 
 @pytest.mark.parametrize("identity", ["", ZERO_ID, "x" * 65])
 def test_without_a_usable_id_the_content_is_the_identity(identity: str) -> None:
-    """The same content is the same message; other content is another; what was mended does not count."""
+    """The same content is the same message; other content is another; marks of repairs do not count."""
     told = MessageReceived(account="EX1", id=identity, body="hi", sent_at=MOMENT)
     assert replace(told, repaired=("x",)).key == told.key
     assert replace(told, body="ho").key != told.key
@@ -172,7 +172,7 @@ def test_a_notification_does_not_change(told: Notification) -> None:
     with pytest.raises(FrozenInstanceError):
         told.account = "EX2"  # type: ignore[misc] # what must not be done
     with pytest.raises((AttributeError, TypeError)):
-        told.priority = 1  # type: ignore[union-attr] # likewise
+        told.priority = 1  # type: ignore[union-attr] # what must not be done
 
 
 def test_the_public_attributes_are_those_that_were_promised() -> None:

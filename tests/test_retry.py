@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soap_handler.retry import Backoff
+from soap_handler.retry import Backoff, RetryPolicy
 
 seconds = st.floats(min_value=0.001, max_value=10**9)
 counts = st.integers(min_value=1, max_value=10**12)
@@ -63,3 +63,15 @@ def test_senseless_values_are_refused(first: float, cap: float) -> None:
     """A back-off of nothing would retry at full speed; one without end is a typing error."""
     with pytest.raises(ValueError, match="first and cap"):
         Backoff(first, cap)
+
+
+def test_a_policy_gives_up_after_the_last_attempt() -> None:
+    """Until then each failed attempt is followed by one that is due within its back-off."""
+    policy, now = RetryPolicy(Backoff(1, 300), max_attempts=3), datetime(2026, 3, 2, tzinfo=UTC)
+    rng = random.Random(1)  # noqa: S311 - jitter is no secret
+    due = [policy.next_at(attempts, now, rng) for attempts in (1, 2, 3, 4)]
+    assert due[2:] == [None, None]
+    for at, longest in zip(due[:2], (1, 2), strict=True):
+        assert at is not None
+        assert now <= at <= now + timedelta(seconds=longest)
+    assert [policy.is_over(attempts) for attempts in (2, 3, 4)] == [False, True, True]

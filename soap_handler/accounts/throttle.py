@@ -1,9 +1,10 @@
-"""Slows those who present wrong credentials, and keeps the log from being flooded by them. It checks nobody.
+"""The login throttle: slows guessers of passwords by a growing delay of each wrong answer. It checks no password.
 
-What is counted is wrong credentials from one address for one account. Up to a budget they are answered at once; beyond
-it each wrong answer is held back, longer and longer, and no costly check is made for it but one a second. Nothing here
-ever stands in the way of the right credentials: whoever presents them is recognised before anybody asks this module,
-so that a guesser who shares an address with EMS, such as a proxy's, cannot lock EMS out.
+What is counted is wrong credentials from one address for one account. Up to a budget they are answered at once. Beyond
+it each wrong answer is held back, longer and longer, and a costly check is made once a second at most.
+
+Nothing here ever stands in the way of the right credentials: they are recognised before this module is asked. So a
+guesser who shares an address with EMS, such as a proxy's, cannot lock EMS out.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from soap_handler.retry import LONGEST_SECONDS, Backoff
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-_ENTRIES: Final = 10_000  # about two megabytes
-_FIRST: Final = 0.5  # seconds: the first answer that is held back; each later one is held twice as long
-_FORGET: Final = 900.0  # seconds without a wrong one after which all is forgiven
-_LOOK: Final = 1.0  # seconds between two costly checks for one who is over the budget
-_SAID: Final = 60.0  # seconds in which a thing is logged once
+_KEYS: Final = 10_000  # about two megabytes
+_DELAY: Final = Backoff(first=0.5, cap=LONGEST_SECONDS)  # of an answer beyond the budget; the settings say the cap
+_FORGET_SECONDS: Final = 900.0  # without a wrong one, after which all is forgiven
+_CHECK_SECONDS: Final = 1.0  # between two costly checks beyond the budget
+_CACHED_ADDRESSES: Final = 1024
 
 
 @dataclass(slots=True)
 class _Record:
     failures: int = 0
-    last: float = 0.0
-    looked: float = float("-inf")
+    failed_at: float = 0.0
+    checked_at: float = float("-inf")
 
 
 class Throttle:
@@ -52,11 +55,11 @@ class Throttle:
         now = self._clock()
         with self._lock:
             record = self._records.get(key)
-            if record is None or record.failures < self._budget or now - record.last > _FORGET:
+            if record is None or record.failures < self._budget or now - record.failed_at > _FORGET_SECONDS:
                 return True
-            if now - record.looked < _LOOK:
+            if now - record.checked_at < _CHECK_SECONDS:
                 return False
-            record.looked = now
+            record.checked_at = now
             return True
 
     def failed(self, key: Hashable) -> float | None:
@@ -65,42 +68,19 @@ class Throttle:
         with self._lock:
             record = self._records.setdefault(key, _Record())
             self._records.move_to_end(key)
-            if now - record.last > _FORGET:
+            if now - record.failed_at > _FORGET_SECONDS:
                 record.failures = 0
             record.failures += 1
-            record.last = now
-            while len(self._records) > _ENTRIES:
+            record.failed_at = now
+            while len(self._records) > _KEYS:
                 self._records.popitem(last=False)
             over = record.failures - self._budget
-        return None if over <= 0 else min(self._longest, _FIRST * 2.0 ** min(over - 1, 30))
+        return None if over <= 0 else min(self._longest, _DELAY.longest(over))
 
 
-class Quiet:
-    """Lets each thing be said once a minute, and counts how often it would have been said. Thread-safe, bounded."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._said: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def due(self, key: Hashable) -> int:
-        """Return 0 to be silent, or else how often the thing happened since it was said last, this time included."""
-        now = self._clock()
-        with self._lock:
-            since, silent = self._said.get(key, (float("-inf"), 0))
-            if now - since < _SAID:
-                self._said[key] = (since, silent + 1)
-                return 0
-            self._said[key] = (now, 0)
-            self._said.move_to_end(key)
-            while len(self._said) > _ENTRIES:
-                self._said.popitem(last=False)
-            return silent + 1
-
-
-@lru_cache(maxsize=1024)  # a few callers call again and again
-def neighbourhood(address: str) -> str:
-    """Return what is counted as one address: itself, or the /64 of an IPv6 address, all of which one caller may use."""
+@lru_cache(maxsize=_CACHED_ADDRESSES)  # a few callers call again and again
+def client_network(address: str) -> str:
+    """Return what counts as one address: itself, or the /64 of an IPv6 address, all of which one caller may use."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -17,6 +17,7 @@ from soap_handler.app import App
 from soap_handler.cli.demo_report import Report
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.ems import Disturbances, EmsAccount, OutageKind, SimulatedEms, believable_notifications
+from soap_handler.faces.base import PATH
 from soap_handler.journal import Journal, Selection, State
 from soap_handler.notifications import Kind
 from soap_handler.settings import (
@@ -29,7 +30,6 @@ from soap_handler.settings import (
     ServerSettings,
     Settings,
 )
-from soap_handler.web.application import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ import typer
 
 from soap_handler.cli import configuration
 from soap_handler.ems import EmsAccount
+from soap_handler.faces.base import PATH
 from soap_handler.notifications import KINDS, from_dict
 from soap_handler.settings import name_key
-from soap_handler.web.application import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,9 +13,9 @@ from soap_handler import logs, telemetry
 from soap_handler.cli import configuration
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 from soap_handler.errors import SettingsError, SoapHandlerError
-from soap_handler.fast.scoreboard import GATHERED, GATHERED_FOR_ONE_WRITER, Board, Place
 from soap_handler.server.reload import Reloader, refused
-from soap_handler.server.supervisor import CANNOT_START, Workers, listen
+from soap_handler.server.supervisor import Supervisor, listen
+from soap_handler.server.worker_process import CANNOT_START
 
 if TYPE_CHECKING:
     import socket
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from soap_handler.app import App
-    from soap_handler.server.supervisor import Line
+    from soap_handler.app import App, Seams
+    from soap_handler.server.worker_process import ParentLink
     from soap_handler.settings import Settings
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -53,20 +53,20 @@ def _serve(
     settings: Settings,
     config: Path | None,
     sockets: Sequence[socket.socket] = (),
-    line: Line | None = None,
-    place: Place | None = None,
+    link: ParentLink | None = None,
+    seams: Seams | None = None,
 ) -> int:
-    """Serve in this process, which is a worker of another one if there is a line to that; return the exit code."""
-    app = _built(settings, sockets, place)
-    if line is None:
+    """Serve in this process, which is a worker of another one if there is a link to that; return the exit code."""
+    app = _built(settings, sockets, seams)
+    if link is None:
         _announce(settings, app.server.port)
     reloader = Reloader(lambda: configuration.load(config), app.reload)
     reloader.start()
     _listen_to_signals(app, reloader)
-    if line is not None:
-        line.attend(reloader.request, app.stop)
+    if link is not None:
+        link.follow(reloader.request, app.stop)
     gc.collect()
-    gc.freeze()  # what is there now stays: nobody needs to look through it again, which would stop all for 0.1 s
+    gc.freeze()  # what is there now stays: to look through it again would stop all for 0.1 s
     good = app.run()
     reloader.stop()
     return 0 if good else 1
@@ -74,14 +74,16 @@ def _serve(
 
 def _share(settings: Settings, config: Path | None, count: int) -> int:
     """Serve in several processes on one port; return the exit code."""
+    from soap_handler.app import seams as shared_seams  # noqa: PLC0415 - it loads everything; other commands need not
+
     sockets = _listening(settings)
-    gathered = GATHERED_FOR_ONE_WRITER if settings.journal.one_writer else GATHERED
-    board = Board(count, min(gathered, settings.server.connections))
+    seams = shared_seams(settings.server, count)
     current = [settings]  # the latest that were good: a worker that is started again takes up these
 
-    def work(line: Line) -> int:
+    def work(link: ParentLink) -> int:
+        seams.take_slot(link.slot)
         try:
-            return _serve(current[0], config, sockets, line, Place(board, line.place))
+            return _serve(current[0], config, sockets, link, seams)
         except typer.Exit as end:
             return end.exit_code
 
@@ -95,7 +97,7 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
 
     _announce(settings, sockets[0].getsockname()[1])
     drain = settings.server.drain_timeout
-    return Workers(count, sockets, work, reload=reload, ended=board.leave, drain=drain).run()
+    return Supervisor(count, sockets, work, reload=reload, ended=seams.worker_ended, drain=drain).run()
 
 
 def _listening(settings: Settings) -> list[socket.socket]:
@@ -105,13 +107,13 @@ def _listening(settings: Settings) -> list[socket.socket]:
         _refuse(_not_listening(settings, error))
 
 
-def _built(settings: Settings, sockets: Sequence[socket.socket], place: Place | None) -> App:
+def _built(settings: Settings, sockets: Sequence[socket.socket], seams: Seams | None) -> App:
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - heavy, like the next one
 
     from soap_handler.app import App  # noqa: PLC0415 - it loads everything; other commands need not
 
     try:
-        return App(settings, sockets=sockets, place=place)
+        return App(settings, sockets=sockets, shared=seams)
     except (SoapHandlerError, ImportError, ArgumentError) as error:  # the last two: no such driver of a database
         _refuse(str(error))
     except OSError as error:
@@ -141,7 +143,9 @@ def _announce(settings: Settings, port: int) -> None:
         if account.inbox is None:
             telemetry.emit("no_inbox_configured", account=account.reference, effect="messages stay in the EMS inbox")
         if account.anonymous:
-            telemetry.emit("anonymous_account", account=account.reference, effect="anybody who reaches us may push")
+            telemetry.emit(
+                "anonymous_account", account=account.reference, effect="each caller that reaches us may push"
+            )
 
 
 def _listen_to_signals(app: App, reloader: Reloader) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from soap_handler.deploy.template import fill
+from soap_handler.faces.base import PATH
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, server_fault
-from soap_handler.web.application import PATH
 
 if TYPE_CHECKING:
     from soap_handler.settings import ServerSettings, Settings

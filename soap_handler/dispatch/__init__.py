@@ -1,1 +1,1 @@
-"""Dispatch: claim a notification, call the customer's handler, settle the outcome."""
+"""Dispatch: claim a notification, call its handler, settle the outcome. dispatcher.py names the reading order."""

@@ -31,7 +31,7 @@ TransactionalHandler: TypeAlias = "Callable[[N, Connection], None]"
 Decorator: TypeAlias = "Callable[[F], F]"
 
 _LAZY = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
-"""Functions of which a call does nothing yet."""
+"""Kinds of functions that do nothing yet when they are called."""
 
 _LATER: Any = object()
 """In the place of a function: the decorator was written with brackets, and gets it in a second call."""
@@ -114,7 +114,7 @@ class Handlers:
         return kind in self._transactional
 
     def _decorate(self, function: Any, kinds: Sequence[Kind] | None, transactional: bool) -> Any:  # noqa: ANN401, FBT001 - typed by the overloads
-        """Register a function, or return what does: the decorators work with and without brackets."""
+        """Register a function, or return a decorator that does: written without brackets, or with."""
         if function is _LATER:
             return lambda later: self._register(_checked(later), kinds, transactional)
         return self._register(_checked(function), kinds, transactional)
@@ -131,7 +131,7 @@ class Handlers:
 
 
 def _checked(function: F) -> F:
-    """Refuse what would return at once without having done anything: that would count as handled."""
+    """Refuse a function that returns at once without having done anything: it would count as handled."""
     if not callable(function) or isinstance(function, type):
         raise TypeError(f"a handler is a function; {function!r} is not")
     if any(is_lazy(function) for is_lazy in _LAZY):

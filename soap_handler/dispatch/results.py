@@ -1,7 +1,6 @@
 """Results on their way to disk: handed in again until a commit takes them. What a result means is not known here.
 
-A handler that returned must not run again only because the journal was out of reach when it did. While results are
-being committed, those that come meanwhile gather and go together; a lone one waits for nobody.
+A handler that returned must not run again only because the journal was out of reach when it did.
 """
 
 from __future__ import annotations
@@ -16,38 +15,46 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
-    from soap_handler.journal.journal import Journal
-    from soap_handler.journal.records import Claim, Settlement
+    from soap_handler.journal import Claim, Journal, Settlement
 
-_TOGETHER: Final = 64  # results in a request; more could not ride with a push, which is not to be held up for long
+_RESULTS_PER_REQUEST: Final = 64  # a larger one would hold up the pushes that share its transaction
 
 
-class Settling:
-    """The results of this process that are not on disk yet. Thread-safe; no call waits for the disk."""
+class Results:
+    """Write coalescing for the results of this process that are not on disk yet. Thread-safe; no call waits for disk.
+
+    While results are being committed, those that come meanwhile gather and go together; a lone one waits for no other.
+    """
 
     def __init__(self, journal: Journal) -> None:
-        """Write to this journal, which somebody else closes."""
+        """Write to this journal, which this class does not close."""
         self._journal = journal
         self._lock = threading.Lock()
-        self._open: dict[int, Settlement] = {}  # by the row's number
+        self._open: dict[int, Settlement] = {}  # not on disk yet, by the row's number
         self._gathered: list[Settlement] = []  # those of them that wait until others are committed
         self._failed: list[Settlement] = []  # those of them whose commit failed
-        self._committing = 0  # requests to the journal, each of some that gathered
+        self._committing = 0  # requests that the journal has not answered yet
 
     def __len__(self) -> int:
         with self._lock:
             return len(self._open)
 
-    def settle(self, settlement: Settlement) -> None:
+    @property
+    def failed(self) -> int:
+        """How many results the journal did not take; :meth:`retry` hands them in again."""
+        with self._lock:
+            return len(self._failed)
+
+    def add(self, settlement: Settlement) -> None:
         """Hand a result to the next commit."""
         with self._lock:
             self._open[settlement.claim.seq] = settlement
             self._gathered.append(settlement)
-            requests = [] if self._committing else self._next()
+            requests = [] if self._committing else self._next_requests()
         self._commit(requests)
 
-    def again(self) -> None:
-        """Hand in again what could not be committed: each alone, since one may be at fault."""
+    def retry(self) -> None:
+        """Hand in again what could not be committed: each alone, since one of them may be at fault."""
         with self._lock:
             failed, self._failed = self._still_open(self._failed), []
         for settlement in failed:
@@ -63,13 +70,15 @@ class Settling:
         if result is None:
             return False
         telemetry.emit("result_adopted", key=claim.key)
-        self.settle(replace(result, claim=claim))
+        self.add(replace(result, claim=claim))
         return True
 
-    def _next(self) -> list[list[Settlement]]:
-        """Return what goes to disk next, in several requests. For whoever holds the lock, while none is under way."""
+    def _next_requests(self) -> list[list[Settlement]]:
+        """Return what goes to disk next, in several requests. The caller holds the lock, and none is under way."""
         gathered, self._gathered = self._still_open(self._gathered), []
-        requests = [gathered[begin : begin + _TOGETHER] for begin in range(0, len(gathered), _TOGETHER)]
+        requests = [
+            gathered[begin : begin + _RESULTS_PER_REQUEST] for begin in range(0, len(gathered), _RESULTS_PER_REQUEST)
+        ]
         self._committing = len(requests)
         return requests
 
@@ -79,17 +88,17 @@ class Settling:
 
     def _commit(self, requests: list[list[Settlement]]) -> None:
         for settlements in requests:
-            self._submit(settlements).add_done_callback(lambda _: self._go_on())
+            self._submit(settlements).add_done_callback(lambda _: self._request_ended())
 
-    def _go_on(self) -> None:
+    def _request_ended(self) -> None:
         with self._lock:
             self._committing -= 1
-            requests = [] if self._committing else self._next()
+            requests = [] if self._committing else self._next_requests()
         self._commit(requests)
 
     def _submit(self, settlements: list[Settlement]) -> Future[list[bool]]:
         commit = self._journal.submit_settlements(settlements)
-        commit.add_done_callback(lambda ended: self._note(settlements, ended))  # by its name here it would be a cycle
+        commit.add_done_callback(lambda ended: self._note(settlements, ended))  # not `commit`: that would be a cycle
         return commit
 
     def _note(self, settlements: list[Settlement], commit: Future[list[bool]]) -> None:

@@ -1,6 +1,7 @@
-"""A simulated EMS to run against: in tests, in demonstrations, and in our users' own pipelines.
+"""A simulator of EMS: for tests, for demonstrations, and for our users' own pipelines.
 
-It stands apart: of this package it knows only the contract, the notifications and the mending of spyne.
+It stands apart: of this package it imports only the contract, the notifications, the events, the safe XML parser and
+the patch of spyne.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The accounts that the simulated EMS keeps, and their credentials in both directions."""
+"""Accounts of the simulated EMS, with their credentials in both directions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 class EmsAccount:
     """One account of EMS. Passwords are left out of its repr.
 
-    ``username`` and ``password`` open the inbox; ``push_username`` and ``push_password`` are what EMS presents to the
-    Account Event Handler, as registered in Web SMS. ``number`` is the account's other name (contract, section 4): the
-    inbox answers to both. ``pushed_as`` is the name that pushes carry, the reference unless told otherwise.
+    ``username`` and ``password`` are for the inbox. EMS presents ``push_username`` and ``push_password`` to the Account
+    Event Handler, as registered in Web SMS. ``number`` is the account's other name (contract, section 4); the inbox
+    accepts both. ``pushed_as`` is the name in pushes, by default the reference.
     """
 
     reference: str

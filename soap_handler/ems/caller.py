@@ -1,4 +1,4 @@
-"""Calls the Account Event Handler once, through zeep, and judges the answer. When to call again is the pusher's."""
+"""One call of the Account Event Handler through zeep, and a check of its answer. The pusher decides about retries."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from requests.adapters import HTTPAdapter
 from zeep.exceptions import Error as ZeepError
 from zeep.transports import Transport
 
-from soap_handler.contract import NAMESPACE, SOAP_11, wsdl_path
+from soap_handler.contract import MESSENGER_HEADER, NAMESPACE, SOAP_11, wsdl_path
 from soap_handler.ems.wire import parameters, unshield
+from soap_handler.xml.parser import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,19 +23,19 @@ if TYPE_CHECKING:
     from soap_handler.notifications import Notification
 
 _BINDING: Final = f"{{{NAMESPACE}}}AccountEventHandlerSoap"
-_LONGEST_FAULT: Final = 200  # characters
+_MAX_FAULT_CHARACTERS: Final = 200
 
 
 class PushError(Exception):
-    """The push was not answered with 200 and the empty response, so EMS keeps the notification."""
+    """The answer was not HTTP 200 with the empty response, so EMS keeps the notification."""
 
 
 class AnswerLostError(PushError):
-    """The handler answered, but the answer was thrown away as ordered."""
+    """The handler answered, but the answer was dropped, as the disturbances order."""
 
 
 class _LossyAdapter(HTTPAdapter):
-    """Sends a request for real and, when told to, drops the connection before its answer is read."""
+    """HTTP adapter that can drop the connection after a request, before its answer is read."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1)
@@ -49,7 +50,7 @@ class _LossyAdapter(HTTPAdapter):
 
 
 class _EmsTransport(Transport):
-    """Posts as EMS does: follows no redirect, and writes control characters as references."""
+    """Transport that posts as EMS does: it follows no redirect, and writes control characters as references."""
 
     def post(self, address: str, message: bytes, headers: dict[str, str]) -> requests.Response:
         return self.session.post(
@@ -58,14 +59,14 @@ class _EmsTransport(Transport):
 
 
 class HandlerCaller:
-    """One connection to the Account Event Handler. For one thread only, since zeep's session is not safe in more.
+    """One connection to the Account Event Handler. It is for one thread, since zeep's session is not thread-safe.
 
-    ``timeout`` is the time in seconds that one call may wait for the connection and for each part of the answer.
+    ``timeout`` is how long (seconds) a call may wait for the connection, and for each part of the answer.
     """
 
     def __init__(self, timeout: float) -> None:
         self._session = requests.Session()
-        self._session.trust_env = False  # a proxy in the environment must not come between us and 127.0.0.1
+        self._session.trust_env = False  # it would use a proxy of the environment even for 127.0.0.1
         self._adapter = _LossyAdapter()
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
@@ -87,7 +88,7 @@ class HandlerCaller:
         """Push a notification once.
 
         Raises:
-            PushError: it was not answered with 200 and the empty response; the text says what came instead.
+            PushError: the answer was not 200 with the empty response; the text says what came instead.
         """
         service = self._client.create_service(_BINDING, url)
         values = parameters(notification, upper_case_id=upper_case_id)
@@ -98,7 +99,7 @@ class HandlerCaller:
             raise PushError(type(error).__name__) from error
         finally:
             self._adapter.lose_answer = False
-        _judge(response, f"{notification.kind}Response")
+        _check(response, f"{notification.kind}Response")
 
     def close(self) -> None:
         """Close the connection."""
@@ -118,11 +119,11 @@ class HandlerCaller:
             "Password": account.push_password,
             "Account": account.pushed_as or account.reference,
         }
-        return {"MessengerHeader": credentials}
+        return {MESSENGER_HEADER: credentials}
 
 
-def _judge(response: requests.Response, expected: str) -> None:
-    """Let only HTTP 200 with the empty, namespaced response element pass (contract, section 1)."""
+def _check(response: requests.Response, expected: str) -> None:
+    """Return only for HTTP 200 with the empty, namespaced response element (contract, section 1)."""
     if response.status_code != 200:
         raise PushError(f"HTTP {response.status_code}{_fault(response)}")
     body = _body(response)
@@ -136,16 +137,16 @@ def _judge(response: requests.Response, expected: str) -> None:
 
 def _body(response: requests.Response) -> etree._Element | None:
     try:
-        envelope = etree.fromstring(response.content, etree.XMLParser(resolve_entities=False, remove_comments=True))
+        envelope = parse(response.content)
     except etree.XMLSyntaxError:
         return None
     return envelope.find(f"{{{SOAP_11}}}Body") if envelope.tag == f"{{{SOAP_11}}}Envelope" else None
 
 
 def _fault(response: requests.Response) -> str:
-    """Return the fault's own words, which are written to be shown to the customer; empty without a fault."""
+    """Return code and text of the fault, which are meant for the customer; empty without a fault."""
     body = _body(response)
     fault = None if body is None else body.find(f"{{{SOAP_11}}}Fault")
     if fault is None:
         return ""
-    return f": {fault.findtext('faultcode')}: {fault.findtext('faultstring')}"[:_LONGEST_FAULT]
+    return f": {fault.findtext('faultcode')}: {fault.findtext('faultstring')}"[:_MAX_FAULT_CHARACTERS]

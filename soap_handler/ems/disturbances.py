@@ -1,4 +1,4 @@
-"""What may go wrong between EMS and its callers, to order, and the dice that decide whom it strikes."""
+"""Fault injection between EMS and its callers: what goes wrong, how often, and for which notifications."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disturbances:
-    """What is ordered. Shares are between 0 and 1, times in seconds; nothing is ordered by default.
+    """Faults to inject. Shares are between 0 and 1, times in seconds; the default is none.
 
     Raises:
         ValueError: a share is not between 0 and 1.
@@ -24,24 +24,24 @@ class Disturbances:
     duplicates: float = 0.0
     """Share of the notifications that are pushed once more although they were answered with 200."""
     lost_answers: float = 0.0
-    """Share of the notifications whose first answer is thrown away after the handler gave it."""
+    """Share of the notifications whose first answer is dropped after the handler gave it."""
     late: float = 0.0
     """Share of the notifications that are held back for ``late_by``, so that others overtake them."""
     late_by: float = 0.5
     reordered: float = 0.0
-    """Share of the notifications that change places with a neighbour or two: held back for up to ``reorder_by``."""
+    """Share of the notifications that are held back for up to ``reorder_by``, so that the next ones overtake them."""
     reorder_by: float = 0.05
     bursts: float = 0.0
-    """Share of the notifications that wait and are then sent all at once, every ``burst_every``."""
+    """Share of the notifications that wait for the next burst; there is one every ``burst_every``."""
     burst_every: float = 0.5
     upper_case_ids: float = 0.0
     """Share of the notifications whose id is written in capitals (contract, section 4: either case)."""
     inbox_outages: float = 0.0
-    """Share of the inbox calls with which an outage of one to three calls begins."""
+    """Share of the inbox calls that begin an outage of one to three calls."""
     outage_kinds: tuple[OutageKind, ...] = QUICK_KINDS
     """The kinds of outage from which ``inbox_outages`` draws."""
     slow: float = 0.5
-    """How late a slow inbox answers."""
+    """Delay of a slow inbox's answer."""
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
@@ -53,8 +53,8 @@ _SHARES = frozenset({"duplicates", "lost_answers", "late", "reordered", "bursts"
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What the dice decided for one notification: waiting times in seconds."""
+class PushPlan:
+    """The faults of one notification's push. Times are in seconds."""
 
     duplicate: bool
     lose_answer: bool
@@ -69,14 +69,14 @@ class Fate:
         return now + self.wait
 
 
-def draw_fate(ordered: Disturbances, rng: Random) -> Fate:
-    """Throw the dice for the next notification: always equally often, so that one share does not move the others."""
+def plan_push(ordered: Disturbances, rng: Random) -> PushPlan:
+    """Draw the faults of the next notification. The number of draws is always the same, so shares are independent."""
     late, reordered = rng.random() < ordered.late, rng.random() < ordered.reordered
-    nudge = rng.uniform(0, ordered.reorder_by)
-    return Fate(
+    held_back = rng.uniform(0, ordered.reorder_by)
+    return PushPlan(
         duplicate=rng.random() < ordered.duplicates,
         lose_answer=rng.random() < ordered.lost_answers,
-        wait=late * ordered.late_by + reordered * nudge,
+        wait=late * ordered.late_by + reordered * held_back,
         in_burst=rng.random() < ordered.bursts,
         upper_case_id=rng.random() < ordered.upper_case_ids,
     )

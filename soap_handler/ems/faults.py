@@ -1,11 +1,11 @@
-"""The vendor's error codes, and the faults that carry them as an ASP.NET service writes them."""
+"""The vendor's error codes, and SOAP faults with them in the form of an ASP.NET service."""
 
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
-import soap_handler.faces.soap.compat  # noqa: F401  # isort: split - its import mends spyne, which must come after it
+import soap_handler.faces.soap.compat  # noqa: F401  # isort: split - it patches spyne, which is imported after it
 
 from spyne.model.fault import Fault
 
@@ -28,14 +28,14 @@ class VendorCode(IntEnum):
 
 
 class CodePlace(StrEnum):
-    """Where a fault carries the vendor's code. The contract does not know it, so it is to be chosen."""
+    """Place of the vendor's code in a fault. The contract does not know it, so tests try each."""
 
     CODE = "code"
     STRING = "string"
     DETAIL = "detail"
 
 
-_CALLER_IS_WRONG: Final = frozenset({VendorCode.AUTHENTICATION_FAILED, VendorCode.MISSING_HEADER})
+_CLIENT_CODES: Final = frozenset({VendorCode.AUTHENTICATION_FAILED, VendorCode.MISSING_HEADER})
 _WRAPPING: Final = "System.Web.Services.Protocols.SoapException: Server was unable to process request. --->"
 _TRACE: Final = "   at InboxService.Invoke(String operation)\n   --- End of inner exception stack trace ---"
 
@@ -44,7 +44,7 @@ class InboxFault(Fault):
     """A fault with a vendor code, with the nested exception texts and the stack trace that ASP.NET sends along."""
 
     def __init__(self, code: VendorCode, place: CodePlace) -> None:
-        side = "Client" if code in _CALLER_IS_WRONG else "Server"
+        side = "Client" if code in _CLIENT_CODES else "Server"
         super().__init__(
             faultcode=f"{side}.{code:d}" if place is CodePlace.CODE else side,
             faultstring=f"{_WRAPPING} System.ApplicationException: {_sentence(code, place)}\n{_TRACE}",

@@ -1,4 +1,4 @@
-"""Invents believable notifications. Nobody is meant by them: the numbers are kept free for use in drama."""
+"""Generator of believable notifications. Its telephone numbers are reserved for drama and belong to no person."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from soap_handler.notifications import Notification
 
 FIRST_MOMENT: Final = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-"""When the first invented notification happens; the others follow it."""
+"""Time of the first notification; the others follow it."""
 
 USUAL_MIX: Final[Mapping[Kind, float]] = {
     Kind.MESSAGE_RECEIVED: 60,
@@ -33,7 +33,7 @@ USUAL_MIX: Final[Mapping[Kind, float]] = {
     Kind.MESSAGE_ERROR: 9,
     Kind.SUBSCRIPTION_EVENT: 3,
 }
-"""How often each kind comes, relative to the others."""
+"""Weight of each kind."""
 
 _TEXTS: Final = (
     "Yes please",
@@ -94,12 +94,12 @@ _DETAILS: Final = ("The validity period of the message expired", "The message wa
 def believable_notifications(
     account: str, seed: int = 0, *, mix: Mapping[Kind, float] = USUAL_MIX, control_characters: bool = True
 ) -> Iterator[Notification]:
-    """Yield notifications for an account for ever; the same seed yields the same ones.
+    """Yield notifications for an account without an end. The same seed yields the same ones.
 
     ``mix`` weighs the kinds. One body in fifty holds control characters, which a strict XML parser refuses, unless
     ``control_characters`` is false.
     """
-    invent = _Inventor(account, Random(seed), control_characters=control_characters)  # noqa: S311 - must be repeatable
+    invent = _Generator(account, Random(seed), control_characters=control_characters)  # noqa: S311 - must be repeatable
     makers: dict[Kind, Callable[[], Notification]] = {
         Kind.MESSAGE_RECEIVED: invent.message_received,
         Kind.MESSAGE_EVENT: invent.message_event,
@@ -111,8 +111,8 @@ def believable_notifications(
         yield makers[invent.rng.choices(kinds, weights)[0]]()
 
 
-class _Inventor:
-    """The dice and the clock from which all notifications of one run come."""
+class _Generator:
+    """Random numbers and clock of one run."""
 
     def __init__(self, account: str, rng: Random, *, control_characters: bool) -> None:
         self.rng = rng

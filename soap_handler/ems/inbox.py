@@ -1,4 +1,4 @@
-"""The inbox service on a socket of its own: logins, WSDL, outages to order. Its operations live in ``service``."""
+"""The inbox service on a socket of its own: logins, WSDL, ordered outages. Its operations are in ``service``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from soap_handler.ems.faults import CodePlace, InboxFault, VendorCode
 from soap_handler.ems.listener import Listener
 from soap_handler.ems.mailbox import Mailbox
 from soap_handler.ems.outages import OutageKind, Outages
-from soap_handler.ems.service import Desk, MessengerHeader, UnknownIds, inbox_application
+from soap_handler.ems.service import Session, UnknownIds, inbox_application
+from soap_handler.xml.parser import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,8 +31,8 @@ _SOAP_ADDRESS: Final = "{http://schemas.xmlsoap.org/wsdl/soap/}address"
 class InboxService:
     """A simulated EMS inbox for one or more accounts, on 127.0.0.1, from :meth:`start` to :meth:`stop`.
 
-    ``code_place`` says where its faults carry the vendor's code, ``unknown_ids`` what ``DeleteMessages`` does about
-    ids that it does not know, ``port`` where it listens (0: on a free port).
+    ``code_place`` is the place of the vendor's code in a fault. ``unknown_ids`` is the answer of ``DeleteMessages`` to
+    ids that it does not know. ``port`` 0 takes a free port.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class InboxService:
         self._code_place = code_place
         self._unknown_ids = unknown_ids
         self._ordered_fault: VendorCode | None = None
-        self._strangers = 0
+        self._unknown_logins = 0
         self._soap = Outages(
             inbox_application(self._login),
             share=ordered.inbox_outages,
@@ -63,7 +64,7 @@ class InboxService:
 
     @property
     def mailbox(self) -> Mailbox:
-        """The mailbox of the first account, which is the only one in most tests."""
+        """The mailbox of the first account; most tests have only one."""
         return next(iter(self.mailboxes.values()))
 
     @property
@@ -73,11 +74,21 @@ class InboxService:
 
     @property
     def refused_logins(self) -> int:
-        """How many calls were refused for their header, those that name no account of ours included."""
-        return self._strangers + sum(mailbox.refused_logins for mailbox in self.mailboxes.values())
+        """How many calls were refused for their header, also those that name no known account."""
+        return self._unknown_logins + sum(mailbox.refused_logins for mailbox in self.mailboxes.values())
+
+    @property
+    def current_outage(self) -> OutageKind | None:
+        """The present outage."""
+        return self._soap.current
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self._listener.connections
 
     def outage(self, kind: OutageKind | str, calls: int | None = None) -> None:
-        """Let the next ``calls`` calls, or all until :meth:`restore`, meet this outage."""
+        """Begin an outage for the next ``calls`` calls, or until :meth:`restore`."""
         self._soap.begin(OutageKind(kind), calls)
 
     def answer_with_fault(self, code: VendorCode | int) -> None:
@@ -85,7 +96,7 @@ class InboxService:
         self._ordered_fault = VendorCode(code)
 
     def restore(self) -> None:
-        """End what was ordered by :meth:`outage` and :meth:`answer_with_fault`."""
+        """End the orders of :meth:`outage` and :meth:`answer_with_fault`."""
         self._ordered_fault = None
         self._soap.end()
 
@@ -107,13 +118,13 @@ class InboxService:
     ) -> None:
         self.stop()
 
-    def _login(self, header: MessengerHeader | None) -> Desk:
+    def _login(self, header: Any) -> Session:  # noqa: ANN401 - spyne publishes no types
         if header is None:
-            self._strangers += 1
+            self._unknown_logins += 1
             raise InboxFault(VendorCode.MISSING_HEADER, self._code_place)
         account = self._accounts.get((header.Account or "").casefold())
         if account is None:
-            self._strangers += 1
+            self._unknown_logins += 1
             raise InboxFault(VendorCode.AUTHENTICATION_FAILED, self._code_place)
         mailbox = self.mailboxes[account.reference]
         if (header.Username, header.Password) != (account.username, account.password):
@@ -121,29 +132,29 @@ class InboxService:
             raise InboxFault(VendorCode.AUTHENTICATION_FAILED, self._code_place)
         if self._ordered_fault is not None:
             raise InboxFault(self._ordered_fault, self._code_place)
-        return Desk(mailbox, self._code_place, self._unknown_ids)
+        return Session(mailbox, self._code_place, self._unknown_ids)
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Route a request: the service is at one path, and its WSDL at the same one with ``?wsdl``."""
+        """Route a request: the service is at one path, and its WSDL at the same path with ``?wsdl``."""
         if environ["PATH_INFO"] != PATH:
-            return _plain(start_response, "404 Not Found")
+            return _send_status(start_response, "404 Not Found")
         if environ["REQUEST_METHOD"] == "GET" and environ["QUERY_STRING"].lower() == "wsdl":
-            return _whole(start_response, "200 OK", "text/xml; charset=utf-8", self._wsdl())
+            return _send(start_response, "200 OK", "text/xml; charset=utf-8", self._wsdl())
         if environ["REQUEST_METHOD"] != "POST":
-            return _plain(start_response, "405 Method Not Allowed")
+            return _send_status(start_response, "405 Method Not Allowed")
         return self._soap(environ, start_response)
 
     def _wsdl(self) -> bytes:
-        document = etree.parse(wsdl_path("InboxService"))
+        document = parse(wsdl_path("InboxService").read_bytes())
         for address in document.iter(_SOAP_ADDRESS):
             address.set("location", self.url)
         return etree.tostring(document, xml_declaration=True, encoding="utf-8")
 
 
-def _plain(start_response: Callable[..., Any], status: str) -> list[bytes]:
-    return _whole(start_response, status, "text/plain", status.encode())
+def _send_status(start_response: Callable[..., Any], status: str) -> list[bytes]:
+    return _send(start_response, status, "text/plain", status.encode())
 
 
-def _whole(start_response: Callable[..., Any], status: str, media_type: str, body: bytes) -> list[bytes]:
+def _send(start_response: Callable[..., Any], status: str, media_type: str, body: bytes) -> list[bytes]:
     start_response(status, [("Content-Type", media_type), ("Content-Length", str(len(body)))])
     return [body]

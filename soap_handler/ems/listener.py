@@ -1,4 +1,4 @@
-"""A waitress server in a thread of its own, started and stopped cleanly. What it serves is none of its business."""
+"""A waitress server in a thread of its own, started and stopped cleanly. It serves any WSGI application."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Listener:
-    """Serves a WSGI application on 127.0.0.1 from :meth:`start` to :meth:`stop`.
+    """Server of a WSGI application on 127.0.0.1, from :meth:`start` to :meth:`stop`.
 
-    ``port`` 0 takes a free one; it is known as soon as the object exists, because it listens from then on.
+    ``port`` 0 takes a free port. It is known as soon as the object exists, because the socket listens from then on.
     """
 
     def __init__(self, app: Callable[..., Any], *, port: int = 0, threads: int = 4) -> None:
@@ -34,13 +34,18 @@ class Listener:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"ems-listener-{self.port}", daemon=True)
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._server.active_channels)
+
     def start(self) -> Self:
         """Begin to answer."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Close every connection and end every thread; answers in flight are lost. Twice is as good as once."""
+        """Close every connection and end every thread; answers in flight are lost. A second call does nothing."""
         if self._stopping.is_set():
             return
         self._stopping.set()
@@ -62,7 +67,7 @@ class Listener:
             wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
 
     def _close(self) -> None:
-        """Close when nobody polls the sockets any more, and last the trigger, which tasks pull when they end."""
+        """Close the sockets, which must not be polled any more. The trigger is last, since ending tasks pull it."""
         self._server.task_dispatcher.shutdown()
         self._server.close()
         wasyncore.close_all(self._sockets)

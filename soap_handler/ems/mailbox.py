@@ -1,4 +1,4 @@
-"""The inbox of one account: what arrived and was not deleted yet, and each message's history. No network here."""
+"""Mailbox of one account: its undeleted messages, and the history of each message. No network here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class HistoryEntry:
 
 
 class Mailbox:
-    """Holds received messages until they are deleted, in the order of their arrival. Safe to use from any thread.
+    """Store of received messages until they are deleted, in the order of their arrival. Thread-safe.
 
     Ids are compared without regard to case (contract, section 4).
     """
@@ -37,7 +37,7 @@ class Mailbox:
         self._tally: Counter[str] = Counter()
 
     def put(self, message: MessageReceived) -> None:
-        """Let a message arrive; it stays until it is deleted, whether or not its push succeeds."""
+        """Add a message. It stays until it is deleted, whether or not its push succeeds."""
         with self._lock:
             self._messages[message.id.lower()] = message
             self._note("put", message.id)
@@ -53,7 +53,7 @@ class Mailbox:
             return list(self._messages.values())
 
     def get(self, message_id: str) -> MessageReceived | None:
-        """Return the message, or ``None`` when there is none of this id (any more)."""
+        """Return the message of this id, or ``None``."""
         with self._lock:
             return self._messages.get(message_id.lower())
 
@@ -63,7 +63,7 @@ class Mailbox:
             return [message_id for message_id in ids if not self._delete(message_id)]
 
     def pushed(self, message_id: str) -> None:
-        """Write into the message's history that it was sent to the Account Event Handler once more."""
+        """Note in the message's history that it was sent to the Account Event Handler."""
         with self._lock:
             self._note("pushed", message_id)
 
@@ -73,7 +73,7 @@ class Mailbox:
             self._tally["refused_logins"] += 1
 
     def history(self, message_id: str) -> list[HistoryEntry]:
-        """Return what happened to a message, oldest first; empty when it was never here."""
+        """Return the steps of a message, oldest first; empty for an unknown message."""
         with self._lock:
             return list(self._history.get(message_id.lower(), ()))
 

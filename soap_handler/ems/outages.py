@@ -1,4 +1,4 @@
-"""The ways in which an inbox fails without a SOAP fault, to order: a WSGI layer before the real service."""
+"""WSGI middleware that injects outages: the ways in which an inbox fails without a SOAP fault."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ QUICK_KINDS: Final = tuple(kind for kind in OutageKind if kind is not OutageKind
 """Every kind that does not cost the caller its whole timeout."""
 
 _HTML_PAGE: Final = b"<html><head><title>Maintenance</title></head><body><p>We will be back soon.<br></body></html>"
-_POLL: Final = 0.02  # seconds between two looks at whether the caller hung up
+POLL_SECONDS: Final = 0.02  # between two looks at whether the caller hung up
 
 
 @dataclass(slots=True)
 class _Outage:
     kind: OutageKind
     calls: int | None
-    """How many calls it still strikes; ``None`` is "until it is ended"."""
+    """How many calls it still hits; ``None``: until it is ended."""
 
 
 class Outages:
-    """Decides which call meets which outage, and plays it. Safe to use from any thread."""
+    """Middleware that decides which call meets which outage, and carries it out. Thread-safe."""
 
     def __init__(self, app: WsgiApp, *, share: float, kinds: tuple[OutageKind, ...], slow: float, rng: Random) -> None:
         self._app = app
@@ -64,19 +64,25 @@ class Outages:
         self._current: _Outage | None = None
         self._over = threading.Event()
 
+    @property
+    def current(self) -> OutageKind | None:
+        """The present outage."""
+        outage = self._current
+        return None if outage is None else outage.kind
+
     def begin(self, kind: OutageKind, calls: int | None = None) -> None:
-        """Let the next calls, or all until :meth:`end`, meet this outage. It replaces one that is going on."""
+        """Begin an outage for the next calls, or until :meth:`end`. It replaces the present one."""
         with self._lock:
             self._finish()
             self._current = _Outage(kind, calls)
 
     def end(self) -> None:
-        """Let the inbox answer again. Calls that wait for an answer are cut off, those that are slow get theirs."""
+        """End the outage. Calls that wait for an answer are cut off; slow calls get their answer."""
         with self._lock:
             self._finish()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer as the outage of this call demands, or as the service does."""
+        """Answer with the outage of this call, or as the service does."""
         kind, over = self._next() if environ["REQUEST_METHOD"] == "POST" else (None, self._over)
         match kind:
             case None:
@@ -91,13 +97,13 @@ class Outages:
                 over.wait(self._slow)
                 return self._app(environ, start_response)
             case OutageKind.TIMEOUT:
-                _say_nothing(environ, over)
+                _hang(environ, over)
             case OutageKind.LOST_ANSWER:
                 _consume(self._app(environ, lambda *_: None))
         return _reset(environ)
 
     def _next(self) -> tuple[OutageKind | None, threading.Event]:
-        """Return what strikes this call, and the event that ends it."""
+        """Return the outage of this call, and the event that ends it."""
         with self._lock:
             outage = self._current
             if outage is None and self._rng.random() < self._share:
@@ -125,14 +131,14 @@ def _consume(answer: Iterable[bytes]) -> None:
         pass
 
 
-def _say_nothing(environ: dict[str, Any], over: threading.Event) -> None:
-    while not over.wait(_POLL):
+def _hang(environ: dict[str, Any], over: threading.Event) -> None:
+    while not over.wait(POLL_SECONDS):
         if environ["waitress.client_disconnected"]():
             raise ClientDisconnected
 
 
 def _reset(environ: dict[str, Any]) -> list[bytes]:
-    """Make the connection end in a reset. waitress shows the way to its channel in the check for disconnection."""
+    """Reset the connection. waitress's check for disconnection is a method of the channel, which has the socket."""
     channel = environ["waitress.client_disconnected"].__self__
     try:
         if channel.socket is not None:  # it is None when the caller hung up first

@@ -1,4 +1,4 @@
-"""Pushes notifications until they are answered as the contract says, and counts. One call is the caller's business."""
+"""Retry queue of the simulated EMS: notifications are pushed until they are acknowledged, and counted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from soap_handler import telemetry
 from soap_handler.ems.caller import AnswerLostError, HandlerCaller, PushError
-from soap_handler.ems.disturbances import Disturbances, Fate, draw_fate
+from soap_handler.ems.disturbances import Disturbances, PushPlan, plan_push
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class PushSettings:
     """How EMS pushes. Times are in seconds.
 
-    The vendor's schedule is not published, only that it ends after 72 hours (contract, section 1). Here the waiting
-    time doubles from ``first_retry`` up to ``longest_retry``; both are short, so that tests are.
+    Of the vendor's schedule it is only known that it ends after 72 hours (contract, section 1). Here the delay doubles
+    from ``first_retry`` up to ``longest_retry``; both are short, to keep tests short.
     """
 
     concurrency: int = 4
@@ -43,13 +43,15 @@ class PushSettings:
 
 @dataclass(slots=True)
 class Delivery:
-    """One notification on its way, and how it fares."""
+    """State of one notification that is being pushed."""
 
     account: EmsAccount
     notification: Notification
-    fate: Fate
+    plan: PushPlan
     key: str
     begun: float = field(default_factory=time.monotonic)
+    due: float = 0.0
+    """When to send it next, on the monotonic clock."""
     sends: int = 0
     failures: int = 0
     acknowledged: bool = False
@@ -57,9 +59,9 @@ class Delivery:
 
 
 class Pusher:
-    """Sends what is due with ``settings.concurrency`` threads, from :meth:`start` to :meth:`stop`.
+    """Pool of ``settings.concurrency`` threads that send due deliveries, from :meth:`start` to :meth:`stop`.
 
-    Nothing is sent before ``url`` is set. ``before_send`` is told of every attempt.
+    Nothing is sent before ``url`` is set. ``before_send`` is called before every attempt.
     """
 
     def __init__(
@@ -70,7 +72,8 @@ class Pusher:
         before_send: Callable[[Notification], None] = lambda _: None,
     ) -> None:
         self._settings = settings
-        self._disturbances = disturbances
+        self.disturbances = disturbances
+        """Faults to inject into notifications that are queued from now on."""
         self._rng = rng
         self._before_send = before_send
         self._changed = threading.Condition()
@@ -97,26 +100,26 @@ class Pusher:
             self._changed.notify_all()
 
     def push(self, account: EmsAccount, notification: Notification) -> None:
-        """Take a notification on. It is sent until it is acknowledged, and as often as the disturbances say."""
+        """Queue a notification. It is sent until it is acknowledged, and again if its plan has a duplicate."""
         with self._changed:
-            fate = draw_fate(self._disturbances, self._rng)
-            delivery = Delivery(account, notification, fate, notification.key)
+            plan = plan_push(self.disturbances, self._rng)
+            delivery = Delivery(account, notification, plan, notification.key)
             self._pushed.add(delivery.key)
-            self._schedule(delivery, delivery.fate.due(time.monotonic(), self._disturbances.burst_every))
+            self._schedule(delivery, plan.due(time.monotonic(), self.disturbances.burst_every))
 
     def tally(self) -> dict[str, int]:
-        """Return what was counted so far, by name."""
+        """Return the counters, by name."""
         with self._changed:
             distinct = {"pushed": len(self._pushed), "acknowledged": len(self._acknowledged)}
             return {**self._tally, **distinct, "waiting": len(self._due) + self._sending}
 
     def waiting(self) -> list[Delivery]:
-        """Return what is still to be sent, soonest first, without what is being sent at this moment."""
+        """Return the queued deliveries, soonest first, without those that are being sent."""
         with self._changed:
             return [delivery for _, _, delivery in sorted(self._due, key=lambda entry: entry[:2])]
 
     def wait_until_quiet(self, timeout: float) -> bool:
-        """Wait until nothing is left to send, at most ``timeout`` seconds; return whether it is so."""
+        """Wait until the queue is empty, at most ``timeout`` seconds; return whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._due and not self._sending, timeout)
 
@@ -128,7 +131,7 @@ class Pusher:
             thread.start()
 
     def stop(self) -> None:
-        """Finish the calls in flight and end the threads; what is still due is left unsent."""
+        """Finish the calls in flight and end the threads; queued deliveries stay unsent."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -143,7 +146,7 @@ class Pusher:
                 self._settle(delivery, failure)
 
     def _take(self) -> tuple[str, Delivery] | None:
-        """Wait for a delivery that is due, and take it; ``None`` once we are to stop."""
+        """Wait for a due delivery, and take it from the queue; ``None`` means stop."""
         with self._changed:
             while not self._stopping:
                 wait = self._due[0][0] - time.monotonic() if self._due else None
@@ -162,15 +165,15 @@ class Pusher:
                 url,
                 delivery.account,
                 delivery.notification,
-                lose_answer=delivery.fate.lose_answer and delivery.sends == 1,
-                upper_case_id=delivery.fate.upper_case_id,
+                lose_answer=delivery.plan.lose_answer and delivery.sends == 1,
+                upper_case_id=delivery.plan.upper_case_id,
             )
         except PushError as failure:
             return failure
         return None
 
     def _settle(self, delivery: Delivery, failure: PushError | None) -> None:
-        """Count an attempt, and decide what follows."""
+        """Count an attempt, and requeue the delivery if needed."""
         with self._changed:
             self._sending -= 1
             self._tally["sends"] += 1
@@ -185,7 +188,7 @@ class Pusher:
     def _succeeded(self, delivery: Delivery) -> None:
         self._acknowledged.add(delivery.key)
         delivery.failures = 0
-        if delivery.fate.duplicate and not delivery.acknowledged:
+        if delivery.plan.duplicate and not delivery.acknowledged:
             self._schedule(delivery, time.monotonic() + self._settings.first_retry)
         delivery.acknowledged = True
 
@@ -201,5 +204,6 @@ class Pusher:
         telemetry.emit("push_given_up", kind=str(delivery.notification.kind), sends=delivery.sends, reason=str(failure))
 
     def _schedule(self, delivery: Delivery, due: float) -> None:
+        delivery.due = due
         heapq.heappush(self._due, (due, next(self._order), delivery))
-        self._changed.notify_all()  # one is not enough: it might wake somebody who waits for quiet
+        self._changed.notify_all()  # notify() might wake only a thread that waits for an empty queue

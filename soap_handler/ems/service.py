@@ -1,4 +1,4 @@
-"""The six operations of the inbox service, by spyne. Who may call them, and which call fails, is decided elsewhere."""
+"""The operations of the inbox service, by spyne. Logins and outages are decided elsewhere."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from dataclasses import dataclass
 from datetime import UTC, date
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import soap_handler.faces.soap.compat  # noqa: F401  # isort: split - its import mends spyne, which must come after it
+import soap_handler.faces.soap.compat  # noqa: F401  # isort: split - it patches spyne, which is imported after it
 
 from spyne import Application, ComplexModel, Integer, ServiceBase, Unicode, rpc
 from spyne.protocol.soap import Soap11
 from spyne.server.wsgi import WsgiApplication
 
-from soap_handler.contract import NAMESPACE
+from soap_handler.contract import CREDENTIALS, INBOX_MESSAGE, INBOX_OPERATIONS, MESSENGER_HEADER, NAMESPACE, Type
 from soap_handler.ems.faults import CodePlace, InboxFault, VendorCode
-from soap_handler.ems.wire import dotnet_time, shield, unshield
+from soap_handler.ems.wire import inbox_message, unshield
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from soap_handler.contract import InboxOperation, Parameter
     from soap_handler.ems.mailbox import Mailbox
     from soap_handler.notifications import MessageReceived
 
 UnknownIds = Literal["ignore", "fault"]
-"""What ``DeleteMessages`` does about ids that it does not know, after it deleted the others."""
+"""The answer of ``DeleteMessages`` to ids that it does not know, after it deleted the others."""
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What one call works with: the caller's mailbox, and how this inbox answers what goes wrong."""
+class Session:
+    """Context of one call: the caller's mailbox, and how this inbox answers mistakes."""
 
     mailbox: Mailbox
     code_place: CodePlace = CodePlace.DETAIL
@@ -39,28 +40,18 @@ class Desk:
         return InboxFault(code, self.code_place)
 
 
-class MessengerHeader(ComplexModel):
-    """The credentials on every call."""
-
-    __namespace__ = NAMESPACE
-
-    Username = Unicode
-    Password = Unicode
-    Account = Unicode
+def _structure(name: str, members: Iterable[Parameter]) -> Any:  # noqa: ANN401 - spyne publishes no types
+    """Make a type of spyne. Times and enumerations are texts here, since ``wire`` writes them as .NET does."""
+    types = [(each.name, Unicode) for each in members]
+    return type(name, (ComplexModel,), {"__namespace__": NAMESPACE, "_type_info": types})
 
 
-class Message(ComplexModel):
-    """A message of the inbox. Times and enumerations are texts here, since they are written as .NET does."""
-
-    __namespace__ = NAMESPACE
-    _type_info = tuple(
-        (name, Unicode)
-        for name in ("id", "originator", "recipient", "body", "sentat", "receivedat", "type", "status", "username")
-    )
+MessengerHeader: Any = _structure(MESSENGER_HEADER, CREDENTIALS)
+Message: Any = _structure("Message", INBOX_MESSAGE)
 
 
 class ArrayOfMessage(ComplexModel):
-    """Messages in a row."""
+    """A list of messages."""
 
     __namespace__ = NAMESPACE
 
@@ -68,72 +59,80 @@ class ArrayOfMessage(ComplexModel):
 
 
 class ArrayOfString(ComplexModel):
-    """Ids in a row."""
+    """A list of ids."""
 
     __namespace__ = NAMESPACE
 
     string = Unicode(max_occurs="unbounded")
 
 
-def get_messages(desk: Desk) -> ArrayOfMessage:
-    """Give the whole inbox in one answer; there is no paging."""
-    return _array(desk.mailbox.messages())
+def get_messages(session: Session) -> ArrayOfMessage:
+    """Return the whole inbox in one answer; there is no paging."""
+    return _array(session.mailbox.messages())
 
 
-def get_message_by_id(desk: Desk, message_id: str | None) -> Message:
-    """Give one message."""
-    message = desk.mailbox.get(message_id or "")
+def get_message_by_id(session: Session, message_id: str | None) -> Any:  # noqa: ANN401 - spyne publishes no types
+    """Return one message."""
+    message = session.mailbox.get(message_id or "")
     if message is None:
-        raise desk.fault(VendorCode.MESSAGE_NOT_FOUND)
+        raise session.fault(VendorCode.MESSAGE_NOT_FOUND)
     return _message(message)
 
 
-def get_messages_by_id(desk: Desk, ids: ArrayOfString | None) -> ArrayOfMessage:
-    """Give those of the messages that are there."""
-    found = (desk.mailbox.get(message_id) for message_id in _strings(ids))
+def get_messages_by_id(session: Session, ids: ArrayOfString | None) -> ArrayOfMessage:
+    """Return the messages with these ids; unknown ids are left out."""
+    found = (session.mailbox.get(message_id) for message_id in _strings(ids))
     return _array(message for message in found if message is not None)
 
 
-def get_messages_for_day(desk: Desk, year: int, month: int, day: int) -> ArrayOfMessage:
-    """Give the messages that were received on one day (UTC)."""
+def get_messages_for_day(session: Session, year: int, month: int, day: int) -> ArrayOfMessage:
+    """Return the messages that were received on one day (UTC)."""
     try:
         wanted = date(year, month, day)
     except (TypeError, ValueError) as error:
-        raise desk.fault(VendorCode.VALIDATION_ERROR) from error
-    messages = desk.mailbox.messages()
+        raise session.fault(VendorCode.VALIDATION_ERROR) from error
+    messages = session.mailbox.messages()
     return _array(
         found for found in messages if found.received_at and found.received_at.astimezone(UTC).date() == wanted
     )
 
 
-def delete_message(desk: Desk, message_id: str | None) -> None:
+def delete_message(session: Session, message_id: str | None) -> None:
     """Delete one message."""
-    if desk.mailbox.delete([message_id or ""]):
-        raise desk.fault(VendorCode.MESSAGE_NOT_FOUND)
+    if session.mailbox.delete([message_id or ""]):
+        raise session.fault(VendorCode.MESSAGE_NOT_FOUND)
 
 
-def delete_messages(desk: Desk, ids: ArrayOfString | None) -> None:
-    """Delete those of the messages that are there."""
-    if desk.mailbox.delete(_strings(ids)) and desk.unknown_ids == "fault":
-        raise desk.fault(VendorCode.MESSAGE_NOT_FOUND)
+def delete_messages(session: Session, ids: ArrayOfString | None) -> None:
+    """Delete the messages with these ids."""
+    if session.mailbox.delete(_strings(ids)) and session.unknown_ids == "fault":
+        raise session.fault(VendorCode.MESSAGE_NOT_FOUND)
 
 
-def _operation(
-    name: str, function: Callable[..., Any], takes: dict[str, Any], gives: type[ComplexModel] | None = None
-) -> Any:  # noqa: ANN401 - spyne publishes no types
-    """Make an operation of spyne from a function that knows only its desk and its parameters."""
+_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
+    "GetMessages": get_messages,
+    "GetMessageByID": get_message_by_id,
+    "GetMessagesByID": get_messages_by_id,
+    "GetMessagesForDay": get_messages_for_day,
+    "DeleteMessage": delete_message,
+    "DeleteMessages": delete_messages,
+}
+_TYPES: Final = {Type.ID: Unicode, Type.IDS: ArrayOfString, Type.NUMBER: Integer}
+_RESULTS: Final = {"message": Message, "messages": ArrayOfMessage, None: None}
+
+
+def _operation(operation: InboxOperation) -> Any:  # noqa: ANN401 - spyne publishes no types
+    """Make spyne's method of an operation from the function that knows only its session and its parameters."""
+    function = _FUNCTIONS[operation.name]
 
     def call(context: Any, *values: Any) -> Any:  # noqa: ANN401 - spyne publishes no types
         return function(context.udc, *values)
 
-    call.__name__ = name
+    call.__name__ = operation.name
     call.__doc__ = function.__doc__
-    return rpc(*takes.values(), _args=tuple(takes), _returns=gives)(call)
+    types = [_TYPES[kind] for kind in operation.takes.values()]
+    return rpc(*types, _args=tuple(operation.takes), _returns=_RESULTS[operation.gives])(call)
 
-
-_ID: Final = {"id": Unicode}
-_IDS: Final = {"ids": ArrayOfString}
-_DAY: Final = {"year": Integer, "month": Integer, "day": Integer}
 
 InboxOperations = type(
     "InboxService",
@@ -141,12 +140,7 @@ InboxOperations = type(
     {
         "__doc__": "The inbox service as spyne knows it (contract, section 2).",
         "__in_header__": MessengerHeader,
-        "GetMessages": _operation("GetMessages", get_messages, {}, ArrayOfMessage),
-        "GetMessageByID": _operation("GetMessageByID", get_message_by_id, _ID, Message),
-        "GetMessagesByID": _operation("GetMessagesByID", get_messages_by_id, _IDS, ArrayOfMessage),
-        "GetMessagesForDay": _operation("GetMessagesForDay", get_messages_for_day, _DAY, ArrayOfMessage),
-        "DeleteMessage": _operation("DeleteMessage", delete_message, _ID),
-        "DeleteMessages": _operation("DeleteMessages", delete_messages, _IDS),
+        **{operation.name: _operation(operation) for operation in INBOX_OPERATIONS},
     },
 )
 
@@ -157,16 +151,16 @@ class _AsmxSoap(Soap11):
     soap_env = "soap"
 
     def create_out_string(self, context: Any, charset: str | None = None) -> None:  # noqa: ANN401 - spyne has no types
-        """Write the answer, and give the text its control characters back, which lxml would refuse."""
+        """Write the answer. Its control characters become references, which lxml would refuse to write."""
         super().create_out_string(context, charset)
         context.out_string = [unshield(b"".join(context.out_string))]
 
 
-def inbox_application(login: Callable[[MessengerHeader | None], Desk]) -> WsgiApplication:
+def inbox_application(login: Callable[[Any], Session]) -> WsgiApplication:
     """Return the WSGI application of the inbox service.
 
-    ``login`` is called before every operation with the header, or ``None`` where there is none. It returns the desk
-    to work at, or raises :class:`InboxFault`.
+    ``login`` is called before every operation, with the header or ``None``. It returns the session, or raises
+    :class:`InboxFault`.
     """
     application = Application(
         [InboxOperations], NAMESPACE, name="InboxService", in_protocol=Soap11(), out_protocol=_AsmxSoap()
@@ -174,10 +168,10 @@ def inbox_application(login: Callable[[MessengerHeader | None], Desk]) -> WsgiAp
     prefixes = application.interface.nsmap
     prefixes["soap"] = prefixes.pop("soap11env")
 
-    def open_desk(context: Any) -> None:  # noqa: ANN401 - spyne publishes no types
+    def open_session(context: Any) -> None:  # noqa: ANN401 - spyne publishes no types
         context.udc = login(context.in_header)
 
-    application.event_manager.add_listener("method_call", open_desk)
+    application.event_manager.add_listener("method_call", open_session)
     return WsgiApplication(application)
 
 
@@ -189,15 +183,5 @@ def _array(messages: Iterable[MessageReceived]) -> ArrayOfMessage:
     return ArrayOfMessage(message=[_message(message) for message in messages])
 
 
-def _message(message: MessageReceived) -> Message:
-    return Message(
-        id=message.id,
-        originator=message.originator,
-        recipient=message.recipient,
-        body=shield(message.body),
-        sentat=dotnet_time(message.sent_at),
-        receivedat=dotnet_time(message.received_at),
-        type=str(message.type),
-        status="Delivered",
-        username="",
-    )
+def _message(message: MessageReceived) -> Any:  # noqa: ANN401 - spyne publishes no types
+    return Message(**inbox_message(message))

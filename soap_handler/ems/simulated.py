@@ -1,4 +1,4 @@
-"""A whole EMS in one object: its inbox, its pusher and its books. It composes; the parts live in files of their own."""
+"""The simulated EMS in one object: composition of its inbox, its pusher and its counters."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class SimulatedEms:
-    """EMS as its customers meet it, on 127.0.0.1, for tests and demonstrations.
+    """Simulator of EMS on 127.0.0.1, for tests and demonstrations. Use it as a context manager.
 
-    Use it as a context manager. It pushes to ``handler_url`` (nothing while that is ``None``), keeps received messages
-    in the inbox at ``inbox_url`` until they are deleted, and disturbs both as ordered. The same ``seed`` strikes the
-    same notifications, in the order in which they are pushed.
+    It pushes to ``handler_url`` (nothing while that is ``None``). It keeps received messages in the inbox at
+    ``inbox_url`` until they are deleted. ``disturbances`` are injected into both; the same ``seed`` hits the same
+    notifications, in the order of their pushes.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SimulatedEms:
         ordered = disturbances or Disturbances()
         self._accounts = {account.reference: account for account in accounts}
         rng = Random(seed)  # noqa: S311 - a test must be repeatable, not unpredictable
-        self._pusher = Pusher(push_settings or PushSettings(), ordered, rng, self._note_push)
+        self._pusher = Pusher(push_settings or PushSettings(), ordered, rng, self._record_push)
         self._pusher.url = handler_url
         self.inbox = InboxService(
             accounts,
@@ -69,11 +69,20 @@ class SimulatedEms:
     def handler_url(self, url: str | None) -> None:
         self._pusher.url = url
 
+    @property
+    def push_disturbances(self) -> Disturbances:
+        """The faults to inject into pushes; may be set at any time."""
+        return self._pusher.disturbances
+
+    @push_disturbances.setter
+    def push_disturbances(self, disturbances: Disturbances) -> None:
+        self._pusher.disturbances = disturbances
+
     def push(self, notification: Notification) -> None:
-        """Let a notification happen: a received message arrives in the inbox, and each kind is pushed.
+        """Push a notification; a received message is put into the inbox first.
 
         Raises:
-            KeyError: the notification's account is none of ours.
+            KeyError: the notification's account is unknown.
         """
         account = self._accounts[notification.account]
         if isinstance(notification, MessageReceived):
@@ -81,20 +90,20 @@ class SimulatedEms:
         self._pusher.push(account, notification)
 
     def push_all(self, notifications: Iterable[Notification]) -> None:
-        """Let several notifications happen, one after the other."""
+        """Push several notifications, one after the other."""
         for notification in notifications:
             self.push(notification)
 
     def wait_until_quiet(self, timeout: float) -> bool:
-        """Wait until nothing is left to push, at most ``timeout`` seconds; return whether it is so."""
+        """Wait until nothing is left to push, at most ``timeout`` seconds; return whether it is."""
         return self._pusher.wait_until_quiet(timeout)
 
     def waiting(self) -> list[Delivery]:
-        """Return what is still to be pushed, soonest first; each says how its last call failed."""
+        """Return the queued deliveries, soonest first; each says how its last call failed."""
         return self._pusher.waiting()
 
     def counts(self) -> Counts:
-        """Return what was counted so far."""
+        """Return the counters so far."""
         return Counts(
             **self._pusher.tally(),
             inbox=sum(len(mailbox) for mailbox in self.inbox.mailboxes.values()),
@@ -121,6 +130,6 @@ class SimulatedEms:
     ) -> None:
         self.stop()
 
-    def _note_push(self, notification: Notification) -> None:
+    def _record_push(self, notification: Notification) -> None:
         if isinstance(notification, MessageReceived):
             self.inbox.mailboxes[notification.account].pushed(notification.id)

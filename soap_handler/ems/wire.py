@@ -1,4 +1,4 @@
-"""How .NET writes the values of the contract: times, control characters, ids. Nothing here sends or receives."""
+"""Serialisation of notifications as .NET writes them: times, control characters, ids. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from soap_handler.notifications import MessageError, MessageEvent, MessageReceived, SubscriptionEvent
+from soap_handler.contract import INBOX_MESSAGE, OPERATIONS, MessageStatus, Structure, Type
 
 if TYPE_CHECKING:
-    from soap_handler.notifications import FailureReason, Notification
+    from collections.abc import Iterable
+
+    from soap_handler.contract import Parameter, ParameterType
+    from soap_handler.notifications import MessageReceived, Notification
 
 NOT_SET: Final = "0001-01-01T00:00:00"
 """What .NET writes for a time that is not set (contract, section 4)."""
 
 _SUMMER: Final = timezone(timedelta(hours=1))
 
-# XML libraries refuse control characters; .NET writes them as references. They travel through the library as private
-# characters from the end of Unicode, which no phone sends, and become references in the finished bytes.
+# XML libraries refuse control characters; .NET writes them as references. In the library they are private characters
+# from the end of Unicode, which no phone sends. In the finished bytes these become references.
 _PRIVATE: Final = 0x10F700
 _SHIELDED: Final = {code: chr(_PRIVATE + code) for code in range(0x20) if chr(code) not in "\t\n\r"}
 _SHIELDED_BYTES: Final = re.compile(rb"\xf4\x8f\x9c([\x80-\x9f])")
@@ -36,7 +39,7 @@ def dotnet_time(when: datetime | None) -> str:
 
 
 def shield(text: str) -> str:
-    """Make a text fit for an XML library; :func:`unshield` gives the bytes their control characters back."""
+    """Replace control characters by private ones, for an XML library; :func:`unshield` is the way back."""
     return text.translate(_SHIELDED)
 
 
@@ -47,57 +50,31 @@ def unshield(document: bytes) -> bytes:
 
 def parameters(notification: Notification, *, upper_case_id: bool = False) -> dict[str, Any]:
     """Return the operation's parameters by their names on the wire (contract, section 1)."""
-    match notification:
-        case MessageReceived():
-            values = _message_received(notification)
-        case MessageEvent():
-            occurred = dotnet_time(notification.occurred_at)
-            values = {"id": notification.id, "eventtype": str(notification.event_type), "occurredat": occurred}
-        case MessageError():
-            values = _message_error(notification)
-        case SubscriptionEvent():
-            values = _subscription_event(notification)
-    if upper_case_id and "id" in values:
-        values["id"] = values["id"].upper()
-    return values
+    written = _members(notification, OPERATIONS[notification.kind].parameters)
+    if upper_case_id and "id" in written:
+        written["id"] = written["id"].upper()
+    return written
 
 
-def _message_received(message: MessageReceived) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "originator": message.originator,
-        "recipient": message.recipient,
-        "body": shield(message.body),
-        "type": str(message.type),
-        "sentat": dotnet_time(message.sent_at),
-        "receivedat": dotnet_time(message.received_at),
-    }
+def inbox_message(message: MessageReceived) -> dict[str, Any]:
+    """Return the fields of a message as the inbox lists it (contract, section 2); times are texts."""
+    known = (each for each in INBOX_MESSAGE if each.attribute)
+    return {**_members(message, known), "status": str(MessageStatus.DELIVERED), "username": ""}
 
 
-def _message_error(error: MessageError) -> dict[str, Any]:
-    return {
-        "id": error.id,
-        "errortype": str(error.error_type),
-        "occurredat": dotnet_time(error.occurred_at),
-        "detail": shield(error.detail),
-        "failurereason": _failure_reason(error.failure_reason),
-    }
+def _members(value: object, members: Iterable[Parameter]) -> dict[str, Any]:
+    return {each.name: _written(getattr(value, each.attribute), each.type) for each in members}
 
 
-def _failure_reason(reason: FailureReason | None) -> dict[str, Any] | None:
-    if reason is None:
-        return None
-    return {
-        "code": reason.code or 0,
-        "description": shield(reason.description),
-        "permanentfailure": bool(reason.permanent_failure),
-    }
-
-
-def _subscription_event(event: SubscriptionEvent) -> dict[str, Any]:
-    return {
-        "mobileNumber": event.mobile_number,
-        "contactID": event.contact_id,
-        "eventCode": str(event.event_code),
-        "occurredAt": dotnet_time(event.occurred_at),
-    }
+def _written(value: Any, kind: ParameterType) -> Any:  # noqa: ANN401 - any attribute of any notification
+    match kind:
+        case Structure():
+            return None if value is None else _members(value, kind.members)
+        case Type.TIME:
+            return dotnet_time(value)
+        case Type.NUMBER:
+            return value or 0
+        case Type.BOOLEAN:
+            return bool(value)
+        case _:
+            return shield(str(value))

@@ -1,8 +1,7 @@
-"""The path of a usual push through the server: many requests, one commit, many answers. The rest goes to threads.
+"""Request batching: a waitress dispatcher that reads, commits and answers in the I/O loop what arrived together.
 
-The I/O loop reads requests as they arrive, then checks and keys what came together and hands it to the journal as one
-batch. When the commit is done, it answers them all. So a burst costs one fsync for many requests and no thread switch
-for each; a lone request waits for nobody. Where the disk is slow or somebody else writes, the loop goes on reading.
+A burst costs one fsync for many requests and no thread switch for each; a lone request waits for no other. In return
+the loop does the work of a request itself, so everything here must be quick: what is not usual goes to the threads.
 """
 
 from __future__ import annotations
@@ -10,162 +9,211 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
+from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
 
 from soap_handler import telemetry
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
+from soap_handler.faces.base import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
-    from soap_handler.faces.soap.endpoint import Exchange
-    from soap_handler.fast.postgresql_pipeline import Watch
-    from soap_handler.fast.usual_reader import Read
+    from soap_handler.faces.base import Exchange, Face
+    from soap_handler.fast.batching_channel import BatchingChannel
     from soap_handler.journal import Journal
-    from soap_handler.server.channel import Channel
-    from soap_handler.web.application import Application
+    from soap_handler.web.client_address import Callers
 
-S = TypeVar("S")
-T = TypeVar("T")
+_POLLS_BEFORE_COMMIT: Final = 16  # so often, at most, the loop looks for more requests before it commits those it has
+_BATCH_BESIDE_COMMITS: Final = 16  # requests worth a commit that goes on in another thread while the loop reads more
+_BATCH_INLINE: Final = 64  # requests worth a commit in the loop, during which nothing else goes on
 
-_ENOUGH: Final = 16  # requests that are worth a commit of their own, where it goes on while the loop reads others
-_MANY: Final = 64  # likewise, where the loop itself commits, and nothing else goes on meanwhile
+
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """The first request of a channel, ready for its commit."""
+
+    channel: BatchingChannel
+    face: Face
+    exchange: Exchange
+
+    def send_answer(self, error: BaseException | None) -> None:
+        self.channel.send_answer(self.exchange.answer if error is None else self.face.not_stored(error))
 
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    """Requests that share a commit."""
+    """Pushes that share a commit."""
 
-    exchanges: list[tuple[Channel, Exchange]]
+    pushes: list[_Push]
     deadline: float
     error: BaseException | None = None
     answered: bool = False
 
 
-class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
-    """waitress's task dispatcher, with a way of its own for pushes.
+class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
+    """waitress's task dispatcher, with a way of its own for usual pushes. Its owner must call :meth:`attach`."""
 
-    The loop calls :meth:`turn` after each poll, and :meth:`commit` when a poll brought nothing more.
-    """
-
-    def __init__(self, application: Application, journal: Journal, *, threads: int, timeout: float) -> None:
-        """``threads`` serve what is not a push; ``timeout`` (seconds) is how long a push waits for its commit."""
+    def __init__(
+        self,
+        journal: Journal,
+        face_at: Callable[[str], Face | None],
+        callers: Callers,
+        *,
+        max_body: int,
+        threads: int,
+        timeout: float,
+    ) -> None:
+        """``threads`` serve what is not a usual push; ``timeout`` (seconds) is how long a push waits for its commit."""
         super().__init__()
         self.set_thread_count(threads)
-        self._application = application
         self._journal = journal
+        self._face_at = face_at
+        self._callers = callers
+        self._max_body = max_body
         self._timeout = timeout
-        self._arrived: deque[Channel] = deque()
-        self._committed: deque[_Batch] = deque()
+        self._sockets: Mapping[int, Any] = {}
+        self._no_connections = 0  # how many sockets are none: those that listen or wake the loop
+        self._loop_thread = 0
+        self._arrived: deque[BatchingChannel] = deque()
+        self._ready: list[_Push] = []
         self._waiting: deque[_Batch] = deque()
-        self._ready: list[tuple[Channel, Read]] = []
+        self._committed: deque[_Batch] = deque()
         self._committing = 0  # batches with the journal, answered or not
-        self._loop = 0
-        self.wake: Callable[[], None] = lambda: None
-        """How another thread gets the loop to take a turn; whoever owns the loop sets it."""
 
-    def attend(self, watch: Watch | None) -> None:
-        """Begin to serve a loop, whose thread calls; ``watch`` has it look after a file. ``None`` ends that."""
-        self._journal.attend(watch)
+    def attach(self, sockets: Mapping[int, Any]) -> None:
+        """Begin to serve the loop of these sockets, whose thread calls, before the first connection."""
+        self._sockets = sockets
+        self._no_connections = len(sockets)
+        self._loop_thread = threading.get_ident()
 
     def add_task(self, task: Any) -> None:  # noqa: ANN401 - waitress's signature
         """Take on the first request of a channel."""
         self._arrived.append(task)
-        if threading.get_ident() != self._loop:
-            self.wake()
+        self._wake_loop(task)
 
-    def turn(self) -> bool:
-        """Answer what is committed and take in what has arrived; return whether anything had.
+    def after_poll(self) -> None:
+        """Answer what is committed, take in what has arrived, and have it committed when a poll brings no more."""
+        polls = 0
+        while self._take_turn() and polls < _POLLS_BEFORE_COMMIT and self._more_may_come():
+            polls += 1
+            wasyncore.loop(timeout=0, use_poll=True, map=self._sockets, count=1)
+        self._commit_ready()
 
-        If so, more may have arrived meanwhile: the loop looks again before it has all of it committed.
-        """
-        self._loop = threading.get_ident()
+    def _more_may_come(self) -> bool:
+        """Whether there are more connections than requests that wait for their commit."""
+        return len(self._sockets) - self._no_connections > len(self._ready)
+
+    def _take_turn(self) -> bool:
+        """Return whether anything had arrived."""
         self._answer_committed()
         arrived = bool(self._arrived)
         while self._arrived:  # an answer may have brought a pipelined request forward
             self._take_in()
-        self._give_up()
+        self._give_up_late()
         return arrived
 
-    def commit(self) -> None:
-        """Check what was taken in, and hand it to the journal, which answers at once or by :attr:`wake`."""
+    # -- taking in ---------------------------------------------------------------------------------------------------
+
+    def _take_in(self) -> None:
+        """Read what has arrived, as many as are worth a commit: the disk need not wait until all are read."""
+        enough = _BATCH_INLINE if self._journal.commits_inline else _BATCH_BESIDE_COMMITS
+        several = min(len(self._arrived), enough - len(self._ready) % enough)
+        channels = [self._arrived.popleft() for _ in range(several)]
+        for channel, push in zip(channels, self._read(channels), strict=True):
+            if push is None:
+                super().add_task(channel)
+            else:
+                self._ready.append(push)
+        if len(self._ready) >= enough and not self._committing:
+            self._commit_ready()
+
+    def _read(self, channels: Sequence[BatchingChannel]) -> list[_Push | None]:
+        """Prepare the requests that may be usual, each by its face; ``None`` for those that take the general way."""
+        pushes: list[_Push | None] = [None] * len(channels)
+        by_face: dict[Face, list[tuple[int, Request]]] = {}
+        for number, channel in enumerate(channels):
+            request = channel.requests[0]
+            face = None if request.error else self._face_at(request.path)
+            usual = None if face is None else self._usual(request, str(channel.addr[0]))
+            if face is not None and usual is not None:
+                by_face.setdefault(face, []).append((number, usual))
+        for face, numbered in by_face.items():
+            for (number, _), exchange in zip(numbered, _read(face, [each for _, each in numbered]), strict=True):
+                pushes[number] = None if exchange is None else _Push(channels[number], face, exchange)
+        return pushes
+
+    def _usual(self, request: Any, peer: str) -> Request | None:  # noqa: ANN401 - waitress has no types
+        """Return what may be a usual push; ``None`` for one that HTTP refuses, or that is no push."""
+        if request.command != "POST":
+            return None
+        headers = request.headers
+        environ = {"REMOTE_ADDR": peer}
+        if "X_FORWARDED_FOR" in headers:
+            environ["HTTP_X_FORWARDED_FOR"] = headers["X_FORWARDED_FOR"]
+        caller = self._callers.address(environ)
+        stream = request.get_body_stream()
+        body = stream.read()
+        stream.seek(0)
+        if len(body) > self._max_body or not self._callers.allows(caller):
+            return None
+        return Request(body, caller, headers.get("CONTENT_TYPE", ""))
+
+    # -- committing --------------------------------------------------------------------------------------------------
+
+    def _commit_ready(self) -> None:
+        """Hand what was taken in to the journal, which commits it here and now, or in a thread of its own."""
         if self._ready:
             ready, self._ready = self._ready, []
-            checked = _all_in_one(self._application.check_usual, [read for _, read in ready])
-            self._commit(self._usual([channel for channel, _ in ready], checked))
+            self._commit(ready)
             self._answer_committed()
 
-    @property
-    def ready(self) -> int:
-        """How many requests have been taken in and not been handed to the journal."""
-        return len(self._ready)
+    def _commit(self, pushes: list[_Push]) -> None:
+        batch = _Batch(pushes, time.monotonic() + self._timeout)
+        self._waiting.append(batch)
+        self._committing += 1
+        entries = [push.exchange.entry for push in pushes if push.exchange.entry is not None]
+        self._journal.submit_all(entries).add_done_callback(partial(self._note_committed, batch))
 
-    @property
-    def idle(self) -> bool:
-        """Whether there is nothing to do before somebody calls, neither here nor for a database's server."""
-        return self._journal.quick and not (self._committing or self._ready or self._arrived)
+    def _note_committed(self, batch: _Batch, commit: Future[list[bool]]) -> None:
+        """Note the end of a commit; runs in the journal's thread, or in the loop's."""
+        batch.error = commit.exception()
+        self._committed.append(batch)
+        self._wake_loop(batch.pushes[0].channel)
+
+    def _wake_loop(self, channel: BatchingChannel) -> None:
+        """Interrupt the loop's poll, unless it is the loop that calls."""
+        if threading.get_ident() != self._loop_thread:
+            with suppress(OSError):  # the loop has ended and its pipe is closed
+                channel.server.pull_trigger()
+
+    # -- answering ---------------------------------------------------------------------------------------------------
 
     def _answer_committed(self) -> None:
         while self._committed:
             self._committing -= 1
             self._answer(self._committed.popleft())
 
-    def _take_in(self) -> None:
-        """Take in what has arrived, as many as are worth a commit: the disk need not wait until all are read."""
-        enough = _MANY if self._journal.quick else _ENOUGH
-        some = min(len(self._arrived), enough - len(self._ready) % enough)
-        channels = [self._arrived.popleft() for _ in range(some)]
-        requests = [(channel.requests[0], str(channel.addr[0])) for channel in channels]
-        self._ready += self._usual(channels, _all_in_one(self._application.read_usual, requests))
-        if len(self._ready) >= enough and not self._committing:
-            self.commit()
-
-    def _usual(self, channels: Sequence[Channel], results: Sequence[T | None]) -> list[tuple[Channel, T]]:
-        """Return those whose request is usual so far; the others' takes the general way."""
-        usual = []
-        for channel, result in zip(channels, results, strict=True):
-            if result is None:
-                super().add_task(channel)
-            else:
-                usual.append((channel, result))
-        return usual
-
-    def _commit(self, exchanges: list[tuple[Channel, Exchange]]) -> None:
-        if not exchanges:
-            return
-        batch = _Batch(exchanges, time.monotonic() + self._timeout)
-        self._waiting.append(batch)
-        self._committing += 1
-        entries = [exchange.entry for _, exchange in exchanges if exchange.entry is not None]
-        self._journal.submit_all(entries).add_done_callback(lambda commit: self._done(batch, commit))
-
-    def _done(self, batch: _Batch, commit: Future[list[bool]]) -> None:
-        """Note the end of a commit; runs in the journal's thread, or in the loop's."""
-        batch.error = commit.exception()
-        self._committed.append(batch)
-        if threading.get_ident() != self._loop:
-            self.wake()
-
     def _answer(self, batch: _Batch) -> None:
         if batch.answered:
             return  # too late: they were told to come again, and will be recognised as duplicates
         batch.answered = True
-        if isinstance(batch.error, JournalRefusedError) and len(batch.exchanges) > 1:
-            for one in batch.exchanges:  # one of them is at fault; it must not spoil the others
+        if isinstance(batch.error, JournalRefusedError) and len(batch.pushes) > 1:
+            for one in batch.pushes:  # one of them is at fault; it must not spoil the others
                 self._commit([one])
             return
-        for channel, exchange in batch.exchanges:
-            answer = exchange.answer if batch.error is None else self._application.not_stored(batch.error)
-            _guarded(channel, partial(channel.answer, answer))
-        for channel, _ in batch.exchanges:  # when all have their answer
-            _guarded(channel, channel.go_on)
+        for push in batch.pushes:
+            _guarded(push.channel, partial(push.send_answer, batch.error))
+        for push in batch.pushes:  # only then: the callers read meanwhile
+            _guarded(push.channel, push.channel.finish_request)
 
-    def _give_up(self) -> None:
+    def _give_up_late(self) -> None:
         """Answer those whose commit takes too long by a fault."""
         while self._waiting and (self._waiting[0].answered or self._waiting[0].deadline < time.monotonic()):
             batch = self._waiting.popleft()
@@ -174,18 +222,20 @@ class Intake(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no ty
                 self._answer(batch)
 
 
-def _all_in_one(step: Callable[[Sequence[S]], list[T | None]], requests: Sequence[S]) -> list[T | None]:
-    """Take a step for all of these at once; ``None`` for what takes the general way, or has something break over it."""
+def _read(face: Face, requests: Sequence[Request]) -> list[Exchange | None]:
+    """Have a face read requests together; where it breaks over one of them, that one takes the general way."""
+    if face.read_many is None:
+        return [None] * len(requests)
     try:
-        return step(requests)
+        return face.read_many(requests)
     except Exception as error:  # noqa: BLE001 - a defect must not end the loop; the general way has its own wall
         if len(requests) > 1:
-            return [result for request in requests for result in _all_in_one(step, [request])]
+            return [exchange for request in requests for exchange in _read(face, [request])]
         telemetry.emit("intake_failed", error=type(error).__name__)
         return [None]
 
 
-def _guarded(channel: Channel, step: Callable[[], None]) -> None:
+def _guarded(channel: BatchingChannel, step: Callable[[], None]) -> None:
     try:
         step()
     except Exception as error:  # noqa: BLE001 - one connection's trouble must not end the loop of all

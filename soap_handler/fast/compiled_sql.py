@@ -1,11 +1,8 @@
-"""SQL that is written with SQLAlchemy, compiled once, and run by the driver without a cost for each row or statement.
+"""Compiled SQL: the text of a statement is compiled once, and its values go to the driver past SQLAlchemy.
 
-SQLAlchemy looks at every value of every row, and does much for every statement. Where hundreds of rows go through in a
-moment, that costs more than the database itself. So here the values go to the driver as they are: instants as
-:func:`schema.stored` gives them, and no defaults are filled in. Whoever listens to what SQLAlchemy executes (tracing,
-or a handler's transaction) hears of these statements too: then they take SQLAlchemy's way.
-
-Everything that is not done for each notification uses SQLAlchemy as usual.
+SQLAlchemy does much for every statement and looks at every value of every row; where hundreds of rows go through in a
+moment, that costs more than the database itself. The price: only statements that are constants of a module may come
+here, and SQLAlchemy's events do not hear of them.
 """
 
 from __future__ import annotations
@@ -13,107 +10,139 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from sqlalchemy import BindParameter, Executable, Insert, Select
 from sqlalchemy.exc import DBAPIError
+
+from soap_handler.journal.execute import PLAIN
+from soap_handler.journal.postgresql import execute_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Dialect
 
-    Values = Mapping[str, Any]
+    from soap_handler.journal.execute import Executor, Values
+
+    Convert: TypeAlias = Callable[[Any], Any]
 
 T = TypeVar("T")
 
-TOGETHER: Final = 16
-"""Rows in a statement: each number is one of its own, which the driver keeps; with 32, 1 MB more."""
+ROWS_PER_INSERT: Final = 16
+"""Rows of one INSERT: each number is a statement of its own, which the driver keeps; with 32, 1 MB more."""
+STATEMENTS_KEPT: Final = 256
 
 _VALUES: Final = re.compile(r"VALUES (\([^()]+\))")
-_NAMED: Final = re.compile(r"%\((\w+)\)s")
 _CHANGES: Final = re.compile(r"(?:INSERT|UPDATE)\b")
-_EVENTS: Final = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
+_IN_LIST: Final = re.compile(r"IN \(__\[POSTCOMPILE_(\w+)\]\)")
 
 
-def is_heard(connection: Connection) -> bool:
-    """Whether anybody listens to what this connection executes."""
-    return any(getattr(connection.dispatch, name) for name in _EVENTS)
+class CompiledExecutor:
+    """The quick executor. It gives and takes the same values as the plain one."""
+
+    def execute(self, connection: Connection, statement: Executable, rows: Sequence[Values]) -> int:
+        """Execute a statement once for each row of values; return how many rows of the database changed."""
+        compiled = _compiled(statement, connection.dialect, tuple(rows[0]))
+        if connection.dialect.name != "sqlite":
+            return compiled.run(connection, rows)
+        return compiled.insert(connection, rows) if isinstance(statement, Insert) else compiled.run(connection, rows)
+
+    def query(self, connection: Connection, statement: Executable, values: Values | Sequence[Values]) -> Sequence[Any]:
+        """Execute a statement and return its rows. An INSERT is left to SQLAlchemy: none on SQLite is a query."""
+        if not isinstance(statement, Select):
+            return PLAIN.query(connection, statement, values)
+        assert not isinstance(values, list | tuple)  # noqa: S101 - tells mypy that a SELECT takes one set of values
+        return _compiled(statement, connection.dialect, tuple(values)).rows(connection, values)  # type: ignore[arg-type] # of a Mapping
 
 
-class Statement:
-    """One statement. Its parameters are those of each ``bindparam`` in it, or the columns of an INSERT."""
+COMPILED: Final[Executor] = CompiledExecutor()
+"""The executor for ``Journal(execute=...)``."""
 
-    def __init__(self, statement: Any, columns: Sequence[str] | None = None, *, many: str = "") -> None:  # noqa: ANN401 - any of SQLAlchemy's that can be executed
-        """``columns`` are those that an INSERT fills; ``many`` is the parameter that stands for several numbers.
 
-        Of that one it is best to have :func:`few_lengths`.
-        """
-        self._statement = statement
-        self._columns = columns
-        self._many = many
-        self._compiled: dict[tuple[str, int], tuple[str, Callable[[Values], Any]]] = {}
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _compiled(statement: Executable, dialect: Dialect, names: tuple[str, ...]) -> _Compiled:
+    return _Compiled(statement, dialect, names)
+
+
+class _Compiled:
+    """The text of one statement for one dialect, and how its values are arranged and its results read."""
+
+    def __init__(self, statement: Any, dialect: Dialect, names: tuple[str, ...]) -> None:  # noqa: ANN401 - any statement
+        """``names`` are those of the values that each execution will give."""
+        compiled = statement.compile(dialect=dialect, column_keys=names)
+        self._list = next(iter(_IN_LIST.findall(compiled.string)), "")  # the one value that is a list of numbers
+        self._constants = {name: value for name, value in compiled.params.items() if name not in names}
+        self._converted = _converted(compiled.bind_names, dialect)
+        self._order = compiled.positiontup
+        self._pick = itemgetter(*self._order) if self._order is not None and len(self._order) > 1 else None
+        self._text = compiled.string
+        self._results = _result_converters(statement, dialect) if isinstance(statement, Select) else []
+        if self._order is None:
+            self._text = _IN_LIST.sub(r"= ANY (%(\1)s::bigint[])", self._text)
+        elif not isinstance(statement, Select):
+            self._text = _all_or_nothing(self._text)
+
+    def rows(self, connection: Connection, values: Values) -> list[Sequence[Any]]:
+        """Execute a query and return its rows."""
+        text, arranged = self._arranged(values)
+        rows: list[Sequence[Any]] = _driven(connection, lambda cursor: cursor.execute(text, arranged).fetchall())
+        if not self._results:
+            return rows
+        converted = [list(row) for row in rows]
+        for place, convert in self._results:
+            for row in converted:
+                row[place] = convert(row[place])
+        return list(converted)
 
     def run(self, connection: Connection, rows: Sequence[Values]) -> int:
-        """Execute it for each row of values; return how many rows of the database that changed."""
-        if not rows:
-            return 0
-        text, arrange = self._for(connection.dialect, rows[0])
-        values = [arrange(row) for row in rows]
-        if is_heard(connection):
-            return int(connection.exec_driver_sql(text, values).rowcount)
-        if connection.dialect.name == "sqlite":
-            text = _all_or_nothing(text)
-        each = _together(text, values) if self._columns else ((text, one) for one in values)
-        return sum(_driven(connection, statement, some) for statement, some in each)
+        """Execute a change for each row."""
+        many = [self._arranged(row) for row in rows]
+        text = many[0][0]
+        return _driven(connection, lambda cursor: _run(cursor, text, [arranged for _, arranged in many]))
 
-    def text(self, dialect: Dialect) -> str:
-        """Return the statement for a driver; not of one with ``many`` values."""
-        return self._for(dialect, {})[0]
+    def insert(self, connection: Connection, rows: Sequence[Values]) -> int:
+        """Insert rows on SQLite, some at a time in one statement.
 
-    def ask(self, connection: Connection, values: Values) -> list[Any]:
-        """Execute it once and return its rows, with values as the driver gives them."""
-        text, arrange = self._for(connection.dialect, values)
-        if is_heard(connection):
-            return list(connection.exec_driver_sql(text, arrange(values)).fetchall())
-        return list(_driven(connection, text, arrange(values), answers=True))
+        The driver gives up Python's lock for every statement that it runs. With one statement for each row, this
+        thread and the one that reads requests would take turns row by row, which costs more than the insert.
+        """
+        arranged = [self._arranged(row)[1] for row in rows]
+        some_at_a_time = [arranged[at : at + ROWS_PER_INSERT] for at in range(0, len(arranged), ROWS_PER_INSERT)]
+        inserts = [
+            (_repeated(self._text, len(some)), [value for row in some for value in row]) for some in some_at_a_time
+        ]
+        return _driven(connection, lambda cursor: sum(int(cursor.execute(*each).rowcount) for each in inserts))
 
-    def _for(self, dialect: Dialect, values: Values) -> tuple[str, Callable[[Values], Any]]:
-        length = len(values[self._many]) if self._many else 0
-        known = self._compiled.get((dialect.name, length))
-        if known is None:
-            known = self._compiled[dialect.name, length] = self._compile(dialect, length)
-        return known
-
-    def _compile(self, dialect: Dialect, length: int) -> tuple[str, Callable[[Values], Any]]:
-        compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)
-        text, names = compiled.string, compiled.positiontup
-        if names is None and self._columns:
-            text, names = _NAMED.sub("%s", text), _NAMED.findall(text)  # which can be had for several rows
-        if names is None:  # the driver takes names
-            return text.replace(f"IN ({self._place})", f"= ANY (CAST(%({self._many})s AS bigint[]))"), self._named
-        text = text.replace(self._place, ", ".join("?" * length))
-        return text, self._in_order(names)
-
-    @property
-    def _place(self) -> str:
-        """Where SQLAlchemy's compiler leaves room for the several values."""
-        return f"__[POSTCOMPILE_{self._many}]"
-
-    def _named(self, values: Values) -> dict[str, Any]:
-        many = self._many
-        return {**values, many: f"{{{','.join(map(str, values[many]))}}}"} if many else dict(values)
-
-    def _in_order(self, names: Sequence[str]) -> Callable[[Values], Any]:
-        many = self._many
-        if many:
-            return lambda values: tuple(
-                each for name in names for each in (values[name] if name == many else (values[name],))
-            )
-        return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
+    def _arranged(self, values: Values) -> tuple[str, Any]:
+        """Return the text and the values as the driver takes them."""
+        ready = {**self._constants, **values}
+        for name, convert in self._converted:
+            ready[name] = convert(ready[name])
+        if self._order is None:
+            return self._text, ready
+        if not self._list:
+            return self._text, self._pick(ready) if self._pick else (ready[self._order[0]],)
+        numbers = pad_to_power_of_two(ready[self._list])
+        text = _IN_LIST.sub(f"IN ({', '.join('?' * len(numbers))})", self._text)
+        return text, [each for name in self._order for each in (numbers if name == self._list else (ready[name],))]
 
 
-def _driven(connection: Connection, text: str, values: Any, *, answers: bool = False) -> Any:  # noqa: ANN401 - the driver's
-    """Have the driver execute a statement; return how many rows it changed, or its answer.
+def _converted(names: Mapping[BindParameter[Any], str], dialect: Dialect) -> list[tuple[str, Convert]]:
+    """Return the parameters that the driver does not take as they are, and what makes of each what it takes."""
+    converters = ((name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for bind, name in names.items())
+    return [(name, convert) for name, convert in converters if convert is not None]
+
+
+def _result_converters(statement: Select[Any], dialect: Dialect) -> list[tuple[int, Convert]]:
+    """Return the places of a row whose values are not what the driver gives, and what makes of each what it is."""
+    types = (column.type.dialect_impl(dialect) for column in statement.selected_columns)
+    converters = ((place, kind.result_processor(dialect, None)) for place, kind in enumerate(types))
+    return [(place, convert) for place, convert in converters if convert is not None]
+
+
+def _driven(connection: Connection, call: Callable[[Any], T]) -> T:
+    """Call with a cursor of the driver, in SQLAlchemy's transaction.
 
     Raises:
         DBAPIError: what the driver raised, as SQLAlchemy tells it.
@@ -123,46 +152,43 @@ def _driven(connection: Connection, text: str, values: Any, *, answers: bool = F
     driver: Any = connection.dialect.loaded_dbapi
     cursor = connection.connection.cursor()
     try:
-        cursor.execute(text, values)
-        return cursor.fetchall() if answers else cursor.rowcount
+        return call(cursor)
     except driver.Error as error:
-        raise DBAPIError.instance(text, None, error, driver.Error, hide_parameters=True) from error
+        raise DBAPIError.instance(None, None, error, driver.Error, hide_parameters=True) from error
     finally:
         cursor.close()
 
 
-def _together(statement: str, rows: Sequence[Sequence[Any]]) -> Iterable[tuple[str, list[Any]]]:
-    """Turn an INSERT for each of many rows into few of several rows.
+def _run(cursor: Any, text: str, rows: Sequence[Any]) -> int:  # noqa: ANN401 - the driver's
+    if len(rows) == 1:
+        cursor.execute(text, rows[0])
+    elif isinstance(rows[0], dict):
+        execute_many(cursor, text, rows)
+    else:
+        cursor.executemany(text, rows)
+    return int(cursor.rowcount)
 
-    The driver gives up Python's lock for every statement that it runs. With one for each row, the thread that writes
-    and the one that reads requests would take turns for each row, which costs more than the insert.
-    """
-    for begin in range(0, len(rows), TOGETHER):
-        some = rows[begin : begin + TOGETHER]
-        yield _repeated(statement, len(some)), [value for row in some for value in row]
 
-
-@lru_cache(maxsize=4 * TOGETHER)
-def _all_or_nothing(statement: str) -> str:
+def _all_or_nothing(text: str) -> str:
     """Have SQLite roll back the whole transaction where a row breaks a constraint, as we would do anyway.
 
     Otherwise it copies each page before the statement changes it, to be able to take back that statement alone. With
-    keys that are random, that took twice as long as the insert itself.
+    random keys that took twice as long as the insert itself.
     """
-    return _CHANGES.sub(lambda found: f"{found[0]} OR ROLLBACK", statement, count=1)
+    return _CHANGES.sub(lambda found: f"{found[0]} OR ROLLBACK", text, count=1)
 
 
-@lru_cache(maxsize=2 * TOGETHER)
-def _repeated(statement: str, count: int) -> str:
+@lru_cache(maxsize=2 * ROWS_PER_INSERT)
+def _repeated(text: str, count: int) -> str:
     """Return an INSERT of one row as one of several."""
-    return _VALUES.sub(lambda found: "VALUES " + ", ".join([found[1]] * count), statement, count=1)
+    return _VALUES.sub(lambda found: "VALUES " + ", ".join([found[1]] * count), text, count=1)
 
 
-def few_lengths(several: Iterable[T]) -> list[T]:
-    """Repeat the last one until there are 1, 2, 4, 8 … of them, for an IN.
+def pad_to_power_of_two(numbers: Iterable[int]) -> list[int]:
+    """Repeat the last number until there are 1, 2, 4, 8 … of them, for an IN.
 
-    Each length is a statement of its own: the driver keeps the last 128 of them prepared, which took 4 MB.
+    Each length is a statement of its own, and the driver keeps the last 128 statements prepared, which took 4 MB.
     """
-    each = list(several)
+    each = list(numbers)
     missing = (1 << max(0, len(each) - 1).bit_length()) - len(each) if each else 0
     return each + each[-1:] * missing

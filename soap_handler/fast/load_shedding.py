@@ -1,9 +1,9 @@
-"""How much of the machine handling and deleting may take while a burst comes in. Arithmetic over a clock.
+"""Load shedding with a token bucket: in a burst of pushes, handling and deleting give way to receiving.
 
-Receiving cannot wait, since EMS counts on an answer; handling can. So during a burst handling gives way, but it never
-stands still: a share of what arrives is dispatched meanwhile, and the rest as soon as the burst is over. What goes on
-for longer is no burst but the daily load, so the share grows until handling keeps up with it. Deletes have the most
-time of all, since a message does no harm in the inbox: of them there is a call now and then.
+Receiving cannot wait, since EMS counts on an answer; handling can. The trade-off: a notification of a burst reaches its
+handler some seconds later. Handling never stands still: a share of what arrives is dispatched meanwhile, and the rest
+as soon as the burst is over. A burst that goes on is the daily load, so the share grows until handling keeps up with
+it. Deletes have the most time of all, since a message does no harm in the inbox: there is a call now and then.
 
 Where several processes share the port, those to which next to nothing comes do the work of all: it holds up no answer.
 """
@@ -16,95 +16,108 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from soap_handler.fast.scoreboard import Place
+    from soap_handler.fast.scoreboard import WorkerSlot
 
-_BURST: Final = 300.0  # arrivals a second above which handling gives way; below, there is room for both
-_BUSY: Final = 100.0  # arrivals a second from which handling takes several at a time, since each commit holds them up
-_PATIENCE: Final = 10.0  # seconds after which a burst is one no more
-_GROWTH: Final = 0.2  # by how much the share grows each second from then on; the backlog is worked off above 1
-_LITTLE: Final = 0.05  # of all that arrives: a process that takes in less has its hands free
-_SHARE: Final = 0.12  # of what arrives is dispatched during a burst; at least a tenth is promised
-_WINDOW: Final = 0.2  # seconds over which the rate is measured
-_SLICE: Final = 0.1  # seconds between two claims during a burst: small ones, so that nobody waits for a large one
-_BREATH: Final = 0.01  # seconds between two claims when it is only busy
-_GAP: Final = 1.0  # seconds between two calls of an inbox during a burst
+_BURST_RATE: Final = 300.0  # arrivals a second above which handling gives way; below, there is room for both
+_BUSY_RATE: Final = 100.0  # arrivals a second from which handling takes several at a time: each commit holds them up
+_BURST_SECONDS: Final = 10.0  # after which a burst is one no more
+_SHARE_GROWTH: Final = 0.2  # by how much the share grows each second from then on; above 1 the backlog is worked off
+_IDLE_SHARE: Final = 0.05  # of all that arrives: a process that takes in less has its hands free
+_BURST_SHARE: Final = 0.12  # of what arrives is dispatched during a burst; at least a tenth is promised
+_WINDOW_SECONDS: Final = 0.2  # over which the rate is measured
+_BUCKET_WINDOWS: Final = 2  # windows' worth of tokens that the bucket holds
+_BUCKET_TOKENS: Final = 2.0  # that it holds at least: in a smaller one the fraction of a token would be lost
+_BURST_CLAIM_SECONDS: Final = (
+    0.1  # between two claims during a burst: small ones, so that no push waits for a large one
+)
+_BUSY_CLAIM_SECONDS: Final = 0.01  # between two claims when it is only busy
+_DELETE_GAP_SECONDS: Final = 1.0  # between two calls of an inbox during a burst
 
 
-class Pace:
-    """Says how many notifications may be claimed now. For one thread, but that any may ask for the :attr:`gap`."""
+class LoadShedding:
+    """Admission control by load shedding. For one thread, but any may ask for :attr:`delete_gap`."""
 
-    def __init__(self, place: Place, clock: Callable[[], float] = time.monotonic) -> None:
-        """``place`` tells what arrives here, and where others share the port, and the work, there."""
-        self._place = place
+    def __init__(self, slot: WorkerSlot, clock: Callable[[], float] = time.monotonic) -> None:
+        """``slot`` counts the arrivals of this process, and those of the others that share the port."""
+        self._slot = slot
         self._clock = clock
-        self._looked = self._asked = clock()
-        self._known = place.all_arrivals
-        self._rate = self._part = self._owed = self._began = 0.0
+        self._measured_at = self._asked_at = clock()
+        self._counts = slot.all_arrivals  # when they were measured last, by process
+        self._rate = 0.0  # arrivals a second, at all processes
+        self._own_rate = 0.0  # arrivals a second of which a share is this process's to dispatch
+        self._tokens = 0.0  # claims that may be made now; not used outside of a burst
+        self._burst_began_at = 0.0
         self.bursting = False
         """Whether notifications arrive faster than both sides can be served."""
 
     def allows(self, wanted: int) -> int:
-        """Return how many of the wanted claims may be made now."""
+        """Return how many of the wanted claims may be made now: all, or in a burst what the token bucket holds."""
         now = self._clock()
-        if now - self._looked >= _WINDOW or self.burst_begins():
-            self._look(now)
+        if now - self._measured_at >= _WINDOW_SECONDS or self._window_is_full():
+            self._measure(now)
         if not self.bursting:
-            self._asked = now
+            self._asked_at = now
             return wanted
-        due = self._due(now)
-        most = max(2.0, due * 2 * _WINDOW)  # with less, what is left of one would be lost
-        self._owed = min(self._owed + due * (now - self._asked), most)
-        self._asked = now
-        granted = min(wanted, int(self._owed))
-        self._owed -= granted
+        refill = self._refill_rate(now)
+        bucket = max(_BUCKET_TOKENS, refill * _BUCKET_WINDOWS * _WINDOW_SECONDS)
+        self._tokens = min(self._tokens + refill * (now - self._asked_at), bucket)
+        self._asked_at = now
+        granted = min(wanted, int(self._tokens))
+        self._tokens -= granted
         return granted
 
     def burst_begins(self) -> bool:
-        """Whether more has arrived than in a whole window without a burst; the rest of it need not be waited for."""
-        if self.bursting or self._clock() <= self._looked:
-            return False
-        return sum(self._place.all_arrivals) - sum(self._known) > _BURST * _WINDOW
+        """Whether a burst is on, or enough for one has arrived since the last measurement."""
+        return self.bursting or self._window_is_full()
 
-    def _look(self, now: float) -> None:
-        """Find out how fast notifications arrive, on all processes together and on this one."""
-        elapsed = now - self._looked
-        if not self.bursting:  # who has not looked for long may find the beginning of a burst
-            elapsed = min(elapsed, _WINDOW)
-        counts = self._place.all_arrivals
-        rates = [(count - before) / elapsed for count, before in zip(counts, self._known, strict=True)]
-        self._looked, self._known = now, counts
+    @property
+    def pause(self) -> float:
+        """For how many seconds to leave the machine to receiving before the next claim; 0 when little arrives."""
+        if self._rate <= _BUSY_RATE:
+            return 0.0
+        interval = _BURST_CLAIM_SECONDS if self.bursting else _BUSY_CLAIM_SECONDS
+        return max(0.0, self._asked_at + interval - self._clock())
+
+    @property
+    def delete_gap(self) -> float:
+        """For how many seconds to leave the machine to receiving between two calls of an inbox; 0 without a burst."""
+        is_young = self._clock() - self._burst_began_at <= _BURST_SECONDS
+        return _DELETE_GAP_SECONDS if self.bursting and is_young else 0.0
+
+    def _window_is_full(self) -> bool:
+        """Whether more has arrived than in a whole window without a burst; the rest of it need not be waited for."""
+        if self.bursting or self._clock() <= self._measured_at:
+            return False
+        return sum(self._slot.all_arrivals) - sum(self._counts) > _BURST_RATE * _WINDOW_SECONDS
+
+    def _measure(self, now: float) -> None:
+        """Measure how fast notifications arrive, on all processes together and on this one."""
+        elapsed = now - self._measured_at
+        if not self.bursting:  # after a long sleep all of it may have arrived just now: the beginning of a burst
+            elapsed = min(elapsed, _WINDOW_SECONDS)
+        counts = self._slot.all_arrivals
+        rates = [(count - before) / elapsed for count, before in zip(counts, self._counts, strict=True)]
+        self._measured_at, self._counts = now, counts
         self._rate = sum(rates)
-        self._part = self._part_of(rates)
-        bursting = self._rate > _BURST
+        self._own_rate = self._own_part(rates)
+        bursting = self._rate > _BURST_RATE
         if not bursting:
-            self._owed = 0.0
+            self._tokens = 0.0
         elif not self.bursting:
-            self._began, self._asked = now, now - elapsed
+            self._burst_began_at, self._asked_at = now, now - elapsed
         self.bursting = bursting
 
-    def _part_of(self, rates: list[float]) -> float:
+    def _own_part(self, rates: list[float]) -> float:
         """Return of how many arrivals a second a share is this process's to dispatch."""
-        free = [number for number in self._place.present if rates[number] < _LITTLE * self._rate]
-        if not free:
-            return rates[self._place.number]
-        return self._rate / len(free) if self._place.number in free else 0.0
+        idle = [number for number in self._slot.present if rates[number] < _IDLE_SHARE * self._rate]
+        if not idle:
+            return rates[self._slot.number]
+        return self._rate / len(idle) if self._slot.number in idle else 0.0
 
-    def _due(self, now: float) -> float:
-        """Return how many notifications a second this process owes to their handlers.
+    def _refill_rate(self, now: float) -> float:
+        """Return how many tokens a second flow into the bucket.
 
-        At first a share of its part; what goes on for longer is worked off by all.
+        At first a share of this process's part; what goes on for longer is worked off by all processes.
         """
-        growth = _GROWTH * max(0.0, now - self._began - _PATIENCE)
-        return _SHARE * self._part + growth * self._rate / self._place.places
-
-    @property
-    def rest(self) -> float:
-        """For how long (seconds) to leave the others alone before asking again; 0 when little arrives."""
-        if self._rate <= _BUSY:
-            return 0.0
-        return max(0.0, self._asked + (_SLICE if self.bursting else _BREATH) - self._clock())
-
-    @property
-    def gap(self) -> float:
-        """For how long (seconds) to leave the others alone between two calls of an inbox; 0 when there is no burst."""
-        return _GAP if self.bursting and self._clock() - self._began <= _PATIENCE else 0.0
+        growth = _SHARE_GROWTH * max(0.0, now - self._burst_began_at - _BURST_SECONDS)
+        return _BURST_SHARE * self._own_rate + growth * self._rate / self._slot.workers

@@ -1,89 +1,67 @@
-"""A few numbers that the processes which share a port tell each other, in memory that is common to all of them."""
+"""Shared memory between the worker processes of one port: how much each has taken in, and which of them serve.
+
+Load shedding reads it. It is nearly exact and never locked: the threads of a worker may overwrite each other's count.
+"""
 
 from __future__ import annotations
 
 import mmap
 from typing import Final
 
-GATHERED: Final = 16
-"""So many connections go to one process before the next one gets any: together their requests share a commit."""
-
-GATHERED_FOR_ONE_WRITER: Final = 64
-"""Likewise where only one process can write at a time: as many as one can serve, as two would hold each other up."""
-
-_UNEVEN: Final = 16  # how many more than another a process may have where all have their share
+_CELL_BYTES: Final = 8
 
 
-class Board:
-    """What is common. Make it before the processes are forked; each then has a place of its own, counted from 0."""
+class Scoreboard:
+    """The shared memory. Make it before the processes are forked; each then has a slot, counted from 0."""
 
-    def __init__(self, processes: int = 1, gathered: int = GATHERED) -> None:
-        """``gathered``: how many connections one process is to have before the next one gets any."""
-        cells = memoryview(mmap.mmap(-1, 2 * 8 * processes)).cast("Q")
-        self.arrivals = cells[:processes]
-        """By place: how many notifications have been taken in there, by whoever had it."""
-        self.connections = cells[processes:]
-        """By place: how many connections it has open, and one more; 0 where nobody is."""
-        self.gathered = gathered
+    def __init__(self, workers: int = 1) -> None:
+        cells = memoryview(mmap.mmap(-1, 2 * _CELL_BYTES * workers)).cast("Q")
+        self.arrivals = cells[:workers]
+        """By slot: how many notifications have been taken in there, by all workers that had it."""
+        self.present = cells[workers:]
+        """By slot: 1 while a worker there accepts connections, else 0."""
 
     def leave(self, number: int) -> None:
-        """Have nobody count on a process that is gone, or accepts no more."""
-        self.connections[number] = 0
+        """Note that a worker is gone, or accepts no more."""
+        self.present[number] = 0
 
 
-class Place:
-    """A process's place on the board."""
+class WorkerSlot:
+    """A worker's own part of the scoreboard."""
 
-    def __init__(self, board: Board, number: int) -> None:
-        self._board = board
-        self._number = number
-
-    @property
-    def number(self) -> int:
-        """Which place it is, counted from 0."""
-        return self._number
+    def __init__(self, scoreboard: Scoreboard, number: int) -> None:
+        self._scoreboard = scoreboard
+        self.number = number
+        """Which slot it is, counted from 0."""
 
     @property
-    def places(self) -> int:
-        """How many processes share the port."""
-        return len(self._board.arrivals)
+    def workers(self) -> int:
+        """How many workers share the port."""
+        return len(self._scoreboard.arrivals)
 
     def note_arrivals(self, count: int) -> None:
-        """Take note of so many notifications that this process takes in. Nearly exact, since threads share it."""
-        self._board.arrivals[self._number] += count
+        """Note that this worker takes in so many notifications."""
+        self._scoreboard.arrivals[self.number] += count
 
     @property
     def arrivals(self) -> int:
-        """How many notifications were taken in here."""
-        return self._board.arrivals[self._number]
+        """How many notifications this slot has taken in."""
+        return self._scoreboard.arrivals[self.number]
 
     @property
     def all_arrivals(self) -> list[int]:
-        """How many notifications were taken in by each of the processes."""
-        return self._board.arrivals.tolist()
+        """How many notifications each slot has taken in."""
+        return self._scoreboard.arrivals.tolist()
 
     @property
     def present(self) -> set[int]:
-        """Which processes accept connections."""
-        return {number for number, count in enumerate(self._board.connections) if count}
+        """The slots whose workers accept connections."""
+        return {number for number, serves in enumerate(self._scoreboard.present) if serves}
 
-    def note_connections(self, count: int) -> None:
-        """Write down how many connections this process has open."""
-        self._board.connections[self._number] = count + 1
+    def join(self) -> None:
+        """Note that this worker accepts connections."""
+        self._scoreboard.present[self.number] = 1
 
     def leave(self) -> None:
-        """Have nobody leave a connection to this process any more."""
-        self._board.leave(self._number)
-
-    @property
-    def is_next(self) -> bool:
-        """Whether the next connection is for this process.
-
-        It is for the first one that has room for it; where none has, for whoever has not many more than another.
-        """
-        gathered = self._board.gathered
-        counts = {number: count - 1 for number, count in enumerate(self._board.connections) if count}
-        first = next((number for number, count in counts.items() if count < gathered), None)
-        if first is None:
-            return counts.get(self._number, 0) < min(counts.values(), default=1) + _UNEVEN
-        return first == self._number
+        """Note that this worker accepts no more."""
+        self._scoreboard.leave(self.number)

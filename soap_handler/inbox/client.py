@@ -1,4 +1,4 @@
-"""The calls to the inbox service (contract, section 2). How an answer is read is in ``answers``."""
+"""The calls to the inbox service (contract, section 2). What an answer confirms is said by confirmation.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from soap_handler.contract import NAMESPACE, wsdl_path
 from soap_handler.errors import InboxFaultError
 from soap_handler.inbox.confirmation import Answer, confirm
-from soap_handler.inbox.list_splitter import Cutter
+from soap_handler.inbox.list_splitter import ListSplitter
 from soap_handler.inbox.messages import MessageReader
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _BINDING: Final = f"{{{NAMESPACE}}}InboxServiceSoap"
 
 
 class Inbox:
-    """The EMS inbox of one account. Thread-safe; whoever built it closes it.
+    """The EMS inbox of one account. Thread-safe; its builder closes it.
 
     No call lasts longer than the connect timeout and the timeout of the settings together, however slowly the answer
     drips. No call succeeds without the answer that the contract demands.
@@ -34,7 +34,7 @@ class Inbox:
     def __init__(self, account_reference: str, settings: InboxSettings) -> None:
         self._account = account_reference
         self._settings = settings
-        self._here = threading.local()  # neither a zeep client nor a requests session may be shared by threads
+        self._thread_local = threading.local()  # neither a zeep client nor a requests session may be shared by threads
         self._transports: list[Transport] = []
         self._lock = threading.Lock()
 
@@ -62,21 +62,21 @@ class Inbox:
     ) -> Generator[InboxMessage | Unreadable]:
         """Yield every message in the inbox, in the order of EMS, while the list comes in.
 
-        ``timeout`` (seconds) is for the whole list, with the time that the taker takes; ``largest`` is in bytes. A
-        message that cannot be read is yielded as such and stops no other. Whoever does not take all closes the
-        iterator. What was yielded is in the inbox, even if an error follows; that it was all of it is only known
-        when the iterator ends by itself.
+        ``timeout`` (seconds) is for the whole list, the caller's own work between two messages included; ``largest``
+        is in bytes. A message that cannot be read is yielded as :class:`Unreadable` and stops no other. A caller that
+        stops early closes the iterator. What was yielded is in the inbox, even if an error follows; only an iterator
+        that ends by itself has yielded all of it.
 
         Raises:
             InboxError: as :meth:`delete`; also when the list breaks off.
         """
         stream: Stream = self._send("GetMessages", self._service(timeout))
-        cutter = Cutter()
+        splitter = ListSplitter()
         with stream:
-            # What is not confirmed by its status has no messages; in a fault the word may mean another thing.
-            take = _read_all if stream.status == HTTPStatus.OK else _keep_all
-            yield from take(cutter, stream.chunks(largest))
-        confirm("GetMessages", Answer(stream.status, cutter.rest()))
+            # Any other status confirms nothing, and a fault may use the element names of a message for something else.
+            read = _read_all if stream.status == HTTPStatus.OK else _keep_all
+            yield from read(splitter, stream.chunks(largest))
+        confirm("GetMessages", Answer(stream.status, splitter.rest()))
 
     def check_login(self) -> None:
         """Ask for the messages of a day long past: it changes nothing, and proves address, credentials and account.
@@ -90,7 +90,7 @@ class Inbox:
         """Close the connections of all threads."""
         with self._lock:
             transports, self._transports = self._transports, []
-            self._here = threading.local()
+            self._thread_local = threading.local()
         for transport in transports:
             transport.close()
 
@@ -102,7 +102,7 @@ class Inbox:
         try:
             return service[operation](**parameters, _soapheaders={"MessengerHeader": self._header()})
         except ValueError:
-            # lxml's "All strings must be XML compatible": such an id is on no shelf of EMS, but others may be.
+            # lxml's "All strings must be XML compatible": EMS has no message of such an id, but may have the others.
             raise InboxFaultError("the call cannot be written as XML") from None
 
     def _header(self) -> dict[str, str]:
@@ -113,8 +113,8 @@ class Inbox:
         }
 
     def _service(self, list_timeout: float | None = None) -> Any:  # noqa: ANN401 - zeep publishes no types
-        """Return this thread's own zeep service, made at its first call; for lists it is another one."""
-        services: dict[float | None, Any] = self._here.__dict__.setdefault("services", {})
+        """Return this thread's own zeep service, made at its first call; lists are streamed by another one."""
+        services: dict[float | None, Any] = self._thread_local.__dict__.setdefault("services", {})
         if list_timeout not in services:
             services[list_timeout] = self._new_service(list_timeout)
         return services[list_timeout]
@@ -133,23 +133,25 @@ class Inbox:
         return client.create_service(_BINDING, self._settings.url)
 
 
-def _read_all(cutter: Cutter, chunks: Iterator[bytes]) -> Iterator[InboxMessage | Unreadable]:
+def _read_all(splitter: ListSplitter, chunks: Iterator[bytes]) -> Iterator[InboxMessage | Unreadable]:
+    """Yield each message as soon as it is complete."""
     reader = None
     for chunk in chunks:
-        for message in cutter.feed(chunk):
-            reader = reader or MessageReader(cutter.head)
+        for message in splitter.feed(chunk):
+            reader = reader or MessageReader(splitter.head)
             yield reader.read(message)
 
 
-def _keep_all(cutter: Cutter, chunks: Iterator[bytes]) -> Iterator[InboxMessage | Unreadable]:
+def _keep_all(splitter: ListSplitter, chunks: Iterator[bytes]) -> Iterator[InboxMessage | Unreadable]:
+    """Take the whole answer as one text; yield nothing."""
     for chunk in chunks:
-        cutter.keep(chunk)
+        splitter.keep(chunk)
     yield from ()
 
 
 @cache
 def _wsdl() -> Any:  # noqa: ANN401 - zeep publishes no types
-    """Return the parsed WSDL. Nobody changes it once it is read, so all threads and accounts share one."""
+    """Return the parsed WSDL. It never changes once it is read, so all threads and accounts share one."""
     return _zeep().wsdl.Document(str(wsdl_path("InboxService")), _zeep().Transport())
 
 

@@ -1,4 +1,4 @@
-"""Does an answer of the inbox service confirm the call? Only what says so in full does. No network here."""
+"""Confirmation: whether an answer of the inbox service confirms the call. Only one that says so in full does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lxml import etree
 from soap_handler.contract import NAMESPACE, SOAP_11, SOAP_12
 from soap_handler.errors import InboxRefusedError, InboxUnavailableError
 from soap_handler.inbox.faults import error_of
+from soap_handler.xml.parser import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ def confirm(operation: str, answer: Answer) -> None:
         if etree.QName(element).localname == "Fault":
             raise error_of(element)
     if answer.status != HTTPStatus.OK or not _confirmed(operation, content):
-        raise InboxUnavailableError(f"HTTP {answer.status}, {_what(answer.body, content)}")
+        raise InboxUnavailableError(f"HTTP {answer.status}, {_description(answer.body, content)}")
 
 
 def _confirmed(operation: str, content: Sequence[etree._Element] | None) -> bool:
@@ -50,10 +51,8 @@ def _confirmed(operation: str, content: Sequence[etree._Element] | None) -> bool
 
 def _soap_body(document: bytes) -> list[etree._Element] | None:
     """Return the elements in the SOAP Body, or ``None`` when this is no whole envelope."""
-    # No entity is expanded and nothing is fetched: a broken or hostile answer costs no more than its length.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
-        root = etree.fromstring(document.lstrip(), parser)
+        root = parse(document.lstrip())
     except (etree.XMLSyntaxError, ValueError):
         return None
     for soap in (SOAP_11, SOAP_12):
@@ -63,7 +62,7 @@ def _soap_body(document: bytes) -> list[etree._Element] | None:
     return None
 
 
-def _what(document: bytes, content: Sequence[etree._Element] | None) -> str:
+def _description(document: bytes, content: Sequence[etree._Element] | None) -> str:
     if not document.strip():
         return "an empty answer"
     if content is None:

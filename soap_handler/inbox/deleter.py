@@ -1,20 +1,19 @@
-"""From "handled" to "done": the delete in the EMS inbox. How EMS is called is ``inbox``'s business, not ours.
+"""From "handled" to "done": the delete in the EMS inbox of one account. How EMS is called is said by client.py.
 
-One thread for each account, so that one slow inbox holds up no other. A delete that fails is tried again for ever and
-never runs a handler again; one that is repeated does no harm, since a message that is already gone is a success.
-Nothing waits for a delete, so others may go first.
+A delete that fails is tried again for ever and never runs a handler again. One that is repeated does no harm, since a
+message that is already gone is a success. Nothing waits for a delete, so receiving and handling go first.
 """
 
 from __future__ import annotations
 
 import random
-import threading
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import telemetry
+from soap_handler import clock, telemetry
+from soap_handler.background import BackgroundLoop
+from soap_handler.dispatch.admission import Unlimited
 from soap_handler.errors import (
     InboxError,
     InboxFaultError,
@@ -22,71 +21,49 @@ from soap_handler.errors import (
     JournalUnavailableError,
     MessageGoneError,
 )
-from soap_handler.inbox import Gate
-from soap_handler.retry import Backoff
+from soap_handler.inbox.circuit_breaker import CircuitBreaker
+from soap_handler.inbox.delete_results import DeleteResults
+from soap_handler.retry import FAILED_ROUND, Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime
 
-    from soap_handler.inbox import Inbox
+    from soap_handler.dispatch.admission import Admission
+    from soap_handler.inbox.client import Inbox
     from soap_handler.journal import Claim, Journal
     from soap_handler.settings import DeleteSettings
 
-_POLL: Final = 1.0  # seconds: finds what other processes handled, and what nothing announces
-_GATHER: Final = 0.2  # seconds: a delete is not urgent, and one call for ten messages is kinder than ten calls
-_FAULTS_IN_A_ROW: Final = 3  # so many concern the inbox, not the messages
-_JOURNAL_BACKOFF: Final = Backoff(first=0.2, cap=5.0)
+POLL_SECONDS: Final = 1.0
+"""Between two looks at the journal that nothing woke us for: finds what other processes handled."""
+_GATHER_SECONDS: Final = 0.2  # a delete is not urgent, and one call for ten messages is kinder than ten calls
+_SETTLE_SECONDS: Final = 5.0  # of a lease, for telling the journal
+_INBOX_FAULTS: Final = 3  # faults in a row that concern the inbox, not the messages
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+class Deleter(BackgroundLoop):
+    """Deletes the handled messages of one account from its EMS inbox, in a thread of its own.
 
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Deletes that failed, and when they are due again."""
-
-    claims: Sequence[Claim]
-    reason: str
-    retry_at: datetime
-
-
-class Deleter:
-    """Deletes the handled messages of one account from its EMS inbox, in a thread of its own."""
+    So one slow inbox holds up no other.
+    """
 
     def __init__(
-        self,
-        account: str,
-        inbox: Inbox,
-        journal: Journal,
-        settings: DeleteSettings,
-        gap: Callable[[], float] = lambda: 0.0,
+        self, account: str, inbox: Inbox, journal: Journal, settings: DeleteSettings, admission: Admission | None = None
     ) -> None:
-        """``account`` is its reference. Neither the inbox nor the journal is closed by this class.
-
-        ``gap`` says for how long (seconds) to leave the machine to others before the next call.
-        """
+        """``account`` is its reference. Neither the inbox nor the journal is closed by this class."""
+        super().__init__(f"deletion {account}")
         self._account = account
         self._inbox = inbox
         self._journal = journal
-        self._gap = gap
+        self._admission = admission or Unlimited()
         self._batch = settings.batch
         self._backoff = Backoff(settings.backoff, settings.backoff_cap)
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
-        self._gate = Gate(account, settings)
-        self._longest_call = inbox.longest_call
+        self._breaker = CircuitBreaker(account, settings)
+        self._results = DeleteResults(journal)
         # For the batch, for calls one by one as long as one may last, for the last of these, and for the settling.
-        self._lease = 3 * self._longest_call + timedelta(seconds=5)
+        self._lease = 3 * inbox.longest_call + timedelta(seconds=_SETTLE_SECONDS)
         self._faults = 0  # in a row
-        # What the journal has yet to be told. It outlives a journal that is out of reach.
-        self._deleted: list[Claim] = []
-        self._failed: list[_Failure] = []
-        self._unused: list[Claim] = []
-        self._bell = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"deletion {account}", daemon=True)
-
-    # -- life --------------------------------------------------------------------------------------------------------
 
     @property
     def account(self) -> str:
@@ -96,73 +73,55 @@ class Deleter:
     @property
     def paused(self) -> bool:
         """Whether EMS refused the credentials or the account, and has not accepted them since."""
-        return self._gate.paused
-
-    def start(self) -> None:
-        """Begin to delete what is handled, now and from now on."""
-        self._journal.listen(self.wake)
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Say that there may be something to delete. Returns at once; any thread may call it."""
-        self._bell.set()
-
-    def stop(self, timeout: float) -> bool:
-        """Finish and settle the call in flight, give back what is unused; return whether ``timeout`` s were enough."""
-        self._stopping.set()
-        self._bell.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
+        return self._breaker.paused
 
     # -- the thread --------------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            self._bell.clear()  # before looking, so that no call of wake() is lost
-            try:
-                rest = self._work()
-                failures = 0
-            except Exception as error:  # noqa: BLE001 - whatever it is, deleting goes on; a lease that is left runs out
-                failures += 1
-                rest = self._trouble(error, failures)
-            if rest > 0 and self._bell.wait(rest):
-                self._stopping.wait(_GATHER)
-            self._stopping.wait(self._gap())
-        self._finish()
+    def start(self) -> None:
+        """Begin to delete what is handled; each commit that may have made work wakes the loop."""
+        self._journal.listen(self.wake)
+        super().start()
 
-    def _work(self) -> float:
-        """Do what there is to do; return for how long (seconds) there is nothing more, unless somebody wakes us."""
-        self._settle()
-        rest = self._gate.wait() or self._until_due()
-        if rest > 0:
-            return min(_POLL, rest)
+    def run(self) -> None:
+        """Delete until told to stop, then settle the call that was in flight and give back what is unused."""
+        super().run()
+        try:
+            self._results.settle()
+        except JournalUnavailableError as error:
+            deleted = self._results.deleted
+            telemetry.emit("deletion_unsettled", account=self._account, reason=str(error), deleted=deleted)
+
+    def round(self) -> float:
+        """Make one batch of deletes; return for how many seconds there is nothing more."""
+        self._results.settle()
+        seconds = self._breaker.open_for() or self._until_due()
+        if seconds > 0:
+            return min(POLL_SECONDS, seconds)
         claims = self._journal.claim_deletions(self._account, 1 if self.paused else self._batch, self._lease)
         if not claims:
-            return _POLL  # another process was quicker
+            return POLL_SECONDS  # another process was quicker
         self._delete(claims)
-        self._settle()
-        return 0
+        self._results.settle()
+        return 0.0
+
+    def rest(self, seconds: float) -> None:
+        """Wait for work, for more to gather, and for what receiving needs of the machine."""
+        if seconds > 0 and self.woken.wait(seconds):
+            self.stopping.wait(_GATHER_SECONDS)
+        self.stopping.wait(self._admission.delete_gap)
+
+    def failed(self, error: Exception) -> float:
+        """Tell of it and back off; a lease that is left runs out."""
+        seconds = FAILED_ROUND.longest(self.failures)
+        if isinstance(error, JournalUnavailableError):
+            telemetry.emit("deletion_waits_for_journal", account=self._account, reason=str(error), seconds=seconds)
+        else:
+            telemetry.emit("deletion_broke", account=self._account, seconds=seconds, exc_info=error)
+        return seconds
 
     def _until_due(self) -> float:
         due = self._journal.next_deletion(self._account)
-        return _POLL if due is None else max(0.0, (due - _now()).total_seconds())
-
-    def _trouble(self, error: Exception, failures: int) -> float:
-        rest = _JOURNAL_BACKOFF.longest(failures)
-        if isinstance(error, JournalUnavailableError):
-            telemetry.emit("deletion_waits_for_journal", account=self._account, reason=str(error), seconds=rest)
-        else:
-            telemetry.emit("deletion_broke", account=self._account, seconds=rest, exc_info=error)
-        return rest
-
-    def _finish(self) -> None:
-        try:
-            self._settle()
-        except JournalUnavailableError as error:
-            # The leases run out, and the deletes are made again: harmless.
-            telemetry.emit("deletion_unsettled", account=self._account, reason=str(error), deleted=len(self._deleted))
+        return POLL_SECONDS if due is None else max(0.0, (due - clock.now()).total_seconds())
 
     # -- deleting ----------------------------------------------------------------------------------------------------
 
@@ -174,10 +133,10 @@ class Deleter:
             self._note(claims, error)
 
     def _delete_singly(self, claims: Sequence[Claim]) -> None:
-        deadline = time.monotonic() + self._longest_call.total_seconds()
+        deadline = time.monotonic() + self._inbox.longest_call.total_seconds()
         for position, claim in enumerate(claims):
-            if self._stopping.is_set() or self._gate.wait() > 0 or time.monotonic() > deadline:
-                self._unused.extend(claims[position:])
+            if self.stopping.is_set() or self._breaker.open_for() > 0 or time.monotonic() > deadline:
+                self._results.add_unused(claims[position:])
                 return
             error = self._call([claim])
             if error is not None and not isinstance(error, MessageGoneError | InboxFaultError):
@@ -194,15 +153,15 @@ class Deleter:
         return None
 
     def _note(self, claims: Sequence[Claim], error: InboxError | None) -> None:
-        """Take down how a call ended, for the journal and for the gate."""
+        """Take down how a call ended, for the journal and for the circuit breaker."""
         if error is None or isinstance(error, MessageGoneError):
             self._faults = 0
-            self._gate.succeeded()
-            self._deleted.extend(claims)
+            self._breaker.succeeded()
+            self._results.add_deleted(claims)
             return
         retry_at = self._retry_at(claims, error)
-        self._failed.append(_Failure(claims, str(error), retry_at))
-        if not isinstance(error, InboxRefusedError):  # the gate has said so, louder
+        self._results.add_failed(claims, str(error), retry_at)
+        if not isinstance(error, InboxRefusedError):  # of a refusal the breaker has told, as an error
             telemetry.emit(
                 "delete_failed",
                 account=self._account,
@@ -212,24 +171,10 @@ class Deleter:
             )
 
     def _retry_at(self, claims: Sequence[Claim], error: InboxError) -> datetime:
+        """Return when the deletes are due again: by the breaker, or where only these messages are at fault."""
         if isinstance(error, InboxRefusedError):
-            return self._gate.refused(str(error))
+            return self._breaker.refused(str(error))
         self._faults += 1
-        if not isinstance(error, InboxFaultError) or self.paused or self._faults >= _FAULTS_IN_A_ROW:
-            return self._gate.failed()
-        return _now() + self._backoff.delay(max(claim.attempts for claim in claims), self._random)
-
-    # -- settling ----------------------------------------------------------------------------------------------------
-
-    def _settle(self) -> None:
-        """Tell the journal how the calls ended. What it does not commit stays noted, and is told again."""
-        if self._deleted:
-            self._journal.settle_deleted(self._deleted)
-            self._deleted = []
-        while self._failed:
-            failure = self._failed[0]
-            self._journal.settle_delete_failed(failure.claims, failure.reason, failure.retry_at)
-            del self._failed[0]
-        if self._unused:
-            self._journal.release(self._unused)
-            self._unused = []
+        if not isinstance(error, InboxFaultError) or self.paused or self._faults >= _INBOX_FAULTS:
+            return self._breaker.failed()
+        return clock.now() + self._backoff.delay(max(claim.attempts for claim in claims), self._random)

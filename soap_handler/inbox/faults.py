@@ -1,4 +1,4 @@
-"""Which vendor error does a SOAP fault of the inbox service carry? Pure reading.
+"""The vendor error that a SOAP fault of the inbox service carries. Pure reading.
 
 Where the number stands is not known: faultcode, faultstring or detail (contract, section 2). So all three are looked
 at, with care: a ``faultstring`` of ASP.NET is a chain of exceptions with their stack traces, full of other numbers. A
@@ -26,9 +26,9 @@ _REFUSED: Final = {
     6: "method not enabled",
     16: "not authorised",
 }
-_NO_NEWS: Final = {0, 1}  # "unknown" and "unexpected" contradict nothing
-_HIGHEST: Final = 18
-_LONGEST_TEXT: Final = 10_000  # characters
+_UNSPECIFIC: Final = {0, 1}  # "unknown" and "unexpected" contradict nothing
+_HIGHEST_CODE: Final = 18
+_TEXT_LENGTH: Final = 10_000  # characters that are read of a text
 
 _WORDINGS: Final = [
     # \s* because a class name such as MessageNotFoundException says it too. "Message queue not found" does not.
@@ -60,7 +60,7 @@ _NUMBER: Final = re.compile(r"0|[1-9]\d?")
 
 def error_of(fault: etree._Element) -> InboxError:
     """Return the error that a ``Fault`` element means. Its text names a code or an exception class, nothing else."""
-    codes = _codes(fault) - _NO_NEWS
+    codes = _codes(fault) - _UNSPECIFIC
     refused = sorted(codes & _REFUSED.keys())
     if refused:
         return InboxRefusedError(f"SOAP fault, code {refused[0]}, {_REFUSED[refused[0]]}")
@@ -82,7 +82,7 @@ def _codes(fault: etree._Element) -> set[int]:
                 found.update(_codes_in_text(_text(part)))
             case "detail":
                 found.update(_codes_in_detail(part))
-    return {code for code in found if code <= _HIGHEST}
+    return {code for code in found if code <= _HIGHEST_CODE}
 
 
 def _codes_in_faultcode(text: str) -> Iterator[int]:
@@ -139,7 +139,7 @@ def _text(element: etree._Element) -> str:
 
 def _fold(text: str) -> str:
     """Fold white space, and cut a text off that is absurdly long: what matters stands before the stack traces."""
-    return " ".join(text[:_LONGEST_TEXT].split())
+    return " ".join(text[:_TEXT_LENGTH].split())
 
 
 def _name(element: etree._Element) -> str:

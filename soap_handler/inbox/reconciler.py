@@ -1,4 +1,4 @@
-"""One run of an account's inbox against the journal: what is recovered, deleted again, left alone. When is not here.
+"""Reconciliation: one run compares an account's inbox with the journal. When it runs is said by reconcile_schedule.py.
 
 A received message stays in the inbox until it is deleted, whether or not its push succeeded (contract, section 2):
 
@@ -14,26 +14,28 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import telemetry
+from soap_handler import clock, telemetry
 from soap_handler.errors import InboxError, JournalUnavailableError
-from soap_handler.inbox import Unreadable
+from soap_handler.inbox.messages import Unreadable
 from soap_handler.journal import Entry, Source, State, Tally
 from soap_handler.notifications import Kind
 from soap_handler.receive.values import read_notification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from soap_handler.accounts.accounts import Account
-    from soap_handler.inbox import Inbox, InboxMessage
+    from soap_handler.inbox.client import Inbox
+    from soap_handler.inbox.messages import InboxMessage
     from soap_handler.journal import Beginning, Journal, Known
     from soap_handler.settings import ReconcileSettings
 
-_CHUNK: Final = 500  # messages: one look, one commit and one move for so many
+_CHUNK_MESSAGES: Final = 500  # that share one look into the journal, one commit and one move
 STOPPED: Final = "stopped before the end"
+"""What the record of a run says that was told to end early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,8 @@ class Result:
     stopped: bool = False
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Reconciler:
-    """Holds the inbox of one account against the journal. One run at a time."""
+    """Compares the inbox of one account with the journal. One run at a time."""
 
     def __init__(
         self,
@@ -58,26 +56,29 @@ class Reconciler:
         inbox: Inbox,
         journal: Journal,
         settings: ReconcileSettings,
-        clock: Callable[[], datetime] = _now,
+        now: Callable[[], datetime] = clock.now,
+        *,
+        chunk: int = _CHUNK_MESSAGES,
     ) -> None:
-        """Neither the inbox nor the journal is closed by this class."""
+        """``chunk`` messages are compared at a time. Neither the inbox nor the journal is closed by this class."""
         self._account = account
         self._inbox = inbox
         self._journal = journal
         self._settings = settings
-        self._clock = clock
+        self._now = now
+        self._chunk = chunk
         self._writing = False
-        self._under_way: tuple[int, _Tallied] | None = None
+        self._under_way: tuple[int, _Progress] | None = None
 
     def abandon(self) -> None:
-        """Write down the end of a run that is not waited for any longer; others would take it to be under way.
+        """Write down the end of a run that is not waited for any longer; to other processes it would be under way.
 
         Raises:
             JournalUnavailableError: it could not be written.
         """
         if self._under_way is not None:
-            number, tallied = self._under_way
-            self._journal.end_reconciliation(number, tallied.tally, STOPPED)
+            number, progress = self._under_way
+            self._journal.end_reconciliation(number, progress.tally, STOPPED)
 
     @property
     def writing(self) -> bool:
@@ -86,9 +87,9 @@ class Reconciler:
 
     def rehearse(self, show: Callable[[Tally], None] = lambda _: None) -> Result:
         """Count what :meth:`run` would do, and write nothing at all."""
-        tallied = _Tallied(show)
-        error = self._go_through(tallied, dry=True)
-        return Result(tallied.tally, error)
+        progress = _Progress(show)
+        error = self._go_through(progress, dry=True)
+        return Result(progress.tally, error)
 
     def run(
         self,
@@ -101,32 +102,32 @@ class Reconciler:
 
         ``show`` is told the counts from time to time; once ``stopping`` says so, the run ends.
         """
-        tallied = _Tallied(show, stopping)
+        progress = _Progress(show, stopping)
         try:
             number = self._journal.begin_reconciliation(beginning)
             if number is None:
                 return None
-            self._under_way = (number, tallied)
-            error = self._go_through(tallied, dry=False)
-            said = STOPPED if tallied.stopped else None if error is None else str(error)
-            self._journal.end_reconciliation(number, tallied.tally, said)
+            self._under_way = (number, progress)
+            error = self._go_through(progress, dry=False)
+            said = STOPPED if progress.stopped else None if error is None else str(error)
+            self._journal.end_reconciliation(number, progress.tally, said)
         except JournalUnavailableError as unavailable:
-            return Result(tallied.tally, unavailable, tallied.stopped)
+            return Result(progress.tally, unavailable, progress.stopped)
         finally:
             self._under_way = None
-        return Result(tallied.tally, error, tallied.stopped)
+        return Result(progress.tally, error, progress.stopped)
 
-    def _go_through(self, tallied: _Tallied, *, dry: bool) -> InboxError | JournalUnavailableError | None:
+    def _go_through(self, progress: _Progress, *, dry: bool) -> InboxError | JournalUnavailableError | None:
         """Take the whole list, some messages at a time; return what went wrong."""
-        began = self._clock()  # what is done later than this may have been deleted after EMS wrote its list
+        began = self._now()  # what is done later than this may have been deleted after EMS wrote its list
         messages = self._inbox.messages(timeout=self._settings.timeout, largest=self._settings.max_size)
         try:
             with closing(messages):
-                for chunk in _chunks(messages):
+                for chunk in _chunks(messages, self._chunk):
                     self._writing = True
-                    if tallied.stop():
+                    if progress.stop():
                         break
-                    tallied.add(self._compare(chunk, began, dry=dry))
+                    progress.add(self._compare(chunk, began, dry=dry))
                     self._writing = False
         except (InboxError, JournalUnavailableError) as error:
             return error
@@ -149,7 +150,7 @@ class Reconciler:
         return Tally(len(chunk), recovered, again, left, unreadable)
 
     def _entries(self, messages: Iterable[InboxMessage | Unreadable]) -> Iterator[Entry]:
-        moment = self._clock()
+        moment = self._now()
         for message in messages:
             if isinstance(message, Unreadable):
                 telemetry.emit("message_unreadable", account=self._account.reference, reason=message.reason)
@@ -174,7 +175,7 @@ class Reconciler:
         return sum(new)
 
 
-class _Tallied:
+class _Progress:
     """What a run has counted so far, and whether it is to go on."""
 
     def __init__(self, show: Callable[[Tally], None], stopping: Callable[[], bool] = lambda: False) -> None:
@@ -197,13 +198,13 @@ def _is_done(known: Known, began: datetime) -> bool:
     return known.state is State.DONE and known.has_id and in_time
 
 
-def _chunks(messages: Iterator[InboxMessage | Unreadable]) -> Iterator[list[InboxMessage | Unreadable]]:
+def _chunks(messages: Iterator[InboxMessage | Unreadable], size: int) -> Iterator[list[InboxMessage | Unreadable]]:
     """Cut into lists. What came before an error is in the inbox all the same, so it is yielded before the error."""
     chunk: list[InboxMessage | Unreadable] = []
     try:
         for message in messages:
             chunk.append(message)
-            if len(chunk) == _CHUNK:
+            if len(chunk) == size:
                 full, chunk = chunk, []
                 yield full
     except InboxError:

@@ -1,4 +1,4 @@
-"""One HTTP POST to the inbox, bounded in time and in size. What the answer means is read in ``answers``.
+"""The HTTP transport to the inbox: a POST, bounded in time and in size. What an answer means is not known here.
 
 zeep asks no more of a transport than ``post_xml`` once the WSDL is read; its own would have neither bound, and would
 write the password to the log at DEBUG.
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from soap_handler.settings import InboxSettings
 
-_LARGEST_ANSWER: Final = 32 * 1024 * 1024  # bytes; all messages of a day come in one answer (contract, section 2)
-_CHUNK: Final = 64 * 1024
+_ANSWER_BYTES: Final = 32 * 1024 * 1024  # at most; all messages of a day come in one answer (contract, section 2)
+_CHUNK_BYTES: Final = 64 * 1024
 
 
 class Transport:
@@ -49,12 +49,12 @@ class Transport:
             InboxUnavailableError: there was none, or not in time, or it was too large.
         """
         with self._post(address, envelope, headers) as stream:
-            return Answer(stream.status, b"".join(stream.chunks(_LARGEST_ANSWER)))
+            return Answer(stream.status, b"".join(stream.chunks(_ANSWER_BYTES)))
 
     def _post(self, address: str, envelope: etree._Element, headers: Mapping[str, str]) -> Stream:
         message = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
         with _unavailable():
-            # A redirect is not followed: it would carry the password to an address that nobody configured.
+            # A redirect is not followed: it would carry the password to an address that is not in the settings.
             response = self._session.post(
                 address, data=message, headers=headers, timeout=self._timeouts, stream=True, allow_redirects=False
             )
@@ -66,7 +66,7 @@ class Transport:
 
 
 class StreamingTransport(Transport):
-    """Gives an answer before all of it is there; whoever takes it closes it."""
+    """A transport that streams: it returns an answer before all of it is there. The caller closes the answer."""
 
     def post_xml(self, address: str, envelope: etree._Element, headers: Mapping[str, str]) -> Stream:  # type: ignore[override] # zeep hands on what it is given
         """Post an envelope and return the answer that begins to come in.
@@ -78,7 +78,7 @@ class StreamingTransport(Transport):
 
 
 class Stream:
-    """An answer that comes in. It is a context; leaving it gives the connection back, or cuts it off."""
+    """An answer that is still coming in. A context manager; leaving it gives the connection back, or cuts it off."""
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
@@ -97,7 +97,7 @@ class Stream:
             InboxUnavailableError: it breaks off, is not whole in time, or has more than ``largest`` bytes.
         """
         left = largest
-        pieces = self._response.iter_content(_CHUNK)
+        pieces = self._response.iter_content(_CHUNK_BYTES)
         while True:
             with _unavailable():
                 chunk = next(pieces, None)
@@ -111,7 +111,7 @@ class Stream:
 
 @contextmanager
 def _unavailable() -> Iterator[None]:
-    """Turn whatever the network can raise into our error; requests' own errors are OSErrors."""
+    """Turn everything that the network can raise into our error; requests' own errors are OSErrors."""
     try:
         yield
     except (OSError, HTTPError, ValueError) as error:
@@ -140,29 +140,31 @@ def _describe(error: BaseException) -> str:
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Makes the read timeout a limit on the whole answer: by itself it starts anew with each byte that drips in."""
+    """An adapter whose read timeout is a deadline for the whole answer: requests' own starts anew with each byte."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - requests' signature
         """Return the pool that requests chose, with connections that read against a deadline."""
         pool = super().get_connection_with_tls_context(*args, **kwargs)
-        if not issubclass(pool.ConnectionCls, _Bounded):  # plain, TLS or SOCKS: whichever it is, it stays so
+        if not issubclass(pool.ConnectionCls, _Bounded):  # plain, TLS or SOCKS: the kind stays the same
             pool.ConnectionCls = type("BoundedConnection", (_Bounded, pool.ConnectionCls), {})
         return pool
 
 
-class _BoundedReply(HTTPResponse):
-    """An answer whose every byte must arrive before one deadline: the socket's timeout, counted from its beginning."""
+class _BoundedResponse(HTTPResponse):
+    """An answer whose every byte must arrive before one deadline: the socket's timeout, counted from the start."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - http.client's signature
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Countdown(sock, self.fp.detach()))
+        self.fp = io.BufferedReader(_DeadlineReader(sock, self.fp.detach()))
 
 
 class _Bounded:
-    response_class = _BoundedReply
+    """Mixed into a connection class: its answers are read against a deadline."""
+
+    response_class = _BoundedResponse
 
 
-class _Countdown(io.RawIOBase):
+class _DeadlineReader(io.RawIOBase):
     """Reads from a socket, and gives each read only the time that is left."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from soap_handler.dispatch.results import Settling
 from soap_handler.journal.erasure.erase import Erasure
 from soap_handler.journal.erasure.phone_number import Trace
 from soap_handler.journal.erasure.sqlite_file import Wiped
@@ -25,7 +24,6 @@ __all__ = [
     "Record",
     "Selection",
     "Settlement",
-    "Settling",
     "Source",
     "State",
     "Step",

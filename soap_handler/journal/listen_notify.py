@@ -1,20 +1,22 @@
-"""Waking other processes and hosts when there is work: LISTEN and NOTIFY of PostgreSQL. What they do then is theirs.
+"""LISTEN and NOTIFY of PostgreSQL: waking other processes and hosts when there is work.
 
-A notification that is lost, or an engine that has none (SQLite), costs a polling interval and nothing else. In a burst
-not every commit is told, since each NOTIFY holds up the commits of all, but many by one word a little later.
+A notification that is lost, or an engine that has none (SQLite), costs a polling interval and nothing else. Each NOTIFY
+holds up the commits of all, so a burst of commits shares one.
 """
 
 from __future__ import annotations
 
 import selectors
 import socket
-import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
-from soap_handler.journal.engine import can_send, is_durable
+from soap_handler.background import BackgroundLoop
+from soap_handler.journal.postgresql import is_durable, is_psycopg
+from soap_handler.retry import FAILED_ROUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,88 +24,97 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 _CHANNEL: Final = "soap_handler_journal"
-_FIRST_PAUSE: Final = 0.2  # seconds until a lost connection is tried again; each further pause is twice as long
-_LONGEST_PAUSE: Final = 5.0
-OFTEN: Final = 0.02
-"""Seconds within which nobody needs to be told twice."""
-_SILENCE: Final = 10.0  # seconds without a word after which the connection is tried
+NOTIFY_SECONDS: Final = 0.02
+"""The least time between two NOTIFY of one process."""
+_SILENCE_SECONDS: Final = 10.0  # without a notification, after which the connection is tested
 
 
-def can_wake(engine: Engine) -> bool:
-    """Whether others on this database can be woken: on PostgreSQL, with the driver that can listen."""
-    return can_send(engine)
+def can_notify(engine: Engine) -> bool:
+    """Whether other processes on this database can be woken: on PostgreSQL, with the driver that can listen."""
+    return is_psycopg(engine)
 
 
 def notify(connection: Connection, sender: str) -> None:
-    """Wake everybody who listens, except ``sender``, if and when the present transaction commits."""
+    """Wake every process that listens, except ``sender``, if and when the present transaction commits."""
     connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (_CHANNEL, sender))
 
 
-class Listener:
-    """Hears what others commit, in a thread with a connection of its own, which is made again when it is lost."""
+class Listener(BackgroundLoop):
+    """A thread that hears what other processes commit and tells them of our commits, on a connection of its own.
 
-    def __init__(self, engine: Engine, own: str, wake: Callable[[], None]) -> None:
-        """Call ``wake`` for what anybody but ``own`` commits, and after an outage, when something may be missed."""
+    The connection is made again when it is lost.
+    """
+
+    def __init__(self, engine: Engine, own: str, on_commit: Callable[[], None]) -> None:
+        """Call ``on_commit`` for each commit of a sender but ``own``, and after an outage, when one may be missed."""
+        super().__init__("journal listener")
         self._engine = engine
         self._own = own
-        self._wake = wake
-        self._owing = False
-        self._stopping = False
-        self._bell, self._ear = socket.socketpair()
-        self._thread = threading.Thread(target=self._run, name="journal listener", daemon=True)
-        self._thread.start()
+        self._on_commit = on_commit
+        self._owing = False  # whether the others have yet to be told of a commit
+        self._notified_at = -NOTIFY_SECONDS
+        self._was_connected = False
+        self._bell, self._ear = socket.socketpair()  # to be waited for together with the connection
 
     def tell(self) -> None:
-        """Tell the others in a moment that something was committed, once for all that is committed until then."""
+        """Tell the others of a commit: at once, or together with the next ones if they were told just before."""
         if not self._owing:
             self._owing = True
-            self._bell.send(b".")
+            self.wake()
+
+    def wake(self) -> None:
+        """Interrupt the wait for what others commit."""
+        self._bell.send(b".")
 
     def close(self) -> None:
         """End the thread and give back its connection."""
-        self._stopping = True
-        self._bell.send(b".")
-        self._thread.join()
+        self.stop()
         self._bell.close()
         self._ear.close()
 
-    def _run(self) -> None:
-        pause, missed = _FIRST_PAUSE, False
-        while not self._stopping:
+    def round(self) -> float:
+        """Connect and hear until told to stop.
+
+        Raises:
+            SQLAlchemyError, OSError: there is no connection, or it was lost.
+        """
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not self._was_connected and not is_durable(connection):
+                telemetry.emit("journal_not_durable", reason="PostgreSQL runs with fsync = off")
+            connection.exec_driver_sql(f"LISTEN {_CHANNEL}")
+            if self._was_connected:
+                self._on_commit()
+            self.failures, self._was_connected = 0, True
             try:
-                with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                    if not missed and not is_durable(connection):
-                        telemetry.emit("journal_not_durable", reason="PostgreSQL runs with fsync = off")
-                    connection.exec_driver_sql(f"LISTEN {_CHANNEL}")
-                    if missed:
-                        self._wake()
-                    pause, missed = _FIRST_PAUSE, True
-                    try:
-                        self._hear(connection)
-                    finally:
-                        connection.invalidate()  # the next one who got it from the pool would hear in our place
-            except (SQLAlchemyError, OSError) as error:
-                telemetry.emit("journal_listener_lost", error=type(error).__name__, seconds=pause)
-                self._wait(pause)
-                pause = min(_LONGEST_PAUSE, pause * 2)
-            except Exception as error:  # noqa: BLE001 - what was woken must not end the one who wakes
-                telemetry.emit("journal_listener_broke", error=type(error).__name__, exc_info=True)
-                self._wait(_LONGEST_PAUSE)
+                self._hear(connection)
+            finally:
+                connection.invalidate()  # back in the pool, it would hear in our place
+        return 0.0
+
+    def failed(self, error: Exception) -> float:
+        """Tell of it and back off."""
+        if isinstance(error, SQLAlchemyError | OSError):
+            seconds = FAILED_ROUND.longest(self.failures)
+            telemetry.emit("journal_listener_lost", error=type(error).__name__, seconds=seconds)
+            return seconds
+        telemetry.emit("journal_listener_broke", error=type(error).__name__, exc_info=error)
+        return FAILED_ROUND.cap
 
     def _hear(self, connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
-        while not self._stopping:
+        while not self.stopping.is_set():
             if self._owing:
-                self._wait(OFTEN)
+                self._wait(max(0.0, self._notified_at + NOTIFY_SECONDS - time.monotonic()))
                 self._owing = False
                 notify(connection, self._own)
-            elif not self._wait(_SILENCE, driver):
+                self._notified_at = time.monotonic()
+            elif not self._wait(_SILENCE_SECONDS, driver):
                 connection.exec_driver_sql("SELECT 1")
             elif any(notice.payload != self._own for notice in _notices(driver)):
-                self._wake()
+                self._on_commit()
 
     def _wait(self, seconds: float, *others: Any) -> bool:  # noqa: ANN401 - anything with a file descriptor
-        """Wait until something can be read from others, or somebody rings; return whether that came in time."""
+        """Wait until something can be read from others, or the bell rings; return whether that came in time."""
         with selectors.DefaultSelector() as selector:
             for source in (self._ear, *others):
                 selector.register(source, selectors.EVENT_READ)

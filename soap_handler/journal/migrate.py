@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler.errors import JournalUnavailableError, SchemaError
 from soap_handler.journal import schema
+from soap_handler.journal.database_errors import reason
 from soap_handler.journal.engine import open_engine
-from soap_handler.journal.group_commit import reason
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

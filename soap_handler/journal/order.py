@@ -1,45 +1,46 @@
-"""The order of one originator's notifications: who is first, and who waits behind. Leases are given in ``verbs``.
+"""Order: of one originator's notifications the first may start, and the others are blocked behind it.
 
-First is what is being handled already, then what was stored first. What is found behind another is *parked*: its due
-time is put off, so that the next claim does not meet it again; a long queue of one originator costs each claim nothing.
-Whoever ends an attempt makes the one due that is first then (:func:`let_next`) in the same transaction. What no claim
-has met yet is found by its number, since claims meet it in that order: it needs no place in the index of originators.
+First is the one that is being handled already, else the one that was stored first. A row that a claim finds behind
+another is *blocked*: its due time is put off, so that the next claim does not meet it again. So a long queue of one
+originator costs a claim nothing. The transaction that ends an attempt makes the new first row due
+(:func:`unblock_next`). Rows that no claim has met are found by number: claims meet them in that order, so they need no
+entry in the index by originator.
 
-On PostgreSQL several look at once. A lock for each originator keeps two claims from seeing different firsts, and a
-shared lock on the first one keeps it from ending unnoticed while others are parked behind it. Nobody waits for either.
+On PostgreSQL several claims run at once. An advisory lock per originator keeps two claims from seeing different first
+rows. A shared lock on the first row keeps it from ending unnoticed while others are blocked behind it. Both are tried
+and never waited for.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, bindparam, func, literal_column, null, select, text, update
+from sqlalchemy import bindparam, func, literal_column, null, select, text, update
 
-from soap_handler.fast.compiled_sql import Statement, few_lengths
-from soap_handler.journal.bulk import SeveralRows, one_of, parameters
+from soap_handler.journal.execute import execute, query
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import THESE, in_state, notification, stored, untouched
+from soap_handler.journal.schema import SEQ_IN, Instant, in_state, never_claimed, notification
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, ScalarSelect, Update
+    from sqlalchemy import BindParameter, ColumnElement, Connection, ScalarSelect, Select
 
-PARKED: Final = timedelta(seconds=60)
-"""After so long a parked one is looked at again, so that nothing can wait for ever."""
-_OCCUPIED: Final = timedelta(milliseconds=50)  # the time of a commit: somebody else is busy with this originator
-_LOCKS: Final = 0x534F4153 << 32  # the numbers of our locks begin here: any range that is ours
-_SLOTS: Final = 1024  # locks at most: the server has room for some thousands. Two that share one lose a moment at worst
+BLOCKED_RECHECK: Final = timedelta(seconds=60)
+"""A blocked row is examined again after this time, so that no row can wait for ever."""
+_CONTENDED_RECHECK: Final = timedelta(milliseconds=50)  # the length of a commit: another claim has this originator
+_FIRST_LOCK: Final = 0x534F4153 << 32  # the number of the first advisory lock: any range of our own
+_LOCKS: Final = 1024  # PostgreSQL has room for some thousands; two originators that share one only wait a little
 
 _table = notification.c
 _other = notification.alias("other")
 
 
 class Due(NamedTuple):
-    """What a claim finds, as the driver gives it."""
+    """One row that a claim finds."""
 
     seq: int
     account: str
@@ -48,14 +49,14 @@ class Due(NamedTuple):
     kind: str
     message_id: str | None
     owner: str | None
-    leased_at: int | None
-    received_at: int
+    leased_at: datetime | None
+    received_at: datetime
     payload: str
     attempts: int
 
 
 class Freed(NamedTuple):
-    """Of this originator one gave its place back: it was handled, went dead, failed, was given back, or was erased."""
+    """An originator whose first row ended: handled, dead, failed, released or erased."""
 
     account: str
     originator: str
@@ -63,147 +64,147 @@ class Freed(NamedTuple):
 
 
 def free_to_start(connection: Connection, rows: Sequence[Due], now: datetime) -> list[Due]:
-    """Return those of some due and locked rows that have nobody before them, and put off the others.
+    """Return those of some due and locked rows that are first of their originator, and put off the others.
 
-    What has no originator has no order.
+    A row without an originator has no order.
     """
     queued = [row for row in rows if row.originator is not None]
     if not queued:
         return list(rows)
-    occupied = _occupied(connection, queued)
-    before = _before(connection, [row for row in queued if row.seq not in occupied])
+    contended = _contended(connection, queued)
+    before = _before(connection, [row for row in queued if row.seq not in contended])
     waiting = _surely_waiting(connection, set(before.values()))
-    parked = {seq for seq, first in before.items() if first in waiting}
-    unsure = occupied | (before.keys() - parked)
-    _put_off(connection, parked, now + PARKED, now)
-    _put_off(connection, unsure, now + _OCCUPIED, None)
-    return [row for row in rows if row.seq not in parked | unsure]
+    blocked = {seq for seq, first in before.items() if first in waiting}
+    unsure = contended | (before.keys() - blocked)
+    _put_off(connection, blocked, now + BLOCKED_RECHECK, now)
+    _put_off(connection, unsure, now + _CONTENDED_RECHECK, None)
+    return [row for row in rows if row.seq not in blocked | unsure]
 
 
-def _occupied(connection: Connection, rows: Iterable[Due]) -> set[int]:
-    """Return those rows whose originator another claim is looking at; the others are ours until the commit."""
-    if connection.dialect.name != "postgresql":  # SQLite has only one who writes
+def _contended(connection: Connection, rows: Iterable[Due]) -> set[int]:
+    """Return those rows whose originator another claim has locked; the others are ours until the commit."""
+    if connection.dialect.name != "postgresql":  # SQLite has one writer at a time
         return set()
     locks = {row.seq: _lock(row.account, row.originator) for row in rows}
-    query = text(
+    statement = text(
         "SELECT number, pg_try_advisory_xact_lock(number) AS ours FROM unnest(CAST(:numbers AS bigint[])) number"
     )
-    got = {row.number: row.ours for row in connection.execute(query, {"numbers": sorted(set(locks.values()))})}
+    got = {row.number: row.ours for row in connection.execute(statement, {"numbers": sorted(set(locks.values()))})}
     return {seq for seq, number in locks.items() if not got[number]}
 
 
 def _lock(account: str, originator: str | None) -> int:
     digest = blake2b(f"{account}\0{originator}".encode(), digest_size=8).digest()
-    return _LOCKS + int.from_bytes(digest) % _SLOTS
+    return _FIRST_LOCK + int.from_bytes(digest) % _LOCKS
 
 
 def _before(connection: Connection, rows: Sequence[Due]) -> dict[int, int]:
-    """Return, for each row that is not the first of its originator, the one that is."""
+    """Return, for each row that is not the first of its originator, the row that is."""
     if not rows:
         return {}
-    # In this order: another claim may put a new one off meanwhile, but nothing becomes new again.
-    new = _first_new(connection, max(row.seq for row in rows))
+    # In this order: meanwhile another claim may put a never claimed row off, but no row becomes never claimed again.
+    new = _first_never_claimed(connection, max(row.seq for row in rows))
     originators = {row.seq: (row.account, row.originator) for row in rows}
     before = {}
-    for seq, begun, waits in _FIRSTS.ask(connection, {"seqs": few_lengths(originators)}):
-        waiting = (each for each in (waits, new.get(originators[seq])) if each is not None)
+    for seq, begun, blocked in query(connection, FIRSTS, {"seqs": list(originators)}):
+        waiting = (each for each in (blocked, new.get(originators[seq])) if each is not None)
         first = begun or min(waiting, default=seq)
         if first != seq:
             before[seq] = first
     return before
 
 
-def _first_new(connection: Connection, last: int) -> dict[tuple[str, str | None], int]:
-    """Return the first that no claim has met yet of each originator, up to a number that one has met.
+def _first_never_claimed(connection: Connection, last: int) -> dict[tuple[str, str | None], int]:
+    """Return each originator's first row that no claim has met, among the rows up to one that a claim has met.
 
-    They are few: claims meet what is new in the order of its numbers.
+    They are few: claims meet never claimed rows in the order of their numbers.
     """
-    rows = _NEW.ask(connection, {"_last": last})
+    rows = query(connection, NEVER_CLAIMED, {"_last": last})
     return {(account, originator): seq for seq, account, originator in reversed(rows)}
 
 
-_NEW: Final = Statement(
+NEVER_CLAIMED: Final = (
     select(_table.seq, _table.account, _table.originator)
-    .where(untouched(), _table.seq <= bindparam("_last"))
+    .where(never_claimed(), _table.seq <= bindparam("_last"))
     .order_by(_table.seq)
 )
+"""The rows up to a number that no claim has met."""
 
 
-def _firsts() -> Statement:
-    # Two questions instead of one sorted answer, because the index answers each at once, however long the queue is.
-    mine = _received_of(_table.account, _table.originator)
-    begun = select(func.min(_other.c.seq)).where(*mine, _other.c.leased_at >= literal_column("0")).scalar_subquery()
-    waits = _first_that_waits(_table.account, _table.originator)
-    return Statement(select(_table.seq, begun, waits).where(THESE), many="seqs")
-
-
-def _first_that_waits(account: ColumnElement[str], originator: ColumnElement[str]) -> ScalarSelect[int]:
-    """Return the question for the first of an originator's that wait, of those that a claim has met."""
-    met = _other.c.leased_at.is_(None), _other.c.due_at != _other.c.received_at
-    query = select(_other.c.seq).where(*_received_of(account, originator), *met)
-    # Not min(seq), for which PostgreSQL reads the whole queue while it believes that it is short.
-    return (
-        query.order_by(_other.c.leased_at, _other.c.seq)
-        .limit(literal_column("1"))
-        .offset(literal_column("0"))
-        .scalar_subquery()
-    )
-
-
-def _received_of(account: ColumnElement[str], originator: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
+def _received_of(account: ColumnElement[str], originator: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
     return in_state(State.RECEIVED, _other), _other.c.account == account, _other.c.originator == originator
 
 
-_FIRSTS: Final = _firsts()
+def _first_blocked(account: ColumnElement[str], originator: ColumnElement[Any]) -> ScalarSelect[int]:
+    """Return the query for an originator's first row that a claim has met and that is not leased.
+
+    ORDER BY and a literal LIMIT, not min(seq): for that, PostgreSQL reads the whole queue while it believes that the
+    queue is short.
+    """
+    met = _other.c.leased_at.is_(None), _other.c.due_at != _other.c.received_at
+    first = select(_other.c.seq).where(*_received_of(account, originator), *met)
+    return first.order_by(_other.c.leased_at, _other.c.seq).limit(literal_column("1")).scalar_subquery()
+
+
+def _firsts() -> Select[Any]:
+    # Two subqueries, not one sorted result: the index answers each at once, however long the queue is.
+    mine = _received_of(_table.account, _table.originator)
+    is_leased = _other.c.leased_at >= literal_column("0")  # as a range, which the index serves
+    begun = select(func.min(_other.c.seq)).where(*mine, is_leased).scalar_subquery()
+    return select(_table.seq, begun, _first_blocked(_table.account, _table.originator)).where(SEQ_IN)
+
+
+FIRSTS: Final = _firsts()
+"""For each of some rows: its originator's first row that is leased, and the first that is blocked or put off."""
 
 
 def _surely_waiting(connection: Connection, seqs: Collection[int]) -> set[int]:
-    """Return those rows that have yet to come to an end, and cannot before our commit."""
-    if not seqs:
-        return set()
-    query = select(_table.seq).where(_table.seq.in_(few_lengths(seqs)), in_state(State.RECEIVED))
-    return set(connection.execute(query.with_for_update(read=True, skip_locked=True)).scalars())
+    """Return those rows that have yet to end, and cannot end before our commit: they get a shared lock."""
+    return {seq for (seq,) in query(connection, STILL_RECEIVED, {"seqs": list(seqs)})} if seqs else set()
 
 
-def _put_off(connection: Connection, seqs: Collection[int], until: datetime, parked_at: datetime | None) -> None:
-    if seqs:
-        statement = (
-            update(notification).where(_table.seq.in_(few_lengths(seqs))).values(due_at=until, parked_at=parked_at)
-        )
-        connection.execute(statement)
-
-
-def _write_let_next(count: int) -> Update:
-    firsts = [
-        _first_that_waits(account, originator)
-        for account, originator in zip(
-            parameters("_account", count, _table.account.type),
-            parameters("_originator", count, _table.originator.type),
-            strict=True,
-        )
-    ]
-    return _let(_table.seq.in_(firsts))
-
-
-def _write_let_next_given(rows: FromClause) -> Update:
-    firsts = select(_first_that_waits(rows.c["_account"], rows.c["_originator"])).select_from(rows)
-    return _let(one_of(_table.seq, firsts))
-
-
-def _let(those: ColumnElement[bool]) -> Update:
-    parked = _table.parked_at.is_not(None)  # one that waits for its back-off goes on waiting
-    at = bindparam("_at", type_=BigInteger())
-    return update(notification).where(those, parked).values(due_at=at, parked_at=null())
-
-
-_LET_NEXT: Final = SeveralRows(
-    {"_account": _table.account.type, "_originator": _table.originator.type}, _write_let_next, _write_let_next_given
+STILL_RECEIVED: Final = (
+    select(_table.seq).where(SEQ_IN, _table.state == State.RECEIVED.value).with_for_update(read=True, skip_locked=True)
 )
+"""Those of some rows that have yet to be handled.
+
+The state is a parameter, not a literal: with that, PostgreSQL may read a whole partial index for some rows.
+"""
 
 
-def let_next(connection: Connection, freed: Iterable[Freed]) -> None:
-    """Make the one of each originator due that is first now, if it was parked; for all of them, when the last came."""
+def _put_off(connection: Connection, seqs: Collection[int], until: datetime, blocked_at: datetime | None) -> None:
+    if seqs:
+        execute(connection, PUT_OFF, [{"seqs": list(seqs), "_until": until, "_blocked_at": blocked_at}])
+
+
+PUT_OFF: Final = (
+    update(notification)
+    .where(SEQ_IN)
+    .values(due_at=bindparam("_until", type_=Instant()), parked_at=bindparam("_blocked_at", type_=Instant()))
+)
+"""Make rows due later."""
+
+
+def _parameter(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:
+    return bindparam(name, type_=column.type)
+
+
+UNBLOCK: Final = (
+    update(notification)
+    .where(
+        _table.seq
+        == _first_blocked(_parameter("_account", _table.account), _parameter("_originator", _table.originator)),
+        _table.parked_at.is_not(None),  # a row that waits for its back-off goes on waiting
+    )
+    .values(due_at=_parameter("_at", _table.due_at), parked_at=null())
+)
+"""Make an originator's first row due, if it is blocked."""
+
+
+def unblock_next(connection: Connection, freed: Iterable[Freed]) -> None:
+    """Make the row of each originator due that is first now, if it was blocked; due when the last of all ended."""
     ends = {(each.account, each.originator): each.at for each in freed}
     if ends:
-        originators = [{"_account": account, "_originator": originator} for account, originator in ends]
-        _LET_NEXT.run(connection, originators, {"_at": stored(max(ends.values()))})
+        at = max(ends.values())
+        rows = [{"_account": account, "_originator": originator, "_at": at} for account, originator in ends]
+        execute(connection, UNBLOCK, rows)

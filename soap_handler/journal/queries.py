@@ -1,4 +1,4 @@
-"""Looking into the journal: what is due, how much there is, and the records for people. Nothing here writes."""
+"""Queries: what is due, how much there is, and the records for people. Nothing here writes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import func, select
 
+from soap_handler.journal.insert import searchable, storable
 from soap_handler.journal.records import Attempt, Record, Source, State, Step
 from soap_handler.journal.schema import attempt, in_state, notification
-from soap_handler.journal.verbs import selected
 from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
@@ -45,6 +45,20 @@ def records(connection: Connection, selection: Selection, limit: int | None, off
     """Return the records of a selection, latest first."""
     query = select(notification).where(*selected(selection)).order_by(notification.c.seq.desc())
     return [_record(row) for row in connection.execute(query.limit(limit).offset(offset))]
+
+
+def selected(selection: Selection) -> list[ColumnElement[bool]]:
+    """Return the conditions of a selection."""
+    conditions = []
+    if selection.state is not None:
+        conditions.append(in_state(selection.state))
+    for name in ("kind", "account", "key"):
+        wanted = getattr(selection, name)
+        if wanted is not None:
+            conditions.append(notification.c[name] == storable(str(wanted)))
+    if selection.originator is not None:
+        conditions.append(notification.c.originator == searchable(selection.originator))
+    return conditions
 
 
 def _record(row: Row[Any]) -> Record:

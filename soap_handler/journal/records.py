@@ -1,4 +1,4 @@
-"""What goes into the journal and what comes out of it, as plain values. No SQL here."""
+"""The values that go into the journal and come out of it. No SQL here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """Where a notification is in its life (design, "The life of a notification")."""
+    """The state of a notification (design, "The life of a notification")."""
 
     RECEIVED = "received"
     """On disk; the handler has yet to return."""
@@ -26,14 +26,14 @@ class State(StrEnum):
 
 
 class Step(StrEnum):
-    """What an attempt tried to do."""
+    """The step that an attempt tried: the handler, or the delete from the EMS inbox."""
 
     HANDLE = "handle"
     DELETE = "delete"
 
 
 class Source(StrEnum):
-    """How a notification came to us."""
+    """The way by which a notification reached us."""
 
     PUSH = "push"
     INBOX = "inbox"
@@ -57,7 +57,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A lease on one notification. Settling works only while the lease is ours."""
+    """A lease on one notification: it settles only while its owner still holds it."""
 
     seq: int
     key: str
@@ -79,7 +79,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How one attempt ended and where the notification goes from here."""
+    """The end of one attempt, and the state that the notification takes from it."""
 
     claim: Claim
     step: Step
@@ -123,9 +123,9 @@ class Record:
     attempts: int
     delete_attempts: int
     leased: bool
-    """Whether somebody is working on it now (or died over it, until ``due_at``)."""
+    """Whether a claim holds it. One whose process died holds it until ``due_at``."""
     erased_at: datetime | None
-    """Since when it says nothing any more, because a phone number was erased."""
+    """When its content was erased with a phone number; ``None`` when it was not."""
     payload: str
 
     @property
@@ -136,7 +136,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which records to look at. ``None`` means any."""
+    """A filter for records. ``None`` means any."""
 
     state: State | None = None
     kind: Kind | None = None

@@ -1,4 +1,4 @@
-"""The tables of the journal. How they come to be is in ``migrations``; what is done with them, in ``verbs``."""
+"""The tables of the journal. ``migrate`` makes them; ``insert``, ``claim``, ``order`` and ``settle`` use them."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime, stored as whole microseconds since 1970: the same number in every engine, and cheap."""
+    """An aware UTC datetime, stored as whole microseconds since 1970: one number in both engines, cheap to compare."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
         """Turn a datetime into its number."""
-        return stored(value)
+        return to_number(value)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - likewise
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
         """Turn the number back into a datetime."""
-        return None if value is None else instant(value)
+        return from_number(value)
 
 
-def stored(value: datetime | None) -> int | None:
-    """Return an instant as a column of the type :class:`Instant` holds it."""
+def to_number(value: datetime | None) -> int | None:
+    """Return the number under which an :class:`Instant` is stored."""
     return None if value is None else (value - _EPOCH) // _MICROSECOND
 
 
-def instant(number: int) -> datetime:
-    """Return the instant that such a column holds."""
-    return _EPOCH + timedelta(microseconds=number)
+def from_number(number: int | None) -> datetime | None:
+    """Return the instant that is stored under a number."""
+    return None if number is None else _EPOCH + timedelta(microseconds=number)
 
 
-# SQLite gives out row numbers by itself only for INTEGER, which is 64 bits wide there.
+# SQLite assigns row numbers only to a column of type INTEGER, which is 64 bits wide there.
 _Number = BigInteger().with_variant(Integer, "sqlite")
 
 metadata = MetaData()
@@ -77,44 +77,44 @@ notification = Table(
     Column("envelope", LargeBinary),
     Column("received_at", Instant, nullable=False),
     Column("due_at", Instant),  # when it may be claimed: now, after a back-off, or when the present lease runs out
-    Column("owner", Text),  # who holds the lease
+    Column("owner", Text),  # the name of the claim that holds the lease
     Column("leased_at", Instant),
     Column("attempts", Integer, nullable=False, default=0),
     Column("delete_attempts", Integer, nullable=False, default=0),
     Column("handled_at", Instant),
     Column("done_at", Instant),
-    Column("parked_at", Instant),  # since when it waits behind another of its originator; then due_at is only a look
-    Column("erased_at", Instant),  # what it said is gone; the row stays so that a copy is still recognised
+    Column("parked_at", Instant),  # since when it is blocked by another of its originator; due_at is then a re-check
+    Column("erased_at", Instant),  # the content is gone; the row stays so that a copy is still recognised
 )
 
 
 def in_state(state: State, table: FromClause = notification) -> ColumnElement[bool]:
-    """Return the condition "is in this state", as a literal: only then does a partial index serve it."""
+    """Return the condition "is in this state", as a literal: a partial index serves no parameter."""
     return table.c.state == literal_column(f"'{state.value}'")
 
 
-def untouched(table: FromClause = notification) -> ColumnElement[bool]:
-    """Return the condition "has yet to be handled, and is as it was stored": due since it was received, never leased.
+def never_claimed(table: FromClause = notification) -> ColumnElement[bool]:
+    """Return the condition "received and never claimed": due since it was received, no lease.
 
-    Whoever puts it off or gives it back sets another time; should that be the very microsecond, it counts as new again,
-    which is as good: nobody has it.
+    A back-off or a release sets another due_at. One that equals received_at to the microsecond reads as never claimed;
+    harmless, since no lease is held.
     """
     return and_(in_state(State.RECEIVED, table), table.c.leased_at.is_(None), table.c.due_at == table.c.received_at)
 
 
-THESE: Final = notification.c.seq.in_(bindparam("seqs", expanding=True))
-"""The condition of being one of several rows, given as ``seqs``."""
+SEQ_IN: Final = notification.c.seq.in_(bindparam("seqs", expanding=True))
+"""The condition "is one of these rows", whose numbers are the parameter ``seqs``."""
 
-# Work to do is a small part of a long history: these indexes hold only that part, so that a claim costs the same
-# whether ten or ten million notifications are done. They are in the order in which a claim takes it, the row's number
-# included: PostgreSQL may sort the whole backlog otherwise.
+# Partial indexes: the work to do is a small part of a long history, and these hold only that part. So a claim costs the
+# same whether ten or ten million notifications are done. Their order is that of a claim, down to the row's number:
+# without the number, PostgreSQL may sort the whole backlog.
 to_handle = Index("ix_notification_to_handle", notification.c.due_at, notification.c.seq)
 to_delete = Index("ix_notification_to_delete", notification.c.account, notification.c.due_at, notification.c.seq)
 dead = Index("ix_notification_dead", notification.c.seq)
-# What waits is found by its originator only once a claim has met it: until then it is one of few, and an entry at a
-# random place for each push would cost a sixth of what it costs to store it. Both engines use an index only where they
-# see that the question asks for nothing outside of it, which is why the first one begins with the state.
-untouched_ones = Index("ix_notification_untouched", notification.c.seq)
+# Two indexes for the order of an originator. A row enters the index by originator only after a claim has met it: an
+# entry at a random place for each push would add a sixth to the cost of storing it. Rows that no claim has met are few
+# and are found by number. An engine uses a partial index only where the query repeats its condition.
+never_claimed_rows = Index("ix_notification_untouched", notification.c.seq)
 in_order = Index(
     "ix_notification_in_order",
     notification.c.account,
@@ -126,7 +126,7 @@ _CONDITIONS: Final = (
     (to_handle, in_state(State.RECEIVED)),
     (to_delete, in_state(State.HANDLED)),
     (dead, in_state(State.DEAD)),
-    (untouched_ones, untouched()),
+    (never_claimed_rows, never_claimed()),
     (
         in_order,
         and_(
@@ -140,7 +140,7 @@ _CONDITIONS: Final = (
 
 @event.listens_for(metadata, "before_create")
 def _hold_only_the_work(_target: MetaData, connection: Connection, **_: object) -> None:
-    # Said when the tables are made, and only to the engine at hand: to name another loads all of its dialect.
+    # The conditions are set for the present engine only: naming another one would load all of its dialect.
     for index, condition in _CONDITIONS:
         index.dialect_options[connection.dialect.name]["where"] = condition
 
@@ -164,7 +164,7 @@ reconciliation = Table(
     Column("id", _Number, primary_key=True, autoincrement=True),
     Column("account", Text, nullable=False),
     Column("started_at", Instant, nullable=False),
-    Column("ended_at", Instant),  # absent while it is under way, and for ever when its process died
+    Column("ended_at", Instant),  # NULL while it runs, and for ever when its process died
     Column("inbox", Integer, nullable=False),
     Column("known", Integer, nullable=False),
     Column("recovered", Integer, nullable=False),

@@ -1,6 +1,7 @@
-"""A customer's own writes and the settling of their notification, in one transaction. When to settle is ``dispatch``'s.
+"""Transaction: a handler's own writes and the settling of its notification, committed together or not at all.
 
-The lock that every writer needs (SQLite) is taken by the first statement, not before: a handler may be slow until then.
+SQLite's writer lock is taken by the first statement, not before: a handler may be slow until then. When to settle is
+decided in ``dispatch``.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError, TransactionError
-from soap_handler.journal import verbs
-from soap_handler.journal.engine import LATE, begin_late
-from soap_handler.journal.group_commit import reason
+from soap_handler.journal.database_errors import reason
+from soap_handler.journal.engine import begin_late
+from soap_handler.journal.execute import EXECUTOR, PLAIN
+from soap_handler.journal.settle import settle
+from soap_handler.journal.sqlite import LATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy import Connection, Engine
 
+    from soap_handler.journal.announcer import Announcer
     from soap_handler.journal.records import Settlement
 
 _ENDS: Final = re.compile(
@@ -34,35 +36,36 @@ _NOT_YOURS: Final = (
     "back; begin_nested() makes a part that can be rolled back alone"
 )
 _GIVEN_UP: Final = "the handler was given up, and its transaction rolled back"
-_PATIENCE: Final = 2.0  # seconds for a statement to end that was interrupted
+_INTERRUPT_SECONDS: Final = 2.0  # for an interrupted statement to end
 
 
 class Transaction:
-    """A connection for one handler's call. Unless :meth:`settle` says true, nothing that was done on it remains."""
+    """A connection for one handler's call. Unless :meth:`settle` says true, nothing that was done on it remains.
 
-    def __init__(
-        self, engine: Engine, seconds: float, ending: Callable[[Connection], None], committed: Callable[[], None]
-    ) -> None:
-        """Connect. ``ending`` is called last in the transaction, ``committed`` after it.
+    It watches SQLAlchemy's events on its own connection, so its statements always take the plain executor.
+    """
+
+    def __init__(self, engine: Engine, seconds: float, announcer: Announcer) -> None:
+        """Connect. ``announcer`` is told of the commit.
 
         ``seconds`` is how long the handler may take; PostgreSQL ends a transaction that is idle for longer.
 
         Raises:
             JournalUnavailableError: the database is out of reach.
         """
-        self._ending = ending
-        self._committed = committed
+        self._announcer = announcer
         self._seconds = seconds
         self._begun = False
         self._ours = False  # whether it is us who end the transaction
-        self._broken = False  # whether nobody knows any more what state the connection is in
+        self._broken = False  # whether the state of the connection is unknown
         self._given_up = False
         self._closed = False
         self._closing = threading.Lock()
         self._statement = threading.RLock()  # held by the handler's thread while a statement runs
         self._running = 0
+        options = {**LATE, "on_error": self._after, EXECUTOR: PLAIN}
         try:
-            self.connection = engine.connect().execution_options(**LATE, on_error=self._after)
+            self.connection = engine.connect().execution_options(**options)
         except (SQLAlchemyError, OSError) as error:
             raise JournalUnavailableError(f"the journal is out of reach: {reason(error)}") from error
         self._driver: Any = self.connection.connection.driver_connection
@@ -99,19 +102,19 @@ class Transaction:
         if self._broken or not self._transaction.is_active:
             raise TransactionError(_NOT_YOURS)
         try:
-            ((held,),) = verbs.settle(self.connection, [[settlement]])
+            ((held,),) = settle(self.connection, [[settlement]])
             if held:
-                self._ending(self.connection)
+                self._announcer.before_commit(self.connection)
                 self._transaction.commit()
         except (SQLAlchemyError, OSError) as error:
             self._broken = True
             raise JournalUnavailableError(f"the transaction could not be committed: {reason(error)}") from error
         if held:
-            self._committed()
+            self._announcer.after_commit()
         return held
 
     def give_up(self) -> None:
-        """Roll back although the handler is still running, so that its lock holds up nobody. Any thread may call it.
+        """Roll back although the handler is still running, so that its lock is free. Any thread may call it.
 
         On PostgreSQL there is no such lock, and the server ends the session when it has been idle for too long.
         """
@@ -122,7 +125,7 @@ class Transaction:
             if self._closed:
                 return
             self._driver.interrupt()
-        if not self._statement.acquire(timeout=_PATIENCE):
+        if not self._statement.acquire(timeout=_INTERRUPT_SECONDS):
             telemetry.emit("transaction_not_ended")
             return
         try:

@@ -1,27 +1,29 @@
-"""The use case at the front door: authenticate, read, key, journal. It knows no wire format and answers nobody.
+"""The use case at the front door: authenticate, read the values, key. It knows no wire format and sends no answer.
 
-It is the first of two halves with the commit between them: :meth:`Receiver.prepare` does everything up to the commit.
-So one thread can take in many requests and share one commit among them.
+It is the first half of a push, up to the commit. The commit and the answer are left to its caller.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import telemetry
-from soap_handler.accounts.throttle import Quiet, Throttle, neighbourhood
+from soap_handler import clock, telemetry
+from soap_handler.accounts.throttle import Throttle, client_network
 from soap_handler.errors import AuthenticationError
 from soap_handler.journal import Entry
+from soap_handler.log_throttle import LogThrottle
 from soap_handler.receive.values import read_notification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+    from datetime import datetime
 
     from soap_handler.accounts.accounts import Account, Accounts, Credentials
     from soap_handler.notifications import Kind
     from soap_handler.receive.values import Fields
+
+_LOGIN_FAILURES_ALLOWED: Final = 5
 
 
 def _no_envelope() -> None:
@@ -36,31 +38,25 @@ class Push:
     fields: Fields
     credentials: Credentials | None
     caller: str
-    """The address of who called."""
+    """The address of the caller."""
     repaired: tuple[str, ...] = ()
     """What the face had to mend before it could read the request."""
     envelope: Callable[[], bytes | None] = _no_envelope
-    """Gives the request as it came, password masked, or ``None``; asked only where something had to be mended."""
-
-
-_WRONG_LOGINS: Final = 5
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    """Gives the request as it came, password masked. Called only where something had to be mended."""
 
 
 class Receiver:
-    """Turns pushes into entries for the journal."""
+    """Turns pushes into entries for the journal. Thread-safe."""
 
     def __init__(
-        self, accounts: Accounts, throttle: Throttle | None = None, clock: Callable[[], datetime] = _now
+        self, accounts: Accounts, throttle: Throttle | None = None, now: Callable[[], datetime] = clock.now
     ) -> None:
+        """``throttle`` slows wrong logins; the default one counts them and slows none."""
         self.accounts = accounts
         """May be replaced by others at any time; a push is checked against either the old or the new ones."""
-        self._throttle = Throttle(_WRONG_LOGINS, 0.0) if throttle is None else throttle
-        self._quiet = Quiet()
-        self._clock = clock
+        self._throttle = Throttle(_LOGIN_FAILURES_ALLOWED, 0.0) if throttle is None else throttle
+        self._log_throttle = LogThrottle()
+        self._now = now
 
     def prepare(self, push: Push) -> Entry:
         """Do everything up to the commit: return what is to be recorded.
@@ -73,37 +69,33 @@ class Receiver:
             push.kind, push.fields, account=account.reference, zone=account.time_zone, repaired=push.repaired
         )
         envelope = push.envelope() if notification.repaired else None
-        return Entry(notification, self._clock(), envelope=envelope)
-
-    def prepare_known(self, pushes: Sequence[tuple[Kind, Fields, Credentials]]) -> list[Entry | None]:
-        """Do likewise for pushes that need no mending, of callers who are known; ``None``: :meth:`prepare` decides."""
-        now = self._clock()
-        accounts = self.accounts.recognise([credentials for _, _, credentials in pushes])
-        notifications = [
-            None
-            if account is None
-            else read_notification(kind, fields, account=account.reference, zone=account.time_zone)
-            for account, (kind, fields, _) in zip(accounts, pushes, strict=True)
-        ]
-        return [None if each is None or each.repaired else Entry(each, now) for each in notifications]
+        return Entry(notification, self._now(), envelope=envelope)
 
     def _authenticate(self, push: Push) -> Account:
         accounts = self.accounts
-        claimed = accounts.get(push.credentials.account) if push.credentials else None
-        # What a log may say of the account: its reference, never the caller's text (it may be a number).
-        reference = claimed.reference if claimed else None
-        key = (neighbourhood(push.caller), reference)
         try:
-            return accounts.authenticate(push.credentials, lambda: self._throttle.may_check(key))
+            return accounts.authenticate(
+                push.credentials, lambda: self._throttle.may_check(_throttle_key(accounts, push))
+            )
         except AuthenticationError:
+            key = _throttle_key(accounts, push)
             delay = self._throttle.failed(key)
-            if times := 1 if delay is None else self._quiet.due(key):
+            if times := 1 if delay is None else self._log_throttle.due(key):
                 telemetry.emit(
                     "authentication_failed",
                     caller=push.caller,
-                    account=reference,
+                    account=key[1],
                     operation=push.kind.value,
                     times=times,
                     count=accounts.refused,
                 )
             raise AuthenticationError(delay or 0.0) from None
+
+
+def _throttle_key(accounts: Accounts, push: Push) -> tuple[str, str | None]:
+    """Return what wrong logins are counted by: the caller's network and the account that it names.
+
+    The account is told by its reference, which a log may hold, and never by the caller's text, which may be a number.
+    """
+    claimed = accounts.get(push.credentials.account) if push.credentials else None
+    return client_network(push.caller), claimed.reference if claimed else None

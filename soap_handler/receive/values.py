@@ -1,7 +1,7 @@
-"""From the texts that a face read off the wire to a notification: dates, numbers, enumerations, ids.
+"""Conversion of a push's texts to a notification: dates, numbers, enumerations, ids. No wire format, no XML.
 
-No wire format and no XML here. What cannot be read is never refused: its text is kept in ``original``, its value is
-``None``, and ``repaired`` says so (design, decision 2: a refusal would be pushed for three days and then be lost).
+An unreadable text is never refused: ``original`` keeps it, its value is ``None`` and ``repaired`` has a mark (design,
+decision 2: EMS would push a refused notification for three days and then drop it).
 """
 
 from __future__ import annotations
@@ -11,40 +11,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from soap_handler.notifications import (
-    KINDS,
-    ErrorType,
-    EventCode,
-    EventType,
-    FailureReason,
-    Kind,
-    MessageType,
-    Notification,
-    OpenEnum,
-)
+from soap_handler.contract import OPERATIONS, Structure, Type
+from soap_handler.notifications import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import tzinfo
+    from enum import StrEnum
+
+    from soap_handler.contract import Parameter, ParameterType
+    from soap_handler.notifications import Kind, Notification
 
 Fields = Mapping[str, "str | Fields | None"]
-"""Texts by attribute name, as a face found them; ``failure_reason`` is a mapping of its own. Absent means absent."""
+"""Texts by attribute name, as a face read them. A structure is a mapping. An absent parameter is absent or ``None``."""
 
 _DATE_TIME: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?\s?(Z|[+-]\d\d:?[0-5]\d)?", re.ASCII | re.IGNORECASE
 )
-# What Python reads by itself, more quickly: with an offset, and not of year 1.
-_USUAL: Final = re.compile(
+# Times that Python's own reader takes, which is quicker: with an offset, and not of year 1.
+_ISO_TIME: Final = re.compile(
     r"(?!0001)\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(?:\.\d{1,6}(\d*))?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII
 )
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
+_T = TypeVar("_T")
+
+
 class UnreadableError(ValueError):
-    """The text is no value of its type."""
+    """A text is no value of its type."""
 
 
 def read_notification(
@@ -52,16 +50,16 @@ def read_notification(
 ) -> Notification:
     """Return the notification of these texts.
 
-    ``zone`` is that of times which carry none; ``repaired`` says what the face had to mend before it could read.
+    ``zone`` holds for times that carry none; ``repaired`` are the marks of what the face repaired.
     """
     reader = _Reader(fields, zone, repaired=list(repaired))
-    values = {name: read(reader, name) for name, read in _ATTRIBUTES[kind].items()}
+    values = {name: read(reader, name) for name, read in _CONVERTERS[kind].items()}
     return KINDS[kind](account=account, original=reader.original, repaired=tuple(reader.repaired), **values)
 
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads one notification and remembers what it had to guess or give up."""
+    """Reader of one notification's texts. It notes every text that it guessed at or could not read."""
 
     fields: Fields
     zone: tzinfo
@@ -80,53 +78,52 @@ class _Reader:
         try:
             instant, exact = read_time(text, self.zone)
         except UnreadableError:
-            self._give_up(name, text)
+            self._note_unreadable(name, text)
             return None
         if not exact:
             self.original[name] = text
         return instant
 
-    def _give_up(self, name: str, text: str) -> None:
+    def _note_unreadable(self, name: str, text: str) -> None:
         if text:
             self.original[name] = text
         self.repaired.append(f"{name} {'unreadable' if text else 'missing'}")
 
-    def value(self, name: str, read: Callable[[str], Any]) -> Any:  # noqa: ANN401 - of the type that ``read`` reads
+    def number(self, name: str) -> int | None:
+        return self._value(name, read_number)
+
+    def boolean(self, name: str) -> bool | None:
+        return self._value(name, read_boolean)
+
+    def _value(self, name: str, read: Callable[[str], _T]) -> _T | None:
         text = self.text(name).strip()
         try:
             return read(text)
         except UnreadableError:
-            self._give_up(name, text)
+            self._note_unreadable(name, text)
             return None
 
-    def failure(self, name: str) -> FailureReason | None:
-        """Read ``failurereason``; EMS may leave it out, since it is a reference type in the WSDL."""
+    def inside(self, name: str) -> _Reader | None:
+        """Return a reader of a structure's members; EMS may leave it out, since it is a reference type in the WSDL."""
         fields = self.fields.get(name)
-        if not isinstance(fields, Mapping):
-            return None
-        inner = _Reader(fields, self.zone, self.repaired, self.original)
-        return FailureReason(
-            code=inner.value("code", read_number),
-            description=inner.text("description"),
-            permanent_failure=inner.value("permanent_failure", read_boolean),
-        )
+        return _Reader(fields, self.zone, self.repaired, self.original) if isinstance(fields, Mapping) else None
 
 
 def read_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
-    """Read a dateTime as .NET writes it (contract, section 4), and say whether nothing was guessed or cut off.
+    """Read a dateTime as .NET writes it (contract, section 4); the flag says that nothing was guessed or cut off.
 
-    Up to seven fraction digits and more (cut to microseconds); ``Z``, an offset, or none (then ``zone`` holds); a space
-    in place of the ``T``, as form posts have it. Year 1 is .NET for "not set" and gives ``None``.
+    Fraction digits beyond microseconds are cut. Without ``Z`` or an offset, ``zone`` holds. A space may stand for the
+    ``T``, as in form posts. Year 1 is .NET for "not set" and gives ``None``.
 
     Raises:
-        UnreadableError: the text is no date and time, or one that does not exist.
+        UnreadableError: the text is no date and time, or the day or hour does not exist.
     """
-    usual = _USUAL.fullmatch(text)
-    if usual:
+    iso = _ISO_TIME.fullmatch(text)
+    if iso:
         try:
-            return datetime.fromisoformat(text).astimezone(UTC), not (usual[1] or "").strip("0")
+            return datetime.fromisoformat(text).astimezone(UTC), not (iso[1] or "").strip("0")
         except (ValueError, OverflowError):
-            pass  # the long way finds out why; contextlib.suppress would take as long as the reading
+            pass  # the code below finds out why; contextlib.suppress would take as long as the reading itself
     match = _DATE_TIME.fullmatch(text)
     if match is None:
         raise UnreadableError(text)
@@ -150,7 +147,7 @@ def _zone(offset: str) -> tzinfo:
     if offset in {"Z", "z"}:
         return UTC
     hours, minutes = int(offset[1:3]), int(offset[-2:])
-    span = timedelta(hours=hours, minutes=minutes)  # as one, or -09:30 would become -08:30
+    span = timedelta(hours=hours, minutes=minutes)  # one sign for both, or -09:30 would become -08:30
     return timezone(-span if offset[0] == "-" else span)
 
 
@@ -158,7 +155,7 @@ def read_number(text: str) -> int:
     """Read a whole number.
 
     Raises:
-        UnreadableError: the text is none.
+        UnreadableError: the text is no whole number.
     """
     if not _WHOLE_NUMBER.fullmatch(text):
         raise UnreadableError(text)
@@ -169,7 +166,7 @@ def read_boolean(text: str) -> bool:
     """Read a boolean, in XML Schema's spelling or in .NET's (``True``).
 
     Raises:
-        UnreadableError: the text is none.
+        UnreadableError: the text is no boolean.
     """
     try:
         return _BOOLEANS[text.lower()]
@@ -177,11 +174,23 @@ def read_boolean(text: str) -> bool:
         raise UnreadableError(text) from error
 
 
-def _enumeration(cls: type[OpenEnum]) -> Callable[[_Reader, str], Any]:
-    """Return a reader that keeps an unknown value as its text; an absent one is the empty text, and noted."""
+_Converter: TypeAlias = "Callable[[_Reader, str], Any]"
+"""Makes the value of an attribute, from the reader and the attribute's name."""
+
+_SIMPLE: Final[dict[Type, _Converter]] = {
+    Type.TEXT: _Reader.text,
+    Type.ID: _Reader.identifier,
+    Type.TIME: _Reader.time,
+    Type.NUMBER: _Reader.number,
+    Type.BOOLEAN: _Reader.boolean,
+}
+
+
+def _enumeration(cls: type[StrEnum]) -> _Converter:
+    """Return a converter that keeps an unknown value as its text; an absent one becomes the empty text, with a mark."""
     known = {member.value: member for member in cls}  # quicker than to call the class
 
-    def read(reader: _Reader, name: str) -> Any:  # noqa: ANN401 - of the type ``cls``
+    def read(reader: _Reader, name: str) -> StrEnum:
         text = reader.text(name).strip()
         if not text:
             reader.repaired.append(f"{name} missing")
@@ -190,32 +199,26 @@ def _enumeration(cls: type[OpenEnum]) -> Callable[[_Reader, str], Any]:
     return read
 
 
-_ATTRIBUTES: Final[dict[Kind, dict[str, Callable[[_Reader, str], Any]]]] = {
-    Kind.MESSAGE_RECEIVED: {
-        "id": _Reader.identifier,
-        "originator": _Reader.text,
-        "recipient": _Reader.text,
-        "body": _Reader.text,
-        "type": _enumeration(MessageType),
-        "sent_at": _Reader.time,
-        "received_at": _Reader.time,
-    },
-    Kind.MESSAGE_EVENT: {
-        "id": _Reader.identifier,
-        "event_type": _enumeration(EventType),
-        "occurred_at": _Reader.time,
-    },
-    Kind.MESSAGE_ERROR: {
-        "id": _Reader.identifier,
-        "error_type": _enumeration(ErrorType),
-        "occurred_at": _Reader.time,
-        "detail": _Reader.text,
-        "failure_reason": _Reader.failure,
-    },
-    Kind.SUBSCRIPTION_EVENT: {
-        "mobile_number": _Reader.text,
-        "contact_id": _Reader.text,
-        "event_code": _enumeration(EventCode),
-        "occurred_at": _Reader.time,
-    },
-}
+def _structure(structure: Structure) -> _Converter:
+    members = _converters(structure.members)
+
+    def read(reader: _Reader, name: str) -> Any:  # noqa: ANN401 - of the structure's class
+        inner = reader.inside(name)
+        if inner is None:
+            return None
+        return structure.cls(**{member: convert(inner, member) for member, convert in members.items()})
+
+    return read
+
+
+def _converter(kind: ParameterType) -> _Converter:
+    if isinstance(kind, Type):
+        return _SIMPLE[kind]
+    return _structure(kind) if isinstance(kind, Structure) else _enumeration(kind)
+
+
+def _converters(parameters: Iterable[Parameter]) -> dict[str, _Converter]:
+    return {parameter.attribute: _converter(parameter.type) for parameter in parameters}
+
+
+_CONVERTERS: Final = {kind: _converters(operation.parameters) for kind, operation in OPERATIONS.items()}

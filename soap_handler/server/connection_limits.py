@@ -1,6 +1,6 @@
-"""Which connections are cut, so that nobody holds more of the server, or for longer, than is decent.
+"""Limits on connections: which are closed, so that no caller holds more of the server, or for longer, than is fair.
 
-It decides by looking; how bytes are read and written is ``connection``'s business, when it is asked is the server's.
+It decides by looking. How bytes are read and written is ``channel``'s business; when it is asked is the server's.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from soap_handler import telemetry
-from soap_handler.accounts.throttle import Quiet
+from soap_handler.log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from soap_handler.settings import ServerSettings
 
-_SLOW: Final = 0.25  # seconds: whoever needs longer for a request may be cut when the place is wanted
+_SLOW_SECONDS: Final = 0.25  # a request that takes longer to arrive may be cut when its place is wanted
 
 
 class Connection(Protocol):
@@ -27,11 +27,13 @@ class Connection(Protocol):
     """When the request that is arriving began to arrive; ``None`` while none is."""
     active: float
     """When something last came or went."""
-    held: bool
-    """Whether its answer is being held back."""
 
     @property
-    def owes(self) -> bool:
+    def held(self) -> bool:
+        """Whether its answer is being held back."""
+
+    @property
+    def has_pending_response(self) -> bool:
         """Whether a request has come in whose answer is not yet sent."""
 
     def handle_close(self) -> None:
@@ -39,7 +41,7 @@ class Connection(Protocol):
 
 
 class Limits:
-    """The limits of one server. Used by its one thread that listens."""
+    """The limits of one server. For the one thread that listens."""
 
     def __init__(self, settings: ServerSettings, connections: int, clock: Callable[[], float] = time.monotonic) -> None:
         """Allow ``connections`` at once: those of the settings, as far as there are files for them."""
@@ -48,7 +50,7 @@ class Limits:
         self._request_timeout = settings.request_timeout
         self._idle_timeout = settings.idle_timeout
         self._clock = clock
-        self._quiet = Quiet(clock)
+        self._log_throttle = LogThrottle(clock)
 
     def cut_overdue(self, connections: Sequence[Connection]) -> None:
         """Close the connections whose time is over: for sending a request, for reading an answer, or for being idle."""
@@ -69,30 +71,31 @@ class Limits:
             self._cut(connection, "too_many_connections")
 
     def _overdue(self, connection: Connection, now: float) -> str | None:
-        if connection.owes:
-            # What was held back, or is being worked on, has been active lately; a caller who does not read has not.
+        if connection.has_pending_response:
+            # A connection that is held back or worked on was active lately; one whose caller does not read was not.
             stuck = not connection.held and now - connection.active > self._idle_timeout
             return "answer_not_read" if stuck else None
         if connection.began is not None:
             return "request_too_slow" if now - connection.began > self._request_timeout else None
-        untouched = connection.active == connection.opened
-        longest = min(self._request_timeout, self._idle_timeout) if untouched else self._idle_timeout
-        return "idle" if now - connection.active > longest else None
+        never_used = connection.active == connection.opened
+        allowed = min(self._request_timeout, self._idle_timeout) if never_used else self._idle_timeout
+        return "idle" if now - connection.active > allowed else None
 
     @staticmethod
     def _rank(connection: Connection, newest: Connection, now: float) -> tuple[int, float]:
-        """Return a key that sorts those first that are the least loss: the idle, the wrong, the slow, the newest."""
+        """Return a sort key, least loss first: idle, refused and held back, slow, newest, all others."""
         if connection is newest:
             return 3, 0.0
         if connection.held:
             return 1, connection.active
-        if connection.began is None and not connection.owes:
+        if connection.began is None and not connection.has_pending_response:
             return 0, connection.active
-        if connection.began is not None and not connection.owes and now - connection.began > _SLOW:
-            return 2, connection.began
+        began = None if connection.has_pending_response else connection.began
+        if began is not None and now - began > _SLOW_SECONDS:
+            return 2, began
         return 4, -connection.opened
 
     def _cut(self, connection: Connection, reason: str) -> None:
         connection.handle_close()
-        if reason != "idle" and (times := self._quiet.due(reason)):
+        if reason != "idle" and (times := self._log_throttle.due(reason)):
             telemetry.emit("connections_cut", reason=reason, times=times)

@@ -1,4 +1,4 @@
-"""Refuses request headers that two servers may read in two ways, which is what request smuggling lives on.
+"""Request smuggling: refuses headers that two servers may read in two ways.
 
 waitress refuses most of it: bare line ends, white space before a colon, lengths that are no numbers or differ. This is
 the rest, and a limit on the number of lines. How a request is read is not known here.
@@ -11,15 +11,15 @@ from typing import Final
 _SINGLE: Final = (b"content-length", b"transfer-encoding", b"host")
 
 
-def fault_in(block: bytes, most: int) -> str | None:
+def fault_in(block: bytes, max_headers: int) -> str | None:
     """Return what is wrong with a request's first line and headers, or ``None``.
 
-    ``most`` is the largest number of header lines. Rules: RFC 9112, sections 5.2 (folded lines), 6.1 (a length beside
-    chunks, chunks before HTTP/1.1, other encodings) and 6.3 (two lengths); RFC 9110, section 7.2 (one host).
+    Rules: RFC 9112, sections 5.2 (folded lines), 6.1 (a length beside chunks, chunks before HTTP/1.1, other encodings)
+    and 6.3 (two lengths); RFC 9110, section 7.2 (one host).
     """
     first, _, rest = block.partition(b"\r\n")
     lines = [line for line in rest.split(b"\r\n") if line]
-    if len(lines) > most:
+    if len(lines) > max_headers:
         return "Too many headers"
     if any(line.startswith((b" ", b"\t")) for line in lines):
         return "A header is folded"

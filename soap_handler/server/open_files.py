@@ -1,4 +1,4 @@
-"""How many files this process may have open: as many as its connections need, as far as the system lets it."""
+"""The limit on open files (RLIMIT_NOFILE): raised to what the connections need, as far as the system allows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from soap_handler import telemetry
 if sys.platform != "win32":
     import resource
 
-_OURS: Final = 160  # the journal, the inboxes, the log and what handlers open
+_FILES_BESIDE: Final = 160  # of the journal, the inboxes, the log, and what handlers open
 
 
 def make_room(connections: int) -> int:
@@ -21,7 +21,7 @@ def make_room(connections: int) -> int:
     if sys.platform == "win32":  # it has no such limit
         return connections
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = connections + _OURS
+    needed = connections + _FILES_BESIDE
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return connections
     reachable = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
@@ -31,7 +31,7 @@ def make_room(connections: int) -> int:
         telemetry.emit("open_files_not_raised", reason=str(error), limit=soft, needed=needed)
         reachable = soft
     if reachable < needed:
-        allowed = max(1, reachable - _OURS)
+        allowed = max(1, reachable - _FILES_BESIDE)
         telemetry.emit("open_files_limited", limit=reachable, needed=needed, connections=allowed)
         return allowed
     return connections

@@ -1,12 +1,12 @@
-"""Reads the configuration anew when it is asked to, in a thread of its own. What changes then is ``app``'s business."""
+"""Reload: reads the configuration anew when asked to, in a thread of its own. What changes then, ``app`` decides."""
 
 from __future__ import annotations
 
 import queue
-import threading
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
+from soap_handler.background import BackgroundLoop
 from soap_handler.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -17,35 +17,37 @@ if TYPE_CHECKING:
 _RELOAD: Final = "reload"
 
 
-class Reloader:
+class Reloader(BackgroundLoop):
     """Waits for requests to reload. A configuration that is wrong changes nothing; each of its problems is logged."""
 
     def __init__(self, load: Callable[[], Settings], apply: Callable[[Settings], None]) -> None:
+        super().__init__("reload")
         self._load = load
         self._apply = apply
         self._requests: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
-
-    def start(self) -> None:
-        """Begin to wait."""
-        self._thread.start()
 
     def request(self) -> None:
-        """Ask for a reload. Returns at once; safe in a signal handler, because a SimpleQueue is."""
+        """Ask for a reload. Returns at once; safe in a signal handler, as a SimpleQueue is and an Event is not."""
         self._requests.put(_RELOAD)
 
-    def stop(self, timeout: float = 5.0) -> None:
+    def stop(self, timeout: float | None = 5.0) -> bool:
         """Wait no more; a reload that is under way is finished."""
-        self._requests.put(None)
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        return super().stop(timeout)
 
-    def _run(self) -> None:
-        while self._requests.get() is not None:
-            try:
-                self._reload()
-            except Exception as error:  # noqa: BLE001 - a defect is told with its traceback, and the work goes on
-                telemetry.emit("reload_broke", exc_info=error)
+    def wake(self) -> None:
+        """End the wait for a request."""
+        self._requests.put(None)
+
+    def round(self) -> float:
+        """Wait for one request and carry it out."""
+        if self._requests.get() is not None:
+            self._reload()
+        return 0.0
+
+    def failed(self, error: Exception) -> float:
+        """Tell of a defect; the next request is carried out all the same."""
+        telemetry.emit("reload_broke", exc_info=error)
+        return 0.0
 
     def _reload(self) -> None:
         try:
@@ -62,7 +64,7 @@ def refused(error: SettingsError) -> None:
         telemetry.emit("reload_refused", problem=problem)
 
 
-def left_alone(before: Settings, after: Settings) -> list[str]:
+def unapplied_changes(before: Settings, after: Settings) -> list[str]:
     """Return the names of the settings that differ but are taken up only by a restart: all but accounts and deletes."""
     return [
         f"{table}.{name}"

@@ -70,6 +70,13 @@ class ServerSettings(_Table):
     threads: Count = Field(
         default=4, description="Request threads; few are enough, because a request only writes to the journal."
     )
+    fast_path: Literal["auto", "off"] = Field(
+        default="auto",
+        description=(
+            "auto: requests that arrive together are read, committed and answered together, and in a burst handling "
+            "gives way to receiving. off: each request takes the plain way, slower and easier to follow."
+        ),
+    )
     max_body: Count = Field(
         default=262144, description="Largest request body in bytes; a notification has a few thousand."
     )

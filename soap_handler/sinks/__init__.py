@@ -1,1 +1,1 @@
-"""Ready-made handlers, for those who have no code of their own to plug in."""
+"""Ready-made handlers, one file each, for a service without code of its own. base says what a sink is."""

@@ -1,1 +1,1 @@
-"""The WSGI application: which address leads where. What an address does lives in the faces."""
+"""The public WSGI application: which path leads to which face, and who is calling. It knows no SOAP."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
-from soap_handler.accounts.throttle import Quiet
+from soap_handler.log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,14 +22,15 @@ UNKNOWN: Final = "unknown"
 """In the place of a caller's address, when a trusted proxy names none that can be read."""
 
 _WITH_PORT: Final = re.compile(r"\[(?P<six>[^\]]*)\](:\d+)?|(?P<four>\d+\.\d+\.\d+\.\d+):\d+")
-_LONGEST: Final = 64  # characters of an address with its zone
+_MAX_LENGTH: Final = 64  # characters of an address with its zone
+_CACHED_ADDRESSES: Final = 1024  # a few callers call again and again
 
 
-class Guard:
-    """Knows the callers that are allowed and the proxies that are believed. Thread-safe.
+class Callers:
+    """An allow-list of callers and the list of trusted proxies. Thread-safe.
 
     Without allowed networks every caller is allowed. ``X-Forwarded-For`` and ``X-Forwarded-Proto`` count only when
-    the peer, who holds the connection, is a trusted proxy; from anybody else they are as good as not sent.
+    the peer, which holds the connection, is a trusted proxy. From any other peer they are ignored.
     """
 
     def __init__(self, allow_from: Iterable[Network] = (), trusted_proxies: Iterable[Network] = ()) -> None:
@@ -37,23 +38,33 @@ class Guard:
         self._trusted = tuple(trusted_proxies)
         self._refused = 0
         self._lock = threading.Lock()
-        self._quiet = Quiet()
+        self._log_throttle = LogThrottle()
 
     @property
     def refused(self) -> int:
         """How many requests came from addresses that are not allowed."""
         return self._refused
 
-    @property
-    def restricts(self) -> bool:
-        """Whether there is anybody who may not call."""
-        return bool(self._allowed)
+    def check(self, environ: Mapping[str, Any]) -> tuple[str, bool]:
+        """Return the caller's address and whether it may call. A caller that may not is counted and logged."""
+        caller = self.address(environ)
+        if self.allows(caller):
+            return caller, True
+        with self._lock:
+            self._refused += 1
+        if times := self._log_throttle.due(caller):
+            telemetry.emit("address_refused", caller=caller, times=times, count=self._refused)
+        return caller, False
 
-    def caller(self, environ: Mapping[str, Any]) -> str:
+    def allows(self, caller: str) -> bool:
+        """Whether a caller, as :meth:`address` returns it, may call. Counts and logs nothing."""
+        return not self._allowed or _within(read_address(caller), self._allowed)
+
+    def address(self, environ: Mapping[str, Any]) -> str:
         """Return the caller's address: the right-most one that is not a trusted proxy, or ``unknown``.
 
-        Each proxy appends the address that it was called from, so what stands further left may be anybody's invention.
-        When all of them are trusted, the caller is the first. A peer without an address, as on a Unix socket, is
+        Each proxy appends the address that called it, so what stands further left may be invented by the caller. When
+        all of them are trusted, the caller is the first. A peer without an address, as on a Unix socket, is
         ``unknown``.
         """
         peer = read_address(environ.get("REMOTE_ADDR", ""))
@@ -73,29 +84,15 @@ class Guard:
             return said
         return str(environ["wsgi.url_scheme"])
 
-    def allows(self, caller: str) -> bool:
-        """Whether a caller, as :meth:`caller` returns it, may call. Counts and logs nothing."""
-        return not self.restricts or _within(read_address(caller), self._allowed)
-
-    def admits(self, caller: str) -> bool:
-        """Whether a caller, as :meth:`caller` returns it, may call. Whoever may not is counted and logged."""
-        if self.allows(caller):
-            return True
-        with self._lock:
-            self._refused += 1
-        if times := self._quiet.due(caller):
-            telemetry.emit("address_refused", caller=caller, times=times, count=self._refused)
-        return False
-
     def _is_trusted(self, address: Address | None) -> bool:
         return _within(address, self._trusted)
 
 
-@lru_cache(maxsize=1024)  # a few callers call again and again
+@lru_cache(maxsize=_CACHED_ADDRESSES)
 def read_address(text: str) -> Address | None:
     """Return the address in a text, without port, brackets and zone; an IPv4 address inside IPv6 as what it is."""
     text = text.strip().strip('"')
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_LENGTH:
         return None
     bare = _WITH_PORT.fullmatch(text)
     if bare is not None:
@@ -117,6 +114,6 @@ def _within(address: Address | None, networks: tuple[Network, ...]) -> bool:
     return address is not None and any(address in network for network in networks)
 
 
-@lru_cache(maxsize=1024)  # likewise
+@lru_cache(maxsize=_CACHED_ADDRESSES)
 def _shown(address: Address | None) -> str:
     return UNKNOWN if address is None else str(address)

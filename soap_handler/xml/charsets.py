@@ -1,14 +1,15 @@
-"""From a request's bytes to its text, whatever the labels say. It knows XML's declaration, and nothing of SOAP.
+"""Charset detection: the text of a document's bytes, even under a wrong label. It knows XML's declaration, not SOAP.
 
-Only requests that a strict parser refused, or whose labels contradict each other, come here. Where label and bytes
-disagree, the bytes decide:
+Only documents that the strict parser refused, or whose labels contradict each other, are decoded here. Where label and
+bytes disagree, the bytes decide:
 
-- A byte-order mark, or NUL in every other byte, decides: UTF-8, UTF-16 or UTF-32.
-- Else what is valid UTF-8 is UTF-8, if its labels say so, say nothing usable, or contradict each other.
-- Invalid bytes among valid UTF-8 characters are damage, such as a character cut in half by a sender that counts bytes:
-  each becomes U+FFFD. Without a single valid one, it is the text of a one-byte world (PHP, classic ASP) under a wrong
-  label: windows-1252, which holds ISO 8859-1's letters in the same places.
-- Java writes an emoji as two surrogates of three bytes each, and NUL as two bytes ("modified UTF-8"): both are taken.
+- A byte-order mark, or NUL in every other byte, means UTF-8, UTF-16 or UTF-32.
+- Valid UTF-8 is UTF-8 if the labels say so, say nothing usable, or contradict each other.
+- Invalid bytes among valid UTF-8 characters are damage, such as a character cut in half by a sender that counts bytes.
+  Each becomes U+FFFD.
+- Invalid bytes without a single valid UTF-8 character are windows-1252 under a wrong label (PHP, classic ASP). It has
+  the letters of ISO 8859-1 in the same places.
+- Java's "modified UTF-8" is read: an emoji as two surrogates of three bytes each, and NUL as two bytes.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from typing import Final
 BYTES: Final = "encoding"
 LABEL: Final = "charset"
 SURROGATES: Final = "surrogate pair"
-"""What was mended: bytes that are not valid, a wrong label, an emoji as two surrogates."""
+"""Marks of repairs: bytes that are not valid, a wrong label, an emoji as two surrogates."""
 
-# Looking up a name that Python does not know leaves a trace in memory for good, so only these are looked up.
+# Python remembers each unknown name of a codec for ever, so only these names are looked up.
 _CODECS: Final = {
     "utf8": "utf-8",
     "usascii": "ascii",
@@ -43,7 +44,7 @@ _CODECS: Final = {
     "euckr": "euc_kr",
     "macintosh": "mac_roman",
 }
-_MARKS: Final = (
+_BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -52,13 +53,13 @@ _MARKS: Final = (
 )
 _DECLARED: Final = re.compile(rb"""\s{0,64}<\?xml[^<>]{0,128}?\bencoding\s{0,8}=\s{0,8}["']([\w.:-]{1,40})""")
 _PARAMETER: Final = re.compile(r""";\s*charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE | re.ASCII)
-_SAMPLE: Final = 64  # bytes at the start in which NUL bytes show the width of a character
+_SAMPLE_BYTES: Final = 64  # at the start: NUL bytes in them show the width of a character
 
 _MULTIBYTE: Final = re.compile("[^\x00-\x7f\udc80-\udcff]")
 _INVALID: Final = re.compile("[\udc80-\udcff]")
-_HALVES: Final = re.compile("\udced([\udca0-\udcaf])([\udc80-\udcbf])\udced([\udcb0-\udcbf])([\udc80-\udcbf])")
-_HALF: Final = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
-_LONG_NUL: Final = "\udcc0\udc80"
+_SURROGATE_PAIR: Final = re.compile("\udced([\udca0-\udcaf])([\udc80-\udcbf])\udced([\udcb0-\udcbf])([\udc80-\udcbf])")
+_SURROGATE: Final = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
+_OVERLONG_NUL: Final = "\udcc0\udc80"
 
 
 def charset_of(content_type: str) -> str | None:
@@ -66,7 +67,7 @@ def charset_of(content_type: str) -> str | None:
     return _charset_of(content_type[:200])
 
 
-@lru_cache(maxsize=64)  # a caller says the same again and again
+@lru_cache(maxsize=64)  # a caller sends the same Content-Type with each request
 def _charset_of(content_type: str) -> str | None:
     match = _PARAMETER.search(content_type)
     return match[1] if match else None
@@ -74,56 +75,56 @@ def _charset_of(content_type: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The text of some bytes, and how it was got."""
+    """The text of some bytes, and how it was decoded."""
 
     text: str
-    """May hold lone surrogates, where UTF-16 had them."""
+    """It may hold lone surrogates, if the document was in UTF-16."""
     codec: str
     """Python's name of the encoding."""
     repaired: tuple[str, ...] = ()
 
 
 def decode(body: bytes, label: str | None = None) -> Decoded:
-    """Return the text of a document. ``label`` is the charset of its Content-Type. Nothing is refused."""
-    for mark, codec in _MARKS:
+    """Decode a document. ``label`` is the charset of its Content-Type. No bytes are refused."""
+    for mark, codec in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return _decode_as(codec, _without(mark, body))
     codec_by_width = _wide(body)
     if codec_by_width:
         decoded = _decode_as(codec_by_width, body)
-        return decoded if decoded.text.lstrip().startswith("<?xml") else _noting((LABEL,), decoded)
+        return decoded if decoded.text.lstrip().startswith("<?xml") else _marked((LABEL,), decoded)
     return _decode_labelled(body, [name for name in (label, _declared(body)) if name])
 
 
 def contradicts(body: bytes, label: str | None, effective: str | None) -> bool:
-    """Whether the charset of the Content-Type is another than the one by which a parser read these bytes.
+    """Whether the charset of the Content-Type contradicts the encoding by which a parser read these bytes.
 
-    Where both mean the same characters (all is ASCII), and where a byte-order mark has the last word, it is not.
+    It does not where all bytes are ASCII, or where a byte-order mark decides.
     """
-    if not label or body.isascii() or any(body.startswith(mark) for mark, _ in _MARKS) or _wide(body):
+    if not label or body.isascii() or any(body.startswith(mark) for mark, _ in _BYTE_ORDER_MARKS) or _wide(body):
         return False
     return _codec(label) != (_codec(effective) if effective else "utf-8")
 
 
 def wide_codec(body: bytes) -> str | None:
-    """Return the codec of a document whose characters are all wider than a byte, or ``None``."""
-    marked = next((codec for mark, codec in _MARKS if body.startswith(mark)), None)
+    """Return the codec of a document whose characters are all wider than one byte, or ``None``."""
+    marked = next((codec for mark, codec in _BYTE_ORDER_MARKS if body.startswith(mark)), None)
     return _wide(body) if marked is None else None if marked == "utf-8" else marked
 
 
 def text_of(raw: bytes) -> str:
-    """Return the text of a value that came as bytes of its own: UTF-8, or else windows-1252."""
+    """Decode a single value that came as base64: UTF-8, or else windows-1252."""
     return _decode_utf8(raw).text
 
 
 def _without(mark: bytes, body: bytes) -> bytes:
-    while body.startswith(mark):  # a sender that puts files together may repeat it
+    while body.startswith(mark):  # a sender that concatenates files may repeat it
         body = body[len(mark) :]
     return body
 
 
 def _wide(body: bytes) -> str | None:
-    sample = body[:_SAMPLE]
+    sample = body[:_SAMPLE_BYTES]
     first, second = sample[::2].count(0), sample[1::2].count(0)
     if max(first, second) <= len(sample) // 4:
         return None
@@ -140,7 +141,7 @@ def _codec(label: str) -> str | None:
 
 
 def _decode_as(codec: str, body: bytes) -> Decoded:
-    """Decode what is known to be of this encoding; lone surrogates are left to whoever looks at characters."""
+    """Decode bytes that are surely in this encoding. Lone surrogates stay in the text; ``repair`` replaces them."""
     if codec == "utf-8":
         return _decode_utf8(body)
     odd = len(body) % (4 if codec.startswith("utf-32") else 2)
@@ -159,17 +160,17 @@ def _decode_labelled(body: bytes, labels: list[str]) -> Decoded:
     wrong = (LABEL,) if len(named) > 1 or None in named or "ascii" in named else ()
     others = [codec for codec in named if codec and codec not in {"ascii", "utf-8"}]
     if not others or (wrong and _is_utf8(body)):
-        return _noting(wrong, _decode_utf8(body))
+        return _marked(wrong, _decode_utf8(body))
     try:
         return Decoded(body.decode(others[0]), others[0], wrong)
     except UnicodeDecodeError:
         if _is_utf8(body):
-            return _noting((LABEL,), _decode_utf8(body))
+            return _marked((LABEL,), _decode_utf8(body))
         return Decoded(body.decode(others[0], "replace"), others[0], (*wrong, BYTES))
 
 
-def _noting(wrong: tuple[str, ...], decoded: Decoded) -> Decoded:
-    return Decoded(decoded.text, decoded.codec, (*wrong, *decoded.repaired))
+def _marked(marks: tuple[str, ...], decoded: Decoded) -> Decoded:
+    return Decoded(decoded.text, decoded.codec, (*marks, *decoded.repaired))
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -184,13 +185,13 @@ def _decode_utf8(body: bytes) -> Decoded:
     text = body.decode("utf-8", "surrogateescape")
     if not _INVALID.search(text):
         return Decoded(text, "utf-8")
-    text, pairs = _HALVES.subn(_joined, text.replace(_LONG_NUL, "\0"))
+    text, pairs = _SURROGATE_PAIR.subn(_joined, text.replace(_OVERLONG_NUL, "\0"))
     found = [SURROGATES] if pairs else []
     if not _INVALID.search(text):
         return Decoded(text, "utf-8", tuple(found) or (BYTES,))
-    if not _MULTIBYTE.search(text) and not _HALF.search(text):
+    if not _MULTIBYTE.search(text) and not _SURROGATE.search(text):
         return Decoded(body.decode("cp1252", "replace"), "cp1252", (BYTES,))
-    text = _INVALID.sub("\ufffd", _HALF.sub("\ufffd", text))
+    text = _INVALID.sub("\ufffd", _SURROGATE.sub("\ufffd", text))
     return Decoded(text, "utf-8", (*found, BYTES))
 
 

@@ -1,4 +1,4 @@
-"""How large the structure of a request may be, whatever it says: depth and attributes. Its bytes are limited before."""
+"""Limits on the structure of an XML document: depth and attributes. Its size in bytes is limited by the server."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from soap_handler.faces.soap.faults import client_fault
+from soap_handler.errors import LimitExceededError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """The limits."""
+class Limits:
+    """The limits, with room for everything that the contract needs."""
 
     depth: int = 32
-    """Levels of elements; the contract needs five."""
+    """Levels of elements; the contract needs six."""
     attributes: int = 256
     """Attributes of all elements together; the contract needs a few."""
 
 
-def check_shape(root: Element, shape: Shape) -> None:
-    """Pass a request whose structure is within the limits.
+def check_limits(root: Element, limits: Limits) -> None:
+    """Return if the structure of a document is within the limits.
 
     Raises:
-        Fault: it is not.
+        LimitExceededError: it is not.
     """
     level = attributes = 0
     for event, element in etree.iterwalk(root, events=("start", "end")):
@@ -36,7 +36,7 @@ def check_shape(root: Element, shape: Shape) -> None:
             continue
         level += 1
         attributes += len(element.attrib)
-        if level > shape.depth:
-            raise client_fault("The request is nested too deeply")
-        if attributes > shape.attributes:
-            raise client_fault("The request has too many attributes")
+        if level > limits.depth:
+            raise LimitExceededError("The request is nested too deeply")
+        if attributes > limits.attributes:
+            raise LimitExceededError("The request has too many attributes")

@@ -1,10 +1,10 @@
-"""From a text that is nearly XML to one that a strict parser takes, and what had to be mended. No SOAP here.
+"""Repair of a text that is nearly XML, so that a strict parser takes it. No SOAP.
 
-Only what says for itself what its sender meant is mended: characters that XML cannot hold, and marks that were left
-unescaped. Where tags do not match, or the end is missing, nobody can know, and it stays refused.
+Only mistakes with one possible meaning are repaired: characters that XML cannot hold, and characters that were left
+unescaped. Tags that do not match and a missing end are not repaired, and the document stays refused.
 
-Characters that XML cannot hold travel through the parser as two that it can hold; :func:`restore` turns them back. So a
-body comes out with the very control characters that the phone sent. Every step takes time in proportion to the text.
+A character that XML cannot hold becomes an escape sequence of two legal characters; :func:`restore` turns it back. So a
+body keeps the control characters that the phone sent. Every step takes time in proportion to the length of the text.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from html.entities import html5
 from typing import TYPE_CHECKING, Final
 
+from soap_handler.errors import DoctypeError
 from soap_handler.xml.charsets import SURROGATES
 
 if TYPE_CHECKING:
@@ -25,25 +26,26 @@ ENTITY: Final = "named entity"
 UNESCAPED: Final = "unescaped character"
 PREFIX: Final = "undeclared prefix"
 MARKUP: Final = "markup"
-"""What was mended; ``MARKUP`` is all else that a strict parser minds and a mended text lacks."""
+"""Marks of repairs. ``MARKUP`` stands for any other mistake that is gone from the repaired text."""
 
 _ESCAPE: Final = "\U0010fffd"
 _ILLEGAL: Final = "\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff"
-_STAND_INS: Final = {
+_LETTERS: Final = {
     **{chr(code): chr(0x2400 + code) for code in range(0x20)},  # Unicode's pictures of the control characters
     "\ufffe": "E",
     "\uffff": "F",
     _ESCAPE: _ESCAPE,
 }
-_MEANT: Final = {stand_in: character for character, stand_in in _STAND_INS.items()}
-_STOOD_IN: Final = re.compile(f"{_ESCAPE}(.)", re.DOTALL)
+"""The second character of an escape sequence, for each character that needs one."""
+_CHARACTERS: Final = {letter: character for character, letter in _LETTERS.items()}
+_SEQUENCE: Final = re.compile(f"{_ESCAPE}(.)", re.DOTALL)
 
 _DECLARATION: Final = re.compile(r"<\?xml\s[^<>]{0,512}\?>")
 _DOCTYPE: Final = re.compile("<!DOCTYPE", re.IGNORECASE)
-_OUTSIDE: Final = "\ufeff\x00 \t\r\n"  # before the first tag and after the last one these say nothing
+_PADDING: Final = "\ufeff\x00 \t\r\n"  # without meaning before the first tag and after the last one
 _OPENING: Final = re.compile(r"<!\[CDATA\[|<!--|<\?")
 _CLOSING: Final = {"<![CDATA[": "]]>", "<!--": "-->", "<?": "?>"}
-_UNABLE: Final = re.compile(f"[{_ILLEGAL}{_ESCAPE}]")
+_NEEDS_ESCAPE: Final = re.compile(f"[{_ILLEGAL}{_ESCAPE}]")
 _SUSPECT: Final = re.compile(
     rf"&(?:\#(?P<hex>[xX]?)0*(?P<digits>[0-9a-fA-F]{{1,8}});|(?P<name>[A-Za-z][A-Za-z0-9]{{1,31}};)?)"
     rf"|(?P<character>[{_ILLEGAL}{_ESCAPE}])"
@@ -59,61 +61,58 @@ _TAG: Final = re.compile(r"<[A-Za-z_][^<>]*")
 _PREFIXED: Final = re.compile(r"(?:<|\s)([A-Za-z_][\w.-]{0,31}):[\w.-]+(?=[\s=/]|$)")
 _DECLARES: Final = re.compile(r"\sxmlns:([A-Za-z_][\w.-]{0,31})\s*=")
 _FIRST_TAG: Final = re.compile(r"<[A-Za-z_][^\s<>/]*")
-_MOST_PREFIXES: Final = 16
-
-
-class ForbiddenError(ValueError):
-    """The text has a document type declaration, which SOAP forbids (SOAP 1.1, section 3)."""
+_MAX_PREFIXES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class Repaired:
     """A text to be parsed, without an XML declaration."""
 
     text: str
     repaired: tuple[str, ...]
+    """Marks of what was repaired in it."""
 
 
-def mend(text: str) -> Mended:
-    """Return the text with what can be mended mended.
+def repair(text: str) -> Repaired:
+    """Repair illegal characters and unescaped markup in a text.
 
     Raises:
-        ForbiddenError: there is a document type declaration; no entity of anybody's is ever expanded.
+        DoctypeError: there is a document type declaration. No entity that a sender declares is ever expanded.
     """
-    work = _Mending()
-    text = without_outside(text)
+    work = _Repair()
+    text = without_padding(text)
     text = "".join(work.section(opening, piece) for opening, piece in _sections(text))
-    return Mended(work.without_surrogates(text), tuple(work.found))
+    return Repaired(work.without_surrogates(text), tuple(work.found))
 
 
-def without_outside(text: str) -> str:
-    """Return the text without its XML declaration, and without what says nothing before and after the document."""
-    return without_declaration(text.strip(_OUTSIDE)).lstrip(_OUTSIDE)
+def without_padding(text: str) -> str:
+    """Return the text without its XML declaration, and without padding before and after the document."""
+    return without_declaration(text.strip(_PADDING)).lstrip(_PADDING)
 
 
 def without_declaration(text: str) -> str:
-    """Return the text without the XML declaration, which speaks of bytes."""
+    """Return the text without the XML declaration, whose encoding no longer holds for a decoded text."""
     match = _DECLARATION.match(text)
     return text[match.end() :] if match else text
 
 
 def restore(text: str) -> str:
-    """Return a text that was read from a mended document as its sender meant it."""
-    return _STOOD_IN.sub(lambda match: _MEANT.get(match[1], match[1]), text) if _ESCAPE in text else text
+    """Return a text from a repaired document with its escape sequences turned back."""
+    return _SEQUENCE.sub(lambda match: _CHARACTERS.get(match[1], match[1]), text) if _ESCAPE in text else text
 
 
 def declare_prefixes(text: str) -> str:
-    """Return the text with every namespace prefix declared that it uses and nowhere declares, as names of nothing."""
+    """Return the text with a declaration, of a namespace that means nothing, for each prefix that has none."""
     tags = _TAG.findall(text)
     used = dict.fromkeys(prefix for tag in tags for prefix in _PREFIXED.findall(tag))
     known = {prefix for tag in tags for prefix in _DECLARES.findall(tag)} | {"xml", "xmlns"}
-    missing = [prefix for prefix in used if prefix not in known][:_MOST_PREFIXES]
+    missing = [prefix for prefix in used if prefix not in known][:_MAX_PREFIXES]
     added = "".join(f' xmlns:{prefix}="urn:undeclared:{prefix}"' for prefix in missing)
     return _FIRST_TAG.sub(lambda match: match[0] + added, text, count=1)
 
 
 def _sections(text: str) -> Iterator[tuple[str, str]]:
-    """Cut a text into markup (opening ``""``) and what markup is not looked for in, in order. One pass."""
+    """Split a text, in one pass, into markup (opening ``""``) and sections, comments and instructions."""
     here = 0
     while (match := _OPENING.search(text, here)) is not None:
         yield "", text[here : match.start()]
@@ -124,24 +123,24 @@ def _sections(text: str) -> Iterator[tuple[str, str]]:
     yield "", text[here:]
 
 
-def _stand_in(character: str) -> str:
-    return _ESCAPE + _STAND_INS[character]
+def _escaped(character: str) -> str:
+    return _ESCAPE + _LETTERS[character]
 
 
 @dataclass(slots=True)
-class _Mending:
-    """Mends one text and remembers what it found."""
+class _Repair:
+    """The repair of one text, with marks of what was found."""
 
     found: dict[str, None] = field(default_factory=dict)
 
     def section(self, opening: str, piece: str) -> str:
         if opening == "<![CDATA[":
-            return _UNABLE.sub(lambda match: self._replace(match[0]), piece)
-        if opening:  # comments and processing instructions say nothing to us
+            return _NEEDS_ESCAPE.sub(lambda match: self._escape(match[0]), piece)
+        if opening:  # a comment or a processing instruction has no value in it
             return ""
         if _DOCTYPE.search(piece):
-            raise ForbiddenError
-        return _SUSPECT.sub(self._mend_markup, piece)
+            raise DoctypeError
+        return _SUSPECT.sub(self._repair_markup, piece)
 
     def without_surrogates(self, text: str) -> str:
         text, pairs = _PAIR.subn(self._join, text)
@@ -154,35 +153,35 @@ class _Mending:
 
     def _join(self, match: re.Match[str]) -> str:
         character = match[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-        return _stand_in(character) if character == _ESCAPE else character
+        return _escaped(character) if character == _ESCAPE else character
 
-    def _replace(self, character: str) -> str:
-        if character != _ESCAPE:  # which XML can hold; it is escaped only because it escapes
+    def _escape(self, character: str) -> str:
+        if character != _ESCAPE:  # it is legal in XML, and escaped only because it begins escape sequences
             self.found[CONTROL] = None
-        return _stand_in(character)
+        return _escaped(character)
 
-    def _mend_markup(self, match: re.Match[str]) -> str:
+    def _repair_markup(self, match: re.Match[str]) -> str:
         if match["character"]:
-            return self._replace(match[0])
+            return self._escape(match[0])
         if match["digits"]:
-            return self._mend_reference(match)
+            return self._repair_reference(match)
         if match["name"]:
-            return self._mend_entity(match["name"])
+            return self._repair_entity(match["name"])
         self.found[UNESCAPED] = None
         return "&lt;" if match["tag"] else "]]&gt;" if match["end"] else f"&amp;{match[0][1:]}"
 
-    def _mend_reference(self, match: re.Match[str]) -> str:
+    def _repair_reference(self, match: re.Match[str]) -> str:
         try:
             character = chr(int(match["digits"], 16 if match["hex"] else 10))
-        except (ValueError, OverflowError):  # not a number, or not a character's: somebody's text
+        except (ValueError, OverflowError):  # no number, or the number of no character: text of the sender
             self.found[UNESCAPED] = None
             return f"&amp;{match[0][1:]}"
-        if _UNABLE.match(character):
-            return self._replace(character)
+        if _NEEDS_ESCAPE.match(character):
+            return self._escape(character)
         return character if _LONE.match(character) else f"&#{ord(character)};"
 
-    def _mend_entity(self, name: str) -> str:
-        """Turn an entity of HTML, as PHP's ``htmlentities`` writes it, into what it stands for; keep others as text."""
+    def _repair_entity(self, name: str) -> str:
+        """Turn an entity of HTML, as PHP's ``htmlentities`` writes it, into its characters; keep others as text."""
         if name in _PREDEFINED:
             return f"&{name}"
         meant = html5.get(name)

@@ -74,8 +74,9 @@ def test_many_slow_answers_hold_no_thread(strict: Service) -> None:
 def test_a_drain_does_not_wait_for_what_is_held_back(tmp_path: Path) -> None:
     """When the service stops, what it holds back is sent at once."""
     with serving(settings(tmp_path, login_failure_delay=60.0, login_failures_allowed=1)) as service:
-        for _ in range(20):  # as if so many had come
-            service.app._receiver._throttle.failed(("127.0.0.1", REFERENCE))
+        guesses = [Connection(service.port) for _ in range(12)]  # the last is held back for 60 s
+        for guess in guesses:
+            guess.send(request(WRONG))
         with Connection(service.port, timeout=20) as connection:
             connection.send(request(WRONG))
             connection.socket.settimeout(0.3)
@@ -84,6 +85,8 @@ def test_a_drain_does_not_wait_for_what_is_held_back(tmp_path: Path) -> None:
             begun = time.perf_counter()
             service.stop()
             assert time.perf_counter() - begun < 4
+        for guess in guesses:
+            guess.close()
 
 
 def test_a_flood_leaves_one_line_a_minute(strict: Service) -> None:
@@ -129,7 +132,7 @@ def test_only_allowed_addresses_get_anything(tmp_path: Path) -> None:
     assert refusals == ["198.51.100.1", "127.0.0.1"]
 
 
-def test_nobody_is_believed_who_is_no_trusted_proxy(tmp_path: Path) -> None:
+def test_a_caller_that_is_no_trusted_proxy_is_not_believed(tmp_path: Path) -> None:
     """Without trusted proxies the header of a caller does not make him another."""
     with serving(settings(tmp_path, allow_from=["192.0.2.0/24"])) as service:
         assert service.post(envelope(), "X-Forwarded-For: 192.0.2.7").status == 500

@@ -23,7 +23,7 @@ RFC_7914 = (
 
 
 def test_a_known_hash_is_verified() -> None:
-    """The text form means what everybody's scrypt means by it."""
+    """The text form means what every scrypt means by it."""
     known = PasswordHash.parse(RFC_7914)
     assert known.verify("pleaseletmein")
     assert not known.verify("pleaseletmeout")
@@ -72,7 +72,7 @@ def test_other_texts_are_no_hashes(text: str) -> None:
 
 
 def test_hashes_of_other_kinds_are_told_from_passwords() -> None:
-    """Whoever puts a bcrypt hash there means it as one; a password that only looks a little like one is a password."""
+    """A bcrypt hash in the place of a password is meant as one; one that only looks a little like it is a password."""
     assert is_foreign_hash("$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW")
     assert is_foreign_hash("$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b9dWRWJTmaaJObG")
     assert not is_foreign_hash("$2b$ or not 2b")

@@ -1,10 +1,10 @@
-"""Those who present wrong credentials are slowed; nobody else is."""
+"""Callers who present wrong credentials are slowed; no others are."""
 
 from __future__ import annotations
 
 import pytest
 
-from soap_handler.accounts.throttle import Quiet, Throttle, neighbourhood
+from soap_handler.accounts.throttle import Throttle, client_network
 
 
 class Clock:
@@ -72,24 +72,13 @@ def test_without_a_delay_answers_are_never_held_back(clock: Clock) -> None:
 
 def test_memory_is_bounded_and_keeps_the_latest(clock: Clock) -> None:
     """A hundred thousand addresses leave ten thousand entries; one that goes on is not forgotten."""
-    throttle, quiet = Throttle(1, 5.0, clock), Quiet(clock)
+    throttle = Throttle(1, 5.0, clock)
     for number in range(50_000):
         throttle.failed(number)
         throttle.failed("constant")
-        quiet.due(number)
     assert len(throttle) == 10_000
-    assert len(quiet._said) == 10_000
     assert throttle.failed("constant") == 5.0
     assert throttle.failed(0) is None
-
-
-def test_a_thing_is_said_once_a_minute_with_how_often_it_happened(clock: Clock) -> None:
-    """A flood leaves one line a minute, which tells its size."""
-    quiet = Quiet(clock)
-    assert [quiet.due("a") for _ in range(4)] == [1, 0, 0, 0]
-    assert quiet.due("b") == 1
-    clock.now += 60
-    assert [quiet.due("a") for _ in range(2)] == [4, 0]
 
 
 @pytest.mark.parametrize(
@@ -103,5 +92,5 @@ def test_a_thing_is_said_once_a_minute_with_how_often_it_happened(clock: Clock) 
     ],
 )
 def test_all_addresses_of_one_ipv6_host_are_one(address: str, expected: str) -> None:
-    """Whoever has an IPv6 address usually has 2**64 of them."""
-    assert neighbourhood(address) == expected
+    """A host with an IPv6 address usually has 2**64 of them."""
+    assert client_network(address) == expected

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.ems import believable_notifications
-from soap_handler.fast.deferred_writes import MOMENT
 from soap_handler.journal import Entry, Journal, Settlement, State, Step
 from soap_handler.notifications import Kind, MessageReceived
 from tests.bench import books, load, processes, targets
@@ -77,7 +76,6 @@ def _turn(journal: Journal, turn: int) -> dict[str, float]:
         "record 1": _seconds(lambda: journal.record(first)),
         f"record {_BATCH}": _seconds(lambda: journal.record_all(batch)),
     }
-    time.sleep(2 * MOMENT)  # or the first claim would wait for a ride, which is not what is measured
     taken |= {
         "claim 1": _seconds(lambda: claims.extend(journal.claim(1, _LEASE, in_order=True))),
         f"claim {_BATCH}": _seconds(lambda: claims.extend(journal.claim(_BATCH, _LEASE, in_order=True))),

@@ -12,6 +12,7 @@ import typer
 from tests.campaigns import figures
 from tests.campaigns.run import carry_out
 from tests.campaigns.schedule import ALL, CAMPAIGNS
+from tests.support.fast_path import FastPath, choose
 
 
 def main(
@@ -20,11 +21,13 @@ def main(
     scale: Annotated[float, typer.Option(min=0.001, help="1 is the full size; 0.05 is a glance.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same plan.")] = 1,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="How long the soak takes; 8 times the scale.")] = None,
+    fast_path: Annotated[FastPath, typer.Option(help="server.fast_path of the services: auto or off.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Run a campaign against real processes and count what was pushed, acknowledged, handled, deleted and missing."""
     if name not in {ALL, *CAMPAIGNS}:
         raise typer.BadParameter(f"{name!r} is none; expected {ALL} or one of {', '.join(CAMPAIGNS)}")
+    choose(fast_path)
     chosen = CAMPAIGNS if name == ALL else {name: CAMPAIGNS[name]}
     outcomes = []
     for each, campaign in chosen.items():

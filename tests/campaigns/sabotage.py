@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-from soap_handler.journal import engine, verbs
-from soap_handler.journal.group_commit import Writer
+from soap_handler.journal import Journal, sqlite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soap_handler.journal import Entry
     from soap_handler.notifications import Notification
+
+T = TypeVar("T")
 
 EVERY = 5  # of so many notifications one batch is thrown away
 
@@ -21,22 +25,31 @@ def sabotage(what: str) -> None:
 
 
 def _answer_without_committing() -> None:
-    submit = Writer.submit
+    submit, submit_all = Journal.submit, Journal.submit_all
     numbers = itertools.count(1)
 
-    def submit_most(writer: Writer, verb: Any, argument: Any) -> Future[Any]:
-        if verb not in {verbs.record, verbs.record_all} or next(numbers) % EVERY:
-            return submit(writer, verb, argument)
-        answer: Future[Any] = Future()
-        answer.set_result([True] * len(argument) if verb is verbs.record_all else True)
-        return answer
+    def is_dropped() -> bool:
+        return not next(numbers) % EVERY
 
-    setattr(Writer, "submit", submit_most)  # noqa: B010 - the one way by which anything is written
+    def submit_most(journal: Journal, entry: Entry) -> Future[bool]:
+        return _answered(True) if is_dropped() else submit(journal, entry)  # noqa: FBT003 - an answer
+
+    def submit_most_of_all(journal: Journal, entries: Sequence[Entry]) -> Future[list[bool]]:
+        return _answered([True] * len(entries)) if is_dropped() else submit_all(journal, entries)
+
+    setattr(Journal, "submit", submit_most)  # noqa: B010 - the two ways by which anything is recorded
+    setattr(Journal, "submit_all", submit_most_of_all)  # noqa: B010 - the other one
+
+
+def _answered(answer: T) -> Future[T]:
+    future: Future[T] = Future()
+    future.set_result(answer)
+    return future
 
 
 def _commit_without_fsync() -> None:
-    pragmas: tuple[str, ...] = engine._PRAGMAS
-    setattr(engine, "_PRAGMAS", (*pragmas, "synchronous = OFF"))  # noqa: B010 - the type is that of one length
+    pragmas: tuple[str, ...] = sqlite.PRAGMAS
+    setattr(sqlite, "PRAGMAS", (*pragmas, "synchronous = OFF"))  # noqa: B010 - the type is that of one length
 
 
 def _handle_twice() -> None:

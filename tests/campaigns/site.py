@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 from soap_handler.ems import Counts, Disturbances, EmsAccount, PushSettings, SimulatedEms, believable_notifications
+from soap_handler.faces.base import PATH
 from soap_handler.journal import State
 from soap_handler.notifications import MessageReceived
-from soap_handler.web.application import PATH
 from tests.campaigns.books import Books, make_room_for_effects
 from tests.campaigns.figures import Figures, PromiseBrokenError
 from tests.campaigns.plan import Plan
 from tests.campaigns.service import PASSWORD, REFERENCE, USERNAME, Service, configuration, free_port
 from tests.campaigns.spelling import both_spellings
+from tests.support import fast_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -77,7 +78,7 @@ class Site:
         folder.mkdir()
         port = free_port()
         own: Sections = {
-            "server": {"port": port},
+            "server": {"port": port, "fast_path": fast_path.chosen()},
             "journal": {"url": self.journal},
             "handler": {"target": "tests.campaigns.handler:handlers"},
         }

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler.notifications import Kind
 from tests.corpus.charsets import encodings
+from tests.corpus.elements import odd_elements
 from tests.corpus.messages import message
 from tests.corpus.refusals import REFUSED
-from tests.corpus.shapes import shapes
 from tests.corpus.structures import structures
 from tests.corpus.texts import wrong_texts
 from tests.corpus.values import wrong_reasons, wrong_values
@@ -32,7 +32,7 @@ class Case:
 
 
 def _stored() -> Iterator[Case]:
-    for group in (wrong_texts, wrong_values, wrong_reasons, shapes, encodings, structures):
+    for group in (wrong_texts, wrong_values, wrong_reasons, odd_elements, encodings, structures):
         for name, told in group():
             yield Case(name, told.bytes_(), told.content_type, stored=told.notification)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.notifications import Kind
-from tests.corpus.messages import FIELDS, Message, mended, message
+from tests.corpus.messages import FIELDS, Message, message, repaired_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ def _recoded(codec: str, declared: str = "utf-8", mark: bytes = b"") -> Callable
 
 
 LATIN: Final = "text/xml; charset=iso-8859-1"
-# How the bytes are coded, the Content-Type, what was mended. The text holds an "e" with an acute accent.
+# How the bytes are coded, the Content-Type, the marks of repairs. The text holds an "e" with an acute accent.
 ENCODINGS: Final[dict[str, tuple[Callable[[bytes], bytes], str, tuple[str, ...]]]] = {
     "byte-order mark": (_recoded("utf-8-sig"), "text/xml; charset=utf-8", ()),
     "two byte-order marks": (_recoded("utf-8-sig", mark=b"\xef\xbb\xbf"), "text/xml", ("markup",)),
@@ -75,8 +75,8 @@ def encodings() -> Iterator[tuple[str, Message]]:
         for case, (transform, content_type, repaired) in ENCODINGS.items():
             told = message(kind, case).with_content(name, letter.encode())
             told = replace(told, transform=transform, content_type=content_type)
-            yield f"{kind}: {case}", mended(told, *repaired, **{FIELDS[kind][name]: letter})
+            yield f"{kind}: {case}", repaired_as(told, *repaired, **{FIELDS[kind][name]: letter})
     for codec in ("utf-16-le", "utf-16-be"):
         told = message(Kind.MESSAGE_RECEIVED, codec).with_content("body", b"a\xed\xa0\xbdb&#xC;")
         told = replace(told, transform=_halves_in(codec))
-        yield f"half an emoji in {codec}", mended(told, "control character", "lone surrogate", body="a\ufffdb\x0c")
+        yield f"half an emoji in {codec}", repaired_as(told, "control character", "lone surrogate", body="a\ufffdb\x0c")

@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.corpus.front import Front, opened
+from tests.corpus.soap_service import SoapService, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Front"]
+__all__ = ["SoapService"]
 
 
 @pytest.fixture(scope="package")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    with opened(tmp_path_factory.mktemp("reading")) as front:
-        yield front
+def soap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoapService]:
+    with opened(tmp_path_factory.mktemp("reading")) as soap:
+        yield soap

@@ -152,6 +152,6 @@ def message(kind: Kind, case: str) -> Message:
     return Message(kind, identity, parts, KINDS[kind](account=REFERENCE, **attributes))
 
 
-def mended(told: Message, *repaired: str, **attributes: Any) -> Message:
-    """Return the request with a meaning in which this was mended."""
+def repaired_as(told: Message, *repaired: str, **attributes: Any) -> Message:
+    """Return the request with these marks of repairs, and with other values of these attributes."""
     return told.meaning(repaired=repaired, **attributes)

@@ -1,4 +1,4 @@
-"""What stays refused, mended or not."""
+"""Requests that stay refused, repaired or not."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROUTE: Final = b'<x:Route xmlns:x="urn:route" soap:mustUnderstand="1"/>'
 DOCTYPE: Final = b'<!DOCTYPE a [<!ENTITY e "x">]>'
 REFUSED: Final[dict[str, tuple[Mutation, str]]] = {
     "wrong password": (lambda told: _header(told, PASSWORD, "guess"), "Client"),
-    "wrong password, mended": (lambda told: _header(told, PASSWORD, "gu&#1;ess"), "Client"),
+    "wrong password, repaired": (lambda told: _header(told, PASSWORD, "gu&#1;ess"), "Client"),
     "right password and a control character": (lambda told: _header(told, PASSWORD, PASSWORD + "&#1;"), "Client"),
     "right password and half an emoji": (lambda told: _header(told, PASSWORD, PASSWORD + "&#xD83D;"), "Client"),
     "half the password": (lambda told: _header(told, PASSWORD, PASSWORD[:-1]), "Client"),
@@ -42,9 +42,9 @@ REFUSED: Final[dict[str, tuple[Mutation, str]]] = {
         "Client",
     ),
     "no credentials": (lambda told: replace(told, header=b""), "Client"),
-    "no credentials, mended": (lambda told: replace(told, header=b"", after=b"&#1;"), "Client"),
+    "no credentials, repaired": (lambda told: replace(told, header=b"", after=b"&#1;"), "Client"),
     "SOAP 1.2": (_whole(lambda body: body.replace(SOAP_11.encode(), SOAP_12.encode())), "VersionMismatch"),
-    "SOAP 1.2, mended": (
+    "SOAP 1.2, repaired": (
         _whole(lambda body: body.replace(SOAP_11.encode(), SOAP_12.encode()) + b"\0"),
         "VersionMismatch",
     ),
@@ -64,12 +64,12 @@ REFUSED: Final[dict[str, tuple[Mutation, str]]] = {
         "Client",
     ),
     "must understand": (lambda told: replace(told, header=told.header + ROUTE), "MustUnderstand"),
-    "must understand, mended": (
+    "must understand, repaired": (
         lambda told: replace(told, header=told.header + ROUTE, after=b"&#1;"),
         "MustUnderstand",
     ),
     "DTD": (_whole(lambda body: body.replace(b"?>", b"?>" + DOCTYPE)), "Client"),
-    "DTD, mended": (_whole(lambda body: body.replace(b"?>", b"?>" + DOCTYPE) + b"\0"), "Client"),
+    "DTD, repaired": (_whole(lambda body: body.replace(b"?>", b"?>" + DOCTYPE) + b"\0"), "Client"),
     "DTD in UTF-16": (_whole(lambda body: body.replace(b"?>", b"?>" + DOCTYPE).decode().encode("utf-16")), "Client"),
     "entity of a DTD": (
         lambda told: replace(told, after=b"&e;", transform=lambda body: body.replace(b"?>", b"?>" + DOCTYPE)),
@@ -100,5 +100,5 @@ REFUSED: Final[dict[str, tuple[Mutation, str]]] = {
         ),
         "Client",
     ),
-    "too deep, mended": (lambda told: replace(told, after=b"<a>" * 40 + b"&#1;" + b"</a>" * 40), "Client"),
+    "too deep, repaired": (lambda told: replace(told, after=b"<a>" * 40 + b"&#1;" + b"</a>" * 40), "Client"),
 }

@@ -8,7 +8,7 @@ from typing import Final
 
 from soap_handler.contract import NAMESPACE
 from soap_handler.notifications import Kind
-from tests.corpus.messages import FIELDS, PASSWORD, XSI, Message, element, mended, message
+from tests.corpus.messages import FIELDS, PASSWORD, XSI, Message, element, message, repaired_as
 
 Mutation = Callable[[Message], Message]
 ENCODING: Final = 'soap:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"'
@@ -16,7 +16,7 @@ ENCODING: Final = 'soap:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/
 
 def no_header(told: Message) -> Message:
     parts = {name.lower(): element(name.lower(), text.encode()) for name, text in CREDENTIALS.items()}
-    return replace(mended(told, "credentials in the body"), header=b"", parts=parts | told.parts)
+    return replace(repaired_as(told, "credentials in the body"), header=b"", parts=parts | told.parts)
 
 
 CREDENTIALS: Final = {"Username": "ems", "Password": PASSWORD, "Account": "EX0012345"}
@@ -26,7 +26,7 @@ def _rpc(told: Message) -> Message:
     """Return the call as rpc/encoded stubs write it: a prefix for the operation, none for its parameters."""
     operation = ("m:", f'xmlns:m="{NAMESPACE}" {ENCODING}')
     parts = {name: _typed(told, name) for name in told.parts}
-    return replace(mended(told, "encoded call"), operation=operation, parts=parts)
+    return replace(repaired_as(told, "encoded call"), operation=operation, parts=parts)
 
 
 def _typed(told: Message, name: str) -> bytes:
@@ -58,40 +58,42 @@ def _perl(told: Message) -> Message:
     if name is None:
         return _rpc(told)
     told = _rpc(told).with_part(name, element(name, b"Sm9zw6k=", f'{XSI} xsi:type="xsd:base64Binary"'))
-    return mended(told, "encoded call", "base64", **{FIELDS[told.kind][name]: "Jos\u00e9"})
+    return repaired_as(told, "encoded call", "base64", **{FIELDS[told.kind][name]: "Jos\u00e9"})
 
 
 STRUCTURES: Final[dict[str, Mutation]] = {
     "no header": no_header,
     "no header, no namespace": lambda told: replace(
-        mended(no_header(told), "namespace", "credentials in the body"), operation=("", "")
+        repaired_as(no_header(told), "namespace", "credentials in the body"), operation=("", "")
     ),
-    "operation in no namespace": lambda told: replace(mended(told, "namespace"), operation=("", "")),
-    "operation in another namespace": lambda told: replace(mended(told, "namespace"), operation=("", 'xmlns="urn:x"')),
+    "operation in no namespace": lambda told: replace(repaired_as(told, "namespace"), operation=("", "")),
+    "operation in another namespace": lambda told: replace(
+        repaired_as(told, "namespace"), operation=("", 'xmlns="urn:x"')
+    ),
     "header in no namespace": lambda told: replace(
-        mended(told, "namespace"), header=told.header.replace(f' xmlns="{NAMESPACE}"'.encode(), b"")
+        repaired_as(told, "namespace"), header=told.header.replace(f' xmlns="{NAMESPACE}"'.encode(), b"")
     ),
     "parameters in no namespace": lambda told: replace(
-        mended(told, "namespace"), operation=("m:", f'xmlns:m="{NAMESPACE}"')
+        repaired_as(told, "namespace"), operation=("m:", f'xmlns:m="{NAMESPACE}"')
     ),
     "rpc": _rpc,
     "rpc by reference": _by_reference,
     "PHP map": _php_map,
     "Perl base64": _perl,
     "operation twice": lambda told: replace(
-        mended(told, "repeated operation"), after=told.bytes_().partition(b"Body>")[2].rpartition(b"</soap:B")[0]
+        repaired_as(told, "repeated operation"), after=told.bytes_().partition(b"Body>")[2].rpartition(b"</soap:B")[0]
     ),
-    "another operation after": lambda told: replace(mended(told, "repeated operation"), after=b"<MessageEvent/>"),
+    "another operation after": lambda told: replace(repaired_as(told, "repeated operation"), after=b"<MessageEvent/>"),
     "something else after": lambda told: replace(told, after=b"<other/>"),
     "header last": lambda told: replace(told, transform=_header_last),
     "indented": lambda told: replace(told, transform=lambda body: body.replace(b"><", b">\n\t <")),
     "reversed": lambda told: replace(told, parts=dict(reversed(told.parts.items()))),
     "unknown elements": lambda told: replace(told, parts={"new": b"<new><id>9</id></new>"} | told.parts),
     "password with a control character elsewhere": lambda told: replace(
-        mended(told, "control character"), after=b"<x>&#1;</x>"
+        repaired_as(told, "control character"), after=b"<x>&#1;</x>"
     ),
     "everything at once": lambda told: replace(
-        mended(
+        repaired_as(
             no_header(told),
             "encoding",
             "control character",

@@ -17,7 +17,7 @@ from tests.corpus.messages import PASSWORD
 
 if TYPE_CHECKING:
     from tests.corpus.cases import Case
-    from tests.corpus.conftest import Front
+    from tests.corpus.conftest import SoapService
 
 
 def test_the_table_is_long_enough() -> None:
@@ -28,26 +28,26 @@ def test_the_table_is_long_enough() -> None:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES if case.stored is not None])
-def test_what_can_be_stored_is_stored(front: Front, case: Case) -> None:
-    """The answer is 200, the journal holds the values, and what was mended is noted, with the envelope."""
-    answer = front.post(case.body, case.content_type)
+def test_what_can_be_stored_is_stored(soap: SoapService, case: Case) -> None:
+    """The answer is 200, the journal holds the values, and repairs are marked, with the envelope."""
+    answer = soap.post(case.body, case.content_type)
     assert case.stored is not None
     assert answer.status.startswith("200"), answer.body
     (content,) = etree.fromstring(answer.body)[0]
     assert content.tag == f"{{{NAMESPACE}}}{case.stored.kind}Response"
-    (record,) = front.journal.records(Selection(key=case.stored.key))
+    (record,) = soap.journal.records(Selection(key=case.stored.key))
     assert record.notification == case.stored
-    with closing(sqlite3.connect(front.path)) as connection:
+    with closing(sqlite3.connect(soap.path)) as connection:
         query = "SELECT envelope, message_id FROM notification WHERE seq = ?"
         ((envelope, message_id),) = connection.execute(query, [record.seq]).fetchall()
     assert message_id == (identity if usable_id(identity := getattr(case.stored, "id", "")) else None)
     assert (envelope is not None) == bool(case.stored.repaired)
     if envelope is not None:
-        assert _shape(envelope) == _shape(case.body)
+        assert _around_password(envelope) == _around_password(case.body)
 
 
-def _shape(body: bytes) -> tuple[bytes, bytes]:
-    """Return what is before and after the password, which alone may differ: in the kept one it is masked."""
+def _around_password(body: bytes) -> tuple[bytes, bytes]:
+    """Return the bytes before and after the password. Only the password may differ: it is redacted where it is kept."""
     for codec in ("utf-8", "utf-16-le", "utf-16-be"):
         for hidden in (PASSWORD.encode(codec), "***".encode(codec)):
             before, found, after = body.partition(hidden)
@@ -58,13 +58,13 @@ def _shape(body: bytes) -> tuple[bytes, bytes]:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES if case.fault is not None])
-def test_what_stays_refused(front: Front, case: Case) -> None:
+def test_what_stays_refused(soap: SoapService, case: Case) -> None:
     """The answer is the fault that blames the caller, and nothing is stored."""
-    before = front.journal.counts()
-    answer = front.post(case.body, case.content_type)
+    before = soap.journal.counts()
+    answer = soap.post(case.body, case.content_type)
     assert answer.status.startswith("500")
     fault = etree.fromstring(answer.body).find(f"{{{SOAP_11}}}Body/{{{SOAP_11}}}Fault")
     assert fault is not None
     assert fault.findtext("faultcode") == f"soap:{case.fault}"
     assert PASSWORD.encode() not in answer.body
-    assert front.journal.counts() == before
+    assert soap.journal.counts() == before

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from soap_handler.faces.base import Request
 from soap_handler.notifications import Kind, MessageReceived
 from tests.corpus.messages import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.corpus.front import Front
+    from tests.corpus.soap_service import SoapService
 
 SETTINGS: Final = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -60,10 +61,10 @@ def normalised(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def sent(front: Front, wire: bytes) -> MessageReceived:
+def sent(soap: SoapService, wire: bytes) -> MessageReceived:
     """Push a body as it is on the wire; return what is stored for it."""
     told = message(Kind.MESSAGE_RECEIVED, repr(wire)).with_content("body", wire)
-    exchange = front.endpoint.prepare(told.bytes_(), "127.0.0.1", told.content_type)
+    exchange = soap.endpoint.prepare(Request(told.bytes_(), "127.0.0.1", told.content_type))
     assert exchange.entry is not None, exchange.answer
     stored = exchange.entry.notification
     assert isinstance(stored, MessageReceived)
@@ -75,10 +76,10 @@ def sent(front: Front, wire: bytes) -> MessageReceived:
 @given(SCALARS)
 @pytest.mark.parametrize("write", [dot_net, php])
 def test_any_text_that_dot_net_or_php_can_write_comes_back(
-    front: Front, write: Callable[[str], bytes], text: str
+    soap: SoapService, write: Callable[[str], bytes], text: str
 ) -> None:
     """Equal but for bare line ends; marked exactly where XML could not hold it."""
-    stored = sent(front, write(text))
+    stored = sent(soap, write(text))
     assert stored.body == normalised(text)
     assert stored.repaired == (("control character",) if CONTROL.search(text) else ())
 
@@ -87,9 +88,9 @@ def test_any_text_that_dot_net_or_php_can_write_comes_back(
 @given(
     st.text(ODD | st.characters(), max_size=30).filter(lambda text: not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", text))
 )
-def test_any_text_that_axis_can_write_comes_back(front: Front, text: str) -> None:
+def test_any_text_that_axis_can_write_comes_back(soap: SoapService, text: str) -> None:
     """Half an emoji, which Java can hold, becomes U+FFFD and is marked; all else is equal."""
-    stored = sent(front, axis(text))
+    stored = sent(soap, axis(text))
     assert stored.body == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     legal = not re.search("[\ud800-\udfff\U00010000-\U0010ffff\ufffe\uffff]", text)
     assert bool(stored.repaired) is not legal
@@ -97,9 +98,9 @@ def test_any_text_that_axis_can_write_comes_back(front: Front, text: str) -> Non
 
 @SETTINGS
 @given(SCALARS)
-def test_the_entities_of_html_come_back(front: Front, text: str) -> None:
+def test_the_entities_of_html_come_back(soap: SoapService, text: str) -> None:
     """PHP's ``htmlentities`` is read as it is meant, and marked where XML does not know the name."""
-    stored = sent(front, php_entities(text))
+    stored = sent(soap, php_entities(text))
     assert stored.body == normalised(text)
     foreign = any(ord(character) in codepoint2name and character not in '&<>"' for character in text)
     assert ("named entity" in stored.repaired) == foreign
@@ -110,10 +111,10 @@ def test_the_entities_of_html_come_back(front: Front, text: str) -> None:
     st.text(st.sampled_from(bytes({*range(0xA0, 0x100)} - {0xED}).decode("latin-1") + "\u20ac\u2019 aZ"), max_size=30)
 )
 @example("\u00c0\u20ac\u00c2\u00a0")  # in part also how Java writes a NUL
-def test_one_byte_texts_under_the_label_utf_8_come_back_marked(front: Front, text: str) -> None:
+def test_one_byte_texts_under_the_label_utf_8_come_back_marked(soap: SoapService, text: str) -> None:
     """Classic ASP and PHP send windows-1252 and say UTF-8. What happens to be valid UTF-8 cannot be told."""
     wire = text.encode("cp1252")
-    stored = sent(front, wire)
+    stored = sent(soap, wire)
     valid = wire.decode("utf-8", "ignore").encode() == wire
     partly = any(ord(character) > 0x7F for character in wire.decode("utf-8", "ignore"))
     assert stored.body == text or valid or partly
@@ -122,8 +123,8 @@ def test_one_byte_texts_under_the_label_utf_8_come_back_marked(front: Front, tex
 
 @SETTINGS
 @given(st.binary(max_size=40))
-def test_any_bytes_in_a_body_are_stored_or_refused_by_a_fault(front: Front, wire: bytes) -> None:
+def test_any_bytes_in_a_body_are_stored_or_refused_by_a_fault(soap: SoapService, wire: bytes) -> None:
     """Raw bytes of any kind: a row, or a fault that blames the caller, and never one that blames us."""
     told = message(Kind.MESSAGE_RECEIVED, repr(wire)).with_content("body", wire)
-    answer = front.post(told.bytes_(), told.content_type)
+    answer = soap.post(told.bytes_(), told.content_type)
     assert b"Response" in answer.body or b"<faultcode>soap:Client</faultcode>" in answer.body

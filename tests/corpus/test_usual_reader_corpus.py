@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from soap_handler.faces.base import Request
 from soap_handler.notifications import Kind
 from tests.corpus.cases import CASES
 from tests.corpus.messages import message
@@ -14,16 +15,16 @@ from tests.support.quickly import prepare_quickly
 
 if TYPE_CHECKING:
     from tests.corpus.cases import Case
-    from tests.corpus.front import Front
+    from tests.corpus.soap_service import SoapService
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_the_fast_way_reads_what_the_general_way_reads(front: Front, case: Case) -> None:
-    """Whatever it takes, it takes with the same values and the same answer; what is mended or refused it leaves."""
-    quick = prepare_quickly(front.endpoint, case.body, case.content_type)
+def test_the_fast_way_reads_what_the_general_way_reads(soap: SoapService, case: Case) -> None:
+    """Values and answers are the same; a request to be repaired or refused is left to the general reader."""
+    quick = prepare_quickly(soap.endpoint, case.body, case.content_type)
     if quick is None:
         return
-    general = front.endpoint.prepare(case.body, "127.0.0.1", case.content_type)
+    general = soap.endpoint.prepare(Request(case.body, "127.0.0.1", case.content_type))
     assert quick.entry is not None
     assert general.entry is not None
     assert quick.answer == general.answer
@@ -31,8 +32,8 @@ def test_the_fast_way_reads_what_the_general_way_reads(front: Front, case: Case)
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_the_fast_way_takes_the_usual(front: Front, kind: Kind) -> None:
+def test_the_fast_way_takes_the_usual(soap: SoapService, kind: Kind) -> None:
     """What EMS sends needs no general way."""
     told = message(kind, "usual")
-    front.post(told.bytes_())  # its credentials are known from now on
-    assert prepare_quickly(front.endpoint, told.bytes_(), told.content_type) is not None
+    soap.post(told.bytes_())  # its credentials are known from now on
+    assert prepare_quickly(soap.endpoint, told.bytes_(), told.content_type) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.notifications import FailureReason, Kind
-from tests.corpus.messages import FIELDS, Message, element, mended, message
+from tests.corpus.messages import FIELDS, Message, element, message, repaired_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ TEXT_FIELDS: Final = (
     (Kind.SUBSCRIPTION_EVENT, "contactID"),
 )
 
-# What is between the tags, what it means, what was mended.
+# What is between the tags, what it means, the marks of repairs.
 TEXTS: Final[dict[str, tuple[bytes, str, tuple[str, ...]]]] = {
     ".NET escape": (b"a&#x1B;b", "a\x1bb", ("control character",)),
     ".NET form feed": (b"a&#xC;b", "a\x0cb", ("control character",)),
@@ -74,7 +74,7 @@ def wrong_texts() -> Iterator[tuple[str, Message]]:
                 name, _reason(wire) if name == "failurereason" else wire
             )
             meant: Any = FailureReason(1, value, permanent_failure=True) if name == "failurereason" else value
-            yield f"{kind}.{name}: {case}", mended(told, *repaired, **{FIELDS[kind][name]: meant})
+            yield f"{kind}.{name}: {case}", repaired_as(told, *repaired, **{FIELDS[kind][name]: meant})
 
 
 def _reason(description: bytes) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.notifications import FailureReason, Kind
-from tests.corpus.messages import FIELDS, Message, element, mended, message
+from tests.corpus.messages import FIELDS, Message, element, message, repaired_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,10 @@ def wrong_values() -> Iterator[tuple[str, Message]]:
         for case, text in UNREADABLE_TIMES.items():
             told = message(kind, f"{name} {case}").with_content(name, text.encode())
             repaired = (*(["control character"] if "\x01" in text else []), f"{attribute} unreadable")
-            yield f"{kind}.{name}: {case}", mended(told, *repaired, **{attribute: None}, original={attribute: text})
+            yield (
+                f"{kind}.{name}: {case}",
+                repaired_as(told, *repaired, **{attribute: None}, original={attribute: text}),
+            )
         told = message(kind, f"{name} year 1").with_content(name, b"0001-01-01T00:00:00")
         yield f"{kind}.{name}: year 1", told.meaning(**{attribute: None})
     for kind, name in ENUMERATIONS:
@@ -70,7 +73,7 @@ def wrong_values() -> Iterator[tuple[str, Message]]:
             told = message(kind, f"{name} {case}").with_content(name, wire)
             enumeration = type(getattr(told.notification, attribute))
             words = [word.format(attribute) for word in repaired]
-            yield f"{kind}.{name}: {case}", mended(told, *words, **{attribute: enumeration(value)})
+            yield f"{kind}.{name}: {case}", repaired_as(told, *words, **{attribute: enumeration(value)})
 
 
 def _without(reason: FailureReason, attribute: str) -> FailureReason:
@@ -87,6 +90,6 @@ def wrong_reasons() -> Iterator[tuple[str, Message]]:
             told = message(Kind.MESSAGE_ERROR, f"{name} {text}").with_content("failurereason", wire)
             reason = _without(FailureReason(3, "", permanent_failure=True), attribute)
             what: dict[str, Any] = {"failure_reason": reason, "original": {attribute: text}}
-            yield f"failurereason.{name}: {text}", mended(told, f"{attribute} unreadable", **what)
+            yield f"failurereason.{name}: {text}", repaired_as(told, f"{attribute} unreadable", **what)
     told = message(Kind.MESSAGE_ERROR, "text as reason").with_content("failurereason", b"it was off")
-    yield "failurereason: text", mended(told, "markup in a value", failure_reason=None)
+    yield "failurereason: text", repaired_as(told, "markup in a value", failure_reason=None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soap_handler.journal import Journal
-from tests.dispatch.scene import Hanging
+from tests.dispatch.dispatching import Hanging
 from tests.support.events import captured_events
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from soap_handler.dispatch import dispatcher as dispatch
+from soap_handler.dispatch import claim_loop
 from soap_handler.dispatch.handlers import Handlers
-from soap_handler.fast.load_shedding import Pace
-from soap_handler.fast.scoreboard import Board, Place
+from soap_handler.fast.load_shedding import LoadShedding
+from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 from soap_handler.journal import Entry, Journal, Selection, State
 from soap_handler.notifications import MessageEvent, MessageReceived, Notification, SubscriptionEvent
-from tests.dispatch.scene import ACCOUNT, Hanging, dispatching, entry, in_state, message, record_of
+from tests.dispatch.dispatching import ACCOUNT, Hanging, dispatching, entry, in_state, message, record_of
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def test_what_was_handled_waits_for_its_delete(journal: Journal) -> None:
 
 
 def test_a_kind_without_a_handler_is_done(journal: Journal) -> None:
-    """It is journaled, and nobody is asked; a message still leaves the inbox."""
+    """It is journaled, and no handler is called; a message still leaves the inbox."""
     handlers = Handlers()
     handlers.message_event(lambda _: None)
     with dispatching(journal, handlers):
@@ -100,13 +100,13 @@ def test_what_another_process_recorded_is_found(journal: Journal, url: str) -> N
 def test_a_burst_at_another_process_is_not_slept_through(
     journal: Journal, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who has no calls to answer does the handling, and does not wait for the next look into the journal to begin."""
-    monkeypatch.setattr(dispatch, "_POLL", 60.0)  # seconds
-    board = Board(2)
-    busy, free = Place(board, 0), Place(board, 1)
+    """A process without calls to answer does the handling, and does not wait for its next poll of the journal."""
+    monkeypatch.setattr(claim_loop, "POLL_SECONDS", 60.0)
+    board = Scoreboard(2)
+    busy, free = WorkerSlot(board, 0), WorkerSlot(board, 1)
     for place in (busy, free):
-        place.note_connections(1)
-    with Journal(url) as other, dispatching(journal, lambda _: None, pace=Pace(free), timeout=300):
+        place.join()
+    with Journal(url) as other, dispatching(journal, lambda _: None, admission=LoadShedding(free), timeout=300):
         journal.record(entry(100))
         wait_for(lambda: in_state(journal, State.HANDLED) == 1)
         other.record_all([entry(number) for number in range(100)])

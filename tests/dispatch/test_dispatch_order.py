@@ -105,7 +105,7 @@ def test_a_dead_one_makes_way(journal: Journal) -> None:
     assert events == ["1", "1", "1", "2"]
 
 
-def test_a_back_off_holds_up_nobody_else(journal: Journal) -> None:
+def test_a_back_off_holds_up_no_other_originator(journal: Journal) -> None:
     """While one originator's first message waits for its retry, another's is handled at once."""
     handled: list[str] = []
 

@@ -59,7 +59,7 @@ def test_one_for_all_leaves_those_that_are_there() -> None:
 
 
 async def handle_later(_: object) -> None:
-    """Do nothing before somebody awaits it, which nobody does."""
+    """Do nothing before it is awaited, which it never is."""
 
 
 def generate(_: object) -> Iterator[None]:

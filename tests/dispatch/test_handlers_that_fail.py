@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soap_handler.journal import Journal, Selection, State
-from tests.dispatch.scene import dispatching, entry, events, execute, in_state, message, outcomes, record_of
+from tests.dispatch.dispatching import dispatching, entry, events, execute, in_state, message, outcomes, record_of
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def test_sys_exit_in_a_handler_ends_nothing(journal: Journal) -> None:
 
 
 def test_a_payload_that_cannot_be_read_goes_dead(journal: Journal, url: str) -> None:
-    """A poisoned row fails as often as any other, then it is put aside, and nobody waits behind it."""
+    """A poisoned row fails as often as any other, then it is put aside, and nothing waits behind it."""
     journal.record(entry(1))
     execute(url, "UPDATE notification SET payload = '{'")
     handled: list[Notification] = []

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from soap_handler.journal import Journal, State
-from tests.dispatch.scene import Hanging, dispatching, entry, events, in_state, outcomes, record_of
+from tests.dispatch.dispatching import Hanging, dispatching, entry, events, in_state, outcomes, record_of
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -32,13 +32,12 @@ def test_a_hanging_handler_is_reported_and_holds_up_no_other(
 
 
 def test_what_waited_too_long_for_a_thread_is_given_back_not_begun(journal: Journal) -> None:
-    """The rest of its lease might not last: somebody else would handle it a second time meanwhile."""
+    """The rest of its lease might not last: another process would handle it a second time meanwhile."""
     handled: list[Notification] = []
     journal.record(entry(1))
     (claim,) = journal.claim(1, timedelta(hours=1))
     with dispatching(journal, handled.append, timeout=2.0) as dispatcher:
-        dispatcher._waiting += 1
-        dispatcher._work.put(replace(claim, leased_at=claim.leased_at - timedelta(seconds=5)))
+        dispatcher.pool.put(replace(claim, leased_at=claim.leased_at - timedelta(seconds=5)))
         wait_for(lambda: in_state(journal, State.HANDLED) == 1)
     assert len(handled) == 1
     assert outcomes(journal, 1) == ["ok"]
@@ -66,4 +65,4 @@ def test_threads_that_come_back_do_not_add_up(journal: Journal, hanging: Hanging
         hanging.go_on.set()
         wait_for(lambda: dispatcher.hanging == 0)
         wait_for(lambda: sum(thread.name == "handler" for thread in threading.enumerate()) == 2)
-        assert dispatcher._threads == 2
+        assert dispatcher.pool.threads == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,24 @@ from sqlalchemy import create_engine
 
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
-from soap_handler.journal import Journal, Settlement, State, Step, engine
-from tests.dispatch.scene import ACCOUNT, dispatching, entry, events, execute, in_state, outcomes, record_of, settings
+from soap_handler.errors import JournalUnavailableError
+from soap_handler.journal import Journal, Settlement, State, Step, sqlite
+from tests.dispatch.dispatching import (
+    ACCOUNT,
+    dispatching,
+    entry,
+    events,
+    execute,
+    in_state,
+    outcomes,
+    record_of,
+    settings,
+)
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
     from sqlalchemy import Connection
 
@@ -40,7 +54,7 @@ def test_a_result_is_settled_later_without_running_the_handler_again(
     url: str, monkeypatch: pytest.MonkeyPatch, log: list[Any]
 ) -> None:
     """While the journal is out of reach, beyond the lease even, the result is kept; it is settled when it can be."""
-    monkeypatch.setattr(engine, "_PRAGMAS", (*engine._PRAGMAS, "busy_timeout = 30"))
+    monkeypatch.setattr(sqlite, "PRAGMAS", (*sqlite.PRAGMAS, "busy_timeout = 30"))
     handled: list[Notification] = []
     may_end = threading.Event()
 
@@ -67,17 +81,38 @@ def test_a_row_claimed_before_its_result_arrived_takes_that_result(journal: Jour
     handled: list[Notification] = []
     handlers = Handlers()
     handlers.all_kinds(handled.append)
-    dispatcher = Dispatcher(journal, handlers, settings(), {ACCOUNT}.__contains__)
+    deaf = DeafFor(journal, settlements=2)  # the first time, and once more before the claim
+    dispatcher = Dispatcher(deaf, handlers, settings(), {ACCOUNT}.__contains__)  # type: ignore[arg-type] # it stands for the journal
     journal.record(entry(1))
     (early,) = journal.claim(1, timedelta(microseconds=-1))
-    result = Settlement(early, Step.HANDLE, State.HANDLED, datetime.now(UTC), early.leased_at, early.leased_at)
-    dispatcher._settling._open[early.seq] = result
+    dispatcher.results.add(
+        Settlement(early, Step.HANDLE, State.HANDLED, datetime.now(UTC), early.leased_at, early.leased_at)
+    )
     dispatcher.start()
     wait_for(lambda: in_state(journal, State.HANDLED) == 1)
     wait_for(lambda: not dispatcher.busy)
     assert dispatcher.stop(5)
     assert handled == []
     assert outcomes(journal, 1) == ["lost", "ok"]
+
+
+class DeafFor:
+    """A journal that does not take the first results."""
+
+    def __init__(self, journal: Journal, settlements: int) -> None:
+        self._journal = journal
+        self._left = settlements
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    def submit_settlements(self, settlements: Sequence[Settlement]) -> Future[list[bool]]:
+        if not self._left:
+            return self._journal.submit_settlements(settlements)
+        self._left -= 1
+        refused: Future[list[bool]] = Future()
+        refused.set_exception(JournalUnavailableError("out of reach"))
+        return refused
 
 
 def test_a_claim_that_took_too_long_is_given_back(journal: Journal, log: list[Any]) -> None:
@@ -110,7 +145,7 @@ class SlowOnce:
         return claims
 
 
-def test_dispatch_outlives_an_error_that_nobody_foresaw(journal: Journal, url: str, log: list[Any]) -> None:
+def test_dispatch_outlives_an_error_that_was_not_foreseen(journal: Journal, url: str, log: list[Any]) -> None:
     """A row that cannot even be claimed does not end the claiming thread."""
     journal.record(entry(1))
     execute(url, "UPDATE notification SET kind = 'Carrier pigeon'")

@@ -218,7 +218,7 @@ def test_a_handler_that_is_away_is_tried_until_it_is_back() -> None:
 
 
 def test_the_reason_of_a_refusal_can_be_read() -> None:
-    """The fault's own words are kept, for whoever wonders why a test does not end."""
+    """The fault's text is kept; it tells why a test does not end."""
     with (
         served(RecordingHandler(WRONG_ANSWERS["fault"])) as url,
         SimulatedEms([ACCOUNT], url, push_settings=PushSettings(first_retry=60, longest_retry=60)) as ems,
@@ -267,9 +267,9 @@ def test_late_notifications_are_overtaken() -> None:
     handler = RecordingHandler()
     other = MessageEvent(account=ACCOUNT.reference, id=ID.replace("8", "9"))
     with served(handler) as url, SimulatedEms([ACCOUNT], url, push_settings=QUICK) as ems:
-        ems._pusher._disturbances = Disturbances(late=1, late_by=0.2)
+        ems.push_disturbances = Disturbances(late=1, late_by=0.2)
         ems.push(EVENT)
-        ems._pusher._disturbances = Disturbances()
+        ems.push_disturbances = Disturbances()
         ems.push(other)
         assert ems.wait_until_quiet(5)
     assert handler.values("id") == [other.id, ID]
@@ -280,7 +280,7 @@ def test_a_burst_waits_and_comes_at_once() -> None:
     ordered = Disturbances(bursts=1, burst_every=3600)
     with SimulatedEms([ACCOUNT], disturbances=ordered) as ems:
         ems.push_all([RECEIVED, EVENT, ERROR])
-        assert len({due for due, _, _ in ems._pusher._due}) == 1
+        assert len({delivery.due for delivery in ems.waiting()}) == 1
 
 
 def test_ids_may_come_in_capitals() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soap_handler.ems import Disturbances, OutageKind, PushSettings, SimulatedEms, believable_notifications
-from soap_handler.ems.disturbances import draw_fate
+from soap_handler.ems.disturbances import plan_push
 from soap_handler.ems.wire import dotnet_time, shield, unshield
 from soap_handler.notifications import Kind, MessageReceived, MessageType, Notification, SubscriptionEvent
 from tests.ems.conftest import ACCOUNT, HEADER, RecordingHandler, ZeepFor, served
@@ -82,8 +82,8 @@ def test_the_same_seed_gives_the_same_notifications() -> None:
 
 
 def test_the_same_seed_strikes_the_same_notifications() -> None:
-    """The dice depend on the seed and the order of pushes alone."""
-    first, again, other = ([draw_fate(EVERYTHING, rng) for _ in range(50)] for rng in map(Random, (1, 1, 2)))
+    """The injected faults depend on the seed and the order of pushes alone."""
+    first, again, other = ([plan_push(EVERYTHING, rng) for _ in range(50)] for rng in map(Random, (1, 1, 2)))
     assert first == again
     assert first != other
 
@@ -92,7 +92,7 @@ def test_one_share_does_not_move_the_others() -> None:
     """Ordering lost answers as well does not change who is duplicated."""
     few, many = Disturbances(duplicates=0.5), Disturbances(duplicates=0.5, lost_answers=0.5, late=0.5)
     one, two = map(Random, (1, 1))
-    assert [draw_fate(few, one).duplicate for _ in range(50)] == [draw_fate(many, two).duplicate for _ in range(50)]
+    assert [plan_push(few, one).duplicate for _ in range(50)] == [plan_push(many, two).duplicate for _ in range(50)]
 
 
 def test_invented_notifications_are_believable() -> None:

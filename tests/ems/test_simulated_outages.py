@@ -63,7 +63,7 @@ def test_restoring_ends_the_wait_of_callers(inbox: InboxService) -> None:
 
     caller = threading.Thread(target=call)
     caller.start()
-    wait_for(lambda: inbox._soap._current is None)
+    wait_for(lambda: inbox.current_outage is None)
     inbox.restore()
     caller.join(5)
     assert len(failures) == 1
@@ -73,11 +73,11 @@ def test_a_caller_that_hung_up_needs_no_reset(
     inbox: InboxService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When the outage ends after its caller has gone, there is no connection left to reset, and nothing fails."""
-    monkeypatch.setattr("soap_handler.ems.outages._POLL", 60)
+    monkeypatch.setattr("soap_handler.ems.outages.POLL_SECONDS", 60)
     inbox.outage(OutageKind.TIMEOUT)
     with pytest.raises(requests.ReadTimeout):
         post(inbox, timeout=0.1)
-    wait_for(lambda: not inbox._listener._server.active_channels)
+    wait_for(lambda: not inbox.connections)
     inbox.restore()
     inbox.stop()
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
@@ -116,7 +116,7 @@ def test_no_other_outage_deletes(zeep_for: ZeepFor, kind: OutageKind) -> None:
 
 def outcome(inbox: InboxService, zeep_for: ZeepFor) -> Exception | None:
     proxy: Any = zeep_for(inbox.url)
-    if inbox._soap._current is not None and inbox._soap._current.kind is OutageKind.TIMEOUT:
+    if inbox.current_outage is OutageKind.TIMEOUT:
         threading.Timer(0.1, inbox.restore).start()
     try:
         proxy.DeleteMessage(id=FIRST, _soapheaders=HEADER)

@@ -1,4 +1,4 @@
-"""The way of a usual push through the server: shared commits, answers of one's own, and nobody in the way."""
+"""Request batching: shared commits, each caller's own answer, and no waiting behind what is slow."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import threading
 import uuid
 from typing import TYPE_CHECKING
 
-import pytest
-
-from soap_handler.faces.soap.endpoint import Endpoint, Exchange
-from soap_handler.receive.receiver import Receiver
+from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.settings import ServerSettings
 from tests.support.service import serving, settings_for
 from tests.support.waiting import wait_for
@@ -21,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from soap_handler.fast.usual_reader import Read
-    from soap_handler.journal import Entry
+    import pytest
+
+    from soap_handler.faces.base import Exchange, Request
     from tests.support.service import Service
     from tests.support.wire import Answer
 
@@ -47,7 +46,7 @@ def test_one_that_cannot_be_stored_spoils_no_other(tmp_path: Path) -> None:
             other.execute("BEGIN EXCLUSIVE")
             for number, connection in enumerate(connections):
                 connection.send(push(originator="refused" if number == 3 else "447700900123"))
-            wait_for(lambda: service.app.place.arrivals == len(connections))
+            wait_for(lambda: len(service.submitted) == len(connections))
             other.execute("ROLLBACK")
         answers = [connection.answer() for connection in connections]
     assert [fault_code(answer) for answer in answers] == [None, None, None, "Server", None, None, None, None]
@@ -82,7 +81,7 @@ def test_pipelined_requests_are_answered_in_order(service: Service) -> None:
         assert connection.answer().confirms == "MessageReceived"
 
 
-def test_what_is_slow_stands_in_nobodys_way(tmp_path: Path) -> None:
+def test_what_is_slow_holds_up_no_other(tmp_path: Path) -> None:
     """While every thread waits for the journal with an unusual request, the loop still takes in what arrives."""
     settings = settings_for(tmp_path, server=ServerSettings(port=0, threads=1))
     with serving(settings) as service, contextlib.ExitStack() as stack:
@@ -90,10 +89,10 @@ def test_what_is_slow_stands_in_nobodys_way(tmp_path: Path) -> None:
             other.execute("BEGIN EXCLUSIVE")
             slow = stack.enter_context(Connection(service.port))
             slow.send(request(message(id=str(uuid.uuid4()), sentat="yesterday")))
-            wait_for(lambda: service.app.place.arrivals == 1)
+            wait_for(lambda: len(service.submitted) == 1)
             usual = stack.enter_context(Connection(service.port))
             usual.send(push())
-            wait_for(lambda: service.app.place.arrivals == 2)
+            wait_for(lambda: len(service.submitted) == 2)
             other.execute("ROLLBACK")
         assert slow.answer().confirms == usual.answer().confirms == "MessageReceived"
 
@@ -105,7 +104,7 @@ def test_a_caller_that_has_gone_leaves_nothing_behind(tmp_path: Path) -> None:
             other.execute("BEGIN EXCLUSIVE")
             with Connection(service.port) as gone:
                 gone.send(push())
-                wait_for(lambda: service.app.place.arrivals == 1)
+                wait_for(lambda: len(service.submitted) == 1)
             other.execute("ROLLBACK")
         wait_for(lambda: len(service.handled) == 1)
         with Connection(service.port) as connection:
@@ -113,16 +112,13 @@ def test_a_caller_that_has_gone_leaves_nothing_behind(tmp_path: Path) -> None:
             assert connection.answer().confirms == "MessageReceived"
 
 
-@pytest.mark.parametrize("step", ["read_usual", "check_usual"])
-def test_a_defect_of_the_quick_way_leaves_the_general_one(
-    service: Service, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    """Whatever breaks while a usual push is prepared, the loop goes on, and the push is served all the same."""
+def test_a_defect_of_batch_reading_leaves_the_general_way(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When reading a usual push breaks, the loop goes on, and the push is served all the same."""
 
     def broken(*_: object) -> None:
         raise TypeError
 
-    monkeypatch.setattr(Endpoint, step, broken)
+    monkeypatch.setattr(UsualPushes, "__call__", broken)
     with Connection(service.port) as connection:
         for _ in range(2):
             connection.send(push())
@@ -132,25 +128,25 @@ def test_a_defect_of_the_quick_way_leaves_the_general_one(
 def test_a_defect_over_one_request_leaves_the_others_of_its_batch_where_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of requests that are prepared together, only the one over which something breaks takes the general way."""
+    """Of requests that are read together, only the one over which something breaks takes the general way."""
     generally: list[bytes] = []
     sent = threading.Event()
-    prepare, prepare_known = Endpoint.prepare, Receiver.prepare_known
+    prepare, read_many = Endpoint.prepare, UsualPushes.__call__
 
-    def noted(endpoint: Endpoint, body: bytes, *rest: str) -> Exchange:
-        generally.append(body)
-        return prepare(endpoint, body, *rest)
+    def noted(endpoint: Endpoint, request: Request) -> Exchange:
+        generally.append(request.body)
+        return prepare(endpoint, request)
 
-    def broken(receiver: Receiver, pushes: Sequence[Read]) -> list[Entry | None]:
-        originators = [fields["originator"] for _, fields, _ in pushes]
-        if "first" in originators:
+    def broken(pushes: UsualPushes, requests: Sequence[Request]) -> list[Exchange | None]:
+        bodies = [each.body for each in requests]
+        if any(b"first" in body for body in bodies):
             assert sent.wait(10)  # the loop stands still until the others have sent theirs
-        if "broken" in originators:
+        if any(b"broken" in body for body in bodies):
             raise TypeError
-        return prepare_known(receiver, pushes)
+        return read_many(pushes, requests)
 
     monkeypatch.setattr(Endpoint, "prepare", noted)
-    monkeypatch.setattr(Receiver, "prepare_known", broken)
+    monkeypatch.setattr(UsualPushes, "__call__", broken)
     with serving(settings_for(tmp_path)) as service, contextlib.ExitStack() as stack:
         connections = [stack.enter_context(Connection(service.port)) for _ in range(8)]
         for connection in connections:  # whose credentials are known from now on

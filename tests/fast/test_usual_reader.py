@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
@@ -12,9 +11,12 @@ from hypothesis import strategies as st
 
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.contract import NAMESPACE
-from soap_handler.faces.soap.endpoint import Endpoint, Exchange
+from soap_handler.faces.base import Exchange, Request
+from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials
+from tests.corpus import SAMPLES
 from tests.support.quickly import prepare_quickly
 from tests.support.wire import DEFAULTS, PASSWORD, REFERENCE, USERNAME, envelope, header, message
 
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
 
     from soap_handler.notifications import Notification
 
-SAMPLES: Final = Path(__file__).parent.parent / "samples"
 ACCOUNT: Final = AccountSettings(
     reference=REFERENCE, push=(PushCredentials.model_validate({"username": USERNAME, "password": PASSWORD}),)
 )
-ENDPOINT: Final = Endpoint(Receiver(Accounts([ACCOUNT])))
+RECEIVER: Final = Receiver(Accounts([ACCOUNT]))
+ENDPOINT: Final = Endpoint(RECEIVER, read_many=UsualPushes(RECEIVER))
 DECLARATIONS: Final = (
     "",
     "<?xml version='1.0' encoding='utf-8'?>",
@@ -42,7 +44,7 @@ def quickly(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Excha
 
 
 def generally(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Exchange:
-    return ENDPOINT.prepare(body, "127.0.0.1", content_type)
+    return ENDPOINT.prepare(Request(body, "127.0.0.1", content_type))
 
 
 def assert_alike(body: bytes) -> bool:
@@ -138,10 +140,9 @@ def test_both_ways_read_the_same(body: bytes) -> None:
 @given(st.lists(requests() | st.just(message()), max_size=6))
 def test_requests_that_are_read_together_are_read_as_if_alone(bodies: list[bytes]) -> None:
     """Whatever else is in a batch, each gets what it gets by itself, in its place."""
-    read = ENDPOINT.read_usual([(body, "text/xml") for body in bodies])
-    assert read == [ENDPOINT.read_usual([(body, "text/xml")])[0] for body in bodies]
-    known = [each for each in read if each is not None]
-    assert list(map(said, ENDPOINT.check_usual(known))) == [said(ENDPOINT.check_usual([each])[0]) for each in known]
+    assert ENDPOINT.read_many is not None
+    together = ENDPOINT.read_many([Request(body, "127.0.0.1", "text/xml") for body in bodies])
+    assert list(map(said, together)) == [said(quickly(body)) for body in bodies]
 
 
 def said(exchange: Exchange | None) -> Notification | None:
@@ -210,7 +211,7 @@ OTHER: Final = GOOD.replace("<body>", "<body>8 ")
 def test_a_frame_that_was_read_before_says_nothing_else_with_another_operation(
     before: str, inside: str, after: str, operation: str
 ) -> None:
-    """What stands around an operation is remembered; whoever makes up a frame gets by it what he gets without."""
+    """The envelope around an operation is cached; a forged envelope gives the same with and without the cache."""
     quickly(framed(before, inside, after))
     assert_alike(framed(before, operation, after))
 
@@ -234,7 +235,7 @@ def test_a_frame_is_remembered_with_its_password() -> None:
     ],
 )
 def test_the_unusual_goes_the_general_way(body: bytes) -> None:
-    """What must be mended, refused or logged is left to the general way, whole."""
+    """A request that must be repaired, refused or logged is left to the general way, whole."""
     assert quickly(body) is None
 
 

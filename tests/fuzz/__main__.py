@@ -12,7 +12,7 @@ _NO_ATHERIS = "The engine atheris is not installed here: pip install atheris, or
 
 
 def _guided(seconds: float, seed: int) -> int:
-    from tests.fuzz.guided import with_atheris  # noqa: PLC0415 - it must come before all that it is to watch
+    from tests.fuzz.atheris_engine import with_atheris  # noqa: PLC0415 - it must come before all that it is to watch
 
     try:
         with_atheris(seconds, seed)
@@ -23,12 +23,12 @@ def _guided(seconds: float, seed: int) -> int:
 
 
 def _random(seconds: float, seed: int) -> int:
-    from tests.fuzz.engines import with_hypothesis  # noqa: PLC0415 - after the choice of the engine
+    from tests.fuzz.hypothesis_engine import with_hypothesis  # noqa: PLC0415 - after the choice of the engine
     from tests.fuzz.target import opened  # noqa: PLC0415 - after the choice of the engine
 
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as target:
         inputs = with_hypothesis(target, seconds, seed)
-        print(f"{inputs} inputs: {target.stored} stored, {target.refused} refused, no promise broken")  # noqa: T201 - likewise
+        print(f"{inputs} inputs: {target.stored} stored, {target.refused} refused, no promise broken")  # noqa: T201 - a command's output
     return 0
 
 

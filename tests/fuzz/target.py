@@ -12,11 +12,13 @@ from pydantic import SecretStr
 
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.contract import NAMESPACE, SOAP_11
+from soap_handler.faces.base import PATH
 from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.journal import Journal, Selection
 from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials
-from soap_handler.web.application import PATH, Application
+from soap_handler.web.application import Application
 from tests.corpus.messages import PASSWORD, REFERENCE, USERNAME
 from tests.support.events import captured_events
 from tests.support.quickly import prepare_quickly
@@ -49,16 +51,16 @@ class Target:
     def __init__(self, journal: _Watched) -> None:
         push = (PushCredentials(username=USERNAME, password=SecretStr(PASSWORD)),)
         accounts = Accounts([AccountSettings(reference=REFERENCE, push=push)])
-        self._journal = journal
+        self.journal = journal
         receiver = Receiver(accounts)
-        self._application = Application(receiver, journal)
-        self._endpoint = Endpoint(receiver)
+        self._endpoint = Endpoint(receiver, read_many=UsualPushes(receiver))
+        self._application = Application([self._endpoint], journal)
         self.stored = 0
         self.refused = 0
 
     def post(self, body: bytes, content_type: str) -> None:
         """Post one input, and check everything that was promised about the answer."""
-        self._journal.last = None
+        self.journal.last = None
         began = time.monotonic()
         with captured_events() as logs:
             status, headers, answer = self._call(body, content_type)
@@ -72,7 +74,7 @@ class Target:
             assert status.startswith("500")
             assert content.tag == f"{{{SOAP_11}}}Fault"
             assert content.findtext("faultcode") in _CODES, logs
-            assert self._journal.last is None
+            assert self.journal.last is None
             self.refused += 1
         self._check_quick(body, content_type)
 
@@ -80,7 +82,7 @@ class Target:
         """Check that the fast way leaves the input alone, or reads what the general way stored."""
         quick = prepare_quickly(self._endpoint, body, content_type)
         if quick is not None:
-            general = self._journal.last
+            general = self.journal.last
             assert general is not None, "the fast way takes what the general way refuses"
             assert quick.entry is not None
             assert quick.entry.notification == general.notification, "the fast way reads other values"
@@ -99,9 +101,9 @@ class Target:
         return started[0], dict(started[1]), answer
 
     def _check_stored(self, content: etree._Element) -> None:
-        entry = self._journal.last
+        entry = self.journal.last
         assert entry is not None, "confirmed, but not stored"
-        (record,) = self._journal.records(Selection(key=entry.notification.key))
+        (record,) = self.journal.records(Selection(key=entry.notification.key))
         assert content.tag == f"{{{NAMESPACE}}}{record.kind}Response"
         assert PASSWORD.encode() not in (entry.envelope or b""), "the password is kept"
         self.stored += 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fuzz.corpus import CONTENT_TYPES, CORPUS, GOOD
-from tests.fuzz.engines import with_hypothesis
+from tests.fuzz.hypothesis_engine import with_hypothesis
 from tests.fuzz.target import opened
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ def test_a_short_run_breaks_no_promise(target: Target) -> None:
 
 def test_a_confirmed_request_that_is_not_stored_is_noticed(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fuzzer fails on a service that says yes and stores nothing."""
-    monkeypatch.setattr(type(target._journal), "record", lambda *_: True)
+    monkeypatch.setattr(type(target.journal), "record", lambda *_: True)
     with pytest.raises(AssertionError, match="not stored"):
         target.post(GOOD[0], USUAL)
 
 
 def test_a_kept_password_is_noticed(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fuzzer fails on a service that keeps an envelope unmasked."""
-    monkeypatch.setattr("soap_handler.faces.soap.endpoint.masked", lambda body, *_: body)
+    """The fuzzer fails on a service that keeps an envelope with its password."""
+    monkeypatch.setattr("soap_handler.faces.soap.endpoint.redacted", lambda body, *_: body)
     with pytest.raises(AssertionError, match="password is kept"):
         target.post(GOOD[0].replace(b"Yes", b"\x01"), USUAL)
 

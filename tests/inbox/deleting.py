@@ -16,6 +16,8 @@ from soap_handler.settings import DeleteSettings, InboxSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from soap_handler.dispatch.admission import Admission
+
 
 ACCOUNT: Final = "EX0012345"
 EMS: Final = EmsAccount(
@@ -55,16 +57,35 @@ def errors(journal: Journal) -> list[str | None]:
     return [attempt.error for _, attempt in journal.attempts() if attempt.step is Step.DELETE]
 
 
+class Gaps:
+    """An admission that leaves these gaps (seconds) between calls, one after the other, and none behind the last."""
+
+    pause = 0.0
+
+    def __init__(self, *seconds: float) -> None:
+        self._seconds = iter(seconds)
+
+    def allows(self, wanted: int) -> int:
+        return wanted
+
+    @property
+    def delete_gap(self) -> float:
+        return next(self._seconds, 0.0)
+
+    def burst_begins(self) -> bool:
+        return False
+
+
 @contextmanager
 def deleting(
     journal: Journal,
     inbox_settings: InboxSettings,
     how: DeleteSettings = QUICK,
     account: str = ACCOUNT,
-    gap: Callable[[], float] = lambda: 0.0,
+    admission: Admission | None = None,
 ) -> Iterator[Deleter]:
     inbox = Inbox(account, inbox_settings)
-    deleter = Deleter(account, inbox, journal, how, gap)
+    deleter = Deleter(account, inbox, journal, how, admission)
     deleter.start()
     try:
         yield deleter

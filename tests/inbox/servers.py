@@ -96,7 +96,7 @@ class Connection:
         self.socket.sendall(http(status, body, *headers))
 
     def drip(self, text: bytes) -> None:
-        """Send a text byte by byte, and the last byte again and again, until somebody hangs up."""
+        """Send a text byte by byte, and the last byte again and again, until the caller hangs up."""
         for position in range(10**6):
             self.socket.sendall(text[position : position + 1] or text[-1:])
             if self.closing.wait(0.02):

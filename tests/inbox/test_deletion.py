@@ -9,7 +9,7 @@ import pytest
 
 from soap_handler.ems import CodePlace, InboxService, OutageKind
 from soap_handler.journal import Journal, State, Step
-from tests.inbox.deleting import EMS, QUICK, SLOW, all_done, deleting, errors, handle, id_of, message, records
+from tests.inbox.deleting import EMS, QUICK, SLOW, Gaps, all_done, deleting, errors, handle, id_of, message, records
 from tests.inbox.servers import Server, fault, right, settings
 from tests.support.events import captured_events
 from tests.support.waiting import wait_for
@@ -50,11 +50,10 @@ def test_what_waits_is_deleted_in_one_call_up_to_the_batch(journal: Journal) -> 
 
 def test_between_two_calls_the_machine_is_left_to_others_as_long_as_they_need_it(journal: Journal) -> None:
     """A backlog goes batch by batch, with a gap behind each; when the gap is gone, the rest goes at once."""
-    gaps = iter([0.2, 0.2])
     handle(journal, range(50))
     with (
         Server(right) as server,
-        deleting(journal, settings(server.url), QUICK.model_copy(update={"batch": 10}), gap=lambda: next(gaps, 0.0)),
+        deleting(journal, settings(server.url), QUICK.model_copy(update={"batch": 10}), admission=Gaps(0.2, 0.2)),
     ):
         begun = time.monotonic()
         wait_for(all_done(journal, 20))
@@ -66,7 +65,7 @@ def test_between_two_calls_the_machine_is_left_to_others_as_long_as_they_need_it
 
 def test_the_journal_wakes_the_deleter(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that is handled now is deleted now, not at the next look."""
-    monkeypatch.setattr("soap_handler.inbox.deleter._POLL", 1000.0)
+    monkeypatch.setattr("soap_handler.inbox.deleter.POLL_SECONDS", 1000.0)
     with Server(right) as server, deleting(journal, settings(server.url)):
         for number in range(3):
             handle(journal, [number])
@@ -74,7 +73,7 @@ def test_the_journal_wakes_the_deleter(journal: Journal, monkeypatch: pytest.Mon
 
 
 def test_what_another_process_handled_is_found_too(journal: Journal, url: str) -> None:
-    """Nobody wakes us for it; looking now and then finds it."""
+    """Nothing wakes us for it; polling finds it."""
     with Journal(url) as other, Server(right) as server, deleting(journal, settings(server.url)):
         handle(other, [1])
         wait_for(all_done(journal, 1))
@@ -112,7 +111,7 @@ def test_one_slow_inbox_holds_up_no_other(journal: Journal) -> None:
 def test_already_gone_is_a_success(
     journal: Journal, place: CodePlace, unknown_ids: Literal["ignore", "fault"], count: int
 ) -> None:
-    """Somebody else deleted the messages, or our own delete whose answer was lost."""
+    """A person deleted the messages, or our own delete whose answer was lost."""
     handle(journal, range(count))
     with (
         InboxService([EMS], code_place=place, unknown_ids=unknown_ids) as ems,

@@ -7,7 +7,7 @@ import threading
 from soap_handler.inbox import Inbox
 from soap_handler.inbox.deleter import Deleter
 from soap_handler.journal import Journal, State
-from tests.inbox.deleting import ACCOUNT, QUICK, SLOW, all_done, errors, handle, records
+from tests.inbox.deleting import ACCOUNT, QUICK, SLOW, Gaps, all_done, errors, handle, records
 from tests.inbox.servers import Call, Connection, Server, fault, right, settings
 from tests.support.waiting import wait_for
 
@@ -72,11 +72,11 @@ def test_stopping_does_not_wait_for_a_back_off(journal: Journal) -> None:
 
 
 def test_stopping_does_not_wait_for_a_gap(journal: Journal) -> None:
-    """Nor does it hold up the end that others had the machine to themselves."""
+    """Nor does it hold up the end that the machine was left to receiving."""
     handle(journal, [1])
     with Server(right) as server:
         inbox = Inbox(ACCOUNT, settings(server.url))
-        deleter = Deleter(ACCOUNT, inbox, journal, QUICK, lambda: 1000.0)
+        deleter = Deleter(ACCOUNT, inbox, journal, QUICK, Gaps(1000.0, 1000.0))
         deleter.start()
         wait_for(all_done(journal, 1))
         assert deleter.stop(2)

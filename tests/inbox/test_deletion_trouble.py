@@ -1,4 +1,4 @@
-"""Deleting while the inbox, EMS or the journal fails: nothing is lost, and nobody is pestered."""
+"""Deleting while the inbox, EMS or the journal fails: nothing is lost, and EMS is not pestered."""
 
 from __future__ import annotations
 
@@ -301,7 +301,7 @@ def test_an_outcome_that_could_not_be_told_is_deleted_again_without_harm(url: st
             wait_for(all_done(restarted, 1))
 
 
-def test_an_error_that_nobody_foresaw_does_not_end_the_thread(journal: Journal) -> None:
+def test_an_error_that_was_not_foreseen_does_not_end_the_thread(journal: Journal) -> None:
     """It is logged with its trace, and what is handled later is deleted all the same."""
 
     class BrokenInbox(Inbox):

@@ -66,7 +66,7 @@ def test_several_messages_are_deleted_by_one_call() -> None:
 
 
 def test_no_message_is_no_call() -> None:
-    """Nothing to delete calls nobody."""
+    """Where nothing is to be deleted, EMS is not called."""
     with Server(right) as server:
         inbox = Inbox("EX0012345", settings(server.url))
         inbox.delete([])
@@ -262,7 +262,7 @@ def test_after_a_failure_the_next_call_works() -> None:
         inbox.close()
 
 
-def test_nobody_there_is_unavailable_and_says_why() -> None:
+def test_a_port_without_a_listener_is_unavailable_and_says_why() -> None:
     """A refused connection is named as such, without the address."""
     with Server(right) as server:
         pass

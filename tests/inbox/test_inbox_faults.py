@@ -197,7 +197,7 @@ def test_a_stack_trace_is_cut_before_it_is_read() -> None:
 
 
 def test_the_text_names_the_innermost_exception_and_nothing_else() -> None:
-    """No stack trace and no data of anybody: the text goes into logs and the journal."""
+    """No stack trace and no personal data: the text goes into logs and the journal."""
     text = _ASMX + "System.Data.SqlClient.SqlException: No row for 447700900123 and 'somebody'" + _TRACE
     assert str(_error(string=text)) == "SOAP fault, SqlException"
     assert str(_error(string="No row for 447700900123")) == "SOAP fault, no known code"

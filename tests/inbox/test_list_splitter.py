@@ -15,7 +15,7 @@ from soap_handler.contract import NAMESPACE
 from soap_handler.ems import EmsAccount, InboxService
 from soap_handler.errors import InboxError, InboxFaultError, InboxRefusedError, InboxUnavailableError
 from soap_handler.inbox import Inbox, InboxMessage, Unreadable
-from soap_handler.inbox.list_splitter import Cutter
+from soap_handler.inbox.list_splitter import ListSplitter
 from soap_handler.notifications import MessageReceived
 from tests.inbox.servers import Call, Connection, Server, always, envelope, fault, http, response, settings
 
@@ -164,7 +164,7 @@ def test_an_unreadable_message_costs_no_other(message: str, reason: str) -> None
 
 
 def test_nothing_of_a_message_is_in_a_repr() -> None:
-    """A log line with a message in it tells nobody's number."""
+    """A log line with a message in it tells no number."""
     assert "447700900123" not in repr(read(good(1)))
     assert "447700900123" not in repr(read(good(1, "\x01")))
 
@@ -247,7 +247,7 @@ def test_a_list_is_bounded_in_time_and_size() -> None:
 
 
 def test_leaving_a_list_early_cuts_the_connection() -> None:
-    """Whoever does not take all closes the iterator; the next call has a connection of its own."""
+    """A caller that stops early closes the iterator; the next call has a connection of its own."""
     with Server(always(200, listed(*[good(number) for number in range(20_000)]))) as server:
         inbox = Inbox("EX0012345", settings(server.url))
         messages = inbox.messages()
@@ -270,7 +270,7 @@ def test_how_an_answer_is_cut_into_chunks_does_not_matter(texts: list[str], cuts
     """Any chunks give the same messages and the same rest."""
     answer = listed(*[good(number, escape(text)) for number, text in enumerate(texts)]).encode()
     places = sorted({0, *(min(cut, len(answer)) for cut in cuts), len(answer)})
-    whole, parts = Cutter(), Cutter()
+    whole, parts = ListSplitter(), ListSplitter()
     expected = list(whole.feed(answer))
     found = [message for start, end in pairwise(places) for message in parts.feed(answer[start:end])]
     assert found == expected
@@ -281,7 +281,7 @@ def test_how_an_answer_is_cut_into_chunks_does_not_matter(texts: list[str], cuts
 def test_byte_by_byte_is_as_good() -> None:
     """The smallest chunks there are."""
     answer = listed(good(1, "<!-- x -->"), "<message/>", good(2, "<![CDATA[</message>]]>")).encode()
-    cutter = Cutter()
-    found = [message for byte in answer for message in cutter.feed(bytes([byte]))]
+    splitter = ListSplitter()
+    found = [message for byte in answer for message in splitter.feed(bytes([byte]))]
     assert len(found) == 3
-    assert cutter.rest() == listed().encode()
+    assert splitter.rest() == listed().encode()

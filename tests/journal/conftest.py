@@ -1,4 +1,4 @@
-"""What the journal's tests share: an engine, a fresh database, a clock to set."""
+"""What the journal's tests share: an engine, a fresh database, a clock to set, the plain and the fast way."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from soap_handler.journal import Journal
 from tests.journal.engines import PostgreSQL, running_postgresql
 from tests.journal.entries import Clock
+from tests.journal.ways import WAYS, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,13 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Run the test both ways."""
+    return WAYS[request.param]
+
+
 @pytest.fixture
-def journal(url: str, clock: Clock) -> Iterator[Journal]:
-    with Journal(url, clock=clock) as opened:
+def journal(url: str, clock: Clock, way: Way) -> Iterator[Journal]:
+    with Journal(url, clock=clock, **way) as opened:
         yield opened

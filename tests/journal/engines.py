@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import create_engine
@@ -13,7 +13,9 @@ from tests.support.postgresql import NoPostgreSQLError, PostgreSQL, programs, ru
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PostgreSQL", "running_postgresql", "skip_without_postgresql", "writers_held_up"]
+    from sqlalchemy import Connection
+
+__all__ = ["PostgreSQL", "running_postgresql", "skip_without_postgresql", "statements_of", "writers_held_up"]
 
 
 @contextlib.contextmanager
@@ -30,6 +32,31 @@ def skip_without_postgresql() -> None:
         programs()
     except NoPostgreSQLError as reason:
         pytest.skip(str(reason))
+
+
+@contextlib.contextmanager
+def statements_of(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
+    """Note the text and the values of each statement that psycopg gets, past SQLAlchemy or not."""
+    from psycopg import Cursor  # noqa: PLC0415 - installed only with the extra
+
+    noted: list[tuple[str, Any]] = []
+
+    class NotingCursor(Cursor[Any]):
+        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+            noted.append((str(query), params))
+            return super().execute(query, params, **options)
+
+        def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+            rows = list(params_seq)
+            noted.append((str(query), rows[0]))
+            super().executemany(query, rows, **options)
+
+    driver: Any = connection.connection.driver_connection
+    before, driver.cursor_factory = driver.cursor_factory, NotingCursor
+    try:
+        yield noted
+    finally:
+        driver.cursor_factory = before
 
 
 class writers_held_up:  # noqa: N801 - used as a statement

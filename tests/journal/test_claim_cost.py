@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from soap_handler.journal import Journal, State, Step, order, queries, verbs
+from soap_handler.fast.compiled_sql import COMPILED
+from soap_handler.journal import Journal, State, Step, order, queries
+from soap_handler.journal.claim import ClaimRequest, claim, due
 from soap_handler.journal.engine import open_engine
+from soap_handler.journal.execute import PLAIN, query
+from soap_handler.journal.settle import settle
+from tests.journal.engines import statements_of
 from tests.journal.entries import LEASE, START, Clock, claim_in_order, ended, entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from soap_handler.fast.compiled_sql import Statement
+    from sqlalchemy import Executable
+
+    from soap_handler.journal.execute import Executor
     from tests.journal.engines import PostgreSQL
 
 HISTORY = """
@@ -35,12 +42,12 @@ BACKLOG = """
 """
 """So many that no claim has met yet, of 1,000 originators."""
 
-HANDLING = verbs.ClaimRequest(Step.HANDLE, "me:1", START + LEASE, START + LEASE * 2, 5)
-DELETION = verbs.ClaimRequest(Step.DELETE, "me:2", START + LEASE, START + LEASE * 2, 5, "EX0000001")
+HANDLING = ClaimRequest(Step.HANDLE, "me:1", START + LEASE, START + LEASE * 2, 5)
+DELETION = ClaimRequest(Step.DELETE, "me:2", START + LEASE, START + LEASE * 2, 5, "EX0000001")
 
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
-    "claim": lambda connection: verbs.claim(connection, [HANDLING]),
-    "claim for deletion": lambda connection: verbs.claim(connection, [DELETION]),
+    "claim": lambda connection: claim(connection, [HANDLING]),
+    "claim for deletion": lambda connection: claim(connection, [DELETION]),
     "next handling": queries.next_handling,
     "next deletion": lambda connection: queries.next_deletion(connection, "EX0000001"),
 }
@@ -64,9 +71,12 @@ def journal_with_history(url: str, rows: int) -> None:
         journal.settle([ended(claim, State.HANDLED, START) for claim in journal.claim(20, LEASE)])
 
 
-def steps(url: str) -> dict[str, int]:
+both_ways = pytest.mark.parametrize("executor", [PLAIN, COMPILED], ids=["plain", "fast"])
+
+
+def steps(url: str, executor: Executor) -> dict[str, int]:
     """Count the steps that SQLite's machine takes for each question."""
-    engine = open_engine(url)
+    engine = open_engine(url, executor)
     counted = {}
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
@@ -80,32 +90,33 @@ def steps(url: str) -> dict[str, int]:
     return counted
 
 
-def test_a_claim_takes_no_more_steps_after_a_long_history(tmp_path: Path) -> None:
+@both_ways
+def test_a_claim_takes_no_more_steps_after_a_long_history(tmp_path: Path, executor: Executor) -> None:
     """With ten finished notifications and with a million, the same work is done to find what is due."""
     files = {rows: tmp_path / f"{rows}.db" for rows in (10, 1_000_000)}
     for rows, file in files.items():
         journal_with_history(f"sqlite:///{file}", rows)
-    few, many = (steps(f"sqlite:///{file}") for file in files.values())
+    few, many = (steps(f"sqlite:///{file}", executor) for file in files.values())
     assert few == many
     assert max(many.values()) < 2000
     files[1_000_000].unlink()  # it is large, and pytest keeps what tests leave
 
 
+@both_ways
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_sqlite_looks_only_where_the_work_is(sqlite_url: str, name: str) -> None:
+def test_sqlite_looks_only_where_the_work_is(sqlite_url: str, name: str, executor: Executor) -> None:
     """The plan of each question goes over the partial index, and nothing is sorted afterwards."""
     journal_with_history(sqlite_url, 10)
     asked: list[str] = []
-    engine = open_engine(sqlite_url)
+    engine = open_engine(sqlite_url, executor)
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         driver.set_trace_callback(asked.append)
         QUESTIONS[name](connection)
         driver.set_trace_callback(None)
-        query = next(statement for statement in asked if statement.startswith("SELECT"))
-        plan = " ".join(
-            row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {query}".replace(":", r"\:")))
-        )
+        asked_first = next(statement for statement in asked if statement.startswith("SELECT"))
+        explained = connection.execute(text(f"EXPLAIN QUERY PLAN {asked_first}".replace(":", r"\:")))
+        plan = " ".join(row.detail for row in explained)
     engine.dispose()
     index = "ix_notification_to_delete" if "delet" in name else "ix_notification_to_handle"
     assert index in plan
@@ -115,7 +126,7 @@ def test_sqlite_looks_only_where_the_work_is(sqlite_url: str, name: str) -> None
 @pytest.mark.parametrize("known", [True, False], ids=["known", "not known"])
 @pytest.mark.parametrize("request_", [HANDLING, DELETION], ids=["claim", "claim for deletion"])
 def test_postgresql_looks_only_where_the_work_is(
-    postgresql: PostgreSQL, request_: verbs.ClaimRequest, *, known: bool
+    postgresql: PostgreSQL, request_: ClaimRequest, *, known: bool
 ) -> None:
     """PostgreSQL's plan goes over the partial index too, and sorts nothing, or each claim would read a whole backlog.
 
@@ -127,8 +138,11 @@ def test_postgresql_looks_only_where_the_work_is(
     with engine.begin() as connection:
         if known:
             connection.execute(text("ANALYZE notification"))
-        query = verbs._due(request_).compile(engine, compile_kwargs={"literal_binds": True})
-        plan = " ".join(connection.execute(text(f"EXPLAIN {query}")).scalars())
+        question = due(request_.step, of_account=request_.account is not None)
+        values = {"_now": request_.now, "_limit": request_.limit}
+        asked = question.params(**values, **({"_account": request_.account} if request_.account else {}))
+        wording = asked.compile(engine, compile_kwargs={"literal_binds": True})
+        plan = " ".join(connection.execute(text(f"EXPLAIN {wording}")).scalars())
     engine.dispose()
     assert "ix_notification_to_" in plan
     assert "Seq Scan" not in plan
@@ -142,29 +156,30 @@ def journal_with_backlog(url: str, rows: int) -> None:
         journal.settle([ended(each, State.HANDLED, START) for each in claim_in_order(journal, 20)[:10]])
 
 
-def test_who_comes_first_takes_no_more_steps_before_a_long_backlog(tmp_path: Path) -> None:
+@both_ways
+def test_who_comes_first_takes_no_more_steps_before_a_long_backlog(tmp_path: Path, executor: Executor) -> None:
     """With fifty that wait and with 50,000, a claim in order and the turn of the next one are the same work."""
     taken = []
     for rows in (50, 50_000):
         url = f"sqlite:///{tmp_path / f'{rows}.db'}"
         journal_with_backlog(url, rows)
-        taken.append(steps_of_a_turn(url))
+        taken.append(steps_of_a_turn(url, executor))
     few, many = taken
     assert few == many
     assert max(many) < 3000
 
 
-def steps_of_a_turn(url: str) -> list[int]:
+def steps_of_a_turn(url: str, executor: Executor) -> list[int]:
     """Count the steps that SQLite's machine takes for a claim in order, and for what lets the next ones start."""
-    engine = open_engine(url)
+    engine = open_engine(url, executor)
     taken: list[int] = []
     counts = []
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         driver.set_progress_handler(lambda: taken.append(1), 1)
-        ((*claims,),) = verbs.claim(connection, [replace(HANDLING, in_order=True)])
+        ((*claims,),) = claim(connection, [replace(HANDLING, in_order=True)])
         counts.append(len(taken))
-        verbs.settle(connection, [[ended(each, State.DONE) for each in claims]])
+        settle(connection, [[ended(each, State.DONE) for each in claims]])
         counts.append(len(taken))
         driver.set_progress_handler(None, 1)
     engine.dispose()
@@ -172,25 +187,28 @@ def steps_of_a_turn(url: str) -> list[int]:
     return counts
 
 
+@both_ways
 @pytest.mark.parametrize("known", [True, False], ids=["known", "not known"])
 def test_postgresql_reads_little_of_a_long_backlog_to_find_who_comes_first(
-    postgresql: PostgreSQL, *, known: bool
+    postgresql: PostgreSQL, executor: Executor, *, known: bool
 ) -> None:
     """Each of the two questions reads some pages, whether PostgreSQL knows how long the backlog is or not."""
     url = postgresql.database()
     journal_with_backlog(url, 50_000)
-    engine = open_engine(url)
+    engine = open_engine(url, executor)
     with engine.begin() as connection:
         if known:
             connection.execute(text("ANALYZE notification"))
-        for statement, values in ((order._NEW, {"_last": 40}), (order._FIRSTS, {"seqs": [31, 32, 33, 34]})):
+        for statement, values in ((order.NEVER_CLAIMED, {"_last": 40}), (order.FIRSTS, {"seqs": [31, 32, 33, 34]})):
             assert pages_read(connection, statement, values) < 50
     engine.dispose()
 
 
-def pages_read(connection: Connection, statement: Statement, values: dict[str, Any]) -> int:
+def pages_read(connection: Connection, statement: Executable, values: dict[str, Any]) -> int:
     """Return how many pages PostgreSQL looks at to answer a question, in its cache or not."""
-    wording, arrange = statement._for(connection.dialect, values)
-    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {wording}", arrange(values))
+    with statements_of(connection) as asked:
+        query(connection, statement, values)
+    ((wording, arranged),) = asked
+    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {wording}", arranged)
     plan = explained.scalar_one()[0]["Plan"]
     return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])

@@ -312,7 +312,7 @@ def test_digits_that_may_stay_are_said_to_be_found(sqlite_url: str) -> None:
 
 def test_a_reader_that_holds_the_log_back_is_noticed(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not said to be clean when it may not be."""
-    monkeypatch.setattr("soap_handler.journal.engine._PRAGMAS", ("journal_mode = WAL", "busy_timeout = 10"))
+    monkeypatch.setattr("soap_handler.journal.sqlite.PRAGMAS", ("journal_mode = WAL", "busy_timeout = 10"))
     with Journal(sqlite_url) as journal:
         store(journal, text_of(1))
         engine = create_engine(sqlite_url)

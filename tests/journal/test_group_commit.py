@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,8 @@ from tests.journal.entries import LEASE, START, ended, entry, message
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from tests.journal.ways import Way
 
 
 @pytest.fixture
@@ -35,83 +36,6 @@ def test_what_queues_up_shares_one_commit(journal: Journal, url: str, commits: l
     assert all(journal.wait(future) for future in futures)
     assert len(commits) <= 2
     assert len(journal.records(Selection())) == 300
-
-
-def get_quick(journal: Journal) -> None:
-    """Record the same entry until its commit is the caller's own; the first ones open and compile much."""
-    deadline = time.monotonic() + 20
-    while not (commit := journal.submit_all([entry(0)])).done():
-        assert time.monotonic() < deadline
-        commit.result(20)
-        wait_for_callbacks(journal)
-
-
-def test_a_quick_commit_needs_no_other_thread(sqlite_url: str) -> None:
-    """Where nobody else writes, what is handed in is on disk when the call returns, and the listeners know."""
-    with Journal(sqlite_url) as journal:
-        get_quick(journal)
-        heard: list[int] = []
-        journal.listen(lambda: heard.append(1))
-        commit = journal.submit_all([entry(1), entry(0), entry(2)])
-        assert commit.done()
-        assert commit.result() == [True, False, True]
-        assert heard == [1]
-        assert len(journal.records(Selection())) == 3
-
-
-def test_who_finds_the_disk_busy_leaves_the_commit_to_the_thread(sqlite_url: str) -> None:
-    """While another process writes, the call returns at once; the commit follows when it has ended."""
-    with Journal(sqlite_url) as journal:
-        get_quick(journal)
-        with writers_held_up(sqlite_url):
-            commit = journal.submit_all([entry(1)])
-            assert not commit.done()
-        assert commit.result(30) == [True]
-
-
-def test_on_a_slow_disk_the_thread_commits(sqlite_url: str) -> None:
-    """A disk that takes long holds up the caller for a few commits; the rest are the thread's until it is quick."""
-    with Journal(sqlite_url) as journal:
-        get_quick(journal)
-        by: list[str] = []
-        pause = 0.02
-
-        def commit(_: object) -> None:
-            by.append(threading.current_thread().name)
-            time.sleep(pause)
-
-        event.listen(journal._engine, "commit", commit)
-        for number in range(1, 61):
-            assert journal.record_all([entry(number)]) == [True]
-            pause = 0.02 if number < 20 else 0.0
-    mine = threading.current_thread().name
-    assert by[0] == mine
-    assert by[5:20] == ["journal"] * 15
-    assert by[-1] == mine
-
-
-def test_what_fails_in_the_callers_thread_fails_alone(sqlite_url: str) -> None:
-    """Its error is the future's, as ever; the next one is stored."""
-    unfit: Any = None
-    with Journal(sqlite_url) as journal:
-        get_quick(journal)
-        with pytest.raises(JournalUnavailableError):
-            journal.submit_all([Entry(message(99), received_at=unfit)]).result(30)
-        assert journal.record_all([entry(1)]) == [True]
-
-
-def test_tracing_hears_of_every_statement(journal: Journal) -> None:
-    """Whoever listens to what SQLAlchemy executes hears of what else goes straight to the driver; results are equal."""
-    heard: list[str] = []
-    event.listen(
-        journal._engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: heard.append(statement)
-    )
-    assert journal.record_all([entry(1), entry(2), entry(1)]) == [True, True, False]
-    claims = journal.claim(5, LEASE)
-    assert journal.settle([ended(claim, State.DONE, START) for claim in claims]) == [True] * len(claims)
-    verbs = {statement.split()[0] for statement in heard}
-    assert {"INSERT", "SELECT", "UPDATE"} <= verbs
-    assert {record.state for record in journal.records(Selection())} == {State.DONE}
 
 
 def test_threads_that_push_at_once_share_commits(journal: Journal, commits: list[object]) -> None:
@@ -201,29 +125,29 @@ def test_claims_of_many_threads_never_meet(journal: Journal, clock: object) -> N
     assert all(journal.settle([ended(claim, State.DONE) for claim in claims]))
 
 
-def test_close_commits_what_is_queued(url: str) -> None:
+def test_close_commits_what_is_queued(url: str, way: Way) -> None:
     """Nothing that was handed in before the end is forgotten."""
-    journal = Journal(url)
+    journal = Journal(url, **way)
     futures = [journal.submit(entry(number)) for number in range(2500)]
     journal.close()
     assert all(future.result(0) for future in futures)
-    with Journal(url) as again:
+    with Journal(url, **way) as again:
         assert len(again.records(Selection())) == 2500
 
 
-def test_a_closed_journal_says_so(url: str) -> None:
+def test_a_closed_journal_says_so(url: str, way: Way) -> None:
     """After the end every verb fails at once instead of waiting for ever."""
-    journal = Journal(url)
+    journal = Journal(url, **way)
     journal.close()
     with pytest.raises(JournalUnavailableError, match="closed"):
         journal.record(entry(1))
     journal.close()
 
 
-def test_every_future_is_answered_when_the_end_comes_meanwhile(sqlite_url: str) -> None:
+def test_every_future_is_answered_when_the_end_comes_meanwhile(sqlite_url: str, way: Way) -> None:
     """Whatever the moment of closing, a request is stored or refused, never left waiting."""
     for _ in range(20):
-        journal = Journal(sqlite_url)
+        journal = Journal(sqlite_url, **way)
         futures: list[Future[bool]] = []
         begun = threading.Event()
 
@@ -240,9 +164,9 @@ def test_every_future_is_answered_when_the_end_comes_meanwhile(sqlite_url: str) 
         assert not wait(futures, timeout=10).not_done
 
 
-def test_waiting_has_an_end(url: str) -> None:
+def test_waiting_has_an_end(url: str, way: Way) -> None:
     """A commit that takes longer than the timeout is reported as unavailable; what did not begin never will."""
-    with Journal(url, timeout=0.2) as journal:
+    with Journal(url, timeout=0.2, **way) as journal:
         with writers_held_up(url):
             running = journal.submit(entry(1))
             with pytest.raises(JournalUnavailableError, match="within"):

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Entry, Journal, Selection, engine
+from soap_handler.journal import Entry, Journal, Selection, sqlite
 from tests.journal.engines import PostgreSQL, writers_held_up
 from tests.journal.entries import LEASE, START, entry, message
 from tests.support.events import captured_events
@@ -18,16 +18,20 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.journal.ways import Way
+
 
 def with_pragma(monkeypatch: pytest.MonkeyPatch, pragma: str) -> None:
     """Let each connection from now on have this pragma too."""
-    monkeypatch.setattr(engine, "_PRAGMAS", (*engine._PRAGMAS, pragma))
+    monkeypatch.setattr(sqlite, "PRAGMAS", (*sqlite.PRAGMAS, pragma))
 
 
-def test_a_locked_journal_is_unavailable_and_recovers(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_journal_is_unavailable_and_recovers(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, way: Way
+) -> None:
     """While another holds the lock nothing is confirmed; afterwards the same object works on."""
     with_pragma(monkeypatch, "busy_timeout = 50")
-    with Journal(sqlite_url) as journal:
+    with Journal(sqlite_url, **way) as journal:
         assert journal.record(entry(1))
         with writers_held_up(sqlite_url):
             with pytest.raises(JournalUnavailableError, match="locked"):
@@ -39,13 +43,15 @@ def test_a_locked_journal_is_unavailable_and_recovers(sqlite_url: str, monkeypat
         assert len(journal.claim(5, LEASE)) == 2
 
 
-def test_a_full_disk_loses_nothing_that_was_confirmed(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_loses_nothing_that_was_confirmed(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, way: Way
+) -> None:
     """Entries are confirmed until the disk is full, and exactly these are there afterwards."""
     with monkeypatch.context() as full:
         with_pragma(full, "max_page_count = 60")
-        with Journal(sqlite_url) as journal:
+        with Journal(sqlite_url, **way) as journal:
             confirmed = [number for number in range(100) if confirms(journal, number)]
-    with Journal(sqlite_url) as journal:
+    with Journal(sqlite_url, **way) as journal:
         stored = [int(record.notification.id[-4:], 16) - 1 for record in journal.records(Selection())]  # type: ignore[union-attr] # all are messages
     assert 10 < len(confirmed) < 100
     assert sorted(stored) == confirmed
@@ -58,10 +64,14 @@ def confirms(journal: Journal, number: int) -> bool:
         return "full" not in str(error)
 
 
-def test_space_that_comes_back_is_used(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_space_that_comes_back_is_used(
+    sqlite_url: str,
+    way: Way,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """After a full disk the same object works on, without a restart."""
     big = Entry(replace(message(1), body="x" * 500_000), START)
-    with Journal(sqlite_url) as journal:
+    with Journal(sqlite_url, **way) as journal:
         with monkeypatch.context() as full:
             with_pragma(full, "max_page_count = 60")
             journal._engine.dispose()  # the next connection meets the full disk
@@ -73,9 +83,11 @@ def test_space_that_comes_back_is_used(sqlite_url: str, monkeypatch: pytest.Monk
         assert journal.record(big)
 
 
-def test_a_read_only_journal_is_unavailable_and_recovers(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_journal_is_unavailable_and_recovers(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, way: Way
+) -> None:
     """Read-only: nothing is confirmed, looking works, and it goes on when it is writable again."""
-    with Journal(sqlite_url) as journal:
+    with Journal(sqlite_url, **way) as journal:
         with monkeypatch.context() as read_only:
             with_pragma(read_only, "query_only = ON")
             journal._engine.dispose()
@@ -104,9 +116,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     assert file.read_text().startswith("This is")
 
 
-def test_looking_at_a_broken_journal_is_an_error_of_ours(sqlite_url: str) -> None:
+def test_looking_at_a_broken_journal_is_an_error_of_ours(sqlite_url: str, way: Way) -> None:
     """Reading fails with the same error as writing."""
-    with Journal(sqlite_url) as journal:
+    with Journal(sqlite_url, **way) as journal:
         with journal._engine.begin() as connection:
             connection.execute(text("ALTER TABLE notification RENAME TO elsewhere"))
         with pytest.raises(JournalUnavailableError, match="cannot be read"):
@@ -115,11 +127,13 @@ def test_looking_at_a_broken_journal_is_an_error_of_ours(sqlite_url: str) -> Non
             journal.record(entry(1))
 
 
-def test_an_outage_is_logged_without_numbers_and_bodies(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_is_logged_without_numbers_and_bodies(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, way: Way
+) -> None:
     """The log says what the database said, and how many requests met it; not what was in them."""
     with_pragma(monkeypatch, "busy_timeout = 50")
     with (
-        Journal(sqlite_url) as journal,
+        Journal(sqlite_url, **way) as journal,
         writers_held_up(sqlite_url),
         captured_events() as lines,
         pytest.raises(JournalUnavailableError),
@@ -130,10 +144,10 @@ def test_an_outage_is_logged_without_numbers_and_bodies(sqlite_url: str, monkeyp
     assert "447700900001" not in str(line)
 
 
-def test_connections_that_postgresql_cut_are_made_again(postgresql: PostgreSQL) -> None:
+def test_connections_that_postgresql_cut_are_made_again(postgresql: PostgreSQL, way: Way) -> None:
     """After the server dropped every connection, one request may fail; the next works."""
     url = postgresql.database()
-    with Journal(url) as journal:
+    with Journal(url, **way) as journal:
         journal.record(entry(1))
         database = url.split("/")[3].split("?")[0]
         kill = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,10 +20,15 @@ from hypothesis.stateful import (
     invariant,
     multiple,
     rule,
+    run_state_machine_as_test,
 )
 
 from soap_handler.journal import Claim, Journal, Selection, Settlement, State, Step
 from tests.journal.entries import Clock, entry
+from tests.journal.ways import FAST, PLAIN, Way
+
+if TYPE_CHECKING:
+    import pytest
 
 ACCOUNT = "EX0000001"
 
@@ -49,12 +55,13 @@ class JournalMachine(RuleBasedStateMachine):
     """Does to the journal and to the model the same things."""
 
     claims: Bundle[tuple[Step, Claim]] = Bundle("claims")
+    way: Way = PLAIN
 
     @initialize()
     def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="journal-model-"))
         self.clock = Clock()
-        self.journal = Journal(f"sqlite:///{self.folder}/journal.db", clock=self.clock)
+        self.journal = Journal(f"sqlite:///{self.folder}/journal.db", clock=self.clock, **self.way)
         self.rows: dict[str, Row] = {}  # by key, in the order of storing
 
     def teardown(self) -> None:
@@ -151,7 +158,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.journal.close()
-        self.journal = Journal(f"sqlite:///{self.folder}/journal.db", clock=self.clock)
+        self.journal = Journal(f"sqlite:///{self.folder}/journal.db", clock=self.clock, **self.way)
 
     @invariant()
     def both_say_the_same(self) -> None:
@@ -180,3 +187,9 @@ JournalMachine.TestCase.settings = settings(max_examples=15, stateful_step_count
 
 class TestJournalAgainstItsModel(JournalMachine.TestCase):  # type: ignore[misc, valid-type] # it is made at run time
     """Nothing that can be done to the journal makes it say something else than its model."""
+
+
+def test_journal_against_its_model_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fast way says the same as the model too."""
+    monkeypatch.setattr(JournalMachine, "way", FAST)
+    run_state_machine_as_test(JournalMachine, settings=JournalMachine.TestCase.settings)

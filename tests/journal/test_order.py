@@ -15,15 +15,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step, verbs
+from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
+from soap_handler.journal.claim import ClaimRequest, claim
 from soap_handler.journal.engine import open_engine
-from soap_handler.journal.order import PARKED
+from soap_handler.journal.insert import record
+from soap_handler.journal.order import BLOCKED_RECHECK
+from soap_handler.journal.settle import settle
 from soap_handler.notifications import MessageEvent, MessageReceived, SubscriptionEvent
 from tests.journal.entries import ANN, BOB, LEASE, START, Clock, bodies, claim_in_order, ended, message
 
 if TYPE_CHECKING:
     from soap_handler.journal import Claim
     from tests.journal.engines import PostgreSQL
+    from tests.journal.ways import Way
 
 
 def store(journal: Journal, number: int, originator: str = ANN, account: str = "EX0000001") -> MessageReceived:
@@ -160,7 +164,7 @@ def test_nothing_is_parked_for_ever(journal: Journal, clock: Clock, url: str) ->
         connection.execute(text("DELETE FROM notification WHERE key = :key"), {"key": first.key})
     engine.dispose()
     assert claim_in_order(journal) == []
-    clock.moment += PARKED
+    clock.moment += BLOCKED_RECHECK
     assert bodies(claim_in_order(journal)) == ["2"]
 
 
@@ -196,12 +200,12 @@ def share(url: str, trace: Path) -> None:
         list(threads.map(lambda _: work(journal, trace, time.monotonic() + 60), range(3)))
 
 
-def test_threads_and_processes_keep_the_order(url: str, tmp_path: Path) -> None:
+def test_threads_and_processes_keep_the_order(url: str, tmp_path: Path, way: Way) -> None:
     """Three threads in each of two processes, while messages still come in: never two at once, and all in order."""
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     trace = tmp_path / "trace"
-    with Journal(url) as journal:
+    with Journal(url, **way) as journal:
         for number in range(ORIGINATORS * EACH // 2):
             store(journal, number, f"44770090000{number % ORIGINATORS}")
         command = [sys.executable, "-m", "tests.journal.test_order", url, str(trace)]
@@ -262,11 +266,11 @@ def steps_of_claims(url: str, count: int) -> list[int]:
         driver: Any = connection.connection.driver_connection
         for number in range(count):
             now = START + timedelta(milliseconds=number)
-            request = verbs.ClaimRequest(Step.HANDLE, f"me:{number}", now, now + LEASE, 4, in_order=True)
+            request = ClaimRequest(Step.HANDLE, f"me:{number}", now, now + LEASE, 4, in_order=True)
             steps: list[int] = []
             driver.set_progress_handler(lambda steps=steps: steps.append(1), 10)
-            (claims,) = verbs.claim(connection, [request])
-            verbs.settle(connection, [[ended(each, State.DONE) for each in claims]])
+            (claims,) = claim(connection, [request])
+            settle(connection, [[ended(each, State.DONE) for each in claims]])
             driver.set_progress_handler(None, 1)
             taken.append(10 * len(steps))
     engine.dispose()
@@ -285,10 +289,10 @@ def test_a_long_queue_of_one_originator_does_not_make_claims_dear(tmp_path: Path
     assert steady[10_000] < 2000
 
 
-def test_other_originators_are_not_held_up_by_a_long_queue(url: str) -> None:
+def test_other_originators_are_not_held_up_by_a_long_queue(url: str, way: Way) -> None:
     """A message behind ten thousand of another originator is claimed within a few looks, all parked in passing."""
     queue(url, 10_000)
-    with Journal(url) as journal:
+    with Journal(url, **way) as journal:
         assert journal.record(Entry(message(1, originator=BOB), START))
         began = time.monotonic()
         found: list[Claim] = []
@@ -300,15 +304,13 @@ def test_other_originators_are_not_held_up_by_a_long_queue(url: str) -> None:
         assert time.monotonic() - began < 5
 
 
-def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL) -> None:
+def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL, way: Way) -> None:
     """While another host looks at the first one in a transaction, neither it nor the next one is given out."""
-    with Journal(postgresql.database(), clock=(clock := Clock())) as journal:
+    with Journal(postgresql.database(), clock=(clock := Clock()), **way) as journal:
         store(journal, 1)
         store(journal, 2)
         with journal._engine.connect() as other:
-            (theirs,) = verbs.claim(
-                other, [verbs.ClaimRequest(Step.HANDLE, "other", START, START + LEASE, 1, in_order=True)]
-            )
+            (theirs,) = claim(other, [ClaimRequest(Step.HANDLE, "other", START, START + LEASE, 1, in_order=True)])
             assert bodies(theirs) == ["1"]
             assert claim_in_order(journal) == []
             other.rollback()
@@ -316,15 +318,13 @@ def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL) -> 
         assert bodies(claim_in_order(journal)) == ["1"]
 
 
-def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgresql: PostgreSQL) -> None:
+def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgresql: PostgreSQL, way: Way) -> None:
     """Its number is lower, but the next one was seen, and begun by another host, before it was there."""
-    with Journal(postgresql.database(), clock=(clock := Clock())) as journal:
+    with Journal(postgresql.database(), clock=(clock := Clock()), **way) as journal:
         with journal._engine.connect() as late, journal._engine.connect() as other:
-            verbs.record(late, [Entry(message(1), START)])
+            record(late, [Entry(message(1), START)])
             store(journal, 2)
-            (theirs,) = verbs.claim(
-                other, [verbs.ClaimRequest(Step.HANDLE, "other", START, START + LEASE, 1, in_order=True)]
-            )
+            (theirs,) = claim(other, [ClaimRequest(Step.HANDLE, "other", START, START + LEASE, 1, in_order=True)])
             assert bodies(theirs) == ["2"]
             late.commit()
             assert claim_in_order(journal) == []
@@ -336,13 +336,13 @@ def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgre
         assert bodies(claim_in_order(journal)) == ["1"]
 
 
-def test_nobody_is_parked_behind_one_that_is_just_ending(postgresql: PostgreSQL) -> None:
+def test_nobody_is_parked_behind_one_that_is_just_ending(postgresql: PostgreSQL, way: Way) -> None:
     """While the first one is settled in an open transaction, the next one is only put off for a moment."""
-    with Journal(postgresql.database(), clock=(clock := Clock())) as journal:
+    with Journal(postgresql.database(), clock=(clock := Clock()), **way) as journal:
         store(journal, 1)
         (first,) = claim_in_order(journal)
         with journal._engine.connect() as other:
-            verbs.settle(other, [[ended(first, State.DONE)]])
+            settle(other, [[ended(first, State.DONE)]])
             store(journal, 2)
             assert claim_in_order(journal) == []
             other.commit()

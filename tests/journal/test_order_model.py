@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 
 from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
 from tests.journal.entries import ANN, BOB, Clock, bodies, claim_in_order, message
+from tests.journal.ways import FAST, PLAIN, Way
 
 if TYPE_CHECKING:
     import pytest
@@ -49,13 +50,14 @@ class OrderMachine(RuleBasedStateMachine):
 
     claims: Bundle[Claim] = Bundle("claims")
     postgresql: PostgreSQL | None = None
+    way: Way = PLAIN
 
     @initialize()
     def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="journal-order-"))
         self.clock = Clock()
         place = f"sqlite:///{self.folder}/journal.db"
-        self.journal = Journal(self.postgresql.database() if self.postgresql else place, clock=self.clock)
+        self.journal = Journal(self.postgresql.database() if self.postgresql else place, clock=self.clock, **self.way)
         self.waiting: list[Waiting] = []
         self.dead: list[Waiting] = []
         self.stored = 0
@@ -150,10 +152,19 @@ OrderMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=2
 
 
 class TestOrderAgainstItsModel(OrderMachine.TestCase):  # type: ignore[misc, valid-type] # it is made at run time
-    """On SQLite."""
+    """On SQLite, the plain way."""
 
 
-def test_order_against_its_model_on_postgresql(postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_order_against_its_model_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite, the fast way."""
+    monkeypatch.setattr(OrderMachine, "way", FAST)
+    run_state_machine_as_test(OrderMachine, settings=settings(max_examples=10, stateful_step_count=25, deadline=None))
+
+
+def test_order_against_its_model_on_postgresql(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, way: Way
+) -> None:
     """On PostgreSQL."""
+    monkeypatch.setattr(OrderMachine, "way", way)
     monkeypatch.setattr(OrderMachine, "postgresql", postgresql)
     run_state_machine_as_test(OrderMachine, settings=settings(max_examples=6, stateful_step_count=25, deadline=None))

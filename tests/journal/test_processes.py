@@ -15,6 +15,7 @@ from tests.journal.entries import LEASE, ended, entry
 
 if TYPE_CHECKING:
     from soap_handler.journal import Claim, Settlement
+    from tests.journal.ways import Way
 
 ENTRIES = 300
 
@@ -46,14 +47,14 @@ def check(journal: Journal, shares: list[tuple[int, int]]) -> None:
     assert len(records) == ENTRIES
 
 
-def test_two_journals_of_one_process_share_the_work(url: str) -> None:
+def test_two_journals_of_one_process_share_the_work(url: str, way: Way) -> None:
     """Duplicates are found and no notification is handled twice, whichever journal got it."""
-    with Journal(url) as one, Journal(url) as other, ThreadPoolExecutor(2) as threads:
+    with Journal(url, **way) as one, Journal(url, **way) as other, ThreadPoolExecutor(2) as threads:
         shares = list(threads.map(share, [one, other], [ENTRIES, ENTRIES]))
         check(one, shares)
 
 
-def test_two_processes_share_the_work(url: str) -> None:
+def test_two_processes_share_the_work(url: str, way: Way) -> None:
     """Likewise over the borders of processes, which also find a new database at the same moment."""
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
@@ -64,7 +65,7 @@ def test_two_processes_share_the_work(url: str) -> None:
     ]
     answers = [process.communicate(timeout=60) for process in started]
     assert [process.returncode for process in started] == [0, 0], answers
-    with Journal(url) as journal:
+    with Journal(url, **way) as journal:
         check(journal, [tuple(json.loads(answer)) for answer, _ in answers])
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.journal.ways import Way
+
 HISTORY = """
     INSERT INTO notification
         (key, account, kind, state, source, originator, payload, received_at, done_at, attempts, delete_attempts)
@@ -93,14 +95,14 @@ def test_what_is_younger_is_not_even_looked_at(journal: Journal, clock: Clock) -
     assert journal.purge(START + timedelta(days=1), 0).after is None, "the end of the journal"
 
 
-def test_a_round_goes_on_behind_what_stays(sqlite_url: str) -> None:
+def test_a_round_goes_on_behind_what_stays(sqlite_url: str, way: Way) -> None:
     """Steps follow each other over everything old, also where nothing can be deleted."""
     fill(sqlite_url, 1000)
     engine = create_engine(sqlite_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE notification SET state = 'dead' WHERE seq <= 500"))
     engine.dispose()
-    with Journal(sqlite_url) as journal:
+    with Journal(sqlite_url, **way) as journal:
         assert purge(journal, START) == 500
     assert count(sqlite_url, "notification") == 500
 
@@ -124,11 +126,10 @@ def test_nothing_is_purged_where_all_is_kept(journal: Journal) -> None:
     assert retention.stop(1)
 
 
-def test_the_thread_purges_and_ends(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_thread_purges_and_ends(journal: Journal) -> None:
     """In the service it happens by itself."""
-    monkeypatch.setattr("soap_handler.journal.retention._FIRST", 0.01)
     bring_to(journal, 1, State.DONE)
-    retention = Retention(journal, 30, lambda: START + timedelta(days=31))
+    retention = Retention(journal, 30, lambda: START + timedelta(days=31), delay=0.01)
     retention.start()
     wait_for(lambda: not journal.records(Selection()))
     assert retention.stop(5)
@@ -146,11 +147,11 @@ def latencies(journal: Journal, first: int, seconds: float, going_on: Callable[[
     return taken
 
 
-def test_pushes_hardly_notice_a_purge(url: str) -> None:
+def test_pushes_hardly_notice_a_purge(url: str, way: Way) -> None:
     """While old rows are deleted, the median of a commit stays within three times the quiet one, and none is long."""
     rows = 10_000
     fill(url, rows)
-    with Journal(url) as journal:
+    with Journal(url, **way) as journal:
         quiet = latencies(journal, 0, 1.0)
         retention = Retention(journal, 30)
         purging = threading.Thread(target=retention.purge)
@@ -165,10 +166,10 @@ def test_pushes_hardly_notice_a_purge(url: str) -> None:
 
 @pytest.mark.campaign
 @pytest.mark.timeout(600)
-def test_pushes_hardly_notice_a_purge_of_fifty_thousand(url: str) -> None:
+def test_pushes_hardly_notice_a_purge_of_fifty_thousand(url: str, way: Way) -> None:
     """The same with many; prints the figures."""
     fill(url, 50_000)
-    with Journal(url) as journal:
+    with Journal(url, **way) as journal:
         quiet = latencies(journal, 0, 5.0)
         began = time.monotonic()
         purging = threading.Thread(target=Retention(journal, 30).purge)
@@ -183,13 +184,13 @@ def test_pushes_hardly_notice_a_purge_of_fifty_thousand(url: str) -> None:
     assert statistics.median(busy) < 3 * statistics.median(quiet) + 0.002
 
 
-def test_the_file_is_used_again(tmp_path: Path) -> None:
+def test_the_file_is_used_again(tmp_path: Path, way: Way) -> None:
     """What is purged makes room: as many new notifications again do not make the file larger by more than a tenth."""
     file = tmp_path / "journal.db"
     url = f"sqlite:///{file}"
     fill(url, 5000)
     size = file.stat().st_size
-    with Journal(url) as journal:
+    with Journal(url, **way) as journal:
         assert purge(journal, datetime.now(UTC)) == 5000
     fill(url, 5000)
     assert file.stat().st_size < size * 1.1

@@ -12,6 +12,8 @@ from tests.journal.entries import LEASE, START, Clock, ended, entry, message
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tests.journal.ways import Way
+
 ACCOUNT = "EX0000001"
 
 
@@ -93,11 +95,11 @@ def test_a_run_has_a_record_from_its_beginning(journal: Journal, clock: Clock) -
     assert journal.reconciliations(limit=1) == [latest]
 
 
-def test_beginnings_at_one_instant_are_one_run(journal: Journal, url: str) -> None:
+def test_beginnings_at_one_instant_are_one_run(journal: Journal, url: str, way: Way) -> None:
     """Whichever process asks; another account is another matter."""
     go = threading.Barrier(9)
     numbers: list[int | None] = []
-    with Journal(url) as other:
+    with Journal(url, **way) as other:
 
         def begin(asked: Journal, account: str) -> None:
             go.wait(20)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Attempt, Entry, Journal, Selection, Settlement, State, Step, verbs
+from soap_handler.journal import Attempt, Entry, Journal, Selection, Settlement, State, Step
+from soap_handler.journal.claim import ClaimRequest
+from soap_handler.journal.claim import claim as claim_verb
 from soap_handler.notifications import Kind, SubscriptionEvent
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import LEASE, START, Clock, ended, entry, message, only
+
+if TYPE_CHECKING:
+    from tests.journal.ways import Way
 
 
 def second(number: float) -> datetime:
@@ -147,10 +152,10 @@ def test_messages_of_two_accounts_are_two(journal: Journal) -> None:
 # -- leases ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_lease_keeps_others_away_until_it_runs_out(journal: Journal, url: str, clock: Clock) -> None:
+def test_a_lease_keeps_others_away_until_it_runs_out(journal: Journal, url: str, clock: Clock, way: Way) -> None:
     """A claim is a lease with an owner and an expiry; after that it is due again, and the loss is in the history."""
     journal.record(entry(1))
-    with Journal(url, clock=clock) as other:
+    with Journal(url, clock=clock, **way) as other:
         (mine,) = journal.claim(1, LEASE)
         assert only(journal).due_at == START + LEASE
         clock.forward(59)
@@ -241,14 +246,14 @@ def test_a_result_goes_before_a_claim_of_the_same_transaction(journal: Journal, 
     (claim,) = journal.claim(1, LEASE)
     clock.forward(61)
     with writers_held_up(url):
-        earlier = journal._writer.submit(verbs.claim, request(Step.DELETE, clock, "nobody"))
+        earlier = journal.committer.submit(claim_verb, request(Step.DELETE, clock, "nobody"))
         settled = journal.submit_settlements([ended(claim, State.DONE)])
-        later = journal._writer.submit(verbs.claim, request(Step.HANDLE, clock))
+        later = journal.committer.submit(claim_verb, request(Step.HANDLE, clock))
     assert (earlier.result(), settled.result(), later.result()) == ([], [True], [])
 
 
-def request(step: Step, clock: Clock, account: str | None = None) -> verbs.ClaimRequest:
-    return verbs.ClaimRequest(step, f"me:{step}", clock(), clock() + LEASE, 1, account)
+def request(step: Step, clock: Clock, account: str | None = None) -> ClaimRequest:
+    return ClaimRequest(step, f"me:{step}", clock(), clock() + LEASE, 1, account)
 
 
 def test_the_longest_due_is_claimed_first(journal: Journal, clock: Clock) -> None:

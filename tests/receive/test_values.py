@@ -229,8 +229,8 @@ def test_what_is_given_up_is_kept_and_noted() -> None:
     )
 
 
-def test_what_the_face_had_to_mend_comes_first() -> None:
-    """The notification tells everything that was mended, in the order in which it happened."""
+def test_the_marks_of_the_face_come_first() -> None:
+    """The notification has all marks of repairs, in the order in which they happened."""
     told = read_notification(
         Kind.MESSAGE_RECEIVED, {"id": "a", "type": "Text"}, account="EX1", zone=UTC, repaired=("emoji",)
     )

@@ -71,7 +71,7 @@ def test_a_connection_in_use_is_kept_for_long(tmp_path: Path) -> None:
 
 
 def test_idle_connections_make_room_for_new_ones(tmp_path: Path) -> None:
-    """With all places taken by the idle, a new caller is served, and the one who was idle longest is closed."""
+    """With all places taken by the idle, a new caller is served, and the one that was idle longest is closed."""
     with behind(tmp_path, connections=10) as service, captured_events() as logged:
         idle = [Connection(service.port) for _ in range(10)]
         for number in range(30):
@@ -116,7 +116,7 @@ def test_honest_callers_are_served_through_a_flood(tmp_path: Path) -> None:
         with flood(service.port) as process:
             loud = median(service)
             assert process.poll() is None
-            assert len(service.app.server._channels()) > 490
+            assert len(service.app.server.connections) > 490
     assert loud < max(6 * quiet, 0.05), (quiet, loud)  # twice to three times, where the machine is not shared
 
 
@@ -135,14 +135,14 @@ def test_half_a_minute_of_flood_leaves_honest_callers_their_pace(tmp_path: Path)
 
 
 def test_honest_callers_are_served_when_every_place_is_fought_for(tmp_path: Path) -> None:
-    """The same flood on fifty places: whoever is cut comes back at once, and an honest request still gets through."""
+    """The same flood on fifty places: each that is cut comes back at once, and an honest request still gets through."""
     with behind(tmp_path, connections=50) as service, flood(service.port):
         begun, served = time.monotonic(), 0
         while served < 20:
             assert time.monotonic() < begun + 30
             with contextlib.suppress(OSError, AssertionError):  # refused once, it calls again, as EMS does
                 served += service.post(message()).status == 200
-        assert len(service.app.server._channels()) <= 51
+        assert len(service.app.server.connections) <= 51
 
 
 # -- the decisions ---------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ class Seen:
     active: float = 0.0
     began: float | None = None
     held: bool = False
-    owes: bool = False
+    has_pending_response: bool = False
     closed: bool = False
 
     def handle_close(self) -> None:
@@ -176,9 +176,9 @@ def limits(connections: int = 2) -> Limits:
         (Seen(opened=1, active=870), True),
         (Seen(opened=1, active=999, began=960), True),
         (Seen(opened=1, active=999, began=990), False),
-        (Seen(opened=1, active=999, owes=True), False),
-        (Seen(opened=1, active=800, owes=True), True),  # does not read the answer
-        (Seen(opened=1, active=800, owes=True, held=True), False),
+        (Seen(opened=1, active=999, has_pending_response=True), False),
+        (Seen(opened=1, active=800, has_pending_response=True), True),  # does not read the answer
+        (Seen(opened=1, active=800, has_pending_response=True, held=True), False),
     ],
 )
 def test_who_is_overdue(connection: Seen, cut: bool) -> None:  # noqa: FBT001 - a column of the table
@@ -192,11 +192,14 @@ def test_who_is_overdue(connection: Seen, cut: bool) -> None:  # noqa: FBT001 - 
     [
         ([Seen(active=1), Seen(active=2)], []),
         ([Seen(active=2), Seen(active=1), Seen(opened=9, active=9)], [1]),  # idle longest
-        ([Seen(owes=True), Seen(active=900), Seen(opened=9, active=9)], [1]),
-        ([Seen(owes=True), Seen(owes=True, held=True), Seen(opened=9)], [1]),  # a wrong one before the newest
+        ([Seen(has_pending_response=True), Seen(active=900), Seen(opened=9, active=9)], [1]),
+        (
+            [Seen(has_pending_response=True), Seen(has_pending_response=True, held=True), Seen(opened=9)],
+            [1],
+        ),  # a wrong one before the newest
         ([Seen(began=999.9), Seen(began=999), Seen(opened=9)], [1]),  # the slow before the newest
-        ([Seen(began=999.9), Seen(began=999.8), Seen(opened=9)], [2]),  # nobody in flight for a newcomer
-        ([Seen(owes=True), Seen(owes=True), Seen(opened=9)], [2]),
+        ([Seen(began=999.9), Seen(began=999.8), Seen(opened=9)], [2]),  # none in flight for a newcomer
+        ([Seen(has_pending_response=True), Seen(has_pending_response=True), Seen(opened=9)], [2]),
         ([Seen(active=3), Seen(active=2), Seen(active=1), Seen(opened=9)], [1, 2]),
     ],
 )

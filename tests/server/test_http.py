@@ -70,7 +70,7 @@ REFUSED: dict[str, bytes] = {
     "headers without end": headed(*(f"X-{number}: {'y' * 1000}" for number in range(400))),
     "an address that cannot be read": headed(SIZED, start="POST http://[bad/ HTTP/1.1") + GOOD,
     "a method in lower case": headed(SIZED, start=f"post {PATH} HTTP/1.1") + GOOD,
-    "a version that nobody knows": headed(start=f"POST {PATH} HTTP/9"),
+    "an unknown version": headed(start=f"POST {PATH} HTTP/9"),
     "something else than HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     "an expectation and no body": headed("Expect: 100-continue", "Content-Length: 0"),
     "an expectation and no length": headed("Expect: 100-continue"),
@@ -168,8 +168,8 @@ def test_a_request_in_drops_is_put_together(shared: Service) -> None:
         assert connection.answer().confirms
 
 
-def test_a_caller_that_hangs_up_harms_nobody(shared: Service) -> None:
-    """Half a request, or a request whose answer nobody reads, leaves the service as it was."""
+def test_a_caller_that_hangs_up_does_no_harm(shared: Service) -> None:
+    """Half a request, or a request whose answer is not read, leaves the service as it was."""
     for data in (b"PO", headed(SIZED), headed(SIZED) + GOOD[:50], request(GOOD)):
         with Connection(shared.port) as connection:
             connection.send(data)

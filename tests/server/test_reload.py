@@ -11,13 +11,12 @@ from soap_handler.ems import EmsAccount, SimulatedEms
 from soap_handler.errors import SettingsError
 from soap_handler.journal import State
 from soap_handler.notifications import Kind
-from soap_handler.server.reload import Reloader, left_alone
+from soap_handler.server.reload import Reloader, unapplied_changes
 from soap_handler.settings import (
     AccountSettings,
     DeleteSettings,
     InboxSettings,
     PushCredentials,
-    ServerSettings,
     Settings,
 )
 from tests.support.events import captured_events
@@ -79,12 +78,12 @@ def test_no_request_is_dropped_by_a_reload(tmp_path: Path) -> None:
 def test_the_log_says_what_waits_for_a_restart(tmp_path: Path) -> None:
     """Names only, no values."""
     settings = settings_for(tmp_path)
-    server = ServerSettings(port=9, drain_timeout=10, login_failures_allowed=1_000_000)
+    server = settings.server.model_copy(update={"port": 9})
     with serving(settings) as service, captured_events() as logged:
         service.app.reload(changed(settings, *settings.account, server=server, delete=DeleteSettings(batch=7)))
     (line,) = [line for line in logged if line["event"] == "reload_needs_restart"]
     assert line["settings"] == ["server.port"]
-    assert left_alone(settings, settings) == []
+    assert unapplied_changes(settings, settings) == []
 
 
 def test_a_new_login_of_the_inbox_is_used_at_once(tmp_path: Path) -> None:
@@ -113,7 +112,7 @@ def test_an_inbox_that_stays_the_same_goes_on_undisturbed(tmp_path: Path) -> Non
         second = {deleter.account: deleter for deleter in service.app.deleters}
         assert set(second) == {"EX1", "EX3"}
         assert second["EX1"] is first["EX1"]
-        assert not first["EX2"]._thread.is_alive()
+        assert not first["EX2"].is_running
         assert "EX3" in service.app.deleters
         assert "EX2" not in service.app.deleters
 

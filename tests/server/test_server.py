@@ -8,10 +8,14 @@ import socket
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from waitress import wasyncore
 
+from soap_handler.accounts.accounts import Accounts
+from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.receive.receiver import Receiver
 from soap_handler.server import server as server_module
 from soap_handler.server.server import Server
 from soap_handler.settings import ServerSettings
@@ -21,9 +25,17 @@ from tests.support.waiting import wait_for
 from tests.support.wire import Answer, Connection, ask, message, request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIEnvironment
+
+
+FACE = Endpoint(Receiver(Accounts([])))
+
+
+def built(application: Callable[..., list[bytes]], settings: ServerSettings) -> Server:
+    """Return a server of an application of our own; what HTTP refuses is answered in the SOAP face's form."""
+    return Server(application, settings, lambda _path: FACE)
 
 
 class Gated:
@@ -45,7 +57,7 @@ class Running:
     """A server in a thread, and what its ``run`` returned."""
 
     def __init__(self, application: Gated, drain: float) -> None:
-        self.server = Server(application, ServerSettings(port=0, threads=2))
+        self.server = built(application, ServerSettings(port=0, threads=2))
         self.port = self.server.port
         self.drained: bool | None = None
         self._drain = drain
@@ -110,7 +122,7 @@ def test_a_drain_finishes_a_request_that_is_arriving() -> None:
     gated.open.set()
     with running(gated) as server, Connection(server.port) as caller:
         caller.send(request(b"1234567890")[:-5])
-        wait_for(lambda: any(channel.request for channel in server.server._channels()))
+        wait_for(lambda: any(channel.request for channel in server.server.connections))
         server.server.stop()
         wait_for(lambda: not is_listening(server.port))
         assert caller.ask(b"67890").body == b"1234567890"
@@ -143,12 +155,12 @@ def test_a_drain_ends_however_busy_a_connection_is() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n", b"POST / HT", b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf"])
 def test_a_drain_does_not_wait_for_callers_that_say_nothing_more(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An idle connection, and a request whose sender fell silent, cost at most a little patience."""
-    monkeypatch.setattr(server_module, "_PATIENCE", 0.3)
+    """An idle connection, and a request whose sender fell silent, cost at most a short wait."""
+    monkeypatch.setattr(server_module, "_SILENCE_SECONDS", 0.3)
     gated = Gated()
     with running(gated, drain=30) as server, Connection(server.port) as caller:
         caller.send(sent)
-        wait_for(server.server._channels)
+        wait_for(lambda: server.server.connections)
         began = time.monotonic()
         server.server.stop()
         server.join()
@@ -173,7 +185,7 @@ def test_a_drain_that_takes_too_long_says_so(caplog: pytest.LogCaptureFixture) -
 def test_stopping_twice_and_before_running_is_harmless() -> None:
     """A second signal during or after the drain breaks nothing; a server that never ran gives back its port."""
     before = set(threading.enumerate())
-    server = Server(Gated(), ServerSettings(port=0))
+    server = built(Gated(), ServerSettings(port=0))
     server.stop()
     server.stop()
     assert server.run(5)
@@ -186,7 +198,7 @@ def test_a_port_in_use_is_an_error_at_once() -> None:
     """Two servers cannot listen on one port, and the second says so before anything else starts."""
     before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        Server(Gated(), ServerSettings(port=taken.getsockname()[1]))
+        built(Gated(), ServerSettings(port=taken.getsockname()[1]))
     wait_for(lambda: set(threading.enumerate()) <= before)
 
 
@@ -197,7 +209,7 @@ def test_a_defect_of_ours_is_a_server_fault(caplog: pytest.LogCaptureFixture) ->
         raise RuntimeError("the password is s3cret")
 
     caplog.set_level(logging.CRITICAL + 1)
-    server = Server(broken, ServerSettings(port=0))
+    server = built(broken, ServerSettings(port=0))
     thread = threading.Thread(target=server.run, args=(5,))
     thread.start()
     try:
@@ -207,6 +219,27 @@ def test_a_defect_of_ours_is_a_server_fault(caplog: pytest.LogCaptureFixture) ->
         thread.join()
     assert_proper(answer)
     assert answer.fault == ("Server", "Internal error; please send it again")
+
+
+def test_many_that_connect_at_once_are_accepted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst of new connections does not take as many turns of the loop, each of which looks at all of them."""
+    many, turns = 100, 0
+    begin = threading.Event()
+    loop = wasyncore.loop
+
+    def counting(**how: Any) -> None:
+        nonlocal turns
+        begin.wait(10)
+        turns += 1
+        loop(**how)
+
+    monkeypatch.setattr(wasyncore, "loop", counting)
+    with running(Gated()) as server, contextlib.ExitStack() as stack:
+        for _ in range(many):
+            stack.enter_context(Connection(server.port))
+        begin.set()
+        wait_for(lambda: len(server.server.connections) == many)
+        assert turns < many / 4
 
 
 def test_nothing_acknowledged_is_missing_when_the_service_stops_in_full_flow(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class _Closed:
 
 
 def test_a_line_that_could_not_be_written_is_not_handled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When nobody reads any more, the notification is tried again later."""
+    """When its reader is gone, the notification is tried again later."""
     monkeypatch.setattr(sys, "stdout", _Closed())
     with pytest.raises(BrokenPipeError):
         write(TOLD[0])

@@ -18,6 +18,7 @@ from soap_handler.settings import (
     ServerSettings,
     Settings,
 )
+from tests.support.fast_path import applied_to
 from tests.support.waiting import wait_for
 from tests.support.wire import (
     NUMBER,
@@ -33,9 +34,11 @@ from tests.support.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
+    from soap_handler.journal import Entry, Journal
     from soap_handler.notifications import Notification
 
 ACCOUNTS = (
@@ -55,7 +58,7 @@ ACCOUNTS = (
 def settings_for(folder: Path, *, server: ServerSettings | None = None, commit_within: float = 10.0) -> Settings:
     """Return settings for a service on a free port, with its journal in this folder and two accounts."""
     return Settings(
-        server=server or ServerSettings(port=0, drain_timeout=10, login_failures_allowed=1_000_000),
+        server=applied_to(server or ServerSettings(port=0, drain_timeout=10, login_failures_allowed=1_000_000)),
         journal=JournalSettings(url=SecretStr(f"sqlite:///{folder / 'journal.db'}"), timeout=commit_within),
         handler=HandlerSettings(threads=1),
         account=ACCOUNTS,
@@ -71,9 +74,27 @@ class Service:
         handlers.all_kinds(self.handled.append)
         self.app = App(settings, handlers)
         self.port = self.app.server.port
+        self.submitted: list[Entry] = []
+        """What was handed in to the journal so far, committed or not."""
+        self._note_submitted(self.app.journal)
         self.drained: bool | None = None
         """What ``App.run`` returned."""
         self._thread = threading.Thread(target=self._run, name="service")
+
+    def _note_submitted(self, journal: Journal) -> None:
+        submit, submit_all = journal.submit, journal.submit_all
+
+        def noting(entry: Entry) -> Future[bool]:
+            commit = submit(entry)
+            self.submitted.append(entry)
+            return commit
+
+        def noting_all(entries: Sequence[Entry]) -> Future[list[bool]]:
+            commit = submit_all(entries)
+            self.submitted.extend(entries)
+            return commit
+
+        journal.submit, journal.submit_all = noting, noting_all  # type: ignore[method-assign] # to look, not to change
 
     def _run(self) -> None:
         self.drained = self.app.run()

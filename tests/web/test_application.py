@@ -95,7 +95,7 @@ def test_a_strange_host_does_no_harm(shared: Service, host: str) -> None:
 
 
 def test_proxy_headers_of_strangers_are_not_believed(shared: Service) -> None:
-    """Who stands before us is not known without a setting, so nobody may say it."""
+    """Without a setting, no proxy is known to stand before us; what a caller says of one does not count."""
     forwarded = "Host: here.example\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: ftp\r\nForwarded: host=evil"
     assert address_in(get(shared.port, f"{PATH}?wsdl", forwarded)) == f"http://here.example{PATH}"
 

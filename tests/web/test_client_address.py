@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soap_handler.web.client_address import Guard
+from soap_handler.web.client_address import Callers
 from tests.support.events import captured_events
 
 
@@ -23,7 +23,7 @@ def environ(peer: str, forwarded: str | None = None, proto: str | None = None) -
 
 
 PROXIES = [ip_network(text) for text in ("127.0.0.1", "10.0.0.0/8", "fd00::/8")]
-GUARD = Guard(trusted_proxies=PROXIES)
+PROXIED = Callers(trusted_proxies=PROXIES)
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_the_caller_is_the_rightmost_address_that_is_no_trusted_proxy(
     peer: str, forwarded: str | None, caller: str
 ) -> None:
     """Only proxies that are trusted are believed, and only for the address that they were called from."""
-    assert GUARD.caller(environ(peer, forwarded)) == caller
+    assert PROXIED.address(environ(peer, forwarded)) == caller
 
 
 @given(st.text(max_size=100), st.text(max_size=200))
 def test_no_header_breaks_it_or_names_anything_but_an_address(peer: str, forwarded: str) -> None:
     """Whatever is sent, the answer is an address or ``unknown``: fit for logs."""
-    guard = Guard(trusted_proxies=[ip_network("0.0.0.0/0"), ip_network("::/0")])
+    callers = Callers(trusted_proxies=[ip_network("0.0.0.0/0"), ip_network("::/0")])
     for each in (environ(peer, forwarded), environ("127.0.0.1", forwarded)):
-        found = guard.caller(each)
+        found = callers.address(each)
         assert found == "unknown" or (len(found) < 46 and set(found) <= set("0123456789abcdef:."))
 
 
@@ -86,35 +86,35 @@ def test_no_header_breaks_it_or_names_anything_but_an_address(peer: str, forward
 )
 def test_the_scheme_is_what_a_trusted_proxy_says(peer: str, proto: str | None, scheme: str) -> None:
     """The description must show https when EMS came by https."""
-    assert GUARD.scheme(environ(peer, proto=proto)) == scheme
+    assert PROXIED.scheme(environ(peer, proto=proto)) == scheme
 
 
-def test_everybody_is_admitted_when_no_network_is_named() -> None:
+def test_all_are_admitted_when_no_network_is_named() -> None:
     """An empty list means no restriction; unknown callers included."""
-    assert GUARD.admits("198.51.100.1")
-    assert GUARD.admits("unknown")
-    assert GUARD.refused == 0
+    assert PROXIED.check(environ("198.51.100.1")) == ("198.51.100.1", True)
+    assert PROXIED.check(environ("")) == ("unknown", True)
+    assert PROXIED.refused == 0
 
 
 def test_only_the_named_networks_are_admitted() -> None:
     """Both families; an address that cannot be read is in none of them."""
-    guard = Guard([ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")])
-    assert [guard.admits(each) for each in ("192.0.2.255", "2001:db8::1", "::ffff:192.0.2.1")] == [True] * 3
-    assert [guard.admits(each) for each in ("192.0.3.0", "2001:db9::1", "unknown", "")] == [False] * 4
-    assert guard.refused == 4
-    assert not guard.allows("192.0.3.0")
-    assert guard.refused == 4, "only looking does not count"
+    callers = Callers([ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")])
+    assert all(callers.check(environ(each))[1] for each in ("192.0.2.255", "2001:db8::1", "::ffff:192.0.2.1"))
+    assert not any(callers.check(environ(each))[1] for each in ("192.0.3.0", "2001:db9::1", "unknown", ""))
+    assert callers.refused == 4
+    assert not callers.allows("192.0.3.0")
+    assert callers.refused == 4, "only looking does not count"
 
 
 def test_refusals_are_logged_with_the_address_but_do_not_flood() -> None:
     """One line a minute for each address, and every one is counted."""
-    guard = Guard([ip_network("192.0.2.0/24")])
+    callers = Callers([ip_network("192.0.2.0/24")])
     with captured_events() as logged:
         for _ in range(50):
-            guard.admits("198.51.100.1")
-        guard.admits("198.51.100.2")
+            callers.check(environ("198.51.100.1"))
+        callers.check(environ("198.51.100.2"))
     assert [(line["event"], line["caller"]) for line in logged] == [
         ("address_refused", "198.51.100.1"),
         ("address_refused", "198.51.100.2"),
     ]
-    assert guard.refused == 51
+    assert callers.refused == 51

@@ -1,4 +1,4 @@
-"""XML that attacks whoever reads it: refused or read, always in bounded time and memory, never followed anywhere."""
+"""XML that attacks its parser: refused or read, always in bounded time and memory, and nothing is fetched."""
 
 from __future__ import annotations
 

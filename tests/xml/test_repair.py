@@ -1,4 +1,4 @@
-"""What mending does to a text by itself: there and back, and nothing to what needs none."""
+"""Repair of a text by itself: escape and restore, and no change to a text that needs no repair."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from soap_handler.errors import DoctypeError
 from soap_handler.xml.charsets import charset_of, contradicts, decode
-from soap_handler.xml.repair import ForbiddenError, declare_prefixes, mend, restore
+from soap_handler.xml.repair import declare_prefixes, repair, restore
 
 ANY = st.text(st.sampled_from("\0\x01\x1b\ufffe\uffff\U0010fffd\u2400\u2401EFa&<]>;#x1") | st.characters(), max_size=40)
 
 
 @settings(max_examples=300, deadline=None)
 @given(ANY)
-def test_any_text_survives_the_parser_once_it_is_mended(text: str) -> None:
+def test_any_text_survives_the_parser_once_it_is_repaired(text: str) -> None:
     """What stands in a section is literal: it comes back as it was, but for line ends and halves of characters."""
     body = text.replace("]]>", "")
-    root = etree.fromstring(f"{mend(f'<a><![CDATA[{body}]]></a>').text}".encode())
+    root = etree.fromstring(f"{repair(f'<a><![CDATA[{body}]]></a>').text}".encode())
     whole = body.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     assert restore(root.text or "") == whole.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.sampled_from("abc &;#x1D8lt<>/![]-?=\"'\x01\ud83d\ude00"), max_size=60))
-def test_mending_twice_changes_nothing_more(text: str) -> None:
-    """A mended text needs no mending: the second time, nothing is found."""
-    once = mend(text)
-    again = mend(once.text.replace("\U0010fffd", ""))
+def test_repairing_twice_changes_nothing_more(text: str) -> None:
+    """A repaired text needs no repair: the second time, there are no marks."""
+    once = repair(text)
+    again = repair(once.text.replace("\U0010fffd", ""))
     assert again.repaired == ()
 
 
@@ -37,23 +38,23 @@ def test_mending_twice_changes_nothing_more(text: str) -> None:
 )
 def test_what_is_well_formed_is_left_alone(text: str) -> None:
     """Nothing is noted, and the document says the same."""
-    mended = mend(text)
-    assert mended.repaired == ()
-    assert etree.tostring(etree.fromstring(mended.text.encode())) == etree.tostring(etree.fromstring(text.encode()))
+    repaired = repair(text)
+    assert repaired.repaired == ()
+    assert etree.tostring(etree.fromstring(repaired.text.encode())) == etree.tostring(etree.fromstring(text.encode()))
 
 
 @pytest.mark.parametrize(
     "text", ["<!DOCTYPE a><a/>", "<!doctype a><a/>", "<a/><!DOCTYPE a>", "<!-- --><!DOCTYPE a [<!ENTITY b 'c'>]><a/>"]
 )
-def test_a_document_type_declaration_is_never_mended(text: str) -> None:
+def test_a_document_type_declaration_is_never_repaired(text: str) -> None:
     """It is refused before any parser looks at it."""
-    with pytest.raises(ForbiddenError):
-        mend(text)
+    with pytest.raises(DoctypeError):
+        repair(text)
 
 
-def test_a_document_type_declaration_in_somebodys_message_is_text() -> None:
+def test_a_document_type_declaration_in_a_text_is_text() -> None:
     """In a section it declares nothing."""
-    assert mend("<a><![CDATA[<!DOCTYPE a>]]>\x01</a>").repaired == ("control character",)
+    assert repair("<a><![CDATA[<!DOCTYPE a>]]>\x01</a>").repaired == ("control character",)
 
 
 def test_only_what_is_undeclared_is_declared() -> None:
@@ -108,5 +109,5 @@ def test_any_bytes_under_any_label_have_a_text(body: bytes, label: str | None) -
 
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text and not text.startswith("\ufeff")))
 def test_utf_8_is_read_as_utf_8(text: str) -> None:
-    """Without a label, and with one that nobody knows."""
+    """Without a label, and with an unknown one."""
     assert decode(text.encode("utf-8", "surrogatepass").decode("utf-8", "ignore").encode()).repaired == ()

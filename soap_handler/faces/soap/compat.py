@@ -1,7 +1,7 @@
-"""Mends spyne 2.14 for Python 3.12 and later, and silences it. Import this before spyne; it has nothing to call.
+"""Compatibility patch of spyne 2.14 for Python 3.12 and later, and silence for its logging. Import this before spyne.
 
-spyne brings its own copy of ``six``, whose importer Python 3.12 no longer accepts. A module made of the package ``six``
-takes its place, only under spyne's name for it: the ``six`` of everyone else stays as it is.
+spyne has its own copy of ``six``, whose importer Python 3.12 no longer accepts. A module made of the package ``six``
+replaces it under spyne's name for it. The package ``six`` itself stays as it is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import six
 
 _SPYNE_SIX: Final = "spyne.util.six"
 
-# What spyne asks six.moves for. On Python 3 these are plain standard modules.
+# The names that spyne imports from six.moves. On Python 3 these are plain standard modules.
 _MOVES: Final = {
     "moves": six.moves,
     "moves.collections_abc": collections.abc,
@@ -36,23 +36,23 @@ _MOVES: Final = {
 
 
 def _six_for_spyne() -> types.ModuleType:
-    """Return the names of the package ``six``, and the one that spyne added to its copy."""
+    """Return a module with the names of the package ``six``, and the one name that spyne added to its copy."""
     module = types.ModuleType(_SPYNE_SIX, "The package six, under the name by which spyne imports its own copy.")
     module.__dict__.update({name: value for name, value in vars(six).items() if not name.startswith("__")})
     module.__dict__["get_function_name"] = operator.attrgetter("__name__")
-    module.__path__ = []  # it has submodules
+    module.__path__ = []  # makes it a package, which may have submodules
     return module
 
 
-def _mend_imports() -> None:
-    if _SPYNE_SIX in sys.modules:  # spyne is there already, whoever mended it
+def _patch_imports() -> None:
+    if _SPYNE_SIX in sys.modules:  # spyne is imported and patched already
         return
     sys.modules[_SPYNE_SIX] = _six_for_spyne()
     sys.modules.update({f"{_SPYNE_SIX}.{name}": module for name, module in _MOVES.items()})
 
 
-def _import_what_warns() -> None:
-    """Import what warns when it is imported, without the warnings: ours to know, not our users'.
+def _import_without_warnings() -> None:
+    """Import the modules that warn on import, without their warnings, which our users could not act on.
 
     ``cgi``, which spyne needs, is deprecated on 3.11 and 3.12 (on 3.13 it comes from legacy-cgi). One of spyne's own
     modules has an invalid escape sequence, which Python reports while it compiles the file for the first time.
@@ -65,14 +65,14 @@ def _import_what_warns() -> None:
 
 
 def _silence_loggers() -> None:
-    """Let nothing of spyne's logging out: it logs broken XML, and at DEBUG passwords, whole."""
+    """Silence spyne's loggers: they write broken requests, and at DEBUG passwords, in full."""
     logger = logging.getLogger("spyne")
     logger.setLevel(logging.CRITICAL + 1)
     logger.propagate = False
-    if not logger.handlers:  # without one, logging's last resort would print what a child logger lets through
+    if not logger.handlers:  # without one, logging's last resort would print messages of child loggers
         logger.addHandler(logging.NullHandler())
 
 
 _silence_loggers()
-_mend_imports()
-_import_what_warns()
+_patch_imports()
+_import_without_warnings()

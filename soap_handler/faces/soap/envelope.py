@@ -1,23 +1,21 @@
-"""From bytes to the header and the operation of a SOAP 1.1 envelope. It knows SOAP's rules, not our operations.
+"""Parsing of a SOAP 1.1 envelope: from a request's bytes to its header and its operation. It knows no parameters.
 
-A strict parser has the first word, and for nearly all requests the last. What it refuses is mended and read again.
-What cannot be mended becomes a fault; nothing else is raised.
+The strict parser reads nearly all requests. A request that it refuses is repaired and read again. A request that cannot
+be repaired becomes a fault; nothing else is raised.
 """
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lxml import etree
 from spyne.model.fault import Fault
 
-from soap_handler.contract import NAMESPACE, SOAP_11
+from soap_handler.contract import MESSENGER_HEADER, NAMESPACE, SOAP_11
+from soap_handler.errors import DoctypeError, LimitExceededError, MalformedError
 from soap_handler.faces.soap.faults import MUST_UNDERSTAND, VERSION_MISMATCH, client_fault
-from soap_handler.xml.charsets import Decoded, contradicts, decode
-from soap_handler.xml.limits import Shape, check_shape
-from soap_handler.xml.repair import MARKUP, PREFIX, ForbiddenError, declare_prefixes, mend, without_declaration
+from soap_handler.xml.document import Document, read_document
+from soap_handler.xml.limits import Limits, check_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,112 +23,56 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 _NEXT: Final = "http://schemas.xmlsoap.org/soap/actor/next"
-_DOCTYPE: Final = "The request has a document type declaration, which SOAP forbids"
-
-_parsers = threading.local()  # a parser locks itself while it works, so each thread has its own
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The parts of a SOAP message that matter to us."""
+    """The parts of a SOAP message that the service needs."""
 
     header: tuple[Element, ...]
     operation: Element
+    operation_name: str
+    """Its name, in whatever namespace."""
     others: tuple[Element, ...] = ()
-    """What else is in the Body. A message of document style has nothing there."""
-    mended: bool = False
-    """Whether the text was changed for the parser: then what is read from it has to be restored."""
+    """Further elements of the Body. A message of document style has none."""
+    escaped: bool = False
+    """Whether its texts may hold escape sequences, which :func:`soap_handler.xml.repair.restore` turns back."""
     repaired: tuple[str, ...] = ()
-    """What was mended in it."""
+    """Marks of what was repaired in it."""
 
 
-def read_envelope(body: bytes, label: str | None = None, shape: Shape = Shape()) -> Envelope:  # noqa: B008 - frozen
-    """Return the envelope in a request's body; ``label`` is the charset of its Content-Type, if it says one.
+def read_envelope(body: bytes, label: str | None = None, limits: Limits = Limits()) -> Envelope:  # noqa: B008 - frozen
+    """Return the envelope in a request's body. ``label`` is the charset of its Content-Type, where it names one.
 
     Raises:
-        Fault: the bytes are not XML, or not a SOAP 1.1 message with one operation that we could look at.
+        Fault: the bytes are not XML, or not a SOAP 1.1 message with an operation.
     """
-    document = _parse(body, label)
-    check_shape(document.root, shape)
-    root = document.root
-    _check_version(root)
-    header, content = _parts(root)
+    document = _read(body, label, limits)
+    _check_version(document.root)
+    header, content = _parts(document.root)
     _check_understood(header)
-    operations = [element for element in content if _is_element(element)]
+    operations = tuple(_elements(content))
     if not operations:
         raise client_fault("The Body of the envelope is empty")
     if operations[0].tag == f"{{{SOAP_11}}}Fault":
         raise client_fault("The Body of the envelope holds a Fault; expected an operation")
-    return Envelope(header, operations[0], tuple(operations[1:]), document.mended, document.repaired)
+    name = local_name(operations[0])
+    return Envelope(header, operations[0], name, operations[1:], document.escaped, document.repaired)
 
 
-def _parser() -> etree.XMLParser:
-    parser: etree.XMLParser | None = getattr(_parsers, "strict", None)
-    if parser is None:
-        parser = _parsers.strict = etree.XMLParser(
-            resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
-        )
-    return parser
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    root: Element
-    mended: bool = False
-    repaired: tuple[str, ...] = ()
-
-
-def _parse(body: bytes, label: str | None) -> _Document:
+def _read(body: bytes, label: str | None, limits: Limits) -> Document:
     if not body.strip():
         raise client_fault("The request is empty; expected a SOAP envelope")
-    document = _parse_strictly(body, label) or _parse_mended(body, label)
-    if document.root.getroottree().docinfo.internalDTD is not None:
-        raise client_fault(_DOCTYPE)
-    return document
-
-
-def _parse_strictly(body: bytes, label: str | None) -> _Document | None:
-    """Return the document as it came, or ``None`` where it has to be mended."""
     try:
-        root = etree.fromstring(body, _parser())
-    except (etree.XMLSyntaxError, ValueError, LookupError):
-        return None
-    declared = root.getroottree().docinfo.encoding
-    return None if contradicts(body, label, declared) else _Document(root)
-
-
-def _parse_mended(body: bytes, label: str | None) -> _Document:
-    decoded = decode(body, label)
-    try:
-        return _parse_decoded(decoded) or _parse_text(decoded)
-    except ForbiddenError as error:
-        raise client_fault(_DOCTYPE) from error
-    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
+        document = read_document(body, label)
+        check_limits(document.root, limits)
+    except DoctypeError as error:
+        raise client_fault("The request has a document type declaration, which SOAP forbids") from error
+    except MalformedError as error:
         raise client_fault("The request is not well-formed XML") from error
-
-
-def _parse_decoded(decoded: Decoded) -> _Document | None:
-    """Return the document if only its encoding was in the way: not labelled in the XML, wrongly so, or damaged."""
-    if decoded.codec == "utf-8" and not decoded.repaired:
-        return None
-    try:
-        root = etree.fromstring(without_declaration(decoded.text).encode(), _parser())
-    except (etree.XMLSyntaxError, ValueError):
-        return None
-    return _Document(root, repaired=decoded.repaired)
-
-
-def _parse_text(decoded: Decoded) -> _Document:
-    mended = mend(decoded.text)
-    repaired = (*decoded.repaired, *mended.repaired)
-    try:
-        root = etree.fromstring(mended.text.encode(), _parser())
-    except etree.XMLSyntaxError as error:
-        if error.code != etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE:  # type: ignore[attr-defined] # the stubs lack it
-            raise
-        root = etree.fromstring(declare_prefixes(mended.text).encode(), _parser())
-        repaired = (*repaired, PREFIX)
-    return _Document(root, mended=True, repaired=repaired or (MARKUP,))
+    except LimitExceededError as error:
+        raise client_fault(str(error)) from error
+    return document
 
 
 def _check_version(root: Element) -> None:
@@ -149,16 +91,12 @@ def _parts(root: Element) -> tuple[tuple[Element, ...], Element]:
 
 
 def local_name(element: Element) -> str:
-    """Return an element's name without its namespace. Not by lxml's ``QName``, which minds what is in a namespace."""
+    """Return an element's name without its namespace. lxml's ``QName`` refuses some namespaces, so it is not used."""
     return str(element.tag).rpartition("}")[2]
 
 
 def _elements(parent: Element) -> Iterator[Element]:
-    return (child for child in parent if _is_element(child))
-
-
-def _is_element(node: Element) -> bool:
-    return isinstance(node.tag, str)  # an unresolved entity has a function for a tag
+    return (child for child in parent if isinstance(child.tag, str))  # an unresolved entity's tag is a function
 
 
 def _check_understood(header: tuple[Element, ...]) -> None:
@@ -166,5 +104,5 @@ def _check_understood(header: tuple[Element, ...]) -> None:
     for block in header:
         must = block.get(f"{{{SOAP_11}}}mustUnderstand", "").strip() in {"1", "true"}
         for_us = block.get(f"{{{SOAP_11}}}actor", "").strip() in {"", _NEXT}
-        if must and for_us and block.tag != f"{{{NAMESPACE}}}MessengerHeader":
+        if must and for_us and block.tag != f"{{{NAMESPACE}}}{MESSENGER_HEADER}":
             raise Fault(MUST_UNDERSTAND, "A header block that must be understood is not known here")

@@ -1,4 +1,4 @@
-"""The SOAP messages that we send: constant answers, and faults. Text only; what went wrong is decided elsewhere."""
+"""SOAP messages that we send: the constant responses, and faults. Which fault is sent is decided elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from soap_handler.contract import NAMESPACE, SOAP_11
 CLIENT: Final = "Client"
 """The caller is to blame; the same request will fail again."""
 SERVER: Final = "Server"
-"""We are to blame; the same request may succeed later."""
+"""We are to blame; the same request may succeed later, and EMS pushes it again."""
 VERSION_MISMATCH: Final = "VersionMismatch"
 MUST_UNDERSTAND: Final = "MustUnderstand"
 
@@ -23,12 +23,12 @@ _ENVELOPE: Final = (
 
 
 def client_fault(text: str) -> Fault:
-    """Return a fault that blames the caller. The text is e-mailed to people: short, useful, nothing personal."""
+    """Return a fault that blames the caller. EMS e-mails its text to people, so it is short and not personal."""
     return Fault(CLIENT, text)
 
 
 def server_fault(text: str) -> Fault:
-    """Return a fault that asks the caller to come back."""
+    """Return a fault that asks the caller to send the request again."""
     return Fault(SERVER, text)
 
 

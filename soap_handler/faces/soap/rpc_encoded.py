@@ -1,7 +1,6 @@
-"""What rpc/encoded callers write differently (SOAP 1.1, section 5): references, base64 texts, maps.
+"""Forms of a value in rpc/encoded calls (SOAP 1.1, section 5): references, base64 texts, maps. No parameter names.
 
-Such are old PHP (PEAR SOAP, NuSOAP, SoapClient without a WSDL), Perl (SOAP::Lite) and Axis clients. Here are only their
-ways to write a value; which values we want is not known here.
+Senders of them are old PHP (PEAR SOAP, NuSOAP, SoapClient without a WSDL), Perl (SOAP::Lite) and Axis clients.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ _STYLE: Final = f"{{{SOAP_11}}}encodingStyle"
 _TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _OLD_TYPE: Final = "{http://www.w3.org/1999/XMLSchema-instance}type"
 _BINARY: Final = frozenset({"base64Binary", "base64"})
-_LONGEST_CHAIN: Final = 4  # references in a row; one is usual
+_MAX_REFERENCES: Final = 4  # in a row; one is usual
 
 
 class References:
-    """The elements of a message that others refer to by ``href`` (SOAP 1.1, section 5.4.1)."""
+    """Multi-reference values: elements of a message to which others refer by ``href`` (SOAP 1.1, section 5.4.1)."""
 
     def __init__(self, parts: Iterable[Element]) -> None:
         self._parts = tuple(parts)
@@ -35,13 +34,13 @@ class References:
         """Whether any reference was followed."""
 
     def follow(self, element: Element) -> Element:
-        """Return the element in which a value really is.
+        """Return the element that holds a value: this one, or the one to which it refers.
 
         Raises:
-            Fault: the reference leads nowhere, to another place, or in a circle. The value is not in the message: to
-                store it as empty would lose it.
+            Fault: the reference leads nowhere, out of the message, or in a circle. To store an empty value in place of
+                one that is not in the message would lose it.
         """
-        for _ in range(_LONGEST_CHAIN):
+        for _ in range(_MAX_REFERENCES):
             reference = element.get("href")
             if reference is None:
                 return element
@@ -67,24 +66,24 @@ class References:
         return targets
 
 
-def is_encoded(operation: Element) -> bool:
-    """Whether an operation, or what it is in, says that it is written in SOAP's encoding."""
+def is_rpc_encoded(operation: Element) -> bool:
+    """Whether an operation, or an element around it, has an ``encodingStyle``."""
     return any(element.get(_STYLE) is not None for element in (operation, *operation.iterancestors()))
 
 
-def own_text(element: Element, text: str) -> tuple[str, bool]:
-    """Return the text of a value, and whether it was written as base64, as SOAP::Lite does with what is not ASCII."""
+def decoded_text(element: Element, text: str) -> tuple[str, bool]:
+    """Return the text of a value, and whether it was base64. SOAP::Lite writes texts outside of ASCII so."""
     kind = element.get(_TYPE) or element.get(_OLD_TYPE)
     if kind is None or kind.rpartition(":")[2] not in _BINARY:
         return text, False
     try:
         return text_of(b64decode("".join(text.split()), validate=True)), True
-    except ValueError:  # it only says so
+    except ValueError:  # its type says base64, but its text is none
         return text, False
 
 
 def members(element: Element) -> Iterator[tuple[str, Element]]:
-    """Give the members of a structure by name, in their order; those of a PHP array, a map of items, by their keys."""
+    """Yield the members of a structure, in order, by name; a PHP array is a map of items, and has keys for names."""
     for child in element:
         key, value = (child.find("key"), child.find("value")) if child.tag == "item" else (None, None)
         if key is None or value is None:

@@ -1,8 +1,10 @@
-"""The Account Event Handler as spyne knows it: its types and its four operations, in the contract's own spelling."""
+"""The Account Event Handler as spyne knows it: types and operations, made from the contract's table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
 
 from spyne.decorator import rpc
 from spyne.model.complex import ComplexModel
@@ -10,114 +12,76 @@ from spyne.model.enum import Enum
 from spyne.model.primitive import Boolean, DateTime, Integer32, Unicode
 from spyne.service import Service
 
-from soap_handler import notifications
-from soap_handler.contract import NAMESPACE
-from soap_handler.notifications import Kind
+from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, Structure, Type
 
 if TYPE_CHECKING:
-    from enum import StrEnum
+    from collections.abc import Iterable
 
+    from soap_handler.accounts.accounts import Credentials
+    from soap_handler.contract import Operation, Parameter, ParameterType
+    from soap_handler.notifications import Kind
     from soap_handler.receive.values import Fields
 
-# Reference types may be left out, value types may not (contract, section 1: the pattern of the vendor's generator).
-Text = Unicode(min_occurs=0, nillable=False)
-Instant = DateTime(min_occurs=1, nillable=False)
-Int = Integer32(min_occurs=1, nillable=False)
-Bool = Boolean(min_occurs=1, nillable=False)
+_SIMPLE: Final[dict[Any, Any]] = {
+    Type.TEXT: Unicode,
+    Type.ID: Unicode,
+    Type.TIME: DateTime,
+    Type.NUMBER: Integer32,
+    Type.BOOLEAN: Boolean,
+}
 
 
-def _enumeration(cls: type[StrEnum]) -> Any:  # noqa: ANN401 - spyne makes classes as it goes
-    members = Enum(*(member.value for member in cls), type_name=cls.__name__)
-    return members.customize(min_occurs=1, nillable=False)
+@dataclass(slots=True)
+class Call:
+    """One call while spyne reads it (its context's ``udc``): what the protocol and the operation find in it."""
+
+    kind: Kind = field(init=False)
+    fields: Fields = field(init=False)
+    credentials: Credentials | None = None
+    repaired: tuple[str, ...] = ()
+    """Marks of what was repaired."""
 
 
-class MessengerHeader(ComplexModel):
-    """The header of every call: who calls, and for which account."""
-
-    __namespace__ = NAMESPACE
-    _type_info = [("Username", Text), ("Password", Text), ("Account", Text)]  # noqa: RUF012 - spyne reads a list
-
-
-class FailureReason(ComplexModel):
-    """Why a message failed, in the provider's numbers and words."""
-
-    __namespace__ = NAMESPACE
-    _type_info = [("code", Int), ("description", Text), ("permanentfailure", Bool)]  # noqa: RUF012 - spyne reads a list
+def _type(kind: ParameterType) -> Any:  # noqa: ANN401 - spyne's types have no common class
+    if isinstance(kind, Structure):
+        return _structure(kind.cls.__name__, kind.members)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return Enum(*(member.value for member in kind), type_name=kind.__name__)
+    return _SIMPLE[kind]
 
 
-class Call(Protocol):
-    """What an operation is given besides its parameters: where to hand them to."""
-
-    def submit(self, kind: Kind, fields: Fields) -> None:
-        """Take in one notification, up to its commit."""
-
-
-class AccountEventHandler(Service):
-    """The operations. Each puts the parameters under their attribute's names and hands them in; reading comes later.
-
-    The protocol gives every parameter as the text that came, or ``None`` where none came.
-    """
-
-    __in_header__ = MessengerHeader
-
-    @rpc(Text, Text, Text, Text, _enumeration(notifications.MessageType), Instant, Instant)
-    def MessageReceived(
-        ctx,
-        id,
-        originator,
-        recipient,
-        body,
-        type,
-        sentat,
-        receivedat,
-    ):
-        _hand_in(
-            ctx,
-            Kind.MESSAGE_RECEIVED,
-            id=id,
-            originator=originator,
-            recipient=recipient,
-            body=body,
-            type=type,
-            sent_at=sentat,
-            received_at=receivedat,
-        )
-
-    @rpc(Text, _enumeration(notifications.EventType), Instant)
-    def MessageEvent(ctx, id, eventtype, occurredat):
-        _hand_in(ctx, Kind.MESSAGE_EVENT, id=id, event_type=eventtype, occurred_at=occurredat)
-
-    @rpc(
-        Text,
-        _enumeration(notifications.ErrorType),
-        Instant,
-        Text,
-        FailureReason.customize(min_occurs=0, nillable=False),
-    )
-    def MessageError(ctx, id, errortype, occurredat, detail, failurereason):
-        _hand_in(
-            ctx,
-            Kind.MESSAGE_ERROR,
-            id=id,
-            error_type=errortype,
-            occurred_at=occurredat,
-            detail=detail,
-            failure_reason=failurereason
-            and {**failurereason, "permanent_failure": failurereason.get("permanentfailure")},
-        )
-
-    @rpc(Text, Text, _enumeration(notifications.EventCode), Instant)
-    def SubscriptionEvent(ctx, mobileNumber, contactID, eventCode, occurredAt):
-        _hand_in(
-            ctx,
-            Kind.SUBSCRIPTION_EVENT,
-            mobile_number=mobileNumber,
-            contact_id=contactID,
-            event_code=eventCode,
-            occurred_at=occurredAt,
-        )
+def _member(parameter: Parameter) -> tuple[str, Any]:
+    """Return name and type. Value types are mandatory and reference types are not (contract, section 1)."""
+    occurs = 1 if parameter.is_value_type else 0
+    return parameter.name, _type(parameter.type).customize(min_occurs=occurs, nillable=False)
 
 
-def _hand_in(ctx: Any, kind: Kind, **fields: Any) -> None:  # noqa: ANN401 - spyne's context has no type
-    call: Call = ctx.udc
-    call.submit(kind, fields)
+def _structure(name: str, members: Iterable[Parameter]) -> Any:  # noqa: ANN401 - see above
+    return type(name, (ComplexModel,), {"__namespace__": NAMESPACE, "_type_info": [*map(_member, members)]})
+
+
+def _operation(operation: Operation) -> Any:  # noqa: ANN401 - see above
+    """Make spyne's method of an operation. The protocol gives it each parameter as a text, or ``None``."""
+    attributes = [parameter.attribute for parameter in operation.parameters]
+    members = dict(map(_member, operation.parameters))
+
+    def call(ctx: Any, *texts: Any) -> None:  # noqa: ANN401 - spyne's signature
+        found: Call = ctx.udc
+        found.kind, found.fields = operation.kind, dict(zip(attributes, texts, strict=True))
+        found.credentials = ctx.in_header
+
+    call.__name__ = operation.kind.value
+    return rpc(*members.values(), _args=[*members])(call)
+
+
+MessengerHeader: Final = _structure(MESSENGER_HEADER, CREDENTIALS)
+
+AccountEventHandler: Final = type(
+    "AccountEventHandler",
+    (Service,),
+    {
+        "__doc__": "The operations. Each notes its texts under the names of the attributes; conversion comes later.",
+        "__in_header__": MessengerHeader,
+        **{kind.value: _operation(operation) for kind, operation in OPERATIONS.items()},
+    },
+)

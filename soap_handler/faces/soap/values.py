@@ -1,7 +1,7 @@
-"""From the elements of a call to texts by name: credentials and parameters, wherever and however a caller puts them.
+"""Texts of a call's credentials and parameters by attribute, in any place and form that SOAP stacks give them.
 
-What a text means is read elsewhere (``receive.values``). Nothing that can be understood is refused; what was not
-as the WSDL has it is noted.
+Conversion of the texts is elsewhere (``receive.values``). No understandable form is refused; each departure from the
+WSDL leaves a mark.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.accounts.accounts import Credentials
-from soap_handler.contract import NAMESPACE
+from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, Structure, Version, by_name
 from soap_handler.faces.soap.envelope import Envelope, local_name
-from soap_handler.faces.soap.rpc_encoded import References, is_encoded, members, own_text
-from soap_handler.notifications import Kind
+from soap_handler.faces.soap.rpc_encoded import References, decoded_text, is_rpc_encoded, members
 from soap_handler.xml.repair import restore
 
 if TYPE_CHECKING:
@@ -20,131 +19,143 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element as Element
 
-ENCODED: Final = "encoded call"
+    from soap_handler.contract import Parameter
+    from soap_handler.receive.values import Fields
+
+RPC_ENCODED: Final = "encoded call"
 BASE64: Final = "base64"
 FOREIGN: Final = "namespace"
 REPEATED: Final = "repeated element"
 MARKUP: Final = "markup in a value"
 IN_BODY: Final = "credentials in the body"
 OTHERS: Final = "repeated operation"
-"""What was not as the WSDL has it."""
+"""Marks of departures from the WSDL."""
 
 _OURS: Final = f"{{{NAMESPACE}}}"
-_MESSENGER_HEADER: Final = f"{_OURS}MessengerHeader"
-_MISSPELT: Final = {"occuredat": "occurredat"}  # as on the vendor's own pages (contract, section 4)
-_OPERATIONS: Final = frozenset(kind.value for kind in Kind)
-_HEADER: Final = ("Username", "Password", "Account")
-_LEADING: Final = ("username", "password", "account")  # of the version without headers (contract, section 3)
+_OPERATION_NAMES: Final = frozenset(kind.value for kind in OPERATIONS)
+
+
+def read_call(
+    envelope: Envelope, parameters: Iterable[Parameter]
+) -> tuple[Credentials | None, Fields, tuple[str, ...]]:
+    """Return the credentials, the texts of the parameters that came, and the marks of what was repaired.
+
+    Raises:
+        Fault: a value is given by a reference that cannot be followed.
+    """
+    values = Values(envelope)
+    return values.credentials(), values.parameters(parameters), values.repaired
 
 
 class Values:
-    """Reads the texts of one envelope and notes in ``repaired`` what it met."""
+    """Reader of one envelope's texts. Its marks are in ``repaired``."""
 
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
         self._references = References((*envelope.header, envelope.operation, *envelope.others))
-        self._encoded = is_encoded(envelope.operation)
-        self._noted = dict.fromkeys(envelope.repaired)
-        if self._encoded:
-            self._noted[ENCODED] = None
+        self._rpc_encoded = is_rpc_encoded(envelope.operation)
+        self._marks = dict.fromkeys(envelope.repaired)
+        if self._rpc_encoded:
+            self._marks[RPC_ENCODED] = None
 
     @property
     def repaired(self) -> tuple[str, ...]:
-        """What was mended, in stable words, each once."""
-        return tuple(self._noted)
+        """Marks of what was repaired, each once."""
+        return tuple(self._marks)
 
     def credentials(self) -> Credentials | None:
-        """Return what the header says, or else what stands before the parameters; ``None`` where neither is there.
-
-        Raises:
-            Fault: they are given by a reference that cannot be followed.
-        """
-        named = [block for block in self._envelope.header if local_name(block) == "MessengerHeader"]
-        if named:
-            block = next((block for block in named if block.tag == _MESSENGER_HEADER), named[0])
-            self._note_namespace(str(block.tag))
-            return _credentials(self.texts(self._references.follow(block), dict.fromkeys(_HEADER)))
-        texts = self.texts(self._operation(), dict.fromkeys(_LEADING))
-        if not texts:
-            return None
-        self._noted[IN_BODY] = None
-        return _credentials(texts)
-
-    def parameters(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the texts of the operation's parameters that came, by their names.
+        """Return the credentials of the header, or else those before the parameters; ``None`` without either.
 
         Raises:
             Fault: a value is given by a reference that cannot be followed.
         """
-        self._note_namespace(str(self._envelope.operation.tag))
-        if any(local_name(other) in _OPERATIONS for other in self._envelope.others):
-            self._noted[OTHERS] = None  # the first is stored, and the others are in the envelope that is kept
-        return self.texts(self._operation(), names)
+        blocks = [block for block in self._envelope.header if local_name(block) == MESSENGER_HEADER]
+        if blocks:
+            block = next((block for block in blocks if block.tag == _OURS + MESSENGER_HEADER), blocks[0])
+            self._mark_namespace(str(block.tag))
+            return _credentials(self._fields(self._references.follow(block), CREDENTIALS))
+        fields = self._fields(self._operation(), CREDENTIALS, Version.SOAP_NO_HEADERS)
+        if not fields:
+            return None
+        self._marks[IN_BODY] = None
+        return _credentials(fields)
+
+    def parameters(self, parameters: Iterable[Parameter]) -> Fields:
+        """Return the texts of those of the operation's parameters that came.
+
+        Raises:
+            Fault: a value is given by a reference that cannot be followed.
+        """
+        self._mark_namespace(str(self._envelope.operation.tag))
+        if any(local_name(other) in _OPERATION_NAMES for other in self._envelope.others):
+            self._marks[OTHERS] = None  # the first is stored as values; the envelope that is kept has all of them
+        return self._fields(self._operation(), parameters)
 
     def _operation(self) -> Element:
         return self._references.follow(self._envelope.operation)
 
-    def texts(self, parent: Element, names: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the texts of the children that are wanted, in any order; the members of a structure as a mapping.
+    def _fields(self, parent: Element, wanted: Iterable[Parameter], version: Version = Version.SOAP) -> Fields:
+        """Return the texts of the wanted children, in any order and any namespace; a structure is a mapping.
 
-        Whatever their namespace, but ours goes first; of repeated ones the first counts.
+        The first of repeated children counts, and a child in the contract's namespace counts before others.
         """
-        ours: dict[str, Element] = {}
-        others: dict[str, Element] = {}
-        for tag, child in members(parent) if self._encoded else _children(parent):
-            name = tag.rpartition("}")[2]
-            name = _MISSPELT.get(name, name)
-            if name in names:
-                self._choose(name, child, ours if tag.startswith(_OURS) else others)
-        self._note(ours, others)
-        return {name: self._content(child, names[name]) for name, child in (others | ours).items()}
+        known = by_name(wanted, version)
+        ours: dict[str, tuple[Parameter, Element]] = {}
+        others: dict[str, tuple[Parameter, Element]] = {}
+        for tag, child in members(parent) if self._rpc_encoded else _children(parent):
+            parameter = known.get(tag.rpartition("}")[2])
+            if parameter is not None:
+                self._add(ours if tag.startswith(_OURS) else others, parameter, child)
+        self._mark(ours, others)
+        return {name: self._content(child, parameter) for name, (parameter, child) in (others | ours).items()}
 
-    def _choose(self, name: str, child: Element, found: dict[str, Element]) -> None:
-        if name in found:
-            self._noted[REPEATED] = None
+    def _add(self, found: dict[str, tuple[Parameter, Element]], parameter: Parameter, child: Element) -> None:
+        if parameter.attribute in found:
+            self._marks[REPEATED] = None
         else:
-            found[name] = child
+            found[parameter.attribute] = parameter, child
 
-    def _note(self, ours: dict[str, Element], others: dict[str, Element]) -> None:
+    def _mark(self, ours: Mapping[str, Any], others: Mapping[str, Any]) -> None:
         if ours.keys() & others.keys():
-            self._noted[REPEATED] = None
-        if others and not self._encoded:  # an encoded call's parameters have no namespace by right
-            self._noted[FOREIGN] = None
+            self._marks[REPEATED] = None
+        if others and not self._rpc_encoded:  # the parameters of an rpc/encoded call have no namespace
+            self._marks[FOREIGN] = None
 
-    def _note_namespace(self, tag: str) -> None:
+    def _mark_namespace(self, tag: str) -> None:
         if not tag.startswith(_OURS):
-            self._noted[FOREIGN] = None
+            self._marks[FOREIGN] = None
 
-    def _content(self, child: Element, names: Mapping[str, Any] | None) -> Any:  # noqa: ANN401 - a text or a mapping
-        plain = names is None and not len(child) and not child.keys()  # nearly all are
-        text = (child.text or "") if plain else self._unusual(child, names)
-        return restore(text) if self._envelope.mended and isinstance(text, str) else text
-
-    def _unusual(self, child: Element, names: Mapping[str, Any] | None) -> Any:  # noqa: ANN401 - likewise
+    def _content(self, child: Element, parameter: Parameter) -> str | Fields | None:
+        structure = parameter.type if isinstance(parameter.type, Structure) else None
+        if structure is None and not len(child) and not child.keys():  # nearly all are so
+            return self._restored(child.text or "")
         element = self._references.follow(child)
         if self._references.followed:
-            self._noted[ENCODED] = None
-        if names is not None:
-            return self._structure(element, names)
-        if len(element):  # stray markup costs no text
-            self._noted[MARKUP] = None
-        text, was_base64 = own_text(element, "".join(map(str, element.itertext())))
-        if was_base64:
-            self._noted[BASE64] = None
-        return text
+            self._marks[RPC_ENCODED] = None
+        return self._text(element) if structure is None else self._structure(element, structure)
 
-    def _structure(self, element: Element, names: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _text(self, element: Element) -> str:
+        if len(element):  # its tags are dropped, and its text is kept
+            self._marks[MARKUP] = None
+        text, was_base64 = decoded_text(element, "".join(map(str, element.itertext())))
+        if was_base64:
+            self._marks[BASE64] = None
+        return self._restored(text)
+
+    def _structure(self, element: Element, structure: Structure) -> Fields | None:
         if len(element):
-            return self.texts(element, names)
+            return self._fields(element, structure.members)
         if (element.text or "").strip():
-            self._noted[MARKUP] = None  # a text in place of members: none of them is there
+            self._marks[MARKUP] = None  # a text in place of members: none of them is there
         return None
+
+    def _restored(self, text: str) -> str:
+        return restore(text) if self._envelope.escaped else text
 
 
 def _children(parent: Element) -> Iterable[tuple[str, Element]]:
     return ((str(child.tag), child) for child in parent)
 
 
-def _credentials(texts: Mapping[str, Any]) -> Credentials:
-    given = {name.lower(): value for name, value in texts.items()}
-    return Credentials(**{name: given.get(name) or "" for name in _LEADING})
+def _credentials(fields: Fields) -> Credentials:
+    return Credentials(**{each.attribute: str(fields.get(each.attribute) or "") for each in CREDENTIALS})

@@ -1,4 +1,4 @@
-"""The WSDL that we serve: the hand-written file with the address put in at which the caller reaches us."""
+"""The WSDL that the service publishes: the hand-written file with the public address put in."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Final
 from lxml import etree
 
 from soap_handler.contract import wsdl_path
+from soap_handler.xml.parser import parse
 
 _ADDRESS: Final = "{http://schemas.xmlsoap.org/wsdl/soap/}address"
 
 
-class Description:
-    """The Account Event Handler's WSDL, parsed once. It remembers no address from one request to the next."""
+class Wsdl:
+    """WSDL of the Account Event Handler, read once. No address is kept from one request for the next."""
 
     def __init__(self) -> None:
-        self._document = etree.parse(wsdl_path("AccountEventHandler"))
+        self._document = wsdl_path("AccountEventHandler").read_bytes()
 
     def at(self, address: str) -> bytes:
-        """Return the WSDL for a service at this address."""
-        root = etree.fromstring(etree.tostring(self._document))
+        """Return the WSDL of a service at this address."""
+        root = parse(self._document)
         for element in root.iter(_ADDRESS):
             element.set("location", address)
         return etree.tostring(root, xml_declaration=True, encoding="utf-8")

@@ -197,7 +197,7 @@ def _bury(connection: Connection, row: Row[Any], wanted: Wanted) -> Erasure:
     attempts = connection.execute(update(attempt).where(texts).values(error=ERASED)).rowcount
     waiting = row.state == State.RECEIVED.value
     if waiting and row.originator is not None:
-        order.let_next(connection, [order.Freed(row.account, row.originator, wanted.now)])
+        order.unblock_next(connection, [order.Freed(row.account, row.originator, wanted.now)])
     return Erasure(1, int(waiting), attempts=attempts)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,14 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from soap_handler.contract import NAMESPACE, SOAP_11, SOAP_12
+from soap_handler.notifications import Kind
+from tests.corpus import SAMPLES
 from tests.faces.soap.answers import CODES, assert_proper
 from tests.support.wire import NUMBER, envelope, header, message, operation
 
 if TYPE_CHECKING:
     from tests.support.service import Service
 
-SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.xml"))
-STARTS = [path.read_bytes() for path in SAMPLES]
+STARTS = [(SAMPLES / f"{kind}.xml").read_bytes() for kind in Kind]
 
 SOAP = f'xmlns:soap="{SOAP_11}"'
 DOCTYPE = '<!DOCTYPE soap:Envelope [<!ENTITY e "x">]>'
@@ -32,7 +32,7 @@ UNDECLARED = TEXT.partition("?>")[2]
 UNKNOWN = '<x:Route xmlns:x="urn:route" {}/>'
 MUST = 'soap:mustUnderstand="1"'
 NEXT = 'soap:actor="http://schemas.xmlsoap.org/soap/actor/next"'
-OTHER_ACTOR = 'soap:actor="urn:somebody:else"'
+OTHER_ACTOR = 'soap:actor="urn:another:actor"'
 
 HOSTILE: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "Client"),
@@ -108,7 +108,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 
 STRANGE: dict[str, bytes] = {
     "MessengerHeader that must be understood": envelope(head=header(attributes=f'soap:mustUnderstand="1" {SOAP}')),
-    "a header for somebody else": envelope(head=header() + UNKNOWN.format(f"{MUST} {OTHER_ACTOR}")),
+    "a header for another actor": envelope(head=header() + UNKNOWN.format(f"{MUST} {OTHER_ACTOR}")),
     "an unknown header that need not be understood": envelope(head=UNKNOWN.format("") + header()),
     "a header that must not": envelope(head=UNKNOWN.format('soap:mustUnderstand="0"') + header()),
     "the header after the body": (
@@ -135,7 +135,7 @@ STRANGE: dict[str, bytes] = {
     "something else after the operation": envelope(operation() + '<r xmlns="urn:x"/>'),
     "broken UTF-8": message(body="caf@").replace(b"@", b"\xe9\xff"),
     "a raw control byte": message(body="@").replace(b"@", b"\x0c"),
-    "an encoding that nobody knows": message().replace(b'"utf-8"', b'"x-klingon"'),
+    "an unknown encoding": message().replace(b'"utf-8"', b'"x-klingon"'),
     "an encoding that is not the one": message().replace(b'"utf-8"', b'"utf-16"'),
     "an undefined entity": message(body="@").replace(b"@", b"&eacute;"),
     "an operation in no namespace": envelope("<MessageReceived><id>1</id></MessageReceived>"),
@@ -161,7 +161,7 @@ def test_what_is_no_good_request_is_refused_by_a_fault(shared: Service, case: st
 
 @pytest.mark.parametrize("case", STRANGE)
 def test_what_is_only_strange_is_taken(shared: Service, case: str) -> None:
-    """What SOAP 1.1 allows, and what can be mended and stored, is no reason to refuse."""
+    """What SOAP 1.1 allows, and what can be repaired and stored, is no reason to refuse."""
     began = time.monotonic()
     answer = shared.post(STRANGE[case])
     assert time.monotonic() - began < 2

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from soap_handler.faces.soap.redact import masked
+from soap_handler.faces.soap.redact import redacted
 from soap_handler.notifications import Kind
 from tests.corpus.messages import PASSWORD, message
 
-GOOD = message(Kind.MESSAGE_EVENT, "mask").bytes_()
+GOOD = message(Kind.MESSAGE_EVENT, "redact").bytes_()
 SECRET = PASSWORD.encode()
 
 
@@ -16,17 +16,17 @@ def with_password(element: bytes) -> bytes:
     return GOOD.replace(b"<Password>" + SECRET + b"</Password>", element)
 
 
-def test_only_the_password_is_masked() -> None:
+def test_only_the_password_is_redacted() -> None:
     """Every other byte stays, broken ones too."""
     body = GOOD.replace(b"Delivered", b"\xff\x01\xc3&#1;")
-    assert masked(body, PASSWORD) == body.replace(SECRET, b"***")
+    assert redacted(body, PASSWORD) == body.replace(SECRET, b"***")
 
 
 @pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
-def test_wide_encodings_are_masked_in_place(codec: str) -> None:
+def test_wide_encodings_are_redacted_in_place(codec: str) -> None:
     """The marks and the rest of the bytes stay as they came."""
     body = GOOD.decode().encode(codec)
-    kept = masked(body, PASSWORD)
+    kept = redacted(body, PASSWORD)
     assert kept is not None
     assert kept.decode(codec) == GOOD.decode().replace(PASSWORD, "***")
 
@@ -44,7 +44,7 @@ def test_wide_encodings_are_masked_in_place(codec: str) -> None:
 )
 def test_however_its_element_is_written(element: bytes) -> None:
     """Prefixes, attributes, letter case, white space, and more than one of them."""
-    kept = masked(with_password(element.replace(b"%s", SECRET)), PASSWORD)
+    kept = redacted(with_password(element.replace(b"%s", SECRET)), PASSWORD)
     assert kept is not None
     assert SECRET not in kept
     assert b"***" in kept
@@ -60,10 +60,10 @@ def test_however_its_element_is_written(element: bytes) -> None:
     ],
     ids=["decimal", "hexadecimal", "padded"],
 )
-def test_references_in_it_are_masked_and_elsewhere_noticed(text: str) -> None:
-    """In its element it is masked in any form; in another place, there is no envelope to keep."""
-    assert masked(with_password(f"<Password>{text}</Password>".encode()), PASSWORD) == GOOD.replace(SECRET, b"***")
-    assert masked(GOOD.replace(b"Delivered", text.encode()), PASSWORD) is None
+def test_references_in_it_are_redacted_and_elsewhere_noticed(text: str) -> None:
+    """In its element it is redacted in any form; in another place, there is no envelope to keep."""
+    assert redacted(with_password(f"<Password>{text}</Password>".encode()), PASSWORD) == GOOD.replace(SECRET, b"***")
+    assert redacted(GOOD.replace(b"Delivered", text.encode()), PASSWORD) is None
 
 
 @pytest.mark.parametrize(
@@ -83,17 +83,17 @@ def test_references_in_it_are_masked_and_elsewhere_noticed(text: str) -> None:
     ],
 )  # fmt: skip
 def test_where_it_is_not_safe_there_is_no_envelope(body: bytes) -> None:
-    """Whatever is not surely masked is left out."""
-    kept = masked(body, PASSWORD)
+    """A request that is not surely redacted is not kept."""
+    kept = redacted(body, PASSWORD)
     assert kept is None
 
 
 def test_a_password_that_is_an_ordinary_word_costs_the_envelope() -> None:
     """It cannot be told from the word, so nothing is kept."""
-    assert masked(with_password(b"<Password>Delivered</Password>"), "Delivered") is None
+    assert redacted(with_password(b"<Password>Delivered</Password>"), "Delivered") is None
 
 
-def test_without_a_password_there_is_nothing_to_mask() -> None:
+def test_without_a_password_there_is_nothing_to_redact() -> None:
     """An anonymous account's callers may send none."""
     body = with_password(b"")
-    assert masked(body, "") == body
+    assert redacted(body, "") == body

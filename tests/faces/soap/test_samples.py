@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,14 +19,13 @@ from soap_handler.notifications import (
     MessageType,
     SubscriptionEvent,
 )
+from tests.corpus import SAMPLES
 from tests.faces.soap.answers import assert_proper
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from soap_handler.notifications import Notification
     from tests.support.service import Service
-
-SAMPLES = Path(__file__).parents[2] / "samples"
 
 EXPECTED: dict[str, Notification] = {
     "MessageReceived": MessageReceived(

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from soap_handler.contract import NAMESPACE, ZERO_ID
-from soap_handler.notifications import FailureReason, MessageError, MessageReceived
+from soap_handler.contract import NAMESPACE
+from soap_handler.notifications import ZERO_ID, FailureReason, MessageError, MessageReceived
 from tests.support.wire import NUMBER, elements, envelope, header, message, operation
 
 if TYPE_CHECKING:

@@ -261,7 +261,7 @@ def test_nothing_is_fetched_or_reordered(service: Service) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_each_operation_and_the_service_are_documented(service: Service) -> None:
-    """Whoever points a generator at the file finds words, at the place where WSDL 1.1 allows them: first."""
+    """A generator of code finds documentation, in the first place, where WSDL 1.1 allows it."""
     for node in find(document(service), "//wsdl:portType/wsdl:operation | //wsdl:service"):
         assert node[0].tag == f"{{{NS['wsdl']}}}documentation"
         assert len((node[0].text or "").split()) > 5

@@ -8,7 +8,7 @@ import pytest
 
 from soap_handler.ems import InboxService
 from soap_handler.journal import Journal
-from tests.inbox.reconcile.scene import EMS
+from tests.inbox.reconcile.reconciling import EMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

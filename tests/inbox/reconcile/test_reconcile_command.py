@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soap_handler.journal import Journal, State
-from tests.inbox.reconcile.scene import REFERENCE, message, states, store
+from tests.inbox.reconcile.reconciling import REFERENCE, message, states, store
 from tests.inbox.reconcile.test_reconcile_run import listed
 from tests.inbox.servers import Server, always
 

@@ -13,16 +13,14 @@ from hypothesis import strategies as st
 
 from soap_handler.contract import NAMESPACE
 from soap_handler.errors import InboxRefusedError, InboxUnavailableError, JournalUnavailableError
-from soap_handler.inbox import reconciler as reconcile
+from soap_handler.inbox.reconciler import STOPPED
 from soap_handler.journal import Beginning, Entry, Journal, Source, State, Tally
 from soap_handler.notifications import MessageReceived
-from tests.inbox.reconcile.scene import REFERENCE, message, reconciling, records, run, states, store
+from tests.inbox.reconcile.reconciling import REFERENCE, beside, message, reconciling, records, run, states, store
 from tests.inbox.servers import Server, always, envelope
 from tests.support.events import captured_events
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from soap_handler.ems import InboxService
 
 
@@ -99,15 +97,14 @@ def test_what_was_done_while_the_list_came_is_left_alone(journal: Journal, ems: 
     ems.mailbox.put(store(journal, 1, State.DONE))
     [record] = records(journal)
     assert record.done_at is not None
-    with reconciling(journal, ems.url) as reconciler:
-        reconciler._clock = lambda: record.done_at or record.received_at
+    with reconciling(journal, ems.url, now=lambda: record.done_at or record.received_at) as reconciler:
         result = reconciler.run(Beginning(REFERENCE, datetime.now(UTC)))
     assert result is not None
     assert result.tally == Tally(inbox=1, left_alone=1)
     assert records(journal) == [record]
 
 
-def test_what_is_gone_from_the_inbox_is_nobodys_business(journal: Journal, ems: InboxService) -> None:
+def test_what_is_gone_from_the_inbox_is_left_alone(journal: Journal, ems: InboxService) -> None:
     """Rows whose message is not in the list are not looked at."""
     for number, state in enumerate(State):
         store(journal, number, state)
@@ -135,12 +132,12 @@ def test_a_second_run_finds_everything_known(journal: Journal, ems: InboxService
 
 
 @pytest.mark.parametrize("number", ["", "00000000-0000-0000-0000-000000000000", "x" * 65])
-def test_a_message_without_a_usable_id_is_recovered_once(journal: Journal, number: str) -> None:
+def test_a_message_without_a_usable_id_is_recovered_once(journal: Journal, url: str, number: str) -> None:
     """Its content is its key; as it cannot be deleted, it is left alone from then on, also when it is done."""
     odd = f"<message><id>{number}</id><originator>447700900123</originator><body>Yes</body></message>"
     with Server(always(200, listed(odd, odd))) as server:
         assert run(journal, server.url).tally == Tally(inbox=2, recovered=1, left_alone=1)
-        with Journal(str(journal._engine.url)) as elsewhere:
+        with Journal(url) as elsewhere:
             [claim] = elsewhere.claim(5, timedelta(minutes=1))
             elsewhere.settle_deleted([claim])
         assert claim.message_id is None
@@ -164,7 +161,7 @@ def test_an_unreadable_message_is_counted_and_told_of(journal: Journal) -> None:
     assert record.error is None
 
 
-def test_a_mended_message_is_marked_and_kept_as_it_came(journal: Journal) -> None:
+def test_a_mended_message_is_marked_and_kept_as_it_came(journal: Journal, url: str) -> None:
     """As a push is."""
     odd = "<message><id>1</id><body>a&#1;b</body><sentat>soon</sentat></message>"
     with Server(always(200, listed(odd))) as server:
@@ -174,7 +171,7 @@ def test_a_mended_message_is_marked_and_kept_as_it_came(journal: Journal) -> Non
     assert record.notification.body == "a\x01b"
     assert record.notification.original == {"sent_at": "soon"}
     assert record.notification.repaired[:2] == ("control character", "type missing")
-    with journal._engine.connect() as connection:
+    with beside(url) as connection:
         [(kept,)] = connection.exec_driver_sql("SELECT envelope FROM notification").all()
     assert kept == odd.encode()
 
@@ -200,7 +197,7 @@ def test_each_run_leaves_a_record(journal: Journal, ems: InboxService) -> None:
 
 
 def test_a_run_that_fails_leaves_a_record_too(journal: Journal, ems: InboxService) -> None:
-    """With what was done before, and the error, without the account's password or anybody's text."""
+    """With what was done before, and the error, without the account's password or any caller's text."""
     ems.answer_with_fault(16)
     result = run(journal, ems.url)
     assert isinstance(result.error, InboxRefusedError)
@@ -220,18 +217,15 @@ def test_what_came_before_a_break_is_recovered(journal: Journal) -> None:
     assert (record.tally, record.error) == (result.tally, str(result.error))
 
 
-def test_a_run_that_is_told_to_stop_stops_between_chunks(
-    journal: Journal, ems: InboxService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_is_told_to_stop_stops_between_chunks(journal: Journal, ems: InboxService) -> None:
     """What was begun is finished, and the record says that it was not all."""
-    monkeypatch.setattr(reconcile, "_CHUNK", 10)
     for number in range(25):
         ems.mailbox.put(message(number))
     answers = iter([False, True])
-    result = run(journal, ems.url, stopping=lambda: next(answers))
+    result = run(journal, ems.url, stopping=lambda: next(answers), chunk=10)
     assert (result.stopped, result.tally) == (True, Tally(inbox=10, recovered=10))
     [record] = journal.reconciliations()
-    assert (record.tally.inbox, record.error) == (10, reconcile.STOPPED)
+    assert (record.tally.inbox, record.error) == (10, STOPPED)
 
 
 def test_a_dry_run_writes_nothing(journal: Journal, ems: InboxService) -> None:
@@ -247,19 +241,18 @@ def test_a_dry_run_writes_nothing(journal: Journal, ems: InboxService) -> None:
     assert rehearsed.tally == run(journal, ems.url).tally
 
 
-def test_a_journal_that_is_out_of_reach_is_an_error_and_no_crash(tmp_path: Path, ems: InboxService) -> None:
+def test_a_journal_that_is_out_of_reach_is_an_error_and_no_crash(journal: Journal, url: str, ems: InboxService) -> None:
     """What was not committed is not counted; the next run finds it."""
     ems.mailbox.put(message(1))
-    with Journal(f"sqlite:///{tmp_path / 'other.db'}") as journal:
-        with reconciling(journal, ems.url) as reconciler:
-            with journal._engine.begin() as connection:
-                connection.exec_driver_sql("ALTER TABLE notification RENAME TO elsewhere")
-            result = reconciler.run(Beginning(REFERENCE, datetime.now(UTC)))
-        assert result is not None
-        assert isinstance(result.error, JournalUnavailableError)
-        assert result.tally == Tally()
-        [record] = journal.reconciliations()
-        assert record.error == str(result.error)
+    with reconciling(journal, ems.url) as reconciler:
+        with beside(url) as connection:
+            connection.exec_driver_sql("ALTER TABLE notification RENAME TO elsewhere")
+        result = reconciler.run(Beginning(REFERENCE, datetime.now(UTC)))
+    assert result is not None
+    assert isinstance(result.error, JournalUnavailableError)
+    assert result.tally == Tally()
+    [record] = journal.reconciliations()
+    assert record.error == str(result.error)
 
 
 @hypothesis_settings(max_examples=25, deadline=None)
@@ -273,19 +266,15 @@ def test_any_mixture_adds_up(
 ) -> None:
     """Whatever the journal knows of whatever the inbox holds, each message has the state that its rule says."""
     expected = {None: State.RECEIVED, State.DONE: State.HANDLED}
-    usual, reconcile._CHUNK = reconcile._CHUNK, chunk  # type: ignore[misc] # small chunks for small lists
-    try:
-        with Journal(f"sqlite:///{tmp_path_factory.mktemp('any') / 'journal.db'}") as journal:
-            shown = []
-            for number, state in enumerate(there):
-                told = message(number) if state is None else store(journal, number, state)
-                if number not in gone:
-                    shown.append(f"<message><id>{told.id.upper()}</id></message>")
-            with Server(always(200, listed(*shown))) as server:
-                tally = run(journal, server.url).tally
-            found = states(journal)
-    finally:
-        reconcile._CHUNK = usual  # type: ignore[misc] # likewise
+    with Journal(f"sqlite:///{tmp_path_factory.mktemp('any') / 'journal.db'}") as journal:
+        shown = []
+        for number, state in enumerate(there):
+            told = message(number) if state is None else store(journal, number, state)
+            if number not in gone:
+                shown.append(f"<message><id>{told.id.upper()}</id></message>")
+        with Server(always(200, listed(*shown))) as server:
+            tally = run(journal, server.url, chunk=chunk).tally
+        found = states(journal)
     in_inbox = [state for number, state in enumerate(there) if number not in gone]
     assert tally == Tally(
         inbox=len(in_inbox),

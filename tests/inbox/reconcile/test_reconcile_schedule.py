@@ -11,11 +11,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from soap_handler.accounts.accounts import Accounts
-from soap_handler.inbox import reconcile_schedule as reconciling
-from soap_handler.inbox.reconcile_schedule import Reconciliations
+from soap_handler.inbox.reconcile_schedule import ReconcileSchedule, at_start, in_turn, jittered
 from soap_handler.journal import Beginning, Journal, Tally
 from soap_handler.settings import DeleteSettings, ReconcileSettings
-from tests.inbox.reconcile.scene import REFERENCE, RIGHT, account, account_settings, message, records
+from tests.inbox.reconcile.reconciling import REFERENCE, RIGHT, account, account_settings, beside, message, records
 from tests.inbox.servers import Server
 from tests.support.events import captured_events
 from tests.support.waiting import wait_for
@@ -36,11 +35,11 @@ def rounds(
     settings: ReconcileSettings = QUICK,
     password: str = RIGHT,
     refused_backoff: float = 1000.0,
-) -> Iterator[Reconciliations]:
+) -> Iterator[ReconcileSchedule]:
     """Run the rounds of the account; afterwards their thread is gone."""
     before = set(threading.enumerate())
     delete = DeleteSettings(refused_backoff=refused_backoff)
-    running = Reconciliations([account(url, password)], journal, settings, delete)
+    running = ReconcileSchedule([account(url, password)], journal, settings, delete)
     running.start()
     try:
         yield running
@@ -92,10 +91,10 @@ def test_an_interval_of_0_is_no_run(journal: Journal, ems: InboxService) -> None
 
 
 def test_an_account_without_inbox_has_no_runs(journal: Journal) -> None:
-    """There is nobody to ask."""
+    """There is no inbox to ask."""
     known = Accounts([account_settings("http://127.0.0.1:9/").model_copy(update={"inbox": None})])
     before = threading.active_count()
-    running = Reconciliations(known, journal, QUICK, DeleteSettings())
+    running = ReconcileSchedule(known, journal, QUICK, DeleteSettings())
     running.start()
     assert threading.active_count() == before
     assert running.stop(lambda: 1.0)
@@ -104,7 +103,7 @@ def test_an_account_without_inbox_has_no_runs(journal: Journal) -> None:
 def test_pauses_are_spread_around_the_interval() -> None:
     """By a fifth either way, so that processes that started together do not go on together."""
     rng = random.Random(1)  # noqa: S311 - a test must be repeatable
-    pauses = [reconciling.pause(100.0, rng) for _ in range(500)]
+    pauses = [jittered(100.0, rng) for _ in range(500)]
     assert min(pauses) >= 80
     assert max(pauses) <= 120
     assert max(pauses) - min(pauses) > 38
@@ -133,15 +132,13 @@ def test_of_several_processes_one_is_enough(journal: Journal, url: str, ems: Inb
 
 
 def test_processes_that_start_together_make_one_run(journal: Journal, url: str) -> None:
-    """Of beginnings at one instant the journal lets one through, whoever asks."""
+    """Of beginnings at one instant the journal lets one through, no matter which process asks."""
     started = datetime.now(UTC)
     with Journal(url) as other:
         numbers: list[int | None] = []
         threads = [
             threading.Thread(
-                target=lambda each=each: numbers.append(
-                    each.begin_reconciliation(reconciling.at_start(REFERENCE, started))
-                )
+                target=lambda each=each: numbers.append(each.begin_reconciliation(at_start(REFERENCE, started)))
             )
             for each in (journal, other) * 5
         ]
@@ -157,20 +154,20 @@ def test_a_run_in_its_turn_waits_for_one_under_way_but_not_for_a_dead_one(journa
     """One that has not ended counts for as long as a run can take, and no longer."""
     settings = ReconcileSettings(interval=300.0, timeout=120.0)
     assert journal.begin_reconciliation(Beginning(REFERENCE, datetime.now(UTC) - timedelta(seconds=170)))
-    assert journal.begin_reconciliation(reconciling.in_turn(REFERENCE, settings)) is None
-    assert journal.begin_reconciliation(reconciling.in_turn("EX0000009", settings)) is not None
+    assert journal.begin_reconciliation(in_turn(REFERENCE, settings)) is None
+    assert journal.begin_reconciliation(in_turn("EX0000009", settings)) is not None
     shorter = ReconcileSettings(interval=300.0, timeout=100.0)
-    assert journal.begin_reconciliation(reconciling.in_turn(REFERENCE, shorter)) is not None
+    assert journal.begin_reconciliation(in_turn(REFERENCE, shorter)) is not None
 
 
-def test_a_run_in_its_turn_waits_half_an_interval(journal: Journal) -> None:
+def test_a_run_in_its_turn_waits_half_an_interval(journal: Journal, url: str) -> None:
     """A run that ended earlier than that makes none needless."""
-    journal._clock = lambda: datetime.now(UTC) - timedelta(seconds=140)
-    number = journal.begin_reconciliation(Beginning(REFERENCE, datetime.now(UTC) - timedelta(seconds=1000)))
-    assert number is not None
-    journal.end_reconciliation(number, Tally(), None)
-    assert journal.begin_reconciliation(reconciling.in_turn(REFERENCE, ReconcileSettings(interval=300.0))) is None
-    assert journal.begin_reconciliation(reconciling.in_turn(REFERENCE, ReconcileSettings(interval=260.0))) is not None
+    with Journal(url, clock=lambda: datetime.now(UTC) - timedelta(seconds=140)) as earlier:
+        number = earlier.begin_reconciliation(Beginning(REFERENCE, datetime.now(UTC) - timedelta(seconds=1000)))
+        assert number is not None
+        earlier.end_reconciliation(number, Tally(), None)
+    assert journal.begin_reconciliation(in_turn(REFERENCE, ReconcileSettings(interval=300.0))) is None
+    assert journal.begin_reconciliation(in_turn(REFERENCE, ReconcileSettings(interval=260.0))) is not None
 
 
 def test_a_run_that_is_asked_for_is_never_needless(journal: Journal) -> None:
@@ -180,7 +177,7 @@ def test_a_run_that_is_asked_for_is_never_needless(journal: Journal) -> None:
 
 
 def test_records_of_runs_stay_until_the_retention_ends(journal: Journal) -> None:
-    """A new run deletes none; how long they are kept is a setting, and purging them is ``retention``'s."""
+    """A new run deletes none; how long they are kept is a setting, and purging them is up to retention."""
     old = datetime.now(UTC) - timedelta(days=400)
     journal.begin_reconciliation(Beginning(REFERENCE, old))
     journal.begin_reconciliation(Beginning(REFERENCE, datetime.now(UTC)))
@@ -200,7 +197,7 @@ def test_a_refused_login_is_told_loudly_and_not_tried_at_speed(journal: Journal,
 
 
 def test_a_login_that_is_accepted_again_goes_on(journal: Journal, ems: InboxService) -> None:
-    """After the pause, and at the usual pace."""
+    """After the pause, and at the usual interval."""
     ems.answer_with_fault(5)
     with rounds(journal, ems.url, refused_backoff=0.2):
         wait_for(lambda: ended(journal) == 1)
@@ -221,19 +218,19 @@ def test_an_inbox_that_is_down_is_tried_in_the_next_interval(journal: Journal, e
     assert [line["log_level"] for line in lines if line["event"] == "reconciliation_failed"] == ["warning"] * 2
 
 
-def test_a_journal_that_is_away_ends_no_rounds(journal: Journal, ems: InboxService) -> None:
+def test_a_journal_that_is_away_ends_no_rounds(journal: Journal, url: str, ems: InboxService) -> None:
     """When it is back, the runs are too."""
-    with journal._engine.begin() as connection:
+    with beside(url) as connection:
         connection.exec_driver_sql("ALTER TABLE reconciliation RENAME TO elsewhere")
     ems.mailbox.put(message(1))
     with captured_events() as lines, rounds(journal, ems.url):
         wait_for(lambda: any(line["event"] == "reconciliation_failed" for line in lines))
-        with journal._engine.begin() as connection:
+        with beside(url) as connection:
             connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO reconciliation")
         wait_for(lambda: len(records(journal)) == 1)
 
 
-def test_what_nobody_expected_ends_no_rounds(journal: Journal, ems: InboxService) -> None:
+def test_what_was_not_expected_ends_no_rounds(journal: Journal, ems: InboxService) -> None:
     """It is logged as what it is, and the next round is made."""
     failures = iter([RuntimeError("unexpected")])
     usual = journal.begin_reconciliation
@@ -250,9 +247,9 @@ def test_what_nobody_expected_ends_no_rounds(journal: Journal, ems: InboxService
 
 
 def test_a_stop_does_not_wait_for_an_inbox_that_says_nothing(journal: Journal) -> None:
-    """Nothing is lost by leaving the call, and its record has an end: nobody takes it to be under way."""
+    """Nothing is lost by leaving the call, and its record has an end: no other process takes it to be under way."""
     with Server(lambda _, connection: connection.say_nothing()) as server:
-        running = Reconciliations([account(server.url)], journal, SELDOM, DeleteSettings())
+        running = ReconcileSchedule([account(server.url)], journal, SELDOM, DeleteSettings())
         running.start()
         wait_for(lambda: len(server.calls) == 1)
         began = time.monotonic()
@@ -265,14 +262,14 @@ def test_a_stop_does_not_wait_for_an_inbox_that_says_nothing(journal: Journal) -
 
 def test_stopping_what_was_never_started_is_nothing(journal: Journal) -> None:
     """A program that fails while it starts stops everything all the same."""
-    assert Reconciliations([account("http://127.0.0.1:9/")], journal, QUICK, DeleteSettings()).stop(lambda: 1.0)
+    assert ReconcileSchedule([account("http://127.0.0.1:9/")], journal, QUICK, DeleteSettings()).stop(lambda: 1.0)
 
 
 # -- reload --
 
 
 def test_a_new_login_is_taken_up_with_a_run(journal: Journal, ems: InboxService) -> None:
-    """Who replaces a wrong password need not wait for the end of a pause."""
+    """After a wrong password was replaced, the end of a pause is not waited for."""
     ems.mailbox.put(message(1))
     with rounds(journal, ems.url, SELDOM, password="wrong") as running:
         wait_for(lambda: ended(journal) == 1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from soap_handler.ems import OutageKind, SimulatedEms
+from soap_handler.faces.base import PATH
 from soap_handler.journal import Journal, Selection, Source, State
 from soap_handler.settings import (
     DeleteSettings,
@@ -19,8 +20,7 @@ from soap_handler.settings import (
     ServerSettings,
     Settings,
 )
-from soap_handler.web.application import PATH
-from tests.inbox.reconcile.scene import EMS, account_settings, message, records, store
+from tests.inbox.reconcile.reconciling import EMS, account_settings, message, records, store
 from tests.support.service import Service
 from tests.support.waiting import wait_for
 

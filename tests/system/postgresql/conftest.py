@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from tests.journal.engines import PostgreSQL, running_postgresql
+from tests.journal.ways import WAYS, Way
 from tests.system.postgresql.server import StoppableServer, stoppable_server
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'journal.db'}"
     return str(request.getfixturevalue("postgresql").database())
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Run the test both ways."""
+    return WAYS[request.param]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Pushes alone are one statement on PostgreSQL, which commits by itself: no less durable, and no less told."""
+"""A commit that fails at its very end, and what sessions executed last."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from sqlalchemy import text
 
 from soap_handler.errors import JournalRefusedError
 from soap_handler.journal import Entry, Journal, Selection
-from tests.journal.entries import LEASE, START, Clock, entry, message
+from tests.journal.entries import START, entry, message
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from tests.journal.engines import PostgreSQL
+    from tests.journal.ways import Way
 
 REFUSE_LATE = (
     """
@@ -44,21 +45,9 @@ def last_statements(engine: Engine) -> set[str]:
         return {statement.split()[0] for statement in connection.execute(text(query)).scalars() if statement}
 
 
-def test_pushes_need_no_transaction_around_them(url: str, beside: Engine) -> None:
-    """One round trip in place of three: no session has begun or committed anything for them."""
-    with Journal(url, clock=Clock()) as journal:
-        with beside.connect() as connection:
-            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'soap_handler'"
-            connection.execute(text(ended))  # the sessions that made the tables, whose last word was COMMIT
-        assert journal.record_all([entry(1), entry(2), entry(1)]) == [True, True, False]
-        assert "COMMIT" not in last_statements(beside)
-        assert len(journal.claim(5, LEASE)) == 2
-        assert "COMMIT" in last_statements(beside)
-
-
-def test_a_commit_that_fails_at_the_very_end_is_told(url: str, beside: Engine) -> None:
+def test_a_commit_that_fails_at_the_very_end_is_told(url: str, beside: Engine, way: Way) -> None:
     """The statement has gone well, and its commit fails: nothing is stored, and nobody is told that it was."""
-    with Journal(url) as journal:
+    with Journal(url, **way) as journal:
         with beside.connect() as connection:
             for statement in REFUSE_LATE:
                 connection.execute(text(statement))

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Journal, Selection
-from soap_handler.journal.listen_notify import OFTEN
+from soap_handler.journal.listen_notify import NOTIFY_SECONDS
 from soap_handler.settings import HandlerSettings
 from tests.journal.entries import LEASE, entry
 from tests.support.waiting import wait_for
@@ -108,9 +108,11 @@ def test_closing_does_not_wait_where_the_others_are_yet_to_be_told(postgresql: P
     journal = Journal(postgresql.database())
     journal.listen(lambda: None)
     wait_for(lambda: listeners(journal) == 1)
-    assert journal._others is not None
-    journal._others.tell()
-    time.sleep(OFTEN / 4)  # to be in that moment
+    listener = journal._announcer.listener
+    assert listener is not None
+    listener.tell()
+    listener.tell()
+    time.sleep(NOTIFY_SECONDS / 4)  # to be in that moment
     began = time.monotonic()
     journal.close()
     assert time.monotonic() - began < 5

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import select
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
+from waitress import wasyncore
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
-from soap_handler.fast import postgresql_pipeline as sending_module
+from soap_handler.fast import postgresql_pipeline
+from soap_handler.fast.committers import pipeline_of
 from soap_handler.journal import Entry, Journal, Selection
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import START, entry, message
+from tests.journal.ways import FAST
 from tests.support.waiting import wait_for
 from tests.system.postgresql.test_commits import REFUSE_LATE, last_statements
 
@@ -32,27 +34,25 @@ HERE = threading.current_thread().name
 
 
 class Loop:
-    """A loop in the test's own thread, which looks after the journal's file and notes which thread ends a commit."""
+    """A loop in the test's own thread, waitress's, with no other socket; it notes which thread ends a commit."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.calls: dict[int, Callable[[], None]] = {}
+        self.sockets: dict[int, Any] = {}
         self.wrote = False
-        self._poll = select.poll()
+        pipeline = pipeline_of(journal)
+        assert pipeline is not None
+        self._pipeline = pipeline
+        pipeline.attach(self.sockets)
 
-    def watch(self, number: int, call: Callable[[], None] | None, *, writing: bool = False) -> None:
-        if call is None:
-            del self.calls[number]
-            self._poll.unregister(number)
-        else:
-            self.calls[number] = call
-            self._poll.register(number, select.POLLIN | (select.POLLOUT if writing else 0))
-            self.wrote = self.wrote or writing
+    def detach(self) -> None:
+        self._pipeline.detach()
+        assert self.sockets == {}
 
     def turn(self) -> None:
-        for number, _ in self._poll.poll(10):
-            if number in self.calls:
-                self.calls[number]()
+        self.wrote = self.wrote or any(each.writable() for each in self.sockets.values())
+        if self.sockets:
+            wasyncore.loop(timeout=0.01, use_poll=True, map=self.sockets, count=1)
 
     def submit(self, *entries: Entry) -> tuple[Future[list[bool]], list[str]]:
         """Hand in entries; return the commit, and a list that will name the thread that ended it."""
@@ -68,6 +68,8 @@ class Loop:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline
+            if not self.sockets:
+                time.sleep(0.001)
             self.turn()
 
     def record(self, *entries: Entry) -> tuple[list[bool], list[str]]:
@@ -95,13 +97,11 @@ def url(postgresql: PostgreSQL) -> str:
 @pytest.fixture
 def loop(url: str) -> Iterator[Loop]:
     """Attend a loop until it is connected."""
-    with Journal(url) as journal:
+    with Journal(url, **FAST) as journal:
         loop = Loop(journal)
-        journal.attend(loop.watch)
         loop.connect()
         yield loop
-        journal.attend(None)
-        assert loop.calls == {}
+        loop.detach()
 
 
 def stored(journal: Journal) -> int:
@@ -129,7 +129,7 @@ def test_only_the_loops_own_thread_sends(loop: Loop) -> None:
 
 def test_the_loop_waits_for_nobody(loop: Loop, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the database does not answer, each call returns at once; what came meanwhile goes in one statement."""
-    monkeypatch.setattr(sending_module, "_LATE", 60.0)
+    monkeypatch.setattr(postgresql_pipeline, "LATE_SECONDS", 60.0)
     heard: list[str] = []
     loop.journal.listen(lambda: heard.append("a commit"))
     with writers_held_up(url):
@@ -144,7 +144,7 @@ def test_the_loop_waits_for_nobody(loop: Loop, url: str, monkeypatch: pytest.Mon
 
 def test_behind_an_answer_that_is_late_nobody_waits(loop: Loop, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal's thread has a connection of its own, which may work where the other one hangs."""
-    monkeypatch.setattr(sending_module, "_LATE", 0.0)
+    monkeypatch.setattr(postgresql_pipeline, "LATE_SECONDS", 0.0)
     with writers_held_up(url):
         first, first_by = loop.submit(entry(1))
         second, second_by = loop.submit(entry(2))
@@ -158,7 +158,7 @@ def test_more_than_the_server_takes_at_once_is_sent_bit_by_bit(
     loop: Loop, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody waits for a server that has not read what was sent."""
-    monkeypatch.setattr(sending_module, "_LATE", 60.0)
+    monkeypatch.setattr(postgresql_pipeline, "LATE_SECONDS", 60.0)
     with writers_held_up(url):
         first, _ = loop.submit(entry(1))
         large = [Entry(replace(message(number), body="b" * 500_000), START) for number in range(2, 40)]
@@ -175,7 +175,7 @@ def test_what_is_at_fault_spoils_nothing_else(
     loop: Loop, url: str, beside: Engine, monkeypatch: pytest.MonkeyPatch, *, together: bool
 ) -> None:
     """It fails alone, whether it was sent alone or with others; the loop sends again soon."""
-    monkeypatch.setattr(sending_module, "_LATE", 60.0)
+    monkeypatch.setattr(postgresql_pipeline, "LATE_SECONDS", 60.0)
     with beside.connect() as connection:
         for statement in REFUSE_LATE:
             connection.execute(text(statement))
@@ -221,16 +221,15 @@ def test_connections_that_are_cut_while_nothing_is_under_way_cost_nothing(loop: 
         sessions = "FROM pg_stat_activity WHERE application_name = 'soap_handler'"
         connection.execute(text(f"SELECT pg_terminate_backend(pid) {sessions}"))
         wait_for(lambda: connection.execute(text(f"SELECT count(*) {sessions}")).scalar() == 0)
-    loop.turn_until(lambda: not loop.calls)
+    loop.turn_until(lambda: not loop.sockets)
     assert loop.record(entry(1)) == ([True], ["journal"])
     loop.connect()
 
 
 def test_a_server_that_is_started_again_is_used_again(stoppable: StoppableServer) -> None:
     """Whatever was answered before is there."""
-    with Journal(stoppable.database()) as journal:
+    with Journal(stoppable.database(), **FAST) as journal:
         loop = Loop(journal)
-        journal.attend(loop.watch)
         loop.connect()
         assert loop.record(entry(1)) == ([True], [HERE])
         stoppable.stop()
@@ -240,34 +239,20 @@ def test_a_server_that_is_started_again_is_used_again(stoppable: StoppableServer
         stoppable.start()
         loop.connect()
         assert loop.record(entry(1), entry(2)) == ([False, True], [HERE])
-        journal.attend(None)
-
-
-def test_tracing_hears_of_what_a_loop_hands_in(loop: Loop) -> None:
-    """Whoever listens to SQLAlchemy hears of each statement, so then none is sent past it."""
-    heard: list[str] = []
-    event.listen(
-        loop.journal._engine,
-        "before_cursor_execute",
-        lambda _connection, _cursor, statement, *_: heard.append(statement),
-    )
-    assert loop.record(entry(1)) == ([True], ["journal"])
-    assert any(statement.startswith("INSERT") for statement in heard)
+        loop.detach()
 
 
 def test_the_end_of_the_loop_answers_everybody(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is under way then fails, though it may be stored; what was not sent is left to the thread."""
-    monkeypatch.setattr(sending_module, "_LATE", 60.0)
-    with Journal(url) as journal:
+    monkeypatch.setattr(postgresql_pipeline, "LATE_SECONDS", 60.0)
+    with Journal(url, **FAST) as journal:
         loop = Loop(journal)
-        journal.attend(loop.watch)
         loop.connect()
         with writers_held_up(url):
             first, _ = loop.submit(entry(1))
             second, by = loop.submit(entry(2))
-            journal.attend(None)
+            loop.detach()
             assert isinstance(first.exception(0), JournalUnavailableError)
-            assert loop.calls == {}
         assert second.result(20) == [True]
         assert by == ["journal"]
 

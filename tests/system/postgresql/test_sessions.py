@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, event, insert, make_url, text
+from sqlalchemy import Column, Integer, MetaData, Table, insert, make_url, text
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.fast.compiled_sql import Statement
+from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.journal import Journal
 from soap_handler.journal.engine import open_engine
+from soap_handler.journal.execute import PLAIN, execute
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlalchemy import Connection
-
+    from soap_handler.journal.execute import Executor
     from tests.journal.engines import PostgreSQL
 
 TABLE = Table("thing", MetaData(), Column("number", Integer))
@@ -60,29 +58,17 @@ def test_nothing_waits_without_an_end(postgresql: PostgreSQL, name: str, ours: s
     assert setting(with_options(url, f"-c {name}=7min"), name) == "7min"
 
 
-def by_ourselves(connection: Connection) -> int:
-    return Statement(insert(TABLE), ("number",)).run(connection, ROWS)
-
-
-def where_somebody_listens(connection: Connection) -> int:
-    event.listen(connection, "before_cursor_execute", lambda *_: None)
-    return by_ourselves(connection)
-
-
-def by_sqlalchemy(connection: Connection) -> int:
-    return int(connection.execution_options(preserve_rowcount=True).execute(insert(TABLE), ROWS).rowcount)
-
-
-@pytest.mark.parametrize("write", [by_ourselves, where_somebody_listens, by_sqlalchemy])
-def test_no_transaction_is_idle_without_an_end(postgresql: PostgreSQL, write: Callable[[Connection], int]) -> None:
+@pytest.mark.parametrize("executor", [PLAIN, COMPILED], ids=["plain", "fast"])
+def test_no_transaction_is_idle_without_an_end(postgresql: PostgreSQL, executor: Executor) -> None:
     """A host that freezes right behind many rows, ours or a handler's, loses its transaction and with it its locks."""
     url = postgresql.database()
-    engine, beside = open_engine(with_options(url, "-c idle_in_transaction_session_timeout=200")), open_engine(url)
+    limited = with_options(url, "-c idle_in_transaction_session_timeout=200")
+    engine, beside = open_engine(limited, executor), open_engine(url)
     try:
         with engine.begin() as connection:
             TABLE.create(connection)
         with engine.connect() as frozen, beside.connect().execution_options(isolation_level="AUTOCOMMIT") as looking:
-            assert write(frozen) == len(ROWS)
+            assert execute(frozen, insert(TABLE).inline(), ROWS) == len(ROWS)
             idle = text("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = :name")
             wait_for(lambda: not looking.execute(idle, {"name": make_url(url).database}).scalar())
             frozen.invalidate()

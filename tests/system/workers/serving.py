@@ -16,6 +16,7 @@ import pytest
 
 from soap_handler.contract import NAMESPACE, SOAP_11, soap_action
 from soap_handler.journal import Journal, Record, Selection
+from tests.support import fast_path
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[3]
 CONFIGURATION = """
 [server]
 port = 0
+fast_path = "{fast_path}"
 {server}
 [journal]
 url = "{url}"
@@ -53,7 +55,9 @@ class Serving:
         self._workers = workers
 
     def configure(self, *, server: str = "drain_timeout = 5", handler: str = "", password: str = PASSWORD) -> None:
-        told = CONFIGURATION.format(server=server, handler=handler, url=self.url, password=password)
+        told = CONFIGURATION.format(
+            server=server, handler=handler, url=self.url, password=password, fast_path=fast_path.chosen()
+        )
         (self.folder / "soap-handler.toml").write_text(told)
 
     def start(self) -> None:

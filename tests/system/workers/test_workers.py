@@ -27,13 +27,14 @@ def handle(notification):
 """
 TELLING = """
 import sys
-from soap_handler.server.supervisor import CANNOT_START, Workers
+from soap_handler.server.supervisor import Supervisor
+from soap_handler.server.worker_process import CANNOT_START
 
-def say(place):
-    print("ended:", place)
+def say(slot):
+    print("ended:", slot)
 
-workers = Workers(2, [], lambda line: CANNOT_START, reload=lambda: True, ended=say, drain=1)
-sys.exit(workers.run())
+supervisor = Supervisor(2, [], lambda link: CANNOT_START, reload=lambda: True, ended=say, drain=1)
+sys.exit(supervisor.run())
 """
 SLOW = """
 import time
@@ -87,7 +88,7 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:
 
 
 def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
-    """A parent that is killed takes nobody with it at once: the workers notice, finish what they do, and end."""
+    """A parent that is killed takes no worker with it at once: the workers notice, finish what they do, and end."""
     (tmp_path / "handling.py").write_text(SLOW)
     with started(tmp_path, handler='target = "handling:handle"') as it:
         assert it.push("1")

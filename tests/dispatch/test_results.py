@@ -8,16 +8,42 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from soap_handler.journal import Selection, Settling, State
-from tests.journal.engines import writers_held_up
-from tests.journal.entries import LEASE, ended, entry
+from soap_handler.dispatch.results import Results
+from soap_handler.journal import Journal, Selection, State
+from tests.journal.engines import running_postgresql, writers_held_up
+from tests.journal.entries import LEASE, Clock, ended, entry
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from soap_handler.journal import Claim, Journal, Settlement
-    from tests.journal.entries import Clock
+    from soap_handler.journal import Claim, Settlement
+    from tests.journal.engines import PostgreSQL
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'journal.db'}"
+    return str(request.getfixturevalue("postgresql").database())
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def journal(url: str, clock: Clock) -> Iterator[Journal]:
+    with Journal(url, clock=clock) as opened:
+        yield opened
 
 
 def claimed(journal: Journal, count: int) -> list[Claim]:
@@ -43,25 +69,25 @@ def handed_in(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def test_a_lone_result_waits_for_nobody(journal: Journal, handed_in: list[int]) -> None:
+def test_a_lone_result_waits_for_no_other(journal: Journal, handed_in: list[int]) -> None:
     """It is handed in at once, and is not open any more when it is on disk."""
     (claim,) = claimed(journal, 1)
-    settling = Settling(journal)
-    settling.settle(ended(claim, State.DONE))
+    results = Results(journal)
+    results.add(ended(claim, State.DONE))
     assert handed_in == [1]
-    wait_for(lambda: not len(settling))
+    wait_for(lambda: not len(results))
     assert states(journal) == [State.DONE]
 
 
 def test_what_comes_while_others_are_committed_goes_together(journal: Journal, url: str, handed_in: list[int]) -> None:
     """The first does not wait; those behind it share what follows, some dozens at a time."""
     claims = claimed(journal, 100)
-    settling = Settling(journal)
+    results = Results(journal)
     with writers_held_up(url):
         for claim in claims:
-            settling.settle(ended(claim, State.DONE))
-        assert len(settling) == 100
-    wait_for(lambda: not len(settling))
+            results.add(ended(claim, State.DONE))
+        assert len(results) == 100
+    wait_for(lambda: not len(results))
     assert states(journal) == [State.DONE] * 100
     assert handed_in == [1, 64, 35]
 
@@ -70,16 +96,16 @@ def test_one_that_cannot_be_stored_keeps_no_other_from_the_disk(journal: Journal
     """What went together and failed is handed in again, each alone; what fails then is kept."""
     unfit: Any = None
     first, bad, *others = claimed(journal, 5)
-    settling = Settling(journal)
+    results = Results(journal)
     with writers_held_up(url):
-        settling.settle(ended(first, State.DONE))
-        settling.settle(replace(ended(bad, State.DONE), started_at=unfit))
+        results.add(ended(first, State.DONE))
+        results.add(replace(ended(bad, State.DONE), started_at=unfit))
         for claim in others:
-            settling.settle(ended(claim, State.DONE))
-    wait_for(lambda: settling._failed)
-    assert len(settling) == 4
-    settling.again()
-    wait_for(lambda: len(settling) == 1 and settling._failed)
+            results.add(ended(claim, State.DONE))
+    wait_for(lambda: results.failed)
+    assert len(results) == 4
+    results.retry()
+    wait_for(lambda: len(results) == 1 and results.failed)
     assert sorted(states(journal)) == [State.DONE] * 4 + [State.RECEIVED]
 
 
@@ -90,12 +116,12 @@ def test_the_same_result_under_a_newer_lease_goes_in_place_of_the_old_one(
     first, old = claimed(journal, 2)
     clock.forward(LEASE.total_seconds() + 1)
     new = next(claim for claim in journal.claim(2, timedelta(hours=1)) if claim.seq == old.seq)
-    settling = Settling(journal)
+    results = Results(journal)
     with writers_held_up(url):
-        settling.settle(ended(first, State.DEAD))
-        settling.settle(ended(old, State.DONE))
-        assert settling.adopt(new)
-        assert len(settling) == 2
-    wait_for(lambda: not len(settling))
+        results.add(ended(first, State.DEAD))
+        results.add(ended(old, State.DONE))
+        assert results.adopt(new)
+        assert len(results) == 2
+    wait_for(lambda: not len(results))
     assert handed_in == [1, 1]
     assert [attempt.outcome for attempt in journal.history(old.seq)] == ["lost", "ok"]

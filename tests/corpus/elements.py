@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.contract import ZERO_ID
-from soap_handler.notifications import FailureReason, Kind
-from tests.corpus.messages import FIELDS, XSI, Message, element, mended, message
+from soap_handler.notifications import ZERO_ID, FailureReason, Kind
+from tests.corpus.messages import FIELDS, XSI, Message, element, message, repaired_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,41 +21,41 @@ def _absent(told: Message, name: str) -> Message:
     if isinstance(value, FailureReason):
         return told.meaning(failure_reason=None)
     if attribute.endswith("_at"):
-        return mended(told, f"{attribute} missing", **{attribute: None})
+        return repaired_as(told, f"{attribute} missing", **{attribute: None})
     if attribute in {"type", "event_type", "error_type", "event_code"}:
-        return mended(told, f"{attribute} missing", **{attribute: type(value)("")})
+        return repaired_as(told, f"{attribute} missing", **{attribute: type(value)("")})
     return told.meaning(**{attribute: ""})
 
 
-SHAPES: Final[dict[str, Callable[[Message, str], Message]]] = {
+VARIANTS: Final[dict[str, Callable[[Message, str], Message]]] = {
     "missing": lambda told, name: _absent(told.with_part(name, b""), name),
     "empty": lambda told, name: _absent(told.with_part(name, f"<{name}/>".encode()), name),
     "nil": lambda told, name: _absent(told.with_part(name, f"<{name} {NIL}/>".encode()), name),
     "typed": lambda told, name: told.with_part(
         name, element(name, told.written(name), f'{XSI} xsi:type="xsd:whatever"')
     ),
-    "repeated": lambda told, name: mended(
+    "repeated": lambda told, name: repaired_as(
         told.with_part(name, told.parts[name] + element(name, b"2")), "repeated element"
     ),
     "no namespace": lambda told, name: _foreign(told, name, 'xmlns=""'),
     "another namespace": lambda told, name: _foreign(told, name, 'xmlns="urn:other"'),
-    "undeclared prefix": lambda told, name: mended(
+    "undeclared prefix": lambda told, name: repaired_as(
         told.with_part(name, element(f"u:{name}", told.written(name).replace(b"<", b"<u:").replace(b"<u:/", b"</u:"))),
         "undeclared prefix",
         "namespace",
     ),
-    "undeclared type": lambda told, name: mended(
+    "undeclared type": lambda told, name: repaired_as(
         told.with_part(name, element(name, told.written(name), 'xsi:type="xsd:string"')), "undeclared prefix"
     ),
 }
 
 
 def _foreign(told: Message, name: str, attributes: str) -> Message:
-    return mended(told.with_part(name, element(name, told.written(name), attributes)), "namespace")
+    return repaired_as(told.with_part(name, element(name, told.written(name), attributes)), "namespace")
 
 
-def shapes() -> Iterator[tuple[str, Message]]:
-    for shape, change in SHAPES.items():
+def odd_elements() -> Iterator[tuple[str, Message]]:
+    for shape, change in VARIANTS.items():
         for kind, name in EVERY_FIELD:
             told = message(kind, f"{name} in the shape {shape}")
             yield f"{kind}.{name}: {shape}", change(told, name)

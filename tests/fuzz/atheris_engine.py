@@ -20,8 +20,8 @@ def with_atheris(seconds: float, seed: int) -> None:
     """
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["soap_handler"]):  # so that it sees which lines an input reaches
-        target = importlib.import_module("fuzz.target")
-        corpus = importlib.import_module("fuzz.corpus")
+        target = importlib.import_module("tests.fuzz.target")
+        corpus = importlib.import_module("tests.fuzz.corpus")
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, target.opened(Path(folder)) as opened:
         arguments = [sys.argv[0], f"-max_total_time={max(1, int(seconds))}", f"-seed={seed}", "-max_len=65536"]
         atheris.Setup([*arguments, _seeds(Path(folder) / "corpus", corpus)], _one_input(opened, corpus.CONTENT_TYPES))

@@ -1,11 +1,11 @@
-"""How handling gives way to a burst."""
+"""Load shedding: how handling gives way to a burst."""
 
 from __future__ import annotations
 
 import pytest
 
-from soap_handler.fast.load_shedding import Pace
-from soap_handler.fast.scoreboard import Board, Place
+from soap_handler.fast.load_shedding import LoadShedding
+from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 
 
 class Day:
@@ -13,8 +13,8 @@ class Day:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._place = Place(Board(), 0)
-        self.pace = Pace(self._place, lambda: self.now)
+        self._place = WorkerSlot(Scoreboard(), 0)
+        self.shedding = LoadShedding(self._place, lambda: self.now)
 
     def pass_by(self, seconds: float, arrivals: int) -> None:
         self.now += seconds
@@ -30,9 +30,9 @@ def test_without_a_burst_all_that_is_wanted_is_granted() -> None:
     day = Day()
     for _ in range(20):
         day.pass_by(0.2, 10)
-        assert day.pace.allows(7) == 7
-        assert not day.pace.bursting
-        assert day.pace.rest == 0
+        assert day.shedding.allows(7) == 7
+        assert not day.shedding.bursting
+        assert day.shedding.pause == 0
 
 
 def test_during_a_burst_a_share_of_what_arrives_is_granted() -> None:
@@ -41,8 +41,8 @@ def test_during_a_burst_a_share_of_what_arrives_is_granted() -> None:
     granted = 0
     for _ in range(45):
         day.pass_by(0.2, 1000)
-        granted += day.pace.allows(10_000)
-        assert day.pace.bursting
+        granted += day.shedding.allows(10_000)
+        assert day.shedding.bursting
     assert 0.10 * day.arrived <= granted <= 0.20 * day.arrived
 
 
@@ -50,24 +50,24 @@ def test_a_burst_is_noticed_by_what_arrived_not_only_by_the_clock() -> None:
     """More than belongs into a whole window is a burst at once: handling does not take its first moments."""
     day = Day()
     day.pass_by(0.2, 0)
-    assert day.pace.allows(10_000) == 10_000
+    assert day.shedding.allows(10_000) == 10_000
     day.pass_by(0.005, 30)
-    assert day.pace.allows(10_000) == 10_000
+    assert day.shedding.allows(10_000) == 10_000
     day.pass_by(0.005, 31)
-    assert day.pace.allows(10_000) < 61
-    assert day.pace.bursting
+    assert day.shedding.allows(10_000) < 61
+    assert day.shedding.bursting
 
 
-def test_a_crowd_that_nobody_follows_waits_for_a_window_at_most() -> None:
+def test_a_crowd_without_a_burst_behind_it_waits_for_a_window_at_most() -> None:
     """Some dozens at once look like the beginning of a burst, but hold their handling up only as long as that."""
     day = Day()
     day.pass_by(0.2, 0)
-    day.pace.allows(1)
+    day.shedding.allows(1)
     day.pass_by(0.01, 100)
-    day.pace.allows(100)
-    assert day.pace.bursting
+    day.shedding.allows(100)
+    assert day.shedding.bursting
     day.pass_by(0.2, 0)
-    assert day.pace.allows(100) == 100
+    assert day.shedding.allows(100) == 100
 
 
 def test_a_burst_that_does_not_end_is_worked_off_all_the_same() -> None:
@@ -76,53 +76,53 @@ def test_a_burst_that_does_not_end_is_worked_off_all_the_same() -> None:
     granted = 0
     for _ in range(5 * 60):
         day.pass_by(0.2, 100)
-        granted += day.pace.allows(day.arrived - granted)
+        granted += day.shedding.allows(day.arrived - granted)
     assert granted == day.arrived
 
 
 def test_what_was_not_taken_does_not_pile_up() -> None:
-    """A share that nobody wanted while it was due is not made up for later, all at once."""
+    """A share that was not asked for while it was due is not made up for later, all at once."""
     day = Day()
     for _ in range(40):
         day.pass_by(0.2, 1000)
-        day.pace.allows(0)
-    assert day.pace.allows(10_000) <= 600  # the shares of a few windows, of forty
+        day.shedding.allows(0)
+    assert day.shedding.allows(10_000) <= 600  # the shares of a few windows, of forty
 
 
 def test_when_the_burst_is_over_everything_is_granted_again() -> None:
     """The backlog is worked off at full speed."""
     day = Day()
     day.pass_by(0.2, 1000)
-    day.pace.allows(1)
+    day.shedding.allows(1)
     day.pass_by(0.2, 0)
-    assert day.pace.allows(500) == 500
-    assert not day.pace.bursting
+    assert day.shedding.allows(500) == 500
+    assert not day.shedding.bursting
 
 
 def test_processes_that_share_a_port_share_the_work() -> None:
     """Each sees what all take in, so one that takes in little gives way too, and owes a share of that little."""
-    board, now = Board(3), 0.0
-    places = [Place(board, number) for number in range(3)]
-    paces = [Pace(place, lambda: now) for place in places]
+    board, now = Scoreboard(3), 0.0
+    places = [WorkerSlot(board, number) for number in range(3)]
+    processes = [LoadShedding(place, lambda: now) for place in places]
     granted = [0, 0, 0]
     for _ in range(45):
         now += 0.2
         places[0].note_arrivals(1000)
         places[1].note_arrivals(500)
-        for number, pace in enumerate(paces):
-            granted[number] += pace.allows(10_000)
-    assert all(pace.bursting for pace in paces)
+        for number, process in enumerate(processes):
+            granted[number] += process.allows(10_000)
+    assert all(process.bursting for process in processes)
     for place, given in zip(places, granted, strict=True):
         assert 0.10 * place.arrivals <= given <= 0.20 * place.arrivals
 
 
 def test_those_to_whom_next_to_nothing_comes_do_the_work_of_all() -> None:
-    """What they do holds up no answer. Who is gone is not counted on, and where all are busy each does its own."""
-    board, now = Board(4), 0.0
-    places = [Place(board, number) for number in range(4)]
+    """What they do holds up no answer. Who is gone is not counted on; where all are busy each does its own."""
+    board, now = Scoreboard(4), 0.0
+    places = [WorkerSlot(board, number) for number in range(4)]
     for place in places[:3]:
-        place.note_connections(1)
-    paces = [Pace(place, lambda: now) for place in places[:3]]
+        place.join()
+    processes = [LoadShedding(place, lambda: now) for place in places[:3]]
     granted = [0, 0, 0]
 
     def burst(*arrivals: int) -> int:
@@ -132,7 +132,7 @@ def test_those_to_whom_next_to_nothing_comes_do_the_work_of_all() -> None:
             now += 0.2
             for place, count in zip(places, arrivals, strict=False):
                 place.note_arrivals(count)
-            granted = [given + pace.allows(10_000) for given, pace in zip(granted, paces, strict=True)]
+            granted = [given + process.allows(10_000) for given, process in zip(granted, processes, strict=True)]
         return 20 * sum(arrivals)
 
     arrived = burst(1000, 0, 4)
@@ -153,64 +153,64 @@ def test_those_to_whom_next_to_nothing_comes_do_the_work_of_all() -> None:
 
 def test_a_burst_that_does_not_end_is_worked_off_by_all() -> None:
     """After a while a process that takes in nothing handles what the others take in."""
-    board, now = Board(2), 0.0
-    places = [Place(board, number) for number in range(2)]
-    paces = [Pace(place, lambda: now) for place in places]
+    board, now = Scoreboard(2), 0.0
+    places = [WorkerSlot(board, number) for number in range(2)]
+    processes = [LoadShedding(place, lambda: now) for place in places]
     granted = [0, 0]
     for _ in range(5 * 60):
         now += 0.2
         places[0].note_arrivals(100)
-        for number, pace in enumerate(paces):
-            granted[number] += pace.allows(max(0, places[0].arrivals - sum(granted)))
+        for number, process in enumerate(processes):
+            granted[number] += process.allows(max(0, places[0].arrivals - sum(granted)))
     assert sum(granted) == places[0].arrivals
     assert granted[1] > 0.1 * places[0].arrivals
 
 
 def test_a_small_part_of_a_share_adds_up() -> None:
     """A process that takes in little owes less than one in a window, and does not stand still all the same."""
-    board, now = Board(2), 0.0
-    busy, idle = Place(board, 0), Place(board, 1)
-    pace = Pace(idle, lambda: now)
+    board, now = Scoreboard(2), 0.0
+    busy, idle = WorkerSlot(board, 0), WorkerSlot(board, 1)
+    process = LoadShedding(idle, lambda: now)
     granted = 0
     for _ in range(45):
         now += 0.2
         busy.note_arrivals(1000)
         idle.note_arrivals(4)
-        granted += pace.allows(10_000)
-    assert pace.bursting
+        granted += process.allows(10_000)
+    assert process.bursting
     assert 0.10 * idle.arrivals <= granted + 1 <= 0.20 * idle.arrivals
 
 
 def test_a_process_that_is_started_again_owes_nothing_for_the_one_before() -> None:
     """What was noted at its place before is neither an arrival nor a debt, to itself or to others."""
-    now, board = 0.0, Board(2)
-    place = Place(board, 1)
+    now, board = 0.0, Scoreboard(2)
+    place = WorkerSlot(board, 1)
     place.note_arrivals(5000)
-    other = Pace(Place(board, 0), lambda: now)
-    again = Pace(place, lambda: now)
+    other = LoadShedding(WorkerSlot(board, 0), lambda: now)
+    again = LoadShedding(place, lambda: now)
     now = 0.2
-    for pace in (again, other):
-        assert pace.allows(7) == 7
-        assert not pace.bursting
+    for process in (again, other):
+        assert process.allows(7) == 7
+        assert not process.bursting
 
 
-def test_who_has_not_looked_for_long_gives_way_too() -> None:
+def test_a_process_that_has_not_looked_for_long_gives_way_too() -> None:
     """A process that slept through the beginning of a burst takes it for one, and not for what came in all the time."""
     day = Day()
     day.pass_by(1.0, 250)  # all of it just now, perhaps
-    assert day.pace.allows(10_000) < 250
+    assert day.shedding.allows(10_000) < 250
     day.pass_by(0.25, 0)
-    assert day.pace.allows(10_000) == 10_000
+    assert day.shedding.allows(10_000) == 10_000
 
 
 @pytest.mark.parametrize("seconds", [0.01, 0.05, 0.099])
 def test_between_two_claims_of_a_burst_the_others_are_left_alone(seconds: float) -> None:
-    """During a burst nobody asks more often than ten times a second."""
+    """During a burst claims are made ten times a second at most."""
     day = Day()
     day.pass_by(0.2, 1000)
-    day.pace.allows(1)
+    day.shedding.allows(1)
     day.pass_by(seconds, 50)
-    assert day.pace.rest == pytest.approx(0.1 - seconds)
+    assert day.shedding.pause == pytest.approx(0.1 - seconds)
 
 
 def test_during_a_burst_deletes_have_a_gap_between_them_but_go_on() -> None:
@@ -219,8 +219,8 @@ def test_during_a_burst_deletes_have_a_gap_between_them_but_go_on() -> None:
     gaps = []
     for arrivals in [20] * 5 + [1000] * 100 + [0] * 5:
         day.pass_by(0.2, arrivals)
-        day.pace.allows(10)
-        gaps.append(day.pace.gap)
+        day.shedding.allows(10)
+        gaps.append(day.shedding.delete_gap)
     assert gaps[:5] == [0] * 5
     assert gaps[5:50] == [1.0] * 45
     assert gaps[60:] == [0] * 50

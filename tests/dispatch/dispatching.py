@@ -20,7 +20,7 @@ from soap_handler.settings import HandlerSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from soap_handler.fast.load_shedding import Pace
+    from soap_handler.dispatch.admission import Admission
 
 
 ACCOUNT = "EX0000001"
@@ -40,13 +40,17 @@ def settings(**values: Any) -> HandlerSettings:
 
 @contextmanager
 def dispatching(
-    journal: Journal, handler: Callable[[Notification], None] | Handlers, *, pace: Pace | None = None, **values: Any
+    journal: Journal,
+    handler: Callable[[Notification], None] | Handlers,
+    *,
+    admission: Admission | None = None,
+    **values: Any,
 ) -> Iterator[Dispatcher]:
     """Run a dispatcher; the account that has an inbox is ``ACCOUNT``."""
     handlers = handler if isinstance(handler, Handlers) else Handlers()
     if not isinstance(handler, Handlers):
         handlers.all_kinds(handler)
-    dispatcher = Dispatcher(journal, handlers, settings(**values), {ACCOUNT}.__contains__, pace=pace)
+    dispatcher = Dispatcher(journal, handlers, settings(**values), {ACCOUNT}.__contains__, admission=admission)
     dispatcher.start()
     try:
         yield dispatcher

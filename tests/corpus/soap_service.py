@@ -1,4 +1,4 @@
-"""The way of a request from its bytes to its row: the real endpoint and a real journal, without sockets."""
+"""The SOAP face with a real journal behind it, without sockets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from soap_handler.accounts.accounts import Accounts
+from soap_handler.faces.base import Request
 from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.journal import Journal
 from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials
@@ -19,12 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from soap_handler.faces.soap.endpoint import Answer
+    from soap_handler.faces.base import Answer
 
 
 @dataclass
-class Front:
-    """The service without its socket."""
+class SoapService:
+    """From a request's bytes to its row in the journal."""
 
     endpoint: Endpoint
     journal: Journal
@@ -32,17 +34,18 @@ class Front:
     """The journal's file."""
 
     def post(self, body: bytes, content_type: str = "text/xml; charset=utf-8") -> Answer:
-        exchange = self.endpoint.prepare(body, "127.0.0.1", content_type)
+        exchange = self.endpoint.prepare(Request(body, "127.0.0.1", content_type))
         if exchange.entry is not None:
             self.journal.record(exchange.entry)
         return exchange.answer
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Front]:
-    """Open a front whose journal is in a folder."""
+def opened(folder: Path) -> Iterator[SoapService]:
+    """Open a service whose journal is in a folder."""
     push = (PushCredentials(username=USERNAME, password=SecretStr(PASSWORD)),)
     accounts = Accounts([AccountSettings(reference=REFERENCE, push=push, time_zone="Europe/London")])
     path = folder / "journal.db"
     with Journal(f"sqlite:///{path}") as journal:
-        yield Front(Endpoint(Receiver(accounts)), journal, path)
+        receiver = Receiver(accounts)
+        yield SoapService(Endpoint(receiver, read_many=UsualPushes(receiver)), journal, path)

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
+from sqlalchemy import create_engine
 
+from soap_handler import clock
 from soap_handler.accounts.accounts import Account, Accounts
 from soap_handler.ems import EmsAccount
 from soap_handler.inbox import Inbox
@@ -18,6 +20,8 @@ from soap_handler.settings import AccountSettings, InboxSettings, PushCredential
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection
 
     from soap_handler.journal import Claim, Record
 
@@ -60,21 +64,26 @@ def account(url: str, password: str = RIGHT) -> Account:
 
 @contextmanager
 def reconciling(
-    journal: Journal, url: str, settings: ReconcileSettings | None = None, password: str = RIGHT
+    journal: Journal,
+    url: str,
+    settings: ReconcileSettings | None = None,
+    *,
+    now: Callable[[], datetime] = clock.now,
+    chunk: int = 500,
 ) -> Iterator[Reconciler]:
     """Build a reconciler for the account; afterwards its connections are closed."""
-    known = account(url, password)
+    known = account(url)
     assert known.inbox is not None
     inbox = Inbox(REFERENCE, known.inbox)
     try:
-        yield Reconciler(known, inbox, journal, settings or ReconcileSettings(timeout=20.0))
+        yield Reconciler(known, inbox, journal, settings or ReconcileSettings(timeout=20.0), now, chunk=chunk)
     finally:
         inbox.close()
 
 
-def run(journal: Journal, url: str, stopping: Callable[[], bool] = lambda: False, password: str = RIGHT) -> Result:
+def run(journal: Journal, url: str, stopping: Callable[[], bool] = lambda: False, chunk: int = 500) -> Result:
     """Carry out one run, whatever others do."""
-    with reconciling(journal, url, password=password) as reconciler:
+    with reconciling(journal, url, chunk=chunk) as reconciler:
         result = reconciler.run(Beginning(REFERENCE, datetime.now(UTC)), stopping=stopping)
     assert result is not None
     return result
@@ -101,6 +110,15 @@ def _only(journal: Journal, claims: list[Claim], wanted: MessageReceived, step: 
     journal.release([claim for claim in claims if claim.key != wanted.key], step)
     [claim] = [claim for claim in claims if claim.key == wanted.key]
     return claim
+
+
+@contextmanager
+def beside(url: str) -> Iterator[Connection]:
+    """Reach the same database beside the journal, in one transaction."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
 
 
 def states(journal: Journal) -> dict[str, State]:

@@ -1,0 +1,137 @@
+"""Verifiers of credentials: one for each user name and password in the settings, all costing the same work.
+
+Every check compares in constant time, and every refusal takes the same work: an attacker learns nothing from how long
+the answer took. Which account they belong to is not known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from soap_handler.accounts.passwords import PasswordHash, is_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from soap_handler.settings import PushCredentials
+
+_HASH_CHECKS_AT_ONCE: Final = 2  # so that threads are left for callers whose credentials need none
+
+
+class DigestVerifier:
+    """Verifies against SHA-256 digests of the pair: of one length, so comparing them tells nothing about the text."""
+
+    __slots__ = ("_password", "_username")
+
+    def __init__(self, username: str, password: str) -> None:
+        self._username = _digest(username)
+        self._password = _digest(password)
+
+    def matches(self, username: str, password: str) -> bool:
+        """Whether this is the pair."""
+        same_user = hmac.compare_digest(self._username, _digest(username))
+        same_password = hmac.compare_digest(self._password, _digest(password))
+        return same_user & same_password  # not "and": both are always compared
+
+
+class HashVerifier:
+    """Verifies against an scrypt hash: slowly, until the right pair was there once, and from then on by a digest.
+
+    The digest of the proven pair is keyed with a random key of this process, so that no password is kept.
+    """
+
+    __slots__ = ("_hash", "_key", "_proven", "_username")
+
+    def __init__(self, username: str, hashed: PasswordHash) -> None:
+        self._username = _digest(username)
+        self._hash = hashed
+        self._key = secrets.token_bytes()
+        self._proven = secrets.token_bytes(32)  # matches no pair
+
+    def matches(self, username: str, password: str) -> bool:
+        """Whether this pair was proved before."""
+        return hmac.compare_digest(self._proven, self._keyed(username, password))
+
+    def proves(self, username: str, password: str) -> bool:
+        """Whether this pair is right, which costs an scrypt in either case."""
+        same_user = hmac.compare_digest(self._username, _digest(username))
+        right = same_user & self._hash.verify(password)
+        if right:
+            self._proven = self._keyed(username, password)
+        return right
+
+    def _keyed(self, username: str, password: str) -> bytes:
+        return hmac.digest(self._key, _digest(username) + _digest(password), "sha256")
+
+
+Verifier: TypeAlias = DigestVerifier | HashVerifier
+
+
+class EqualWork:
+    """Checks pairs so that every refusal takes the same work, whichever account it is for, or none.
+
+    Each account gets as many verifiers of a kind as the one with most, filled up with decoys that no pair matches.
+    """
+
+    def __init__(self, accounts: Sequence[Sequence[Verifier]]) -> None:
+        """``accounts`` holds the verifiers of each account."""
+        digests = max((sum(isinstance(one, DigestVerifier) for one in own) for own in accounts), default=0)
+        self._hashes = max((sum(isinstance(one, HashVerifier) for one in own) for own in accounts), default=0)
+        self._digests = digests or not self._hashes
+        self.decoys = self.padded([])
+        """To be asked for a caller without an account: none of them matches."""
+        self._slots = threading.BoundedSemaphore(_HASH_CHECKS_AT_ONCE)
+
+    def padded(self, own: Sequence[Verifier]) -> tuple[Verifier, ...]:
+        """Return an account's verifiers with as many decoys as make the work equal."""
+        digests = self._digests - sum(isinstance(one, DigestVerifier) for one in own)
+        hashes = self._hashes - sum(isinstance(one, HashVerifier) for one in own)
+        decoys = [DigestVerifier(secrets.token_hex(), secrets.token_hex()) for _ in range(digests)]
+        return (*own, *decoys, *(HashVerifier(secrets.token_hex(), _DECOY_HASH) for _ in range(hashes)))
+
+    def is_proven(
+        self, verifiers: Sequence[Verifier], username: str, password: str, may_check: Callable[[], bool]
+    ) -> bool:
+        """Whether a costly check finds the pair right; false, unchecked, where ``may_check`` or all slots say no."""
+        hashed = [verifier for verifier in verifiers if isinstance(verifier, HashVerifier)]
+        if not hashed or not may_check() or not self._slots.acquire(blocking=False):
+            return False
+        try:
+            return any([verifier.proves(username, password) for verifier in hashed])  # noqa: C419 - all are asked
+        finally:
+            self._slots.release()
+
+
+def is_known(verifiers: Sequence[Verifier], username: str, password: str) -> bool:
+    """Whether one of the verifiers knows the pair without a costly check. All are asked, whatever the first says."""
+    return any([verifier.matches(username, password) for verifier in verifiers])  # noqa: C419 - all are asked
+
+
+def verifiers_of(pairs: Iterable[PushCredentials], before: Mapping[str, Verifier]) -> dict[str, Verifier]:
+    """Return a verifier for each pair, by the pair's identity; those that exist already are kept."""
+    return {identity: before.get(identity) or _verifier_of(pair) for pair in pairs for identity in [identity_of(pair)]}
+
+
+def identity_of(pair: PushCredentials) -> str:
+    """Return a text that tells pairs apart, from which none can be recovered."""
+    return (_digest(pair.username) + _digest(pair.password.get_secret_value())).hex()
+
+
+def _verifier_of(pair: PushCredentials) -> Verifier:
+    text = pair.password.get_secret_value()
+    if is_hash(text):
+        return HashVerifier(pair.username, PasswordHash.parse(text))
+    return DigestVerifier(pair.username, text)
+
+
+def _digest(text: str) -> bytes:
+    # surrogatepass: a tolerant reader may hand on half an emoji, which must be refused and not crash
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+_DECOY_HASH: Final = PasswordHash(14, 8, 1, secrets.token_bytes(16), secrets.token_bytes(32))
+"""A hash with the costs of hash_password, of a password that does not exist."""

@@ -1,0 +1,110 @@
+"""The claim loop: leases what is due and hands it to the handler pool. What a handler's end means is not known here."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from soap_handler import clock, telemetry
+from soap_handler.background import BackgroundLoop
+from soap_handler.errors import JournalUnavailableError
+from soap_handler.journal import Step
+from soap_handler.retry import FAILED_ROUND
+
+if TYPE_CHECKING:
+    from soap_handler.dispatch.admission import Admission
+    from soap_handler.dispatch.handler_pool import HandlerPool
+    from soap_handler.dispatch.lease import LeaseTimes
+    from soap_handler.dispatch.results import Results
+    from soap_handler.dispatch.run import Runner
+    from soap_handler.journal import Journal
+
+POLL_SECONDS: Final = 1.0
+"""Between two looks at the journal that nothing woke us for: finds what other processes recorded."""
+_BURST_POLL_SECONDS: Final = 0.2  # between two looks at what other processes take in
+
+
+class ClaimLoop(BackgroundLoop):
+    """Claims from one thread for all handler threads, and watches over them and their results between two claims.
+
+    A claim is a lease that outlasts ``handler.timeout``, so what a killed process had claimed comes back by itself.
+    No more is claimed than the pool has room for.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        pool: HandlerPool,
+        runner: Runner,
+        results: Results,
+        *,
+        lease: LeaseTimes,
+        admission: Admission,
+        in_order: bool,
+    ) -> None:
+        """``in_order``: of one originator on one account, one at a time, across all who share the journal."""
+        super().__init__("dispatch")
+        self._journal = journal
+        self._pool = pool
+        self._runner = runner
+        self._results = results
+        self._lease = lease
+        self._admission = admission
+        self._in_order = in_order
+        self._poll_seconds = min(POLL_SECONDS, lease.timeout / 4)
+
+    def start(self) -> None:
+        """Begin; each commit that may have made work wakes the loop."""
+        self._journal.listen(self.wake)
+        super().start()
+
+    def round(self) -> float:
+        """Look after the handlers that hang and the results that failed, then claim; return when to look again."""
+        self._pool.give_up_hanging()
+        self._results.retry()
+        more = self._claim()
+        if pause := self._admission.pause:
+            self.stopping.wait(pause)
+        return 0.0 if more or self._admission.burst_begins() else self._until_due()
+
+    def failed(self, error: Exception) -> float:
+        """Tell of it and back off; a lease that is left runs out."""
+        seconds = FAILED_ROUND.longest(self.failures)
+        if isinstance(error, JournalUnavailableError):
+            telemetry.emit("dispatch_waits_for_journal", reason=str(error), seconds=seconds)
+        else:
+            telemetry.emit("dispatch_broke", seconds=seconds, exc_info=error)
+        return seconds
+
+    def rest(self, seconds: float) -> None:
+        """Wait for so long, until woken, or until a burst begins at another process that shares the port."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self.woken.wait(min(left, _BURST_POLL_SECONDS)):
+            if self._admission.burst_begins():
+                return
+
+    def _claim(self) -> bool:
+        """Claim what there is room for; return whether there may be more to do at once."""
+        limit = self._admission.allows(self._pool.room())
+        if limit <= 0:
+            return False
+        asked = time.monotonic()
+        claims = self._journal.claim(limit, timedelta(seconds=self._lease.seconds), in_order=self._in_order)
+        if time.monotonic() - asked > self._lease.margin:
+            telemetry.emit("claim_took_too_long", notifications=len(claims))
+            self._journal.release(claims, Step.HANDLE)
+            return True
+        for claim in claims:
+            if not self._runner.settle_uncalled(claim):
+                self._pool.put(claim)
+        return len(claims) == limit
+
+    def _until_due(self) -> float:
+        """Return for how many seconds there is nothing to claim, as far as the journal knows."""
+        if self._pool.room() <= 0:
+            return self._poll_seconds
+        due = self._journal.next_handling()
+        if due is None:
+            return self._poll_seconds
+        return max(0.0, min(self._poll_seconds, (due - clock.now()).total_seconds()))

@@ -1,0 +1,185 @@
+"""The thread pool that runs handlers, with a watchdog: a handler that hangs is given up and its thread replaced."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+from soap_handler import telemetry
+from soap_handler.dispatch.run import Outcome, Run
+from soap_handler.errors import JournalUnavailableError
+from soap_handler.journal import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from soap_handler.dispatch.lease import LeaseTimes
+    from soap_handler.dispatch.run import Runner
+    from soap_handler.journal import Claim, Journal
+
+_PREFETCH_SECONDS: Final = 0.1  # of handlers' work that may wait in the queue
+_CLAIMS_PER_THREAD: Final = 64  # at most; larger claims would not be quicker
+_HANGING_PER_THREAD: Final = 8  # hanging handlers whose threads are replaced; beyond that dispatch stands still
+_AVERAGE_WEIGHT: Final = 1 / 8  # of the latest run in the moving average of how long a handler takes
+
+
+class HandlerPool:
+    """Threads that take claims from a queue and carry out their runs. Thread-safe.
+
+    The queue is a prefetch buffer. Quick handlers find a few dozen claims for each thread in it, so that one large
+    claim replaces many small ones; slow handlers find only what idle threads can begin at once.
+    """
+
+    def __init__(self, journal: Journal, runner: Runner, threads: int, lease: LeaseTimes) -> None:
+        """``threads`` is how many handlers run at once."""
+        self._journal = journal
+        self._runner = runner
+        self._size = threads
+        self._lease = lease
+        self._wake: Callable[[], None] = lambda: None
+        self._queue: SimpleQueue[Claim | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._runs: set[Run] = set()
+        self._threads = 0  # that can take work: neither ended nor hanging
+        self._waiting = 0  # claims that no thread has taken up yet
+        self._low_water = 0  # with so many waiting or fewer, it is time to claim again
+        self._hanging = 0
+        self._handler_seconds = _PREFETCH_SECONDS  # that a handler takes, as a moving average
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Begin the threads; ``wake`` is called whenever there is room for more claims."""
+        self._wake = wake
+        self._start_threads(self._size)
+
+    def close(self) -> None:
+        """Have each thread end after its present run."""
+        for _ in range(self._size):
+            self._queue.put(None)
+
+    @property
+    def threads(self) -> int:
+        """How many threads can take work: neither ended nor hanging."""
+        with self._lock:
+            return self._threads
+
+    @property
+    def busy(self) -> int:
+        """How many handlers are running or wait for a thread."""
+        with self._lock:
+            return len(self._runs) + self._waiting
+
+    @property
+    def hanging(self) -> int:
+        """How many handlers were given up and have not returned since."""
+        with self._lock:
+            return self._hanging
+
+    def _start_threads(self, count: int) -> None:
+        with self._lock:
+            self._threads += count
+        for _ in range(count):
+            threading.Thread(target=self._run_handlers, name="handler", daemon=True).start()
+
+    # -- the queue ---------------------------------------------------------------------------------------------------
+
+    def room(self) -> int:
+        """Return how many claims to make now; 0 until few enough are waiting (low-water mark)."""
+        each = max(1, min(_CLAIMS_PER_THREAD, int(_PREFETCH_SECONDS / max(self._handler_seconds, 1e-6))))
+        with self._lock:
+            self._low_water = self._threads * (each - 1) // 2
+            if self._waiting > self._low_water:
+                return 0
+            return max(0, self._threads * each - len(self._runs) - self._waiting)
+
+    def put(self, claim: Claim) -> None:
+        """Queue a claim for the next idle thread."""
+        with self._lock:
+            self._waiting += 1
+        self._queue.put(claim)
+
+    def give_back(self) -> None:
+        """Release the claims that wait for a thread."""
+        waiting = []
+        with suppress(Empty):
+            while (claim := self._queue.get_nowait()) is not None:
+                waiting.append(claim)
+        if waiting:
+            self._release(waiting)
+
+    def _release(self, waiting: Sequence[Claim]) -> None:
+        """Give back claims that no handler was begun for."""
+        with self._lock:
+            self._waiting -= len(waiting)
+        try:
+            self._journal.release(waiting, Step.HANDLE)
+        except JournalUnavailableError as error:
+            telemetry.emit("claims_not_released", notifications=len(waiting), reason=str(error))  # their leases run out
+
+    # -- the threads -------------------------------------------------------------------------------------------------
+
+    def _run_handlers(self) -> None:
+        """Live as a handler thread: until told to end, or given up and replaced."""
+        while (claim := self._queue.get()) is not None:
+            if self._lease.is_stale(claim):  # it waited behind handlers that hung
+                self._release([claim])
+                continue
+            run = self._begin(claim)
+            outcome = self._runner.carry_out(run)
+            self._handler_seconds += (time.monotonic() - run.began - self._handler_seconds) * _AVERAGE_WEIGHT
+            if outcome is not Outcome.LOST:
+                self._finish(run)
+            elif not self._rejoin(run):
+                return
+
+    def _begin(self, claim: Claim) -> Run:
+        run = Run(claim)
+        with self._lock:
+            self._waiting -= 1
+            self._runs.add(run)
+        return run
+
+    def _finish(self, run: Run) -> None:
+        """Forget a run, only after its result was handed in: a drain must see either the one or the other."""
+        with self._lock:
+            self._runs.discard(run)
+            has_room = self._waiting <= self._low_water
+        if has_room:
+            self._wake()
+
+    def _rejoin(self, run: Run) -> bool:
+        """Come back from a run that was given up; return whether this thread is needed again."""
+        telemetry.emit("handler_returned_late", key=run.claim.key)
+        with self._lock:
+            self._hanging -= 1
+            needed = self._threads < self._size
+            self._threads += needed
+        self._wake()
+        return needed
+
+    # -- the watchdog ------------------------------------------------------------------------------------------------
+
+    def give_up_hanging(self) -> None:
+        """Count handlers that overran their time as failed, and put new threads in the place of theirs."""
+        hung, replaceable = self._take_hanging()
+        for run in hung:
+            run.give_up()
+            telemetry.emit("handler_hangs", key=run.claim.key, seconds=self._lease.timeout, hanging=self.hanging)
+            self._runner.settle(run)
+        self._start_threads(min(len(hung), replaceable))
+
+    def _take_hanging(self) -> tuple[list[Run], int]:
+        """End the runs that overran their time; return them, and how many threads may be replaced."""
+        latest = time.monotonic() - self._lease.timeout
+        error = f"the handler did not return within {self._lease.timeout:g} s"
+        with self._lock:
+            hung = [run for run in self._runs if run.began < latest and run.end(error) is Outcome.FAILED]
+            self._runs.difference_update(hung)
+            replaceable = max(0, self._size * _HANGING_PER_THREAD - self._hanging)
+            self._hanging += len(hung)
+            self._threads -= len(hung)
+        return hung, replaceable

@@ -1,0 +1,52 @@
+"""From the end of a run to its settlement: the one place that decides where a notification goes after its handler."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from soap_handler import clock, telemetry
+from soap_handler.journal import Settlement, State, Step
+from soap_handler.notifications import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from soap_handler.journal import Claim
+    from soap_handler.retry import RetryPolicy
+
+
+class Settlements:
+    """Makes the settlement of a run that ended. Thread-safe.
+
+    Handled leads to ``handled`` where a message must leave the EMS inbox, else to ``done``. Failed leads back to
+    ``received`` with a due time, or to ``dead`` after the last attempt.
+    """
+
+    def __init__(self, retry: RetryPolicy, needs_delete: Callable[[str], bool]) -> None:
+        """``needs_delete`` says of an account, by its reference, whether its messages must leave an inbox."""
+        self._retry = retry
+        self._needs_delete = needs_delete
+        self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
+
+    def of(self, claim: Claim, started_at: datetime, error: str | None) -> Settlement:
+        """Return the settlement of a run that ended just now, handled or with an error."""
+        ended_at = clock.now()
+        state, due_at = self._handled(claim, ended_at) if error is None else self._failed(claim, ended_at)
+        return Settlement(claim, Step.HANDLE, state, due_at, started_at, ended_at, error)
+
+    def has_no_attempt_left(self, claim: Claim) -> bool:
+        """Whether the attempts before this claim were all that are allowed: each began, and none ended."""
+        return self._retry.is_over(claim.attempts - 1)
+
+    def _handled(self, claim: Claim, now: datetime) -> tuple[State, datetime | None]:
+        in_inbox = claim.kind is Kind.MESSAGE_RECEIVED and claim.message_id is not None
+        return (State.HANDLED, now) if in_inbox and self._needs_delete(claim.account) else (State.DONE, None)
+
+    def _failed(self, claim: Claim, now: datetime) -> tuple[State, datetime | None]:
+        due_at = self._retry.next_at(claim.attempts, now, self._random)
+        if due_at is not None:
+            return State.RECEIVED, due_at
+        telemetry.emit("notification_dead", key=claim.key, attempts=claim.attempts)
+        return State.DEAD, None

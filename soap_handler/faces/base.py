@@ -1,0 +1,92 @@
+"""What a face is: one version of the API, from the bytes of a request to what to commit and what to answer.
+
+The HTTP rooms (``server``, ``web``) know faces by this file alone. A new face is one file and one line in ``app``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from soap_handler.journal import Entry
+
+PATH: Final = "/AccountEventHandler"
+"""The path that is registered with EMS. A face is reached there, or at this with an ending of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A POST to one of a face's paths."""
+
+    body: bytes
+    caller: str
+    """The address of the caller, or ``unknown``."""
+    content_type: str = ""
+    """The Content-Type header, which may name a charset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response without its framing."""
+
+    status: str
+    """Code and reason, such as ``200 OK``."""
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request between its two halves: what is to be committed, and the answer once it is."""
+
+    entry: Entry | None
+    """What is to be committed; ``None`` where the request was refused."""
+    answer: Answer
+    """What to send. Where there is an entry, only after its commit."""
+    delay: float = 0.0
+    """For how long (seconds) to hold the answer back."""
+
+
+ReadMany: TypeAlias = "Callable[[Sequence[Request]], list[Exchange | None]]"
+"""Prepares requests that arrived together; ``None`` leaves a request to :meth:`Face.prepare`. It may raise."""
+
+
+class Face(ABC):
+    """One version of the API. Thread-safe.
+
+    A request has two halves with the commit between them: :meth:`prepare`, and the answer of its exchange, or
+    :meth:`not_stored` where the commit failed.
+    """
+
+    paths: tuple[str, ...]
+    """The paths at which it is reached. Letter case does not count."""
+    read_many: ReadMany | None = None
+    """Seam for a faster :meth:`prepare`. Absent by default; it must give the same exchanges, or ``None``."""
+
+    @abstractmethod
+    def prepare(self, request: Request) -> Exchange:
+        """Do everything up to the commit. Raises nothing: each request gets an answer."""
+
+    @abstractmethod
+    def not_stored(self, error: BaseException) -> Answer:
+        """Return the answer to a request whose commit failed: EMS must push again."""
+
+    @abstractmethod
+    def refused(self, text: str) -> Answer:
+        """Return the answer to a request that HTTP itself refuses; ``text`` says why, in words for its sender."""
+
+    @abstractmethod
+    def failed(self) -> Answer:
+        """Return the answer to a request over which a defect of ours broke: EMS must push again."""
+
+    @abstractmethod
+    def describe(self, query: Collection[str], path: str, address: str) -> Answer:
+        """Return what GET gives: a page for people, or a description for programs.
+
+        ``query`` holds the names in the query string, in lower case. ``path`` is where the face is on this server, and
+        ``address`` the whole URL at which the caller reaches it.
+        """

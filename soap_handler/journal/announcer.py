@@ -1,0 +1,63 @@
+"""Announcing commits: to this process by calling listeners, to other processes on PostgreSQL by NOTIFY."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soap_handler.journal.listen_notify import Listener, can_notify, notify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from sqlalchemy import Connection, Engine
+
+
+class Announcer:
+    """Tells after a commit that there may be work. Thread-safe.
+
+    NOTIFY holds up the commits of all, so a process that listens itself sends one for many commits, in the thread of
+    its listener. A process that does not (a command) sends it within each transaction.
+    """
+
+    def __init__(self, engine: Engine, sender: str, silent: object) -> None:
+        """``sender`` names this process. A transaction of the verb ``silent`` alone makes no work: a claim."""
+        self._engine = engine
+        self._can_notify = can_notify(engine)
+        self._sender = sender
+        self._silent = silent
+        self._callbacks: list[Callable[[], None]] = []
+        self.listener: Listener | None = None
+        """The thread that hears other processes, once :meth:`listen` was called on PostgreSQL."""
+
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Call this after each commit of this process and, on PostgreSQL, of the others; it must return at once."""
+        self._callbacks.append(callback)
+        if self.listener is None and self._can_notify:
+            self.listener = Listener(self._engine, self._sender, self.call_listeners)
+            self.listener.start()
+
+    def before_commit(self, connection: Connection, verbs: Collection[object] = ()) -> None:
+        """Have this transaction wake the other processes when it commits, unless the listener will."""
+        if self.listener is None and self._can_notify and not self._is_silent(verbs):
+            notify(connection, self._sender)
+
+    def after_commit(self, verbs: Collection[object] = ()) -> None:
+        """Tell of a commit in which these verbs took part."""
+        if self._is_silent(verbs):
+            return
+        if self.listener is not None:
+            self.listener.tell()
+        self.call_listeners()
+
+    def call_listeners(self) -> None:
+        """Call each function that :meth:`listen` was given."""
+        for callback in self._callbacks:
+            callback()
+
+    def close(self) -> None:
+        """End the listener."""
+        if self.listener is not None:
+            self.listener.close()
+
+    def _is_silent(self, verbs: Collection[object]) -> bool:
+        return set(verbs) == {self._silent}

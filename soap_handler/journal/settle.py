@@ -1,0 +1,160 @@
+"""Settle: the end of an attempt, a lease given back, a dead notification sent round again. All end or skip a lease.
+
+Settling is ``WHERE owner = me`` under a row lock: an attempt that overran its lease changes nothing but the history.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sqlalchemy import bindparam, func, null, select, update
+
+from soap_handler.journal import order
+from soap_handler.journal.claim import ATTEMPT, count_of
+from soap_handler.journal.erasure.phone_number import ERASED
+from soap_handler.journal.execute import execute, query
+from soap_handler.journal.insert import storable
+from soap_handler.journal.queries import selected
+from soap_handler.journal.records import Settlement, State, Step
+from soap_handler.journal.schema import SEQ_IN, Instant, in_state, notification
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from soap_handler.journal.records import Claim, Selection
+
+_table = notification.c
+
+
+def settle(connection: Connection, batches: Sequence[Sequence[Settlement]]) -> list[list[bool]]:
+    """End attempts, and return for each whether its claim still held the lease. If not, the row does not move."""
+    answers = iter(_settle(connection, [settlement for batch in batches for settlement in batch]))
+    return [[next(answers) for _ in batch] for batch in batches]
+
+
+def _settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
+    rows = _locked(connection, [settlement.claim for settlement in settlements])
+    held = {settlement.claim.seq for settlement in settlements if _is_held(settlement.claim, rows)}
+    ended, attempts, answers = [], [], []
+    for settlement in settlements:
+        seq = settlement.claim.seq
+        answer = seq in held and _is_held(settlement.claim, rows)
+        answers.append(answer)
+        if answer:
+            held.discard(seq)  # the first settlement ends the lease
+            ended.append(settlement)
+        if seq in rows:  # else it was purged
+            attempts.append(_attempt(settlement, rows[seq], in_time=answer))
+    execute(connection, SETTLE, [_settled(settlement) for settlement in ended])
+    handled = ((each.claim, each.ended_at) for each in ended if each.step is Step.HANDLE)
+    order.unblock_next(connection, _freed(handled, rows))
+    execute(connection, ATTEMPT, attempts)
+    return answers
+
+
+SETTLE: Final = (
+    update(notification)
+    .where(_table.seq == bindparam("_seq"))
+    .values(
+        state=bindparam("_state"),
+        due_at=bindparam("_due_at", type_=Instant()),
+        owner=null(),
+        leased_at=null(),
+        parked_at=null(),
+        handled_at=func.coalesce(_table.handled_at, bindparam("_handled_at", type_=Instant())),
+        done_at=bindparam("_done_at", type_=Instant()),
+    )
+)
+"""End the lease of a row, and give it the state that follows."""
+
+
+class _Present(NamedTuple):
+    """The present values of a row that a claim names."""
+
+    seq: int
+    owner: str | None
+    account: str
+    originator: str | None
+    erased_at: datetime | None
+
+
+LOCK: Final = select(*(_table[name] for name in _Present._fields)).where(SEQ_IN).order_by(_table.seq).with_for_update()
+"""Lock rows, in one order for all processes: two could wait for each other otherwise."""
+
+
+def _locked(connection: Connection, claims: Sequence[Claim]) -> dict[int, _Present]:
+    """Return the present rows of some claims by number, locked until the commit."""
+    if not claims:
+        return {}
+    rows = query(connection, LOCK, {"seqs": [claim.seq for claim in claims]})
+    return {row[0]: _Present(*row) for row in rows}
+
+
+def _is_held(claim: Claim, rows: Mapping[int, _Present]) -> bool:
+    return claim.seq in rows and rows[claim.seq].owner == claim.owner
+
+
+def _freed(ended: Iterable[tuple[Claim, datetime]], rows: Mapping[int, _Present]) -> Iterator[order.Freed]:
+    """Yield the originators whose next row may start, and since when."""
+    for claim, moment in ended:
+        row = rows[claim.seq]
+        if row.originator is not None:
+            yield order.Freed(row.account, row.originator, moment)
+
+
+def _settled(settlement: Settlement) -> dict[str, Any]:
+    is_handled = settlement.step is Step.HANDLE and settlement.state in {State.HANDLED, State.DONE}
+    return {
+        "_seq": settlement.claim.seq,
+        "_state": settlement.state.value,
+        "_due_at": settlement.due_at,
+        "_handled_at": settlement.ended_at if is_handled else None,
+        "_done_at": settlement.ended_at if settlement.state is State.DONE else None,
+    }
+
+
+def _attempt(settlement: Settlement, row: _Present, *, in_time: bool) -> dict[str, Any]:
+    outcome = "failed" if settlement.error else "ok"
+    error = settlement.error
+    if error is not None:  # the text of a customer's exception may quote what was erased while the handler ran
+        error = ERASED if row.erased_at is not None and settlement.step is Step.HANDLE else storable(error)
+    return {
+        "seq": settlement.claim.seq,
+        "step": settlement.step.value,
+        "started_at": settlement.started_at,
+        "ended_at": settlement.ended_at,
+        "outcome": outcome if in_time else f"{outcome}, too late",
+        "error": error,
+        "owner": settlement.claim.owner,
+    }
+
+
+def release(connection: Connection, releases: Sequence[tuple[Step, datetime, Sequence[Claim]]]) -> list[None]:
+    """Give back leases on work that was not begun: due at once, and not counted as an attempt."""
+    for step, now, claims in releases:
+        rows = _locked(connection, claims)
+        held = [claim for claim in claims if _is_held(claim, rows)]
+        count = count_of(step)
+        connection.execute(
+            update(notification)
+            .where(_table.seq.in_([claim.seq for claim in held]))
+            .values(owner=None, leased_at=None, due_at=now, **{count: _table[count] - 1})
+        )
+        if step is Step.HANDLE:
+            order.unblock_next(connection, _freed(((claim, now) for claim in held), rows))
+    return [None] * len(releases)
+
+
+def requeue_dead(connection: Connection, requests: Sequence[tuple[Selection, datetime]]) -> list[int]:
+    """Send the dead notifications of a selection round again with a fresh count of attempts; return how many."""
+    return [
+        connection.execute(
+            update(notification)
+            .where(in_state(State.DEAD), *selected(selection))
+            .values(state=State.RECEIVED.value, due_at=now, attempts=0)
+        ).rowcount
+        for selection, now in requests
+    ]

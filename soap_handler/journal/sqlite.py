@@ -1,0 +1,136 @@
+"""SQLite: what a commit needs to be on disk, and how its one writer's lock is taken. The fsync is here (``PRAGMAS``).
+
+SQLite has one writer at a time. A transaction that will write takes the lock at its begin (``BEGIN IMMEDIATE``): to
+take it later can fail without waiting.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import event
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, ExceptionContext
+
+READ_ONLY: Final = {"read_only": True}
+"""Execution options of a connection that only reads: it must not wait for the writer."""
+
+LATE: Final = {"begins_late": True}
+"""Execution options of a connection whose transaction begins at the database only when ``begin_late`` is called.
+
+A further option ``on_error`` is a function that is called when a statement failed.
+"""
+
+BUSY_TIMEOUT_MS: Final = 5000
+PRAGMAS: Final = (
+    f"busy_timeout = {BUSY_TIMEOUT_MS}",
+    "journal_mode = WAL",  # readers and the writer do not hold each other up
+    "synchronous = FULL",  # fsync at every commit: 200 means on disk
+    "fullfsync = ON",  # macOS: fsync alone leaves data in the drive's cache; elsewhere without effect
+    "foreign_keys = ON",
+    "cache_size = -384",  # KiB for each connection: five times as many are no quicker, the system has the file cached
+    "secure_delete = ON",  # what was deleted or erased is overwritten, not only freed
+)
+
+_WAIT_MS: Final = "milliseconds to wait for the lock"  # the name in a connection's ``info``
+_BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
+_LOCK_POLL_SECONDS: Final = 0.0003  # a part of what a commit takes
+
+
+def set_up(engine: Engine) -> None:
+    """Have each connection of an engine commit durably and begin its transactions as its options say."""
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", _call_on_error)
+
+
+def begin_late(connection: Connection) -> None:
+    """Take the writer's lock for a ``LATE`` connection.
+
+    Raises:
+        sqlite3.OperationalError: another connection held it for too long.
+    """
+    if not _begin_immediate(connection):
+        driver: Any = connection.connection.driver_connection
+        driver.execute(_BEGIN_IMMEDIATE)  # once more, for its error
+
+
+def prepare_to_write(connection: Connection) -> None:
+    """Turn off SQLite's own waiting on a connection that does nothing but write; ours takes its place for good."""
+    driver: Any = connection.connection.driver_connection
+    connection.info[_WAIT_MS] = _turn_off_waiting(driver)
+
+
+def try_begin_immediate(connection: Connection) -> bool:
+    """Begin a writing transaction before SQLAlchemy does, without waiting; return whether the lock was free.
+
+    For a connection of :func:`prepare_to_write`.
+    """
+    return _poll_for_lock(connection.connection.driver_connection, 0)
+
+
+def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
+    connection.isolation_level = None  # the driver would begin transactions by itself, and too late
+    for pragma in PRAGMAS:
+        # SQLite does not wait to change the journal mode: a second process on the same new file would fail.
+        if not _poll_for_lock(connection, BUSY_TIMEOUT_MS, f"PRAGMA {pragma}"):
+            connection.execute(f"PRAGMA {pragma}")  # once more, for its error
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    driver: Any = connection.connection.driver_connection
+    if options.get("begins_late", False) or driver.in_transaction:  # by try_begin_immediate
+        return
+    if options.get("read_only", False):
+        connection.exec_driver_sql("BEGIN")
+    elif not _begin_immediate(connection):
+        connection.exec_driver_sql(_BEGIN_IMMEDIATE)  # once more, for SQLAlchemy to see the error
+
+
+def _call_on_error(context: ExceptionContext) -> None:
+    """Call the connection's ``on_error``; SQLAlchemy has no such event for one connection alone."""
+    if context.connection is not None:
+        on_error = context.connection.get_execution_options().get("on_error")
+        if on_error is not None:
+            on_error()
+
+
+def _begin_immediate(connection: Connection) -> bool:
+    """Take the writer's lock, polling for it during busy_timeout at most; return whether we have it.
+
+    SQLite's own waiting sleeps longer each time, up to 100 ms. With several processes that write all the time, the one
+    that has waited longest would lose against newcomers, for seconds.
+    """
+    driver: Any = connection.connection.driver_connection
+    if _WAIT_MS in connection.info:
+        return _poll_for_lock(driver, connection.info[_WAIT_MS])
+    busy_timeout = _turn_off_waiting(driver)
+    try:
+        return _poll_for_lock(driver, busy_timeout)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {busy_timeout}")
+
+
+def _turn_off_waiting(driver: Any) -> int:  # noqa: ANN401 - a connection of the driver
+    """Have SQLite not wait by itself; return for how long (milliseconds) it would have."""
+    (busy_timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute("PRAGMA busy_timeout = 0")
+    return int(busy_timeout)
+
+
+def _poll_for_lock(driver: Any, milliseconds: int, statement: str = _BEGIN_IMMEDIATE) -> bool:  # noqa: ANN401 - a connection of the driver
+    """Execute a statement that needs a lock, again and again for a time at most; return whether it succeeded."""
+    deadline = time.monotonic() + milliseconds / 1000
+    while True:
+        try:
+            driver.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOCK_POLL_SECONDS)
+        else:
+            return True

@@ -1,0 +1,57 @@
+"""Admission control: the claim loop takes no more than it is granted, and no sooner."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from soap_handler.dispatch.admission import Unlimited
+from soap_handler.journal import Journal, State
+from tests.dispatch.dispatching import dispatching, entry, in_state
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    import pytest
+
+    from soap_handler.journal import Claim
+
+
+class OneByOne:
+    """Grants one claim at a time, with a pause behind each."""
+
+    pause = 0.05
+    delete_gap = 0.0
+
+    def allows(self, wanted: int) -> int:
+        return min(wanted, 1)
+
+    def burst_begins(self) -> bool:
+        return True
+
+
+def test_no_more_is_claimed_than_is_granted_and_no_sooner(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty notifications are twenty claims, and nineteen pauses lie between them."""
+    claims: list[int] = []
+    claim = journal.claim
+
+    def counted(limit: int, lease: timedelta, *, in_order: bool = False) -> list[Claim]:
+        claimed = claim(limit, lease, in_order=in_order)
+        claims.append(len(claimed))
+        return claimed
+
+    monkeypatch.setattr(journal, "claim", counted)
+    journal.record_all([entry(number) for number in range(20)])
+    began = time.monotonic()
+    with dispatching(journal, lambda _: None, admission=OneByOne()):
+        wait_for(lambda: in_state(journal, State.HANDLED) == 20)
+    assert time.monotonic() - began >= 19 * OneByOne.pause
+    assert max(claims) == 1
+
+
+def test_the_plain_way_is_granted_everything_at_once() -> None:
+    """No limit, no pause, no gap."""
+    unlimited = Unlimited()
+    assert unlimited.allows(10_000) == 10_000
+    assert (unlimited.pause, unlimited.delete_gap, unlimited.burst_begins()) == (0, 0, False)
