@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from sqlalchemy import BindParameter, Executable, Insert, Select
 from sqlalchemy.exc import DBAPIError
 
-from soap_handler.journal.execute import PLAIN
+from soap_handler.fast.json_rows import as_json, json_form
 from soap_handler.journal.postgresql import execute_many
 
 if TYPE_CHECKING:
@@ -43,17 +43,19 @@ class CompiledExecutor:
 
     def execute(self, connection: Connection, statement: Executable, rows: Sequence[Values]) -> int:
         """Execute a statement once for each row of values; return how many rows of the database changed."""
+        if connection.dialect.name == "postgresql" and (text := json_form(statement)):
+            return _driven(connection, lambda cursor: int(cursor.execute(text, {"rows": as_json(rows)}).rowcount))
         compiled = _compiled(statement, connection.dialect, tuple(rows[0]))
-        if connection.dialect.name != "sqlite":
-            return compiled.run(connection, rows)
-        return compiled.insert(connection, rows) if isinstance(statement, Insert) else compiled.run(connection, rows)
+        if connection.dialect.name == "sqlite" and isinstance(statement, Insert):
+            return compiled.insert(connection, rows)
+        return compiled.run(connection, rows)
 
     def query(self, connection: Connection, statement: Executable, values: Values | Sequence[Values]) -> Sequence[Any]:
-        """Execute a statement and return its rows. An INSERT is left to SQLAlchemy: none on SQLite is a query."""
-        if not isinstance(statement, Select):
-            return PLAIN.query(connection, statement, values)
-        assert not isinstance(values, list | tuple)  # noqa: S101 - tells mypy that a SELECT takes one set of values
-        return _compiled(statement, connection.dialect, tuple(values)).rows(connection, values)  # type: ignore[arg-type] # of a Mapping
+        """Execute a statement and return its rows."""
+        if isinstance(values, list):  # an INSERT, which is a query on PostgreSQL alone
+            text, rows = json_form(statement), {"rows": as_json(values)}
+            return _driven(connection, lambda cursor: list(cursor.execute(text, rows).fetchall()))
+        return _compiled(statement, connection.dialect, tuple(values)).rows(connection, values)  # type: ignore[arg-type] # a Mapping
 
 
 COMPILED: Final[Executor] = CompiledExecutor()

@@ -100,14 +100,15 @@ def _row(key: str, entry: Entry) -> dict[str, Any]:
 
 
 @cache
-def _sqlite() -> Executable:
+def _sqlite_insert() -> Executable:
     from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - only the dialect in use is loaded
 
     return sqlite.insert(notification).on_conflict_do_nothing(index_elements=[_table.key]).inline()
 
 
 @cache
-def _postgresql() -> Executable:
+def postgresql_insert() -> Executable:
+    """Return the insert for PostgreSQL, which returns the keys of the new rows."""
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 2 MB that a journal on SQLite does not need
 
     return postgresql.insert(notification).on_conflict_do_nothing(index_elements=[_table.key]).returning(_table.key)
@@ -115,7 +116,7 @@ def _postgresql() -> Executable:
 
 def _insert_sqlite(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> Collection[str]:
     """Insert, and return the keys of the new rows. On SQLite, RETURNING would double the cost of the insert."""
-    new = execute(connection, _sqlite(), list(rows.values()))
+    new = execute(connection, _sqlite_insert(), list(rows.values()))
     if new == len(rows):
         return rows.keys()
     # No other connection can write now, and row numbers only grow: the last ones are the new ones.
@@ -124,4 +125,4 @@ def _insert_sqlite(connection: Connection, rows: Mapping[str, dict[str, Any]]) -
 
 def _insert_postgresql(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> Collection[str]:
     """Insert, and return the keys of the new rows."""
-    return [key for (key,) in query(connection, _postgresql(), list(rows.values()))] if rows else []
+    return [key for (key,) in query(connection, postgresql_insert(), list(rows.values()))] if rows else []

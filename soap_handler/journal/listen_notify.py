@@ -45,16 +45,16 @@ class Listener(BackgroundLoop):
     The connection is made again when it is lost.
     """
 
-    def __init__(self, engine: Engine, own: str, on_commit: Callable[[], None]) -> None:
-        """Call ``on_commit`` for each commit of a sender but ``own``, and after an outage, when one may be missed."""
+    def __init__(self, engine: Engine, own: str, wake: Callable[[], None]) -> None:
+        """Call ``wake`` for each commit of a sender but ``own``, and after an outage, when one may be missed."""
         super().__init__("journal listener")
         self._engine = engine
         self._own = own
-        self._on_commit = on_commit
+        self._on_commit = wake
         self._owing = False  # whether the others have yet to be told of a commit
         self._notified_at = -NOTIFY_SECONDS
         self._was_connected = False
-        self._bell, self._ear = socket.socketpair()  # to be waited for together with the connection
+        self._bell, self._ear = socket.socketpair()  # waited for together with the connection
 
     def tell(self) -> None:
         """Tell the others of a commit: at once, or together with the next ones if they were told just before."""
@@ -88,7 +88,7 @@ class Listener(BackgroundLoop):
             try:
                 self._hear(connection)
             finally:
-                connection.invalidate()  # back in the pool, it would hear in our place
+                connection.invalidate()  # from the pool, its next user would hear in our place
         return 0.0
 
     def failed(self, error: Exception) -> float:
@@ -114,7 +114,7 @@ class Listener(BackgroundLoop):
                 self._on_commit()
 
     def _wait(self, seconds: float, *others: Any) -> bool:  # noqa: ANN401 - anything with a file descriptor
-        """Wait until something can be read from others, or the bell rings; return whether that came in time."""
+        """Wait until one of the others can be read or :meth:`wake` is called; return whether that came in time."""
         with selectors.DefaultSelector() as selector:
             for source in (self._ear, *others):
                 selector.register(source, selectors.EVENT_READ)

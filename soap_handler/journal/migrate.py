@@ -1,8 +1,8 @@
-"""Making the tables, bringing them up to date, or refusing those of a newer release. The steps are in ``migrations``.
+"""Migration: makes the tables, brings them up to date, or refuses those of a newer release.
 
-A new database is given the tables of ``schema`` at once, marked with the newest revision; only one that has tables
-already goes through the migrations. Alembic, which runs those, is imported for nothing else: it would cost every
-service about 10 MB and a tenth of a second.
+A new database gets the tables of ``schema`` at once, marked with the newest revision. Only a database that has tables
+goes through the steps in ``migrations``. Alembic, which runs those, is imported only then: it would cost every service
+about 10 MB and a tenth of a second.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def migrate(engine: Engine) -> str | None:
             return before
         if connection.dialect.name == "postgresql":  # SQLite's transaction holds the lock already
             _wait_for_our_turn(connection)
-        if not inspect(connection).get_table_names():  # asked again: somebody may have come first
+        if not inspect(connection).get_table_names():  # asked again: another process may have been first
             create(connection)
         elif _revision(connection) != HEAD:
             with _one_at_a_time:
@@ -93,8 +93,8 @@ def upgrade(connection: Connection) -> None:
         SchemaError: the tables are of a release that this one does not know.
     """
     from alembic import command  # noqa: PLC0415 - needed only after a change of the release; see above
-    from alembic.config import Config  # noqa: PLC0415 - likewise
-    from alembic.util import CommandError  # noqa: PLC0415 - likewise
+    from alembic.config import Config  # noqa: PLC0415 - needed only after a change of the release
+    from alembic.util import CommandError  # noqa: PLC0415 - needed only after a change of the release
 
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))  # the option is read with interpolation
@@ -107,11 +107,11 @@ def upgrade(connection: Connection) -> None:
 
 
 def _wait_for_our_turn(connection: Connection) -> None:
-    """Wait without an end, since another process may have much to do, and then may we; but hold up nobody else."""
+    """Wait without a limit for another process that migrates; then migrate without one, but with short lock waits."""
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SET LOCAL lock_timeout = 0"))
     connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-    connection.execute(text("SET LOCAL lock_timeout = 5000"))  # milliseconds; behind a waiting change, everybody waits
+    connection.execute(text("SET LOCAL lock_timeout = 5000"))  # ms; all wait behind a change that waits
 
 
 def _revision(connection: Connection) -> str | None:

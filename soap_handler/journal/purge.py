@@ -1,4 +1,4 @@
-"""Taking old, finished notifications out of the journal, some at a time. When is not known here."""
+"""Purge: deletes old, finished notifications, some at a time. When it runs is in ``retention``."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-CHUNK: Final = 200
+ROWS_PER_STEP: Final = 200
 """Rows of one transaction: short enough that no push notices it."""
 
 _table = notification.c
 
 
 class Cut(NamedTuple):
-    """Ask for one step: look at the rows that follow ``after``, and delete those that were done before an instant."""
+    """A request for one step: of the rows that follow ``after``, delete those that were done before an instant."""
 
     before: datetime
     after: int = 0
-    rows: int = CHUNK
+    rows: int = ROWS_PER_STEP
 
 
 class Cleared(NamedTuple):
-    """What one step did."""
+    """The result of one step."""
 
     deleted: int
     after: int | None

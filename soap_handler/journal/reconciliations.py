@@ -1,6 +1,6 @@
-"""What holding an inbox against the journal needs of the journal: what is known, done again, and a record of each run.
+"""Reconciliation, the journal's side: which keys are known, which are deleted again, and a record of each run.
 
-Which messages are in the inbox is not known here.
+Which messages are in the inbox is known in ``inbox``, not here.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row
 
-_LOCK: Final = 0x534F4152  # any number that is ours, beside the one of the migrations
+_LOCK: Final = 0x534F4152  # an advisory lock: any number of our own, beside that of the migrations
 
 _table = notification.c
 _runs = reconciliation.c
 
 
 class Known(NamedTuple):
-    """What the journal says of one key."""
+    """The state of one key in the journal."""
 
     state: State
     done_at: datetime | None
@@ -37,7 +37,7 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many messages a run found, and what became of them: ``inbox = known + recovered + unreadable``."""
+    """The counts of one run: ``inbox = known + recovered + unreadable``."""
 
     inbox: int = 0
     recovered: int = 0
@@ -45,7 +45,7 @@ class Tally:
     deleted_again: int = 0
     """Done before the run began, and now to be deleted once more."""
     left_alone: int = 0
-    """Known, and in good hands: waiting, being handled, handled, dead, or done only now."""
+    """Known, and nothing to do: waiting, being handled, handled, dead, or done only now."""
     unreadable: int = 0
 
     @property
@@ -73,7 +73,7 @@ class Reconciliation:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Ask to begin a run, unless another one of the account makes it needless."""
+    """A request to begin a run, unless another one of the account makes it needless."""
 
     account: str
     now: datetime
@@ -83,7 +83,7 @@ class Beginning:
 
 
 class Ending(NamedTuple):
-    """How the run of a number ended."""
+    """The end of a run, by its number."""
 
     number: int
     now: datetime
@@ -122,7 +122,7 @@ def begin(connection: Connection, beginnings: Sequence[Beginning]) -> list[int |
 
 
 def _begin(connection: Connection, beginning: Beginning) -> int | None:
-    if connection.dialect.name == "postgresql":  # SQLite has only one who writes
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK, zlib.crc32(beginning.account.encode()) >> 1)))
     if _needless(connection, beginning):
         return None

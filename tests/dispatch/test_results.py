@@ -12,6 +12,7 @@ from soap_handler.dispatch.results import Results
 from soap_handler.journal import Journal, Selection, State
 from tests.journal.engines import running_postgresql, writers_held_up
 from tests.journal.entries import LEASE, Clock, ended, entry
+from tests.journal.ways import WAYS, Way
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -40,9 +41,15 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Run the test both ways, plain and fast."""
+    return WAYS[request.param]
+
+
 @pytest.fixture
-def journal(url: str, clock: Clock) -> Iterator[Journal]:
-    with Journal(url, clock=clock) as opened:
+def journal(url: str, clock: Clock, way: Way) -> Iterator[Journal]:
+    with Journal(url, clock=clock, **way) as opened:
         yield opened
 
 

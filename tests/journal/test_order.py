@@ -104,7 +104,7 @@ def test_one_that_is_sent_round_again_waits_for_the_one_that_is_running(journal:
 
 
 def test_making_way_cuts_no_back_off_short(journal: Journal, clock: Clock) -> None:
-    """Only what was parked becomes due when another one ends."""
+    """Only what was blocked becomes due when another one ends."""
     store(journal, 1)
     store(journal, 2)
     (first,) = claim_in_order(journal)
@@ -148,13 +148,13 @@ def test_a_subscription_event_takes_part_by_its_number(journal: Journal, clock: 
 
 
 def test_without_order_all_are_claimed(journal: Journal) -> None:
-    """Switched off, also what was parked before comes, at the latest when it would be looked at again."""
+    """Switched off, also what was blocked before comes, at the latest when it would be examined again."""
     for number in range(3):
         store(journal, number)
     assert len(journal.claim(9, LEASE)) == 3
 
 
-def test_nothing_is_parked_for_ever(journal: Journal, clock: Clock, url: str) -> None:
+def test_nothing_is_blocked_for_ever(journal: Journal, clock: Clock, url: str) -> None:
     """Even if the first one goes without a word, the next one is found after the parking time."""
     first = store(journal, 1)
     store(journal, 2)
@@ -278,19 +278,19 @@ def steps_of_claims(url: str, count: int) -> list[int]:
 
 
 def test_a_long_queue_of_one_originator_does_not_make_claims_dear(tmp_path: Path) -> None:
-    """Each claim is bounded; once all are parked, it costs the same with a hundred behind and with ten thousand."""
+    """Each claim is bounded; once all are blocked, it costs the same with a hundred behind and with ten thousand."""
     steady = {}
     for rows in (100, 10_000):
         queue(f"sqlite:///{tmp_path / str(rows)}.db", rows)
         taken = steps_of_claims(f"sqlite:///{tmp_path / str(rows)}.db", 60)
-        assert max(taken) < 300_000, "a claim parks some hundreds at most"
+        assert max(taken) < 300_000, "a claim blocks some hundreds at most"
         steady[rows] = max(taken[-20:])
     assert steady[10_000] < steady[100] * 1.5
     assert steady[10_000] < 2000
 
 
 def test_other_originators_are_not_held_up_by_a_long_queue(url: str, way: Way) -> None:
-    """A message behind ten thousand of another originator is claimed within a few looks, all parked in passing."""
+    """A message behind ten thousand of another originator is claimed within a few looks, all blocked in passing."""
     queue(url, 10_000)
     with Journal(url, **way) as journal:
         assert journal.record(Entry(message(1, originator=BOB), START))
@@ -336,7 +336,7 @@ def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgre
         assert bodies(claim_in_order(journal)) == ["1"]
 
 
-def test_nobody_is_parked_behind_one_that_is_just_ending(postgresql: PostgreSQL, way: Way) -> None:
+def test_no_row_is_blocked_behind_one_that_is_just_ending(postgresql: PostgreSQL, way: Way) -> None:
     """While the first one is settled in an open transaction, the next one is only put off for a moment."""
     with Journal(postgresql.database(), clock=(clock := Clock()), **way) as journal:
         store(journal, 1)

@@ -1,8 +1,8 @@
-"""Removing every trace of a phone number from the tables. How a number is recognised is said by ``traces``.
+"""Erasing a phone number from the tables. How a number is recognised is in ``phone_number``.
 
-A row about the number (its originator, recipient or subscriber) becomes a tombstone: it says nothing any more, but it
-keeps account and id, so that another copy of the message is still a duplicate and is not recovered from the inbox.
-Where another row mentions the number, only the mention goes.
+A row about the number (its originator, recipient or subscriber) becomes a tombstone: its content goes, its account and
+id stay. So another copy of the message is still a duplicate, and is not recovered from the inbox. Where another row
+mentions the number, only the mention goes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from soap_handler.journal.erasure.phone_number import Trace
 
-_CHUNK: Final = 200  # rows looked at, and changed in one transaction, at once
+_ROWS_PER_STEP: Final = 200  # examined, and changed in one transaction
 _NUMBERS: Final = ("originator", "recipient", "mobile_number")  # what a notification is about, in its stored form
 
 _table = notification.c
@@ -37,12 +37,12 @@ _table = notification.c
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What was erased, or would be."""
+    """The counts of what was erased, or would be."""
 
     notifications: int = 0
-    """Rows about the number: they are tombstones now."""
+    """Rows about the number, now tombstones."""
     waiting: int = 0
-    """How many of them had yet to be handled, and will not be."""
+    """Those of them that had yet to be handled, and will not be."""
     mentions: int = 0
     """Other rows that mentioned the number in what they say, or in the request that they came with."""
     attempts: int = 0
@@ -61,7 +61,7 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Ask to erase a number."""
+    """A request to erase a number."""
 
     trace: Trace
     now: datetime
@@ -72,7 +72,7 @@ class Wanted:
 
 
 class Batch(NamedTuple):
-    """Rows in which the number was found, and how many there are of each."""
+    """Rows in which the number was found, by table."""
 
     wanted: Wanted
     seqs: Sequence[int] = ()
@@ -105,7 +105,7 @@ def _chunks(connection: Connection, table: Any, conditions: list[ColumnElement[b
     number = table.primary_key.columns[0]
     after = 0
     while True:
-        query = select(table).where(number > after, *conditions).order_by(number).limit(_CHUNK)
+        query = select(table).where(number > after, *conditions).order_by(number).limit(_ROWS_PER_STEP)
         rows = connection.execute(query).all()
         if not rows:
             return
@@ -178,7 +178,7 @@ def _rows(connection: Connection, seqs: Sequence[int], *, lock: bool = False) ->
 
 
 def _bury(connection: Connection, row: Row[Any], wanted: Wanted) -> Erasure:
-    """Leave of a row only that there was one. Whoever is handling it has lost the lease."""
+    """Turn a row into a tombstone. A handler that is running for it loses its lease."""
     said, trace = _said(row), wanted.trace
     known_id = row.message_id if row.message_id and trace.without_in(row.message_id) == row.message_id else None
     values: dict[str, Any] = {

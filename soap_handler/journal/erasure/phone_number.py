@@ -1,9 +1,9 @@
-"""Finding a phone number in a text, however it is written. What is done with what is found is said by ``erase``.
+"""Finding a phone number in a text, however it is written. What is done about it is in ``erase``.
 
 Numbers are compared by their digits, without a leading "+" or "00": ``+44 7700 900123``, ``0044 7700 900123`` and
 ``447700900123`` are one. A national form (``07700 900123``) is another one: nothing says which country is meant.
-A number of fewer than seven digits is a short code, and a text with letters is the name of a sender: both are nobody's
-phone number, so they are compared as they are, and not looked for inside other texts.
+A number of fewer than seven digits is a short code, and a text with letters is the name of a sender. Neither is a
+person's phone number: they are compared as they are, and not searched for inside other texts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Making sure that what was erased from the tables is not in SQLite's files either. What is erased is ``erase``'s.
+"""Wiping SQLite's files: what ``erase`` took from the tables must not stay in the file or in the write-ahead log.
 
 Deleted bytes are overwritten (``secure_delete``), but a page that was split may keep some, and the write-ahead log
-keeps what it holds until it is emptied. So the log is emptied, the file is searched, and written anew if need be.
-PostgreSQL keeps old versions of rows until they are vacuumed; that is its administrator's business.
+keeps its content until it is emptied. So the log is emptied, the file is searched, and vacuumed if need be.
+PostgreSQL keeps old versions of rows until VACUUM, which is its administrator's business.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 _BETWEEN: Final = rb"[\s\-./()0]{0,3}?"
-_PIECE: Final = 1 << 20  # bytes read at once
-_OVERLAP: Final = 256  # bytes: longer than any way to write a number
-_TRIES: Final = 3  # each waits for others as long as any write does
+_PIECE_BYTES: Final = 1 << 20
+_OVERLAP_BYTES: Final = 256  # longer than any way to write a number
+_CHECKPOINT_TRIES: Final = 3  # each waits for others as long as any write does
 
 
 class Wiped(StrEnum):
-    """What is left of erased bytes."""
+    """The result of a wipe."""
 
     CLEAN = "clean"
-    """Nothing, in any file of the journal."""
+    """Nothing is left in any file of the journal."""
     FOUND = "found"
     """The digits still occur: in another account, in an id, or within a longer number."""
     BUSY = "busy"
-    """Others hold the write-ahead log back; it is emptied when they let go. Erase again to be sure."""
+    """Other readers hold the write-ahead log back; it is emptied when they end. Erase again to be sure."""
     NEEDS_VACUUM = "needs vacuum"
     """Not known: PostgreSQL keeps old versions of rows until VACUUM, and its own log and backups for longer."""
 
@@ -73,7 +73,7 @@ def _wipe(driver: sqlite3.Connection, digits: str) -> Wiped:
 
 
 def _empty_log(driver: sqlite3.Connection) -> bool:
-    return any(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0 for _ in range(_TRIES))
+    return any(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0 for _ in range(_CHECKPOINT_TRIES))
 
 
 def _is_left(file: Path, digits: str) -> bool:
@@ -86,6 +86,6 @@ def _is_left(file: Path, digits: str) -> bool:
 def _pieces(file: Path) -> Iterator[bytes]:
     rest = b""
     with file.open("rb") as opened:
-        while piece := opened.read(_PIECE):
+        while piece := opened.read(_PIECE_BYTES):
             yield rest + piece
-            rest = piece[-_OVERLAP:]
+            rest = piece[-_OVERLAP_BYTES:]

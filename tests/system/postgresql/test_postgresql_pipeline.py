@@ -12,9 +12,9 @@ from sqlalchemy import text
 from waitress import wasyncore
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
-from soap_handler.fast import postgresql_pipeline
+from soap_handler.fast import push_connection
 from soap_handler.fast.committers import pipeline_of
-from soap_handler.journal import Entry, Journal, Selection
+from soap_handler.journal import Entry, Journal, Selection, Source
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import START, entry, message
 from tests.journal.ways import FAST
@@ -118,6 +118,21 @@ def test_what_a_loop_hands_in_is_committed_when_it_is_told(loop: Loop) -> None:
     assert stored(loop.journal) == 4
 
 
+def test_a_row_is_the_same_whether_it_was_sent_or_not(loop: Loop, beside: Engine) -> None:
+    """The pipeline's statement fills each column as the thread's does."""
+    rows = []
+    full = Entry(replace(message(1), body="é\n\u20ac %s \\ 'x'"), START, Source.INBOX, b"\0<envelope>")
+    for record in (loop.record, loop.journal.record):
+        record(full)
+        with beside.connect() as connection:
+            row = connection.execute(
+                text("SELECT * FROM notification WHERE key = :key"), {"key": full.notification.key}
+            )
+            rows.append({**row.one()._mapping, "seq": None})
+            connection.execute(text("DELETE FROM notification WHERE key = :key"), {"key": full.notification.key})
+    assert rows[0] == rows[1]
+
+
 def test_only_the_loops_own_thread_sends(loop: Loop) -> None:
     """Who waits in another thread, such as a reconciliation, could not be told by a loop that has stopped."""
     answers: list[list[bool]] = []
@@ -129,7 +144,7 @@ def test_only_the_loops_own_thread_sends(loop: Loop) -> None:
 
 def test_the_loop_waits_for_nobody(loop: Loop, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the database does not answer, each call returns at once; what came meanwhile goes in one statement."""
-    monkeypatch.setattr(postgresql_pipeline, "LATE_SECONDS", 60.0)
+    monkeypatch.setattr(push_connection, "LATE_SECONDS", 60.0)
     heard: list[str] = []
     loop.journal.listen(lambda: heard.append("a commit"))
     with writers_held_up(url):
@@ -144,7 +159,7 @@ def test_the_loop_waits_for_nobody(loop: Loop, url: str, monkeypatch: pytest.Mon
 
 def test_behind_an_answer_that_is_late_nobody_waits(loop: Loop, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal's thread has a connection of its own, which may work where the other one hangs."""
-    monkeypatch.setattr(postgresql_pipeline, "LATE_SECONDS", 0.0)
+    monkeypatch.setattr(push_connection, "LATE_SECONDS", 0.0)
     with writers_held_up(url):
         first, first_by = loop.submit(entry(1))
         second, second_by = loop.submit(entry(2))
@@ -158,7 +173,7 @@ def test_more_than_the_server_takes_at_once_is_sent_bit_by_bit(
     loop: Loop, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody waits for a server that has not read what was sent."""
-    monkeypatch.setattr(postgresql_pipeline, "LATE_SECONDS", 60.0)
+    monkeypatch.setattr(push_connection, "LATE_SECONDS", 60.0)
     with writers_held_up(url):
         first, _ = loop.submit(entry(1))
         large = [Entry(replace(message(number), body="b" * 500_000), START) for number in range(2, 40)]
@@ -175,7 +190,7 @@ def test_what_is_at_fault_spoils_nothing_else(
     loop: Loop, url: str, beside: Engine, monkeypatch: pytest.MonkeyPatch, *, together: bool
 ) -> None:
     """It fails alone, whether it was sent alone or with others; the loop sends again soon."""
-    monkeypatch.setattr(postgresql_pipeline, "LATE_SECONDS", 60.0)
+    monkeypatch.setattr(push_connection, "LATE_SECONDS", 60.0)
     with beside.connect() as connection:
         for statement in REFUSE_LATE:
             connection.execute(text(statement))
@@ -244,7 +259,7 @@ def test_a_server_that_is_started_again_is_used_again(stoppable: StoppableServer
 
 def test_the_end_of_the_loop_answers_everybody(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is under way then fails, though it may be stored; what was not sent is left to the thread."""
-    monkeypatch.setattr(postgresql_pipeline, "LATE_SECONDS", 60.0)
+    monkeypatch.setattr(push_connection, "LATE_SECONDS", 60.0)
     with Journal(url, **FAST) as journal:
         loop = Loop(journal)
         loop.connect()
