@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
 from soap_handler.dispatch import handlers
-from soap_handler.dispatch.admission import Unlimited
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.faces.soap.endpoint import Endpoint
 
 # -- fast path: begin (this block, the one below, and the folder fast/ can be deleted together) ------------------------
-from soap_handler.fast.batching import BatchingDispatcher
-from soap_handler.fast.batching_channel import BatchingChannel
-from soap_handler.fast.committers import pipeline_of, quick_committer
-from soap_handler.fast.compiled_sql import COMPILED
-from soap_handler.fast.load_shedding import LoadShedding
-from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
-from soap_handler.fast.usual_pushes import UsualPushes
+from soap_handler.fast.seams import FastSeams
 
 # -- fast path: end ----------------------------------------------------------------------------------------------------
 from soap_handler.inbox.deleters import Deleters
@@ -28,6 +21,7 @@ from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal
 from soap_handler.journal.retention import Retention
 from soap_handler.receive.receiver import Receiver
+from soap_handler.seams import Seams
 from soap_handler.server.reload import unapplied_changes
 from soap_handler.server.server import Server
 from soap_handler.sinks.stdout import TARGET as LOG_SINK
@@ -39,52 +33,10 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from soap_handler.dispatch.admission import Admission
     from soap_handler.dispatch.handlers import Handlers
-    from soap_handler.faces.base import ReadMany
     from soap_handler.settings import ServerSettings, Settings
 
 _STOP_SECONDS: Final = 0.5  # what each part gets to end, even if another took all the time there was
-
-
-class Seams:
-    """What stands at the seams of the service in the plain way: nothing but the defaults of each part.
-
-    Where several worker processes share the port, it is made before they are forked.
-    """
-
-    def take_slot(self, number: int) -> None:
-        """Note which worker this process is, from 0."""
-
-    def worker_ended(self, number: int) -> None:
-        """Note in the parent that a worker process is gone."""
-
-    def journal(self) -> dict[str, Any]:
-        """Return what the journal takes besides its settings."""
-        return {}
-
-    def admission(self) -> Admission:
-        """Return what says how much may be handled and deleted now."""
-        return Unlimited()
-
-    def read_many(self, _receiver: Receiver) -> ReadMany | None:
-        """Return what reads several SOAP requests at once."""
-        return None
-
-    def server(
-        self, _settings: Settings, _journal: Journal, _application: Application, _callers: Callers
-    ) -> dict[str, Any]:
-        """Return what the server takes besides its settings: a dispatcher and a class of channels."""
-        return {}
-
-    def begin(self, server: Server) -> None:
-        """Begin in the thread of the server's loop, just before that runs."""
-
-    def stop(self) -> None:
-        """Note that no more is accepted. Safe in a signal handler."""
-
-    def end(self) -> None:
-        """End in the thread of the server's loop, when that has ended."""
 
 
 def seams(settings: ServerSettings, workers: int = 1) -> Seams:
@@ -207,66 +159,3 @@ class App:
 
     def _time_left(self) -> float:
         return max(_STOP_SECONDS, self._stop_by - time.monotonic())
-
-
-# -- fast path: begin --------------------------------------------------------------------------------------------------
-class FastSeams(Seams):
-    """The accelerations of ``fast/``, each behind its seam."""
-
-    def __init__(self, workers: int = 1) -> None:
-        self._scoreboard = Scoreboard(workers)
-        self.slot = WorkerSlot(self._scoreboard, 0)
-        """This process's part of what the workers share."""
-
-    def take_slot(self, number: int) -> None:
-        """Take a part of the shared memory."""
-        self.slot = WorkerSlot(self._scoreboard, number)
-
-    def worker_ended(self, number: int) -> None:
-        """Have the other workers do the share of one that is gone."""
-        self._scoreboard.leave(number)
-
-    def journal(self) -> dict[str, Any]:
-        """Compiled SQL, inline commit or a pipeline; arrivals are counted in the shared memory."""
-        return {"note_arrivals": self.slot.note_arrivals, "committer": quick_committer, "execute": COMPILED}
-
-    def admission(self) -> LoadShedding:
-        """Load shedding: in a burst, handling gives way to receiving."""
-        return LoadShedding(self.slot)
-
-    def read_many(self, receiver: Receiver) -> ReadMany:
-        """Read usual envelopes in one pass."""
-        return UsualPushes(receiver)
-
-    def server(
-        self, settings: Settings, journal: Journal, application: Application, callers: Callers
-    ) -> dict[str, Any]:
-        """Request batching: what arrives together is read, committed and answered together."""
-        self._pipeline = pipeline_of(journal)
-        dispatcher = BatchingDispatcher(
-            journal,
-            application.face_at,
-            callers,
-            max_body=settings.server.max_body,
-            threads=settings.server.threads,
-            timeout=settings.journal.timeout,
-        )
-        return {"dispatcher": dispatcher, "channel_class": BatchingChannel}
-
-    def begin(self, server: Server) -> None:
-        """Have the loop wait for answers of PostgreSQL too, beside the server's own sockets."""
-        self.slot.join()
-        if self._pipeline is not None:
-            self._pipeline.attach(server.sockets)
-
-    def stop(self) -> None:
-        """Have the other workers do this one's share."""
-        self.slot.leave()
-
-    def end(self) -> None:
-        """Give back the connection to PostgreSQL."""
-        if self._pipeline is not None:
-            self._pipeline.detach()
-
-
-# -- fast path: end ----------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ FLOORS: Final[list[set[str]]] = [
     {"faces", "sinks"},
     {"web", "console", "deploy"},
     {"server"},
+    {"seams"},
     {"fast"},
     {"app"},
     {"cli", "__main__"},

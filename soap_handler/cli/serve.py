@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from soap_handler.app import App, Seams
+    from soap_handler.app import App
+    from soap_handler.seams import Seams
     from soap_handler.server.worker_process import ParentLink
     from soap_handler.settings import Settings
 

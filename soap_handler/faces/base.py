@@ -27,6 +27,12 @@ class Request:
     """The address of the caller, or ``unknown``."""
     content_type: str = ""
     """The Content-Type header, which may name a charset."""
+    path: str = ""
+    """The path of the request, as it came."""
+    authorization: str = ""
+    """The Authorization header."""
+    content_encoding: str = ""
+    """The Content-Encoding header: how the body is compressed; empty where it is not."""
 
 
 @dataclass(frozen=True, slots=True)

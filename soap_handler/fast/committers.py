@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from soap_handler.journal import Journal
     from soap_handler.journal.announcer import Announcer
-    from soap_handler.journal.group_commit import Committer, Verb
+    from soap_handler.journal.execute import Verb
+    from soap_handler.journal.group_commit import Committer
 
 
 def quick_committer(engine: Engine, announcer: Announcer, last: Verb) -> Committer:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from soap_handler.journal.announcer import Announcer
-    from soap_handler.journal.group_commit import Verb
+    from soap_handler.journal.execute import Verb
 
 A = TypeVar("A")
 R = TypeVar("R")

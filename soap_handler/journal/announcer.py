@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from soap_handler.journal.execute import Verb
+
 
 class Announcer:
     """Tells after a commit that there may be work. Thread-safe.
@@ -19,8 +21,8 @@ class Announcer:
     its listener. A process that does not (a command) sends it within each transaction.
     """
 
-    def __init__(self, engine: Engine, sender: str, silent: object) -> None:
-        """``sender`` names this process. A transaction of the verb ``silent`` alone makes no work: a claim."""
+    def __init__(self, engine: Engine, sender: str, silent: Verb) -> None:
+        """``sender`` names this process; a transaction of the verb ``silent`` alone makes no work."""
         self._engine = engine
         self._can_notify = can_notify(engine)
         self._sender = sender
@@ -36,12 +38,12 @@ class Announcer:
             self.listener = Listener(self._engine, self._sender, self.call_listeners)
             self.listener.start()
 
-    def before_commit(self, connection: Connection, verbs: Collection[object] = ()) -> None:
+    def before_commit(self, connection: Connection, verbs: Collection[Verb] = ()) -> None:
         """Have this transaction wake the other processes when it commits, unless the listener will."""
         if self.listener is None and self._can_notify and not self._is_silent(verbs):
             notify(connection, self._sender)
 
-    def after_commit(self, verbs: Collection[object] = ()) -> None:
+    def after_commit(self, verbs: Collection[Verb] = ()) -> None:
         """Tell of a commit in which these verbs took part."""
         if self._is_silent(verbs):
             return
@@ -59,5 +61,5 @@ class Announcer:
         if self.listener is not None:
             self.listener.close()
 
-    def _is_silent(self, verbs: Collection[object]) -> bool:
+    def _is_silent(self, verbs: Collection[Verb]) -> bool:
         return set(verbs) == {self._silent}

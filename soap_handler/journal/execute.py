@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import Connection, Executable
 
     Values: TypeAlias = Mapping[str, Any]
     """Parameters of one execution by name, as the types of their columns take them."""
+
+    Verb: TypeAlias = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+    """What to do in a transaction: takes the arguments of all its requests, returns their results in that order."""
 
 EXECUTOR: Final = "executor"
 """The name of the execution option that holds the :class:`Executor`."""

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from soap_handler.journal.announcer import Announcer
-
-    Verb: TypeAlias = Callable[[Connection, Sequence[Any]], Sequence[Any]]
-    """What to do in a transaction: takes the arguments of all its requests, returns their results in that order."""
+    from soap_handler.journal.execute import Verb
 
 A = TypeVar("A")
 R = TypeVar("R")

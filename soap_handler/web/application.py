@@ -87,7 +87,7 @@ class Application:
         if int(length) > self._max_body:
             return face.refused(f"The request is larger than {self._max_body} bytes")
         body = environ["wsgi.input"].read(int(length))
-        exchange = face.prepare(Request(body, caller, environ.get("CONTENT_TYPE", "")))
+        exchange = face.prepare(_request(environ, body, caller))
         if exchange.delay and HOLD_ANSWER in environ:
             environ[HOLD_ANSWER](exchange.delay)
         if exchange.entry is None:
@@ -108,6 +108,17 @@ class Application:
             return self._public_url
         host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
         return f"{self._callers.scheme(environ)}://{quote(host, safe='[]:.-')}{quote(environ.get('SCRIPT_NAME', ''))}"
+
+
+def _request(environ: WSGIEnvironment, body: bytes, caller: str) -> Request:
+    return Request(
+        body,
+        caller,
+        content_type=environ.get("CONTENT_TYPE", ""),
+        path=environ.get("PATH_INFO", ""),
+        authorization=environ.get("HTTP_AUTHORIZATION", ""),
+        content_encoding=environ.get("HTTP_CONTENT_ENCODING", ""),
+    )
 
 
 def _forbidden(face: Face, method: str) -> Answer:

@@ -36,8 +36,6 @@ class Service(StrEnum):
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Seconds = Annotated[float, typer.Option(min=1, help="Whole seconds of load in each run.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Runs of each; the median counts.")]
-
-
 Rows = Annotated[int, typer.Option(min=0, help="Rows done in the full journal, beside the empty one; 0 leaves it out.")]
 Connections = Annotated[list[int], typer.Option(min=1, help="How many at once; repeat it for several.")]
 Services = Annotated[list[Service], typer.Option(help="Which services; repeat it.")]
@@ -77,7 +75,7 @@ def receive(
             found = compare.campaign(chosen, _runs(cells, journals), rounds, console.log)
         else:
             found = receiving.summary(receiving.campaign(cells, rounds, journals, chosen[0], console.log))
-    if draw is not None:
+    if draw is not None and len(chosen) == 1:
         draw.write_text(picture.svg(found), encoding="utf-8")
     _end(found, left_out, as_json=as_json)
 

@@ -8,16 +8,13 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event
 
 from soap_handler.contract import NAMESPACE
-from soap_handler.journal import insert
-from soap_handler.journal.execute import execute
 from soap_handler.settings import ServerSettings
 from tests.faces.soap.answers import assert_proper
 from tests.support.events import captured_events
@@ -41,7 +38,7 @@ from tests.support.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection as DatabaseConnection
 
@@ -143,29 +140,24 @@ def locked(folder: Path) -> Iterator[None]:
 class Recorded:
     """Counts how many notifications each transaction of a service put in."""
 
-    def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, service: Service) -> None:
         self.transactions: list[int] = []
-        self._open: Counter[int] = Counter()
-        monkeypatch.setattr(insert, "execute", self._execute)
-        event.listen(service.app.journal._engine, "commit", self._committed)
+        self._stored = 0
+        event.listen(service.app.journal._engine, "commit", self._committing)
 
-    def _execute(self, connection: DatabaseConnection, statement: Any, rows: Sequence[Any]) -> int:
-        self._open[id(connection)] += len(rows)
-        return execute(connection, statement, rows)
-
-    def _committed(self, connection: DatabaseConnection) -> None:
-        if count := self._open.pop(id(connection), 0):
-            self.transactions.append(count)
+    def _committing(self, connection: DatabaseConnection) -> None:
+        (stored,) = connection.connection.cursor().execute("SELECT count(*) FROM notification").fetchone()
+        if stored > self._stored:
+            self.transactions.append(stored - self._stored)
+            self._stored = stored
 
 
-def test_requests_that_arrive_together_share_a_commit_and_are_answered_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_requests_that_arrive_together_share_a_commit_and_are_answered_after_it(tmp_path: Path) -> None:
     """While one transaction waits for the disk the others queue up, and the next takes them all."""
     callers = 6
     settings = settings_for(tmp_path, server=ServerSettings(port=0, threads=callers))
     with serving(settings) as service, contextlib.ExitStack() as stack:
-        recorded = Recorded(service, monkeypatch)
+        recorded = Recorded(service)
         connections = [stack.enter_context(Connection(service.port)) for _ in range(callers)]
         with locked(tmp_path):
             for connection in connections:

@@ -41,7 +41,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.rmtree(root / "soap_handler" / "fast")
     app = root / "soap_handler" / "app.py"
     text, blocks = BLOCK.subn("", app.read_text())
-    assert blocks == 3
+    assert blocks == 2
     assert "fast." not in text
     app.write_text(text)
     return root

@@ -1,0 +1,83 @@
+"""The accelerations, each behind its seam, put together for one process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from soap_handler.fast.batching import BatchingDispatcher
+from soap_handler.fast.batching_channel import BatchingChannel
+from soap_handler.fast.committers import pipeline_of, quick_committer
+from soap_handler.fast.compiled_sql import COMPILED
+from soap_handler.fast.load_shedding import LoadShedding
+from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
+from soap_handler.fast.usual_pushes import UsualPushes
+from soap_handler.seams import Seams
+
+if TYPE_CHECKING:
+    from soap_handler.faces.base import ReadMany
+    from soap_handler.journal import Journal
+    from soap_handler.receive.receiver import Receiver
+    from soap_handler.server.server import Server
+    from soap_handler.settings import Settings
+    from soap_handler.web.application import Application
+    from soap_handler.web.client_address import Callers
+
+
+class FastSeams(Seams):
+    """The accelerations of ``fast/``, each behind its seam."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self._scoreboard = Scoreboard(workers)
+        self.slot = WorkerSlot(self._scoreboard, 0)
+        """This process's part of what the workers share."""
+
+    def take_slot(self, number: int) -> None:
+        """Take a part of the shared memory."""
+        self.slot = WorkerSlot(self._scoreboard, number)
+
+    def worker_ended(self, number: int) -> None:
+        """Have the other workers do the share of one that is gone."""
+        self._scoreboard.leave(number)
+
+    def journal(self) -> dict[str, Any]:
+        """Compiled SQL, inline commit or a pipeline; arrivals are counted in the shared memory."""
+        return {"note_arrivals": self.slot.note_arrivals, "committer": quick_committer, "execute": COMPILED}
+
+    def admission(self) -> LoadShedding:
+        """Load shedding: in a burst, handling gives way to receiving."""
+        return LoadShedding(self.slot)
+
+    def read_many(self, receiver: Receiver) -> ReadMany:
+        """Read usual envelopes in one pass."""
+        return UsualPushes(receiver)
+
+    def server(
+        self, settings: Settings, journal: Journal, application: Application, callers: Callers
+    ) -> dict[str, Any]:
+        """Request batching: what arrives together is read, committed and answered together."""
+        self._pipeline = pipeline_of(journal)
+        self._dispatcher = BatchingDispatcher(
+            journal,
+            application.face_at,
+            callers,
+            max_body=settings.server.max_body,
+            threads=settings.server.threads,
+            timeout=settings.journal.timeout,
+        )
+        return {"dispatcher": self._dispatcher, "channel_class": BatchingChannel}
+
+    def begin(self, server: Server) -> None:
+        """Let the batches, and the statements for PostgreSQL, go through the loop of the server's sockets."""
+        self.slot.join()
+        self._dispatcher.attach(server.sockets)
+        if self._pipeline is not None:
+            self._pipeline.attach(server.sockets)
+
+    def stop(self) -> None:
+        """Have the other workers do this one's share."""
+        self.slot.leave()
+
+    def end(self) -> None:
+        """Give back the connection to PostgreSQL."""
+        if self._pipeline is not None:
+            self._pipeline.detach()
