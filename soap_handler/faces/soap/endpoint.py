@@ -25,7 +25,7 @@ from soap_handler.faces.soap.wsdl import Wsdl
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
-from soap_handler.xml.limits import Limits
+from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -146,9 +146,9 @@ class _Protocol(Soap11):
         ctx.method_request_string = f"{{{NAMESPACE}}}{envelope.operation_name}"
 
     def deserialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        parameters = OPERATIONS[Kind(ctx.descriptor.name)].parameters
-        ctx.in_header, fields, ctx.udc.repaired = read_call(ctx.in_document, parameters)
-        ctx.in_object = [fields.get(parameter.attribute) for parameter in parameters]
+        kind = Kind(ctx.descriptor.name)
+        ctx.in_header, fields, ctx.udc.repaired = read_call(ctx.in_document, kind)
+        ctx.in_object = [fields.get(parameter.attribute) for parameter in OPERATIONS[kind].parameters]
 
 
 def _spyne_application(limits: Limits) -> Application:

@@ -14,8 +14,7 @@ from spyne.model.fault import Fault
 from soap_handler.contract import MESSENGER_HEADER, NAMESPACE, SOAP_11
 from soap_handler.errors import DoctypeError, LimitExceededError, MalformedError
 from soap_handler.faces.soap.faults import MUST_UNDERSTAND, VERSION_MISMATCH, client_fault
-from soap_handler.xml.document import Document, read_document
-from soap_handler.xml.limits import Limits, check_limits
+from soap_handler.xml.parser import Document, Limits, read_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,15 +63,13 @@ def _read(body: bytes, label: str | None, limits: Limits) -> Document:
     if not body.strip():
         raise client_fault("The request is empty; expected a SOAP envelope")
     try:
-        document = read_document(body, label)
-        check_limits(document.root, limits)
+        return read_document(body, label, limits)
     except DoctypeError as error:
         raise client_fault("The request has a document type declaration, which SOAP forbids") from error
     except MalformedError as error:
         raise client_fault("The request is not well-formed XML") from error
     except LimitExceededError as error:
         raise client_fault(str(error)) from error
-    return document
 
 
 def _check_version(root: Element) -> None:

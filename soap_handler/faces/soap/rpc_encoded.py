@@ -8,7 +8,6 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.contract import SOAP_11
 from soap_handler.faces.soap.faults import client_fault
 from soap_handler.xml.charsets import text_of
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element as Element
 
-_STYLE: Final = f"{{{SOAP_11}}}encodingStyle"
 _TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _OLD_TYPE: Final = "{http://www.w3.org/1999/XMLSchema-instance}type"
 _BINARY: Final = frozenset({"base64Binary", "base64"})
@@ -30,8 +28,6 @@ class References:
     def __init__(self, parts: Iterable[Element]) -> None:
         self._parts = tuple(parts)
         self._targets: dict[str, Element] | None = None
-        self.followed = False
-        """Whether any reference was followed."""
 
     def follow(self, element: Element) -> Element:
         """Return the element that holds a value: this one, or the one to which it refers.
@@ -44,7 +40,6 @@ class References:
             reference = element.get("href")
             if reference is None:
                 return element
-            self.followed = True
             element = self._target(reference)
         raise client_fault("A value is given by a reference (href) that leads in a circle")
 
@@ -64,11 +59,6 @@ class References:
                 if name is not None:
                     targets.setdefault(name, element)
         return targets
-
-
-def is_rpc_encoded(operation: Element) -> bool:
-    """Whether an operation, or an element around it, has an ``encodingStyle``."""
-    return any(element.get(_STYLE) is not None for element in (operation, *operation.iterancestors()))
 
 
 def decoded_text(element: Element, text: str) -> tuple[str, bool]:
