@@ -27,7 +27,7 @@ from soap_handler.server.server import Server
 from soap_handler.sinks.stdout import TARGET as LOG_SINK
 from soap_handler.web.application import Application
 from soap_handler.web.client_address import Callers
-from soap_handler.xml.limits import Limits
+from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
     import socket

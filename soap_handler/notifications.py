@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from operator import attrgetter
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self, get_args, get_type_hints
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -210,6 +210,22 @@ KINDS: dict[Kind, type[Notification]] = {
 def usable_id(text: str) -> bool:
     """Whether a message id names one message: not empty, not the all-zero GUID, at most 64 characters."""
     return bool(text) and text != ZERO_ID and len(text) <= _MAX_ID_CHARACTERS
+
+
+class Stored(NamedTuple):
+    """What the journal keeps of a notification, besides columns to search in."""
+
+    key: str
+    message_id: str | None
+    """The id of its message where that names one message."""
+    payload: str
+    """The notification itself (:func:`to_json`)."""
+
+
+def stored(notification: Notification) -> Stored:
+    """Return what the journal keeps of a notification."""
+    identity = getattr(notification, "id", "")
+    return Stored(notification.key, identity if usable_id(identity) else None, to_json(notification))
 
 
 def to_dict(notification: Notification) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
-from soap_handler.journal.postgresql import is_durable, is_psycopg
+from soap_handler.journal.postgresql import is_durable
 from soap_handler.retry import FAILED_ROUND
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ _CHANNEL: Final = "soap_handler_journal"
 NOTIFY_SECONDS: Final = 0.02
 """The least time between two NOTIFY of one process."""
 _SILENCE_SECONDS: Final = 10.0  # without a notification, after which the connection is tested
-
-
-def can_notify(engine: Engine) -> bool:
-    """Whether other processes on this database can be woken: on PostgreSQL, with the driver that can listen."""
-    return is_psycopg(engine)
 
 
 def notify(connection: Connection, sender: str) -> None:

@@ -104,7 +104,8 @@ class Transaction:
         try:
             ((held,),) = settle(self.connection, [[settlement]])
             if held:
-                self._announcer.before_commit(self.connection)
+                if self._announcer.notifies:
+                    self._announcer.before_commit(self.connection)
                 self._transaction.commit()
         except (SQLAlchemyError, OSError) as error:
             self._broken = True

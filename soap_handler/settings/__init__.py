@@ -14,8 +14,8 @@ from soap_handler.settings.model import (
     ReconcileSettings,
     ServerSettings,
     Settings,
-    name_key,
 )
+from soap_handler.settings.names import name_key
 from soap_handler.settings.reference import SettingRow, describe
 from soap_handler.settings.sources import load_settings
 from soap_handler.settings.template import template

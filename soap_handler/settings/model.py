@@ -5,11 +5,12 @@ The page ``soap-handler docs settings`` and the file that ``init`` writes are ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from soap_handler.settings.names import name_clashes
 from soap_handler.settings.value_types import (
     BaseAddress,
     Count,
@@ -32,7 +33,7 @@ from soap_handler.settings.value_types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from soap_handler.settings.renamed import Rename
 
@@ -336,23 +337,3 @@ class Settings(_Table):
         if clashes:
             raise PydanticCustomError(NAMES_CLASH, "{clashes}", {"clashes": " ".join(clashes)})
         return accounts
-
-
-def name_key(name: str) -> str:
-    """Return the form in which account names are compared: without outer white space and letter case."""
-    return name.strip().casefold()
-
-
-def name_clashes(names: Sequence[Iterable[Any]]) -> list[str]:
-    """Return a sentence for each name that more than one account bears; ``names`` holds those of each account."""
-    owners: dict[str, int] = {}
-    clashes = []
-    for index, own in enumerate(names):
-        for name in (name for name in own if isinstance(name, str)):
-            owner = owners.setdefault(name_key(name), index)
-            if owner != index:
-                clashes.append(
-                    f"account[{index}] has the name {name!r}, which account[{owner}] has already "
-                    "(letter case does not count); expected another."
-                )
-    return clashes
