@@ -31,7 +31,7 @@ EMS: Final = EmsAccount(
     push_username="x",
     push_password="x",
 )
-MAX_FILES: Final = 22
+MAX_FILES: Final = 23
 MAX_LINES: Final = 3200
 """Of the files between the socket and the commit."""
 MAX_LINES_TO_THE_END: Final = 6600
