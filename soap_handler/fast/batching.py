@@ -1,7 +1,7 @@
 """Request batching: a waitress dispatcher that reads, commits and answers in the I/O loop what arrived together.
 
 A burst costs one fsync for many requests and no thread switch for each; a lone request waits for no other. In return
-the loop does the work of a request itself, so everything here must be quick: what is not usual goes to the threads.
+the loop does the work of a request itself, so everything here must be quick: an unusual request goes to the threads.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         threads: int,
         timeout: float,
     ) -> None:
-        """``threads`` serve what is not a usual push; ``timeout`` (seconds) is how long a push waits for its commit."""
+        """``threads`` serve all but usual pushes; ``timeout`` (seconds) is how long a push waits for its commit."""
         super().__init__()
         self.set_thread_count(threads)
         self._journal = journal

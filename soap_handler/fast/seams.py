@@ -6,16 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
-from soap_handler.fast.committers import pipeline_of, quick_committer
 from soap_handler.fast.compiled_sql import COMPILED
+from soap_handler.fast.inline_commit import InlineCommit
 from soap_handler.fast.load_shedding import LoadShedding
+from soap_handler.fast.postgresql_pipeline import PipelinedCommit
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 from soap_handler.fast.usual_pushes import UsualPushes
+from soap_handler.journal.group_commit import GroupCommit
+from soap_handler.journal.postgresql import is_psycopg
 from soap_handler.seams import Seams
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from soap_handler.faces.base import ReadMany
     from soap_handler.journal import Journal
+    from soap_handler.journal.announcer import Announcer
+    from soap_handler.journal.execute import Verb
+    from soap_handler.journal.group_commit import Committer
     from soap_handler.receive.receiver import Receiver
     from soap_handler.server.server import Server
     from soap_handler.settings import Settings
@@ -41,7 +49,7 @@ class FastSeams(Seams):
 
     def journal(self) -> dict[str, Any]:
         """Compiled SQL, inline commit or a pipeline; arrivals are counted in the shared memory."""
-        return {"note_arrivals": self.slot.note_arrivals, "committer": quick_committer, "execute": COMPILED}
+        return {"note_arrivals": self.slot.note_arrivals, "committer": fast_committer, "execute": COMPILED}
 
     def admission(self) -> LoadShedding:
         """Load shedding: in a burst, handling gives way to receiving."""
@@ -55,7 +63,7 @@ class FastSeams(Seams):
         self, settings: Settings, journal: Journal, application: Application, callers: Callers
     ) -> dict[str, Any]:
         """Request batching: what arrives together is read, committed and answered together."""
-        self._pipeline = pipeline_of(journal)
+        self._pipeline = journal.committer if isinstance(journal.committer, PipelinedCommit) else None
         dispatcher = BatchingDispatcher(
             journal,
             application.face_at,
@@ -80,3 +88,10 @@ class FastSeams(Seams):
         """Give back the connection to PostgreSQL."""
         if self._pipeline is not None:
             self._pipeline.detach()
+
+
+def fast_committer(engine: Engine, announcer: Announcer, last: Verb) -> Committer:
+    """Return the quickest committer for an engine. For ``Journal(committer=...)``."""
+    if engine.dialect.name == "sqlite":
+        return InlineCommit(engine, announcer, last)
+    return PipelinedCommit(engine, announcer, last) if is_psycopg(engine) else GroupCommit(engine, announcer, last)

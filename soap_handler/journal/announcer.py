@@ -48,7 +48,7 @@ class Announcer:
             notify(connection, self._sender)
 
     def after_commit(self, verbs: Collection[Verb] = ()) -> None:
-        """Tell of a commit in which these verbs took part."""
+        """Announce a commit in which these verbs took part."""
         if self._is_silent(verbs):
             return
         if self.listener is not None:

@@ -62,8 +62,8 @@ def are_new(keys: Sequence[str], inserted: Collection[str]) -> list[bool]:
     return answers
 
 
-def by_batch(batches: Sequence[Sequence[Entry]], answers: Sequence[bool]) -> list[list[bool]]:
-    """Split the answers of all entries into those of each batch."""
+def by_batch(batches: Sequence[Sequence[object]], answers: Sequence[bool]) -> list[list[bool]]:
+    """Split the answers to all that came into those of each batch."""
     all_answers = iter(answers)
     return [[next(all_answers) for _ in batch] for batch in batches]
 

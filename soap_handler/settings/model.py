@@ -148,11 +148,6 @@ class JournalSettings(_Table):
         """The URL without user, password and query: fit for logs and pages."""
         return masked_url(self.url.get_secret_value())
 
-    @property
-    def one_writer(self) -> bool:
-        """Whether only one process can write at a time, as SQLite has it."""
-        return self.url.get_secret_value().startswith("sqlite")
-
 
 class HandlerSettings(_Table):
     """The customer's code, its threads, timeout and retries."""

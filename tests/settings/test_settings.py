@@ -244,12 +244,6 @@ def test_the_masked_address_of_the_journal_is_fit_for_logs() -> None:
     assert JournalSettings().masked_url == "sqlite:///soap-handler.db"
 
 
-def test_only_sqlite_has_one_writer() -> None:
-    """Several processes on it would wait for each other; on PostgreSQL they do not."""
-    assert JournalSettings().one_writer
-    assert not JournalSettings.model_validate({"url": "postgresql+psycopg://u@db.example.com/sms"}).one_writer
-
-
 def test_broken_toml_is_named_with_line_and_column(tmp_path: Path) -> None:
     """A syntax error says where it is."""
     (problem,) = problems(tmp_path, "[server]\nport = = 1\n")
