@@ -25,6 +25,11 @@ SOAP_12: Final = "http://www.w3.org/2003/05/soap-envelope"
 MESSENGER_HEADER: Final = "MessengerHeader"
 """The header block of every call, in both directions."""
 
+NOTIFICATION_TYPE: Final = "notificationType"
+"""The field of a form post that names the operation (contract, section 3)."""
+FORM_PREFIX: Final = "Esendex"
+"""What may stand before the name of a form's field."""
+
 
 class Version(Enum):
     """A version of the API in which EMS can push (contract, sections 1 and 3)."""

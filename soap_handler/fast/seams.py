@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.faces.form_post.face import CONFIRMED
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
 from soap_handler.fast.committers import pipeline_of, quick_committer
 from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
+from soap_handler.fast.usual_forms import read_usual_forms
 from soap_handler.fast.usual_pushes import UsualPushes
+from soap_handler.notifications import Kind
 from soap_handler.seams import Seams
 
 if TYPE_CHECKING:
@@ -51,6 +54,10 @@ class FastSeams(Seams):
         """Read usual envelopes in one pass."""
         return UsualPushes(receiver)
 
+    def read_many_forms(self, receiver: Receiver) -> ReadMany:
+        """Read usual forms in the loop."""
+        return UsualPushes(receiver, read_usual_forms, dict.fromkeys(Kind, CONFIRMED))
+
     def server(
         self, settings: Settings, journal: Journal, application: Application, callers: Callers
     ) -> dict[str, Any]:
@@ -58,7 +65,7 @@ class FastSeams(Seams):
         self._pipeline = pipeline_of(journal)
         self._dispatcher = BatchingDispatcher(
             journal,
-            application.face_at,
+            application.face_for,
             callers,
             max_body=settings.server.max_body,
             threads=settings.server.threads,
