@@ -31,13 +31,14 @@ FORM_PREFIX: Final = "Esendex"
 """What may stand before the name of a form's field."""
 
 
-class Version(Enum):
-    """A version of the API in which EMS can push (contract, sections 1 and 3)."""
+class Version(StrEnum):
+    """A version of the API in which EMS can push (contract, sections 1 and 3); its value is for options."""
 
-    SOAP = "SOAP"
-    SOAP_NO_HEADERS = "SOAP, no headers"
-    FORM_POST = "FormPostVersion2"
-    XML_PUSH = "XML push"
+    SOAP = "soap"
+    SOAP_NO_HEADERS = "soap-no-header"
+    FORM_POST = "form"
+    """The vendor calls it FormPostVersion2."""
+    XML_PUSH = "xml"
 
 
 class Type(Enum):

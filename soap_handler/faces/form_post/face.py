@@ -8,7 +8,7 @@ from soap_handler.errors import AuthenticationError, FormError, JournalUnavailab
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
-from soap_handler.faces.form_post.form import read_form
+from soap_handler.faces.form_post.form import is_xml, read_form
 from soap_handler.faces.form_post.redact import redacted
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 CONTENT_TYPE: Final = "text/plain; charset=utf-8"
 """Of every answer."""
-
-_START_BYTES: Final = 8  # in which a document's first "<" is, after any byte-order mark; a form begins with a name
 
 
 def _text(status: str, text: str) -> Answer:
@@ -45,8 +43,7 @@ class FormPost(Face):
 
     def claims(self, content_type: str, body: bytes) -> bool:
         """Whether it is a form. XML that is only called one, as ``curl -d`` does, is left to the face of its path."""
-        is_called_form = content_type.partition(";")[0].strip().lower() == MEDIA_TYPE
-        return is_called_form and b"<" not in body.lstrip()[:_START_BYTES]
+        return content_type.partition(";")[0].strip().lower() == MEDIA_TYPE and not is_xml(body)
 
     def prepare(self, request: Request) -> Exchange:
         """Do everything up to the commit: read, authenticate, key."""

@@ -27,6 +27,8 @@ REPEATED: Final = "repeated field"
 
 _FIELDS: Final = 100
 """At most in a form. EMS sends eleven."""
+_START_BYTES: Final = 8
+"""In which XML has its first ``<``, in any encoding."""
 _NOT_SET: Final = "0001-01-01T00:00:00"
 _MAY_BE_MISSING: Final = "sent_at"  # contract, section 3; it is read as .NET's "not set", which is no repair
 
@@ -34,6 +36,11 @@ _MAY_BE_MISSING: Final = "sent_at"  # contract, section 3; it is read as .NET's 
 def plain_name(name: str) -> str:
     """Return a field's name in small letters and without the prefix that it may have."""
     return name.strip().lower().removeprefix(_PREFIX)
+
+
+def is_xml(body: bytes) -> bool:
+    """Whether a body begins as XML does, after any byte-order mark. A form begins with a name."""
+    return b"<" in body.lstrip()[:_START_BYTES]
 
 
 def _known(parameters: Iterable[Parameter]) -> dict[str, str]:
@@ -66,7 +73,7 @@ def read_form(body: bytes, charset: str | None = None) -> Form:
     Raises:
         FormError: it does not name one of the four notifications, or has too many fields.
     """
-    if body.lstrip().startswith(b"<"):
+    if is_xml(body):
         raise FormError("The request is XML; expected a form")
     pairs, marks = decoded_pairs(body, charset)
     if not pairs:
