@@ -75,6 +75,10 @@ class Face(ABC):
     read_many: ReadMany | None = None
     """Seam for a faster :meth:`prepare`. Absent by default; it must give the same exchanges, or ``None``."""
 
+    def claims(self, content_type: str, body: bytes) -> bool:  # noqa: ARG002 - none by default
+        """Whether a request that came to another face's path is for this one. By default none is."""
+        return False
+
     @abstractmethod
     def prepare(self, request: Request) -> Exchange:
         """Do everything up to the commit. Raises nothing: each request gets an answer."""

@@ -62,7 +62,7 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
     def __init__(
         self,
         journal: Journal,
-        face_at: Callable[[str], Face | None],
+        face_for: Callable[[str, str, bytes], Face | None],
         callers: Callers,
         *,
         max_body: int,
@@ -73,7 +73,7 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         super().__init__()
         self.set_thread_count(threads)
         self._journal = journal
-        self._face_at = face_at
+        self._face_for = face_for
         self._callers = callers
         self._max_body = max_body
         self._timeout = timeout
@@ -120,9 +120,9 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         by_face: dict[Face, list[tuple[int, Request]]] = {}
         for number, channel in enumerate(channels):
             request = channel.requests[0]
-            face = None if request.error else self._face_at(request.path)
-            usual = None if face is None else self._usual(request, str(channel.addr[0]))
-            if face is not None and usual is not None:
+            usual = None if request.error else self._usual(request, str(channel.addr[0]))
+            face = usual and self._face_for(request.path, usual.content_type, usual.body)
+            if usual and face:
                 by_face.setdefault(face, []).append((number, usual))
         for face, numbered in by_face.items():
             for (number, _), exchange in zip(numbered, _read(face, [each for _, each in numbered]), strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.faces.form_post.face import CONFIRMED
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
 from soap_handler.fast.compiled_sql import COMPILED
@@ -11,9 +12,11 @@ from soap_handler.fast.inline_commit import InlineCommit
 from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.postgresql_pipeline import PipelinedCommit
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
+from soap_handler.fast.usual_forms import read_usual_forms
 from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.journal.group_commit import GroupCommit
 from soap_handler.journal.postgresql import is_psycopg
+from soap_handler.notifications import Kind
 from soap_handler.seams import Seams
 
 if TYPE_CHECKING:
@@ -59,6 +62,10 @@ class FastSeams(Seams):
         """Read usual envelopes in one pass."""
         return UsualPushes(receiver)
 
+    def read_many_forms(self, receiver: Receiver) -> ReadMany:
+        """Read usual forms in the loop."""
+        return UsualPushes(receiver, read_usual_forms, dict.fromkeys(Kind, CONFIRMED))
+
     def server(
         self, settings: Settings, journal: Journal, application: Application, callers: Callers
     ) -> dict[str, Any]:
@@ -66,7 +73,7 @@ class FastSeams(Seams):
         self._pipeline = journal.committer if isinstance(journal.committer, PipelinedCommit) else None
         dispatcher = BatchingDispatcher(
             journal,
-            application.face_at,
+            application.face_for,
             callers,
             max_body=settings.server.max_body,
             threads=settings.server.threads,

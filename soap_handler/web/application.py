@@ -41,6 +41,7 @@ class Application:
         callers: Callers | None = None,
     ) -> None:
         """``max_body`` is in bytes; ``public_url`` is the base address at which callers reach us."""
+        self._faces = tuple(faces)
         self._first = faces[0]
         # IIS ignores the case of a path, and EMS is used to it.
         self._routes = {path.lower(): (face, path) for face in faces for path in face.paths}
@@ -53,9 +54,16 @@ class Application:
         """Return the face that owns a path."""
         return self._routes.get(path.lower(), (None, ""))[0]
 
-    def face_or_first(self, path: str) -> Face:
+    def face_for(self, path: str, content_type: str, body: bytes = b"") -> Face | None:
+        """Return the face of a request: one that claims it, or else the one that owns the path."""
+        owner = self.face_at(path)
+        if owner is None:
+            return None
+        return next((face for face in self._faces if face.claims(content_type, body)), owner)
+
+    def face_or_first(self, path: str, content_type: str = "") -> Face:
         """Return the face in whose form a request is refused: the first one's where none owns the path."""
-        return self.face_at(path) or self._first
+        return self.face_for(path, content_type) or self._first
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -71,23 +79,26 @@ class Application:
         caller, may_call = self._callers.check(environ)
         face, path = self._routes.get(environ.get("PATH_INFO", "").lower(), (None, ""))
         if not may_call:
-            return _forbidden(face or self._first, method)
+            return _forbidden(self.face_or_first(path, environ.get("CONTENT_TYPE", "")), method)
         if face is None:
             return _NOT_FOUND
         if method == "POST":
-            return self._push(face, environ, caller)
+            return self._push(environ, caller)
         if method in {"GET", "HEAD"}:
             return self._describe(face, path, environ)
         return _NOT_ALLOWED
 
-    def _push(self, face: Face, environ: WSGIEnvironment, caller: str) -> Answer:
+    def _push(self, environ: WSGIEnvironment, caller: str) -> Answer:
         """Prepare, commit, answer: in this order, so that nothing is confirmed that is not on disk."""
+        path, content_type = environ["PATH_INFO"], environ.get("CONTENT_TYPE", "")
+        face = self.face_or_first(path, content_type)
         length = environ.get("CONTENT_LENGTH") or "0"
         if not _LENGTH.fullmatch(length):
             return face.refused("The Content-Length is no usable number")
         if int(length) > self._max_body:
             return face.refused(f"The request is larger than {self._max_body} bytes")
         body = environ["wsgi.input"].read(int(length))
+        face = self.face_for(path, content_type, body) or face
         exchange = unpack.prepare(face, _request(environ, body, caller), self._max_body)
         if exchange.delay and HOLD_ANSWER in environ:
             environ[HOLD_ANSWER](exchange.delay)

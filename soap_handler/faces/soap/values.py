@@ -18,6 +18,7 @@ from soap_handler.contract import (
     Version,
     by_name,
 )
+from soap_handler.faces.credentials import has_login, presented
 from soap_handler.faces.soap.rpc_encoded import REF_12, References, decoded_text, members
 from soap_handler.faces.soap.versions import VERSIONS
 from soap_handler.xml.repair import restore
@@ -37,7 +38,6 @@ BASE64: Final = "base64"
 FOREIGN: Final = "namespace"
 REPEATED: Final = "repeated element"
 MARKUP: Final = "markup in a value"
-IN_BODY: Final = "credentials in the body"
 OTHERS: Final = "repeated operation"
 """Marks of departures from the WSDL."""
 
@@ -79,19 +79,20 @@ class Values:
     def credentials(self) -> Credentials | None:
         """Return the credentials of the header, or else those before the parameters; ``None`` without either.
 
+        The version without headers has them there (contract, section 3). A header that is nil or empty counts as none.
+
         Raises:
             Fault: a value is given by a reference that cannot be followed.
         """
         blocks = [block for block in self._envelope.header if _local_name(block) == MESSENGER_HEADER]
+        in_header = None
         if blocks:
             block = next((block for block in blocks if block.tag == _OURS + MESSENGER_HEADER), blocks[0])
             self._mark_namespace(str(block.tag))
-            return _credentials(self._fields(self._follow(block), _IN_HEADER))
-        fields = self._fields(self._follow(self._envelope.operation), _IN_OPERATION)
-        if not fields:
-            return None
-        self._marks[IN_BODY] = None
-        return _credentials(fields)
+            in_header = _credentials(self._fields(self._follow(block), _IN_HEADER))
+        if has_login(in_header):
+            return in_header
+        return presented(in_header, _credentials(self._fields(self._follow(self._envelope.operation), _IN_OPERATION)))
 
     def parameters(self, kind: Kind) -> Fields:
         """Return the texts of those of the operation's parameters that came.
