@@ -10,6 +10,7 @@ from soap_handler.fast.committers import pipeline_of, quick_committer
 from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
+from soap_handler.fast.usual_elements import UsualElements
 from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.seams import Seams
 
@@ -50,6 +51,10 @@ class FastSeams(Seams):
     def read_many(self, receiver: Receiver) -> ReadMany:
         """Read usual envelopes in one pass."""
         return UsualPushes(receiver)
+
+    def read_many_elements(self, receiver: Receiver) -> ReadMany:
+        """Read usual elements of XML push in the loop."""
+        return UsualElements(receiver)
 
     def server(
         self, settings: Settings, journal: Journal, application: Application, callers: Callers
