@@ -12,6 +12,7 @@ from soap_handler.dispatch import handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.faces.xml_push import XmlPush
 
 # -- fast path: begin (this block, the one below, and the folder fast/ can be deleted together) ------------------------
 from soap_handler.fast.seams import FastSeams
@@ -105,11 +106,11 @@ class App:
         """Build the way of a push, from the journal back to the socket."""
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.login_failures_allowed, server.login_failure_delay))
+        limits = Limits(server.max_depth, server.max_attributes)
         faces = [
-            Endpoint(
-                self._receiver, Limits(server.max_depth, server.max_attributes), self.seams.read_many(self._receiver)
-            ),
+            Endpoint(self._receiver, limits, self.seams.read_many(self._receiver)),
             FormPost(self._receiver, self.seams.read_many_forms(self._receiver)),
+            XmlPush(self._receiver, limits, self.seams.read_many_elements(self._receiver)),
         ]
         callers = Callers(server.allow_from, server.trusted_proxies)
         application = Application(

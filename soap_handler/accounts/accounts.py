@@ -56,10 +56,10 @@ class Accounts:
         """``before`` are the accounts that these replace: what was counted and proved with them stays so."""
         known = list(settings)
         self._verifiers: dict[str, Verifier] = verifiers_of(
-            (pair for account in known for pair in account.push),
+            (pair for account in known for pair in account.credentials),
             before._verifiers if before else {},  # noqa: SLF001 - of the same class
         )
-        own = [[self._verifiers[identity_of(pair)] for pair in account.push] for account in known]
+        own = [[self._verifiers[identity_of(pair)] for pair in account.credentials] for account in known]
         self._work = EqualWork(own)
         self._accounts = tuple(
             _account(account, self._work.padded(each)) for account, each in zip(known, own, strict=True)
@@ -84,6 +84,16 @@ class Accounts:
     def get(self, name: str) -> Account | None:
         """Return the account of a reference or alias, or ``None``."""
         return self._by_name.get(name_key(name))
+
+    def presumed(self, username: str, password: str) -> Account | None:
+        """Return the account of a caller that names none of them: the only one, or the only one with this pair.
+
+        It proves nothing: the pair is still to be checked. Every account's verifiers are asked, whatever they say.
+        """
+        if len(self._accounts) == 1:
+            return self._accounts[0]
+        owners = [account for account in self._accounts if is_known(account.verifiers, username, password)]
+        return owners[0] if len(owners) == 1 else None
 
     def authenticate(self, credentials: Credentials | None, may_check: Callable[[], bool] = lambda: True) -> Account:
         """Return the account that the caller may speak for.

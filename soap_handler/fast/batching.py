@@ -143,7 +143,8 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         stream.seek(0)
         if len(body) > self._max_body or not self._callers.allows(caller):
             return None
-        return Request(body, caller, headers.get("CONTENT_TYPE", ""))
+        content_type, authorization = headers.get("CONTENT_TYPE", ""), headers.get("AUTHORIZATION", "")
+        return Request(body, caller, content_type, request.path, authorization, headers.get("CONTENT_ENCODING", ""))
 
     # -- committing --------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from soap_handler.fast.inline_commit import InlineCommit
 from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.postgresql_pipeline import PipelinedCommit
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
+from soap_handler.fast.usual_elements import UsualElements
 from soap_handler.fast.usual_forms import read_usual_forms
 from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.journal.group_commit import GroupCommit
@@ -65,6 +66,10 @@ class FastSeams(Seams):
     def read_many_forms(self, receiver: Receiver) -> ReadMany:
         """Read usual forms in the loop."""
         return UsualPushes(receiver, read_usual_forms, dict.fromkeys(Kind, CONFIRMED))
+
+    def read_many_elements(self, receiver: Receiver) -> ReadMany:
+        """Read usual elements of XML push in the loop."""
+        return UsualElements(receiver)
 
     def server(
         self, settings: Settings, journal: Journal, application: Application, callers: Callers

@@ -23,6 +23,7 @@ from soap_handler.settings.value_types import (
     Port,
     ProxyAddress,
     PushPassword,
+    PushTokenText,
     Seconds,
     SecondsOrNone,
     ServiceAddress,
@@ -241,6 +242,28 @@ class PushCredentials(_Table):
     )
 
 
+class PushToken(_Table):
+    """One secret that stands in the address of XML push, ``/push/<token>``."""
+
+    token: PushTokenText = Field(
+        description=(
+            "Secret after /push/ in the address that is registered for XML push: 20 or more letters, digits and "
+            "- . _ ~, or its hash from soap-handler hash-password."
+        ),
+        examples=["a-long-random-text-of-your-own"],
+    )
+
+    @property
+    def username(self) -> str:
+        """Empty: a token is a password without a user name."""
+        return ""
+
+    @property
+    def password(self) -> SecretStr:
+        """The token."""
+        return self.token
+
+
 class InboxSettings(_Table):
     """The EMS inbox service and the login of the account whose inbox is emptied."""
 
@@ -273,12 +296,20 @@ class AccountSettings(_Table):
     reference: Name = Field(description="Reference of the account in Web SMS, such as EX0012345.")
     aliases: tuple[Name, ...] = Field(
         default=(),
-        description="Other names that EMS may use for the account, such as its number.",
+        description="Other names that EMS may use for the account: its number, and its AccountId (a GUID) in XML push.",
         examples=[["447700900000"]],
     )
     anonymous: bool = Field(
         default=False,
         description="Accept pushes without checking a password; only behind something else that checks the caller.",
+    )
+    push_tokens: tuple[PushToken, ...] = Field(
+        default=(),
+        description=(
+            "Secrets of which one in the address (/push/<token>) is enough for XML push, which has no credentials in "
+            "its body; several while one is replaced."
+        ),
+        examples=[()],
     )
     push: tuple[PushCredentials, ...] = Field(
         default=(),
@@ -295,9 +326,16 @@ class AccountSettings(_Table):
     def _credentials_or_anonymous(
         cls, push: tuple[PushCredentials, ...], info: ValidationInfo
     ) -> tuple[PushCredentials, ...]:
-        if not push and info.data.get("anonymous") is False:
-            raise ValueError("at least one { username, password }, or anonymous = true to check none")
+        if not push and info.data.get("anonymous") is False and info.data.get("push_tokens") == ():
+            raise ValueError(
+                "at least one { username, password }, or { token } in push_tokens, or anonymous = true to check none"
+            )
         return push
+
+    @property
+    def credentials(self) -> tuple[PushCredentials | PushToken, ...]:
+        """Everything that EMS may present: pairs, and tokens as passwords without a user name."""
+        return (*self.push, *self.push_tokens)
 
 
 class Settings(_Table):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
 from soap_handler.faces import unpack
-from soap_handler.faces.base import Answer, Request
+from soap_handler.faces.base import BELOW, Answer, Request
 from soap_handler.web.client_address import Callers
 
 if TYPE_CHECKING:
@@ -52,7 +52,18 @@ class Application:
 
     def face_at(self, path: str) -> Face | None:
         """Return the face that owns a path."""
-        return self._routes.get(path.lower(), (None, ""))[0]
+        return self._route(path)[0]
+
+    def _route(self, path: str) -> tuple[Face | None, str]:
+        """Return the face that owns a path, and the path as the face spells it, without what is below it."""
+        path = path.lower()
+        found = self._routes.get(path) or self._below(path)
+        return found or (None, "")
+
+    def _below(self, path: str) -> tuple[Face, str] | None:
+        above = (path[:place] for place in range(len(path) - 1, 0, -1) if path[place] == "/")
+        owner = next((self._routes[each + BELOW] for each in above if each + BELOW in self._routes), None)
+        return owner and (owner[0], owner[1].removesuffix(BELOW))
 
     def face_for(self, path: str, content_type: str, body: bytes = b"") -> Face | None:
         """Return the face of a request: one that claims it, or else the one that owns the path."""
@@ -77,7 +88,7 @@ class Application:
     def _answer(self, environ: WSGIEnvironment) -> Answer:
         method = environ["REQUEST_METHOD"]
         caller, may_call = self._callers.check(environ)
-        face, path = self._routes.get(environ.get("PATH_INFO", "").lower(), (None, ""))
+        face, path = self._route(environ.get("PATH_INFO", ""))
         if not may_call:
             return _forbidden(self.face_or_first(path, environ.get("CONTENT_TYPE", "")), method)
         if face is None:

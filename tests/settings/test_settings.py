@@ -68,7 +68,10 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     assert problems(tmp_path, text) == [
         "server.port is 70000; expected at most 65535.",
         "server.prot is not a setting; perhaps port is meant.",
-        "account[0].push is empty; expected at least one { username, password }, or anonymous = true to check none.",
+        (
+            "account[0].push is empty; expected at least one { username, password }, or { token } in push_tokens, or "
+            "anonymous = true to check none."
+        ),
         "account[0].time_zone is 'Mars/Olympus'; expected the IANA name of a time zone, such as \"Europe/London\".",
         "account[1].push[0].username is empty; expected a text that is not blank.",
         "account[1].push[1].password is empty; expected some text.",
