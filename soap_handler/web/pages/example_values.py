@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -55,9 +56,18 @@ def fresh_values() -> Mapping[str, str]:
 
 
 def flat(operation: Operation) -> Iterator[Parameter]:
-    """Return the parameters of an operation, with the members of a structure in its place."""
+    """Return the parameters of an operation; in the place of a structure its members, with the way to them."""
     for parameter in operation.parameters:
-        yield from parameter.type.members if isinstance(parameter.type, Structure) else (parameter,)
+        if not isinstance(parameter.type, Structure):
+            yield parameter
+            continue
+        for member in parameter.type.members:
+            ways = {
+                version: f"{parameter.spellings[version]}/{name}"
+                for version, name in member.spellings.items()
+                if version in parameter.spellings
+            }
+            yield replace(member, spellings=ways)
 
 
 def _parameters() -> Iterator[Parameter]:

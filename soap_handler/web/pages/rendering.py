@@ -34,7 +34,7 @@ def _environment() -> Environment:
     loader = jinja2.FileSystemLoader(_FOLDER)
     settings: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, **settings)
-    environment.globals["style"] = Markup(_style())  # noqa: S704 - it is our own file
+    environment.globals["stylesheet"] = Markup(_style())  # noqa: S704 - it is our own file
     return environment
 
 

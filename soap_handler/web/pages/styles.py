@@ -75,6 +75,11 @@ class Style:
     answer: Callable[[Operation], Message]
     """What confirms a notification."""
 
+    @property
+    def is_xml(self) -> bool:
+        """Whether a request is XML, in lines of their own; a form is one long line."""
+        return self.version is not Version.FORM_POST
+
 
 def _soap_11(operation: Operation, values: Values) -> Message:
     headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{soap_action(operation.kind)}"'}
