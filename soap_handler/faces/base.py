@@ -32,7 +32,7 @@ class Request:
     authorization: str = ""
     """The Authorization header."""
     content_encoding: str = ""
-    """The Content-Encoding header: how the body is compressed; empty where it is not."""
+    """The Content-Encoding header: how the body is compressed; empty where it is not, and when a face gets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Exchange:
     """What to send. Where there is an entry, only after its commit."""
     delay: float = 0.0
     """For how long (seconds) to hold the answer back."""
+    not_stored: Callable[[BaseException], Answer] | None = None
+    """Takes the place of :meth:`Face.not_stored` where the form of that answer depends on the request."""
 
 
 ReadMany: TypeAlias = "Callable[[Sequence[Request]], list[Exchange | None]]"

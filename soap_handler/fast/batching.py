@@ -44,7 +44,8 @@ class _Push:
     exchange: Exchange
 
     def send_answer(self, error: BaseException | None) -> None:
-        self.channel.send_answer(self.exchange.answer if error is None else self.face.not_stored(error))
+        not_stored = self.exchange.not_stored or self.face.not_stored
+        self.channel.send_answer(self.exchange.answer if error is None else not_stored(error))
 
 
 @dataclass(slots=True, eq=False)
@@ -150,10 +151,10 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         return pushes
 
     def _usual(self, request: Any, peer: str) -> Request | None:  # noqa: ANN401 - waitress has no types
-        """Return what may be a usual push; ``None`` for one that HTTP refuses, or that is no push."""
-        if request.command != "POST":
-            return None
+        """Return what may be a usual push; ``None`` for one that HTTP refuses, that is packed, or that is no push."""
         headers = request.headers
+        if request.command != "POST" or "CONTENT_ENCODING" in headers:
+            return None
         environ = {"REMOTE_ADDR": peer}
         if "X_FORWARDED_FOR" in headers:
             environ["HTTP_X_FORWARDED_FOR"] = headers["X_FORWARDED_FOR"]

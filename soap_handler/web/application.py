@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from soap_handler.faces import unpack
 from soap_handler.faces.base import Answer, Request
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.rendering import NOT_INDEXED
@@ -108,7 +109,7 @@ class Application:
         if int(length) > self._max_body:
             return face.refused(f"The request is larger than {self._max_body} bytes")
         body = environ["wsgi.input"].read(int(length))
-        exchange = face.prepare(_request(environ, body, caller))
+        exchange = unpack.prepare(face, _request(environ, body, caller), self._max_body)
         if exchange.delay and HOLD_ANSWER in environ:
             environ[HOLD_ANSWER](exchange.delay)
         if exchange.entry is None:
@@ -116,7 +117,7 @@ class Application:
         try:
             self._journal.record(exchange.entry)
         except Exception as error:  # noqa: BLE001 - for whatever reason, the notification is not on disk
-            return face.not_stored(error)
+            return (exchange.not_stored or face.not_stored)(error)
         return exchange.answer
 
     def _describe(self, face: Face, path: str, environ: WSGIEnvironment) -> Answer:

@@ -9,7 +9,9 @@ from soap_handler.notifications import Kind
 from tests.corpus.charsets import encodings
 from tests.corpus.elements import odd_elements
 from tests.corpus.messages import message
+from tests.corpus.packaging import packages
 from tests.corpus.refusals import REFUSED
+from tests.corpus.soap12 import soap12
 from tests.corpus.structures import structures
 from tests.corpus.texts import wrong_texts
 from tests.corpus.values import wrong_reasons, wrong_values
@@ -29,12 +31,20 @@ class Case:
     content_type: str
     stored: Notification | None = None
     fault: str | None = None
+    content_encoding: str = ""
 
 
 def _stored() -> Iterator[Case]:
-    for group in (wrong_texts, wrong_values, wrong_reasons, odd_elements, encodings, structures):
+    groups = (wrong_texts, wrong_values, wrong_reasons, odd_elements, encodings, structures, soap12, packages)
+    for group in groups:
         for name, told in group():
-            yield Case(name, told.bytes_(), told.content_type, stored=told.notification)
+            yield Case(
+                name,
+                told.bytes_(),
+                told.content_type,
+                stored=told.notification,
+                content_encoding=told.content_encoding,
+            )
 
 
 def _refused() -> Iterator[Case]:

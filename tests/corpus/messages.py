@@ -118,6 +118,7 @@ class Message:
     after: bytes = b""
     """What follows the operation in the Body."""
     content_type: str = USUAL_TYPE
+    content_encoding: str = ""
     transform: Callable[[bytes], bytes] = bytes
 
     def bytes_(self) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from soap_handler.contract import SOAP_11, SOAP_12
+from soap_handler.contract import SOAP_11
 from tests.corpus.messages import PASSWORD, Message
 from tests.corpus.structures import no_header
 
@@ -43,9 +43,9 @@ REFUSED: Final[dict[str, tuple[Mutation, str]]] = {
     ),
     "no credentials": (lambda told: replace(told, header=b""), "Client"),
     "no credentials, repaired": (lambda told: replace(told, header=b"", after=b"&#1;"), "Client"),
-    "SOAP 1.2": (_whole(lambda body: body.replace(SOAP_11.encode(), SOAP_12.encode())), "VersionMismatch"),
-    "SOAP 1.2, repaired": (
-        _whole(lambda body: body.replace(SOAP_11.encode(), SOAP_12.encode()) + b"\0"),
+    "another SOAP": (_whole(lambda body: body.replace(SOAP_11.encode(), b"urn:soap:9")), "VersionMismatch"),
+    "another SOAP, repaired": (
+        _whole(lambda body: body.replace(SOAP_11.encode(), b"urn:soap:9") + b"\0"),
         "VersionMismatch",
     ),
     "no envelope": (

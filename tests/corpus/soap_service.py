@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
 from soap_handler.accounts.accounts import Accounts
+from soap_handler.faces import unpack
 from soap_handler.faces.base import Request
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.fast.usual_pushes import UsualPushes
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from soap_handler.faces.base import Answer
+    from soap_handler.faces.base import Answer, Exchange
+
+MAX_BODY: Final = 262_144
 
 
 @dataclass
@@ -33,8 +36,12 @@ class SoapService:
     path: Path
     """The journal's file."""
 
-    def post(self, body: bytes, content_type: str = "text/xml; charset=utf-8") -> Answer:
-        exchange = self.endpoint.prepare(Request(body, "127.0.0.1", content_type))
+    def prepare(self, body: bytes, content_type: str, content_encoding: str = "") -> Exchange:
+        request = Request(body, "127.0.0.1", content_type, content_encoding=content_encoding)
+        return unpack.prepare(self.endpoint, request, MAX_BODY)
+
+    def post(self, body: bytes, content_type: str = "text/xml; charset=utf-8", content_encoding: str = "") -> Answer:
+        exchange = self.prepare(body, content_type, content_encoding)
         if exchange.entry is not None:
             self.journal.record(exchange.entry)
         return exchange.answer

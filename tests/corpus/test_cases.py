@@ -30,7 +30,7 @@ def test_the_table_is_long_enough() -> None:
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES if case.stored is not None])
 def test_what_can_be_stored_is_stored(soap: SoapService, case: Case) -> None:
     """The answer is 200, the journal holds the values, and repairs are marked, with the envelope."""
-    answer = soap.post(case.body, case.content_type)
+    answer = soap.post(case.body, case.content_type, case.content_encoding)
     assert case.stored is not None
     assert answer.status.startswith("200"), answer.body
     (content,) = etree.fromstring(answer.body)[0]
@@ -61,7 +61,7 @@ def _around_password(body: bytes) -> tuple[bytes, bytes]:
 def test_what_stays_refused(soap: SoapService, case: Case) -> None:
     """The answer is the fault that blames the caller, and nothing is stored."""
     before = soap.journal.counts()
-    answer = soap.post(case.body, case.content_type)
+    answer = soap.post(case.body, case.content_type, case.content_encoding)
     assert answer.status.startswith("500")
     fault = etree.fromstring(answer.body).find(f"{{{SOAP_11}}}Body/{{{SOAP_11}}}Fault")
     assert fault is not None

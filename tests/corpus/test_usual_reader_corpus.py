@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soap_handler.faces.base import Request
 from soap_handler.notifications import Kind
 from tests.corpus.cases import CASES
 from tests.corpus.messages import message
@@ -24,7 +23,7 @@ def test_the_fast_way_reads_what_the_general_way_reads(soap: SoapService, case: 
     quick = prepare_quickly(soap.endpoint, case.body, case.content_type)
     if quick is None:
         return
-    general = soap.endpoint.prepare(Request(case.body, "127.0.0.1", case.content_type))
+    general = soap.prepare(case.body, case.content_type)
     assert quick.entry is not None
     assert general.entry is not None
     assert quick.answer == general.answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from soap_handler.contract import NAMESPACE, SOAP_11
+from soap_handler.contract import NAMESPACE, SOAP_11, SOAP_12
 from soap_handler.notifications import Kind
 from tests.corpus.cases import CASES
 from tests.corpus.messages import PASSWORD, message
@@ -24,5 +24,6 @@ TOKENS: Final = (
     *(b" href='#a'", b" id='a'", b' xsi:nil="true"', b' xsi:type="xsd:base64Binary"', b' xmlns=""', b" xmlns:a='b'"),
     *(b"<Password>", b"</Password>", b"<password>", b"<Password/>", PASSWORD.encode(), b"***", b"Pass<!-- -->word"),
     *(b"<item><key>code</key><value>1</value></item>", b"<body>", b"</body>", b"<id/>", b"<MessageEvent/>"),
+    *(SOAP_12.encode(), b"\r\n--=_b (1)\r\n", b"\r\n--=_b (1)--", b"Content-Transfer-Encoding: base64\r\n"),
     *(NAMESPACE.encode(), SOAP_11.encode(), b' soap:mustUnderstand="1"', b' soap:encodingStyle=""', b"\r\n", b" " * 50),
 )  # fmt: skip

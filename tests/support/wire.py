@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from soap_handler.contract import NAMESPACE, SOAP_11, soap_action
+from soap_handler.contract import NAMESPACE, SOAP_11, SOAP_12, soap_action
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +112,12 @@ class Answer:
     @property
     def fault(self) -> tuple[str, str] | None:
         """The code (without its prefix) and the text of the SOAP fault, or ``None`` when there is none."""
-        found = etree.fromstring(self.body).find(f".//{{{SOAP_11}}}Fault")
+        root = etree.fromstring(self.body)
+        found = root.find(f".//{{{SOAP_12}}}Fault")
+        if found is not None:
+            code, text = (found.findtext(path) or "" for path in ("{*}Code/{*}Value", "{*}Reason/{*}Text"))
+            return code.partition(":")[2], text
+        found = root.find(f".//{{{SOAP_11}}}Fault")
         if found is None:
             return None
         return (found.findtext("faultcode") or "").partition(":")[2], found.findtext("faultstring") or ""
@@ -120,7 +125,8 @@ class Answer:
     @property
     def confirms(self) -> str | None:
         """The operation that this is the contract's answer to: 200 and its empty response element."""
-        (content,) = etree.fromstring(self.body).findall(f"{{{SOAP_11}}}Body")
+        root = etree.fromstring(self.body)
+        (content,) = (*root.findall(f"{{{SOAP_11}}}Body"), *root.findall(f"{{{SOAP_12}}}Body"))
         name = etree.QName(content[0])
         empty = len(content) == 1 and not len(content[0]) and not content[0].text and not content[0].attrib
         right = self.status == 200 and name.namespace == NAMESPACE and name.localname.endswith("Response") and empty

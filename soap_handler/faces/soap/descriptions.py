@@ -35,6 +35,8 @@ class Descriptions:
         """Return the document for a service at this address; ``None`` where the query names none."""
         if "wsdl" in query or "singlewsdl" in query:
             return self._wsdl.at(address)
+        if "wsdl12" in query:
+            return self._wsdl.with_soap_12(address)
         if "xsd" in query:
             return self._schema(address)
         return _disco(address) if "disco" in query else None

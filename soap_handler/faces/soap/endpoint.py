@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from spyne.application import Application
@@ -16,11 +17,12 @@ from soap_handler.contract import NAMESPACE, OPERATIONS
 from soap_handler.errors import AuthenticationError, JournalUnavailableError
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.soap.descriptions import Descriptions
-from soap_handler.faces.soap.envelope import read_envelope
+from soap_handler.faces.soap.envelope import envelope_version, read_envelope, read_xml
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope, server_fault
 from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler, Call
 from soap_handler.faces.soap.values import read_call
+from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion, version_by_content_type
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
@@ -32,15 +34,25 @@ if TYPE_CHECKING:
     from soap_handler.faces.base import ReadMany, Request
     from soap_handler.receive.receiver import Receiver
 
-CONTENT_TYPE: Final = "text/xml; charset=utf-8"
-"""Of every answer; some stacks refuse ``application/xml`` (design, "What real SOAP stacks need from us")."""
+CONTENT_TYPE: Final = SOAP_1_1.content_type
+"""Of SOAP 1.1 answers and of the WSDL."""
 
-CONFIRMED: Final = {kind: Answer("200 OK", CONTENT_TYPE, response_envelope(kind.value)) for kind in Kind}
+
+def _confirmations(version: SoapVersion) -> dict[Kind, Answer]:
+    return {kind: Answer("200 OK", version.content_type, response_envelope(kind.value, version)) for kind in Kind}
+
+
+CONFIRMED: Final = _confirmations(SOAP_1_1)
 """The answer that confirms a notification of each kind: the namespaced, empty response element."""
+_CONFIRMED: Final = {SOAP_1_1: CONFIRMED, SOAP_1_2: _confirmations(SOAP_1_2)}
 
 
 class Endpoint(ServerBase, Face):
-    """The Account Event Handler over SOAP 1.1, as a face. spyne reads a request; the rest is here."""
+    """The Account Event Handler over SOAP 1.1 and 1.2, as a face. spyne reads a request; the rest is here.
+
+    A request is answered in the version of its envelope, whatever its Content-Type. Where no envelope can be read, the
+    Content-Type decides. What HTTP itself refuses is answered in SOAP 1.1.
+    """
 
     transport = "http://schemas.xmlsoap.org/soap/http"
     paths = (PATH, f"{PATH}.asmx")
@@ -54,26 +66,28 @@ class Endpoint(ServerBase, Face):
 
     def prepare(self, request: Request) -> Exchange:
         """Do everything up to the commit: read, authenticate, key."""
+        call = Call(content_type=request.content_type, version=version_by_content_type(request.content_type))
         try:
-            return self._prepare(request)
+            return self._prepare(request, call)
         except Fault as fault:
-            return Exchange(None, _refusal(fault))
+            return Exchange(None, _refusal(fault, call.version))
         except AuthenticationError as error:
-            return Exchange(None, _refusal(client_fault(str(error))), error.delay)
+            return Exchange(None, _refusal(client_fault(str(error)), call.version), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
-            return Exchange(None, _refusal(_defect(error)))
+            return Exchange(None, _refusal(_defect(error), call.version))
 
-    def _prepare(self, request: Request) -> Exchange:
-        charset = charset_of(request.content_type)
-        call = self._read(request.body, charset)
+    def _prepare(self, request: Request, call: Call) -> Exchange:
+        self._read(request.body, call)
 
         def kept() -> bytes | None:
-            return redacted(request.body, call.credentials.password if call.credentials else "", charset)
+            password = call.credentials.password if call.credentials else ""
+            return redacted(request.body, password, charset_of(request.content_type))
 
         push = Push(call.kind, call.fields, call.credentials, request.caller, call.repaired, kept)
-        return Exchange(self._receiver.prepare(push), CONFIRMED[call.kind])
+        entry = self._receiver.prepare(push)
+        return Exchange(entry, _CONFIRMED[call.version][call.kind], not_stored=partial(_not_stored, call.version))
 
-    def _read(self, body: bytes, charset: str | None) -> Call:
+    def _read(self, body: bytes, call: Call) -> None:
         """Have spyne parse a request and run its operation, which notes what was called.
 
         Raises:
@@ -81,8 +95,8 @@ class Endpoint(ServerBase, Face):
         """
         context = MethodContext(self, MethodContext.SERVER)
         context.in_string = [body]
-        context.udc = call = Call()
-        context = self.generate_contexts(context, charset)[0]
+        context.udc = call
+        context = self.generate_contexts(context)[0]
         if context.in_error is None:
             self.get_in_object(context)
         if context.in_error is None:
@@ -90,13 +104,10 @@ class Endpoint(ServerBase, Face):
         error = context.in_error or context.out_error
         if error is not None:
             raise error
-        return call
 
     def not_stored(self, error: BaseException) -> Answer:
         """Return a Server fault, upon which EMS pushes again."""
-        if isinstance(error, JournalUnavailableError):
-            return _refusal(server_fault("The notification could not be stored; please send it again"))
-        return _refusal(_defect(error))
+        return _not_stored(SOAP_1_1, error)
 
     def refused(self, text: str) -> Answer:
         """Return a Client fault."""
@@ -127,14 +138,18 @@ class _Application(Application):
 class _Protocol(Soap11):
     """spyne's SOAP 1.1 protocol with a reader of our own: tolerant of values, strict about SOAP. It writes no answers.
 
+    SOAP 1.2 is read by it too: only the envelope differs, and that is ours.
+
     The methods keep the names, and the context attributes that they must set, of spyne's protocol interface.
     """
 
     limits = Limits()
     """Limits on the structure of a request."""
 
-    def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ANN401 - spyne's signature
-        ctx.in_document = read_envelope(b"".join(ctx.in_string), charset, self.limits)
+    def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ANN401, ARG002 - spyne's signature
+        document = read_xml(b"".join(ctx.in_string), ctx.udc.content_type, self.limits)
+        ctx.udc.version = envelope_version(document.root)
+        ctx.in_document = read_envelope(document, ctx.udc.version)
 
     def decompose_incoming_envelope(self, ctx: Any, message: str = Soap11.REQUEST) -> None:  # noqa: ANN401, ARG002 - spyne's signature
         envelope = ctx.in_document
@@ -161,8 +176,15 @@ def _spyne_application(limits: Limits) -> Application:
     )
 
 
-def _refusal(fault: Fault) -> Answer:
-    return Answer("500 Internal Server Error", CONTENT_TYPE, fault_envelope(fault))
+def _refusal(fault: Fault, version: SoapVersion = SOAP_1_1) -> Answer:
+    return Answer("500 Internal Server Error", version.content_type, fault_envelope(fault, version))
+
+
+def _not_stored(version: SoapVersion, error: BaseException) -> Answer:
+    if isinstance(error, JournalUnavailableError):
+        fault = server_fault("The notification could not be stored; please send it again")
+        return _refusal(fault, version)
+    return _refusal(_defect(error), version)
 
 
 def _our_fault() -> Fault:

@@ -1,4 +1,4 @@
-"""Parsing of a SOAP 1.1 envelope: from a request's bytes to its header and its operation. It knows no parameters.
+"""Parsing of a SOAP envelope: from a request's bytes to its header and its operation. It knows no parameters.
 
 The strict parser reads nearly all requests. A request that it refuses is repaired and read again. A request that cannot
 be repaired becomes a fault; nothing else is raised.
@@ -7,13 +7,16 @@ be repaired becomes a fault; nothing else is raised.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from spyne.model.fault import Fault
 
-from soap_handler.contract import MESSENGER_HEADER, NAMESPACE, SOAP_11
+from soap_handler.contract import MESSENGER_HEADER, NAMESPACE
 from soap_handler.errors import DoctypeError, LimitExceededError, MalformedError
-from soap_handler.faces.soap.faults import MUST_UNDERSTAND, VERSION_MISMATCH, client_fault
+from soap_handler.faces.not_xml import what_came
+from soap_handler.faces.soap.faults import VERSION_MISMATCH, MustUnderstandFault, client_fault
+from soap_handler.faces.soap.versions import VERSIONS, SoapVersion
+from soap_handler.xml.charsets import charset_of
 from soap_handler.xml.document import Document, read_document
 from soap_handler.xml.limits import Limits, check_limits
 
@@ -21,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lxml.etree import _Element as Element
-
-_NEXT: Final = "http://schemas.xmlsoap.org/soap/actor/next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,50 +42,67 @@ class Envelope:
     """Marks of what was repaired in it."""
 
 
-def read_envelope(body: bytes, label: str | None = None, limits: Limits = Limits()) -> Envelope:  # noqa: B008 - frozen
-    """Return the envelope in a request's body. ``label`` is the charset of its Content-Type, where it names one.
+def read_envelope(document: Document, version: SoapVersion) -> Envelope:
+    """Return the envelope that a document is, in the version that its root says (:func:`envelope_version`).
 
     Raises:
-        Fault: the bytes are not XML, or not a SOAP 1.1 message with an operation.
+        Fault: it is not a SOAP message with an operation.
     """
-    document = _read(body, label, limits)
-    _check_version(document.root)
-    header, content = _parts(document.root)
-    _check_understood(header)
+    header, content = _parts(document.root, version)
+    _check_understood(header, version)
     operations = tuple(_elements(content))
     if not operations:
         raise client_fault("The Body of the envelope is empty")
-    if operations[0].tag == f"{{{SOAP_11}}}Fault":
+    if operations[0].tag == version.name("Fault"):
         raise client_fault("The Body of the envelope holds a Fault; expected an operation")
     name = local_name(operations[0])
     return Envelope(header, operations[0], name, operations[1:], document.escaped, document.repaired)
 
 
-def _read(body: bytes, label: str | None, limits: Limits) -> Document:
+def read_xml(body: bytes, content_type: str = "", limits: Limits = Limits()) -> Document:  # noqa: B008 - frozen
+    """Return the document in a request's body.
+
+    Raises:
+        Fault: the bytes are not XML, or are beyond the limits.
+    """
     if not body.strip():
         raise client_fault("The request is empty; expected a SOAP envelope")
     try:
-        document = read_document(body, label)
+        document = read_document(body, charset_of(content_type))
         check_limits(document.root, limits)
-    except DoctypeError as error:
-        raise client_fault("The request has a document type declaration, which SOAP forbids") from error
-    except MalformedError as error:
-        raise client_fault("The request is not well-formed XML") from error
+    except (DoctypeError, MalformedError) as error:
+        raise client_fault(_unread(error, body, content_type)) from error
     except LimitExceededError as error:
         raise client_fault(str(error)) from error
     return document
 
 
-def _check_version(root: Element) -> None:
+def _unread(error: DoctypeError | MalformedError, body: bytes, content_type: str) -> str:
+    came = what_came(body, content_type)
+    if came is not None:
+        return f"The request is {came}; expected a SOAP envelope"
+    if isinstance(error, DoctypeError):
+        return "The request has a document type declaration, which SOAP forbids"
+    return "The request is not well-formed XML"
+
+
+def envelope_version(root: Element) -> SoapVersion:
+    """Return the version of the envelope that a document's root is.
+
+    Raises:
+        Fault: it is no envelope, or one of a version that is not known here.
+    """
     if local_name(root) != "Envelope":
         raise client_fault("The request is not a SOAP envelope")
-    if root.tag != f"{{{SOAP_11}}}Envelope":
-        raise Fault(VERSION_MISMATCH, "Only SOAP 1.1 is understood here")
+    version = next((each for each in VERSIONS if root.tag == each.name("Envelope")), None)
+    if version is None:
+        raise Fault(VERSION_MISMATCH, "Only SOAP 1.1 and SOAP 1.2 are understood here")
+    return version
 
 
-def _parts(root: Element) -> tuple[tuple[Element, ...], Element]:
-    header = root.find(f"{{{SOAP_11}}}Header")
-    content = root.find(f"{{{SOAP_11}}}Body")
+def _parts(root: Element, version: SoapVersion) -> tuple[tuple[Element, ...], Element]:
+    header = root.find(version.name("Header"))
+    content = root.find(version.name("Body"))
     if content is None:
         raise client_fault("The envelope has no Body")
     return tuple(_elements(header)) if header is not None else (), content
@@ -99,10 +117,14 @@ def _elements(parent: Element) -> Iterator[Element]:
     return (child for child in parent if isinstance(child.tag, str))  # an unresolved entity's tag is a function
 
 
-def _check_understood(header: tuple[Element, ...]) -> None:
-    """Refuse a header block that must be understood and is not ours (SOAP 1.1, section 4.2.3)."""
-    for block in header:
-        must = block.get(f"{{{SOAP_11}}}mustUnderstand", "").strip() in {"1", "true"}
-        for_us = block.get(f"{{{SOAP_11}}}actor", "").strip() in {"", _NEXT}
-        if must and for_us and block.tag != f"{{{NAMESPACE}}}{MESSENGER_HEADER}":
-            raise Fault(MUST_UNDERSTAND, "A header block that must be understood is not known here")
+def _check_understood(header: tuple[Element, ...], version: SoapVersion) -> None:
+    """Refuse header blocks that must be understood and are not ours (SOAP 1.1, 4.2.3; SOAP 1.2, part 1, 5.2.3)."""
+    unknown = [
+        str(block.tag)
+        for block in header
+        if block.get(version.name("mustUnderstand"), "").strip() in {"1", "true"}
+        and block.get(version.name(version.role), "").strip() in version.our_roles
+        and block.tag != f"{{{NAMESPACE}}}{MESSENGER_HEADER}"
+    ]
+    if unknown:
+        raise MustUnderstandFault(unknown)

@@ -1,6 +1,7 @@
-"""Forms of a value in rpc/encoded calls (SOAP 1.1, section 5): references, base64 texts, maps. No parameter names.
+"""Forms of a value in rpc/encoded calls: references, base64 texts, maps. No parameter names.
 
-Senders of them are old PHP (PEAR SOAP, NuSOAP, SoapClient without a WSDL), Perl (SOAP::Lite) and Axis clients.
+The rules are in SOAP 1.1, section 5, and SOAP 1.2, part 2. Senders of such calls are old PHP (PEAR SOAP, NuSOAP,
+SoapClient without a WSDL), Perl (SOAP::Lite) and Axis clients.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.contract import SOAP_11
 from soap_handler.faces.soap.faults import client_fault
+from soap_handler.faces.soap.versions import VERSIONS
 from soap_handler.xml.charsets import text_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element as Element
 
-_STYLE: Final = f"{{{SOAP_11}}}encodingStyle"
+_STYLES: Final = tuple(version.name("encodingStyle") for version in VERSIONS)
+_ENCODING_12: Final = "http://www.w3.org/2003/05/soap-encoding"
+_REF_12: Final = f"{{{_ENCODING_12}}}ref"
+_ID_12: Final = f"{{{_ENCODING_12}}}id"
 _TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _OLD_TYPE: Final = "{http://www.w3.org/1999/XMLSchema-instance}type"
 _BINARY: Final = frozenset({"base64Binary", "base64"})
@@ -25,7 +29,11 @@ _MAX_REFERENCES: Final = 4  # in a row; one is usual
 
 
 class References:
-    """Multi-reference values: elements of a message to which others refer by ``href`` (SOAP 1.1, section 5.4.1)."""
+    """Multi-reference values: elements of a message to which others refer.
+
+    By ``href`` (SOAP 1.1, section 5.4.1), or by ``enc:ref`` (SOAP 1.2, part 2, section 3.1.5), which PHP writes with
+    the mark of ``href``.
+    """
 
     def __init__(self, parts: Iterable[Element]) -> None:
         self._parts = tuple(parts)
@@ -41,7 +49,7 @@ class References:
                 one that is not in the message would lose it.
         """
         for _ in range(_MAX_REFERENCES):
-            reference = element.get("href")
+            reference = _reference(element)
             if reference is None:
                 return element
             self.followed = True
@@ -60,15 +68,21 @@ class References:
         targets: dict[str, Element] = {}
         for part in self._parts:
             for element in part.iter("*"):
-                name = element.get("id")
+                name = element.get("id") or element.get(_ID_12)
                 if name is not None:
                     targets.setdefault(name, element)
         return targets
 
 
+def _reference(element: Element) -> str | None:
+    reference = element.get(_REF_12)
+    return element.get("href") if reference is None else f"#{reference.removeprefix('#')}"
+
+
 def is_rpc_encoded(operation: Element) -> bool:
     """Whether an operation, or an element around it, has an ``encodingStyle``."""
-    return any(element.get(_STYLE) is not None for element in (operation, *operation.iterancestors()))
+    around = (operation, *operation.iterancestors())
+    return any(element.get(style) is not None for element in around for style in _STYLES)
 
 
 def decoded_text(element: Element, text: str) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ from spyne.model.primitive import Boolean, DateTime, Integer32, Unicode
 from spyne.service import Service
 
 from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, Structure, Type
+from soap_handler.faces.soap.versions import SOAP_1_1, SoapVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +41,10 @@ class Call:
     credentials: Credentials | None = None
     repaired: tuple[str, ...] = ()
     """Marks of what was repaired."""
+    content_type: str = ""
+    """The Content-Type of the request."""
+    version: SoapVersion = SOAP_1_1
+    """The version to answer in: the envelope's, or the one that the Content-Type announces until that is read."""
 
 
 def _type(kind: ParameterType) -> Any:  # noqa: ANN401 - spyne's types have no common class

@@ -68,7 +68,6 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "no envelope": (operation().encode(), "Client"),
     "an envelope in no namespace": (b"<Envelope><Body/></Envelope>", "VersionMismatch"),
     "an envelope of another version": (envelope(namespace="urn:soap:9"), "VersionMismatch"),
-    "SOAP 1.2": (envelope(namespace=SOAP_12), "VersionMismatch"),
     "an empty envelope": (f"<soap:Envelope {SOAP}/>".encode(), "Client"),
     "no Body": (f"<soap:Envelope {SOAP}><soap:Header>{header()}</soap:Header></soap:Envelope>".encode(), "Client"),
     "an empty Body": (envelope(""), "Client"),
@@ -141,6 +140,7 @@ STRANGE: dict[str, bytes] = {
     "an operation in no namespace": envelope("<MessageReceived><id>1</id></MessageReceived>"),
     "an operation in another namespace": envelope('<MessageReceived xmlns="urn:x"/>'),
     "two operations": envelope(operation() + operation("MessageEvent")),
+    "SOAP 1.2": envelope(namespace=SOAP_12),
     "a reference": envelope(operation(inner='<id href="#1"/>') + '<r id="1">text</r>'),
 }  # fmt: skip
 

@@ -156,7 +156,7 @@ def test_help_pages_can_be_switched_off(tmp_path: Path) -> None:
         for target in PAGES:
             assert get(service.port, target).status == 404
         assert send_form(service.port, {}).status == 404
-        for document in ("wsdl", "singleWsdl", "xsd", "disco"):
+        for document in ("wsdl", "singleWsdl", "wsdl12", "xsd", "disco"):
             assert get(service.port, f"{PATH}?{document}").status == 200
         assert get(service.port, "/", method="OPTIONS").status == 200
         assert service.post(message()).confirms
