@@ -117,7 +117,7 @@ class App:
             public_url=server.prefixed_url,
             max_body=server.max_body,
             callers=callers,
-            path_prefix=server.path_prefix,
+            path_prefix=server.path_prefix or "",
             pages=Pages([path for face in faces for path in face.paths], server.test_form)
             if server.help_pages
             else None,

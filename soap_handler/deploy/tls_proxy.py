@@ -100,7 +100,7 @@ def _address(server: ServerSettings) -> tuple[str, int | None]:
 
 
 def _base(server: ServerSettings) -> str:
-    return urlsplit(server.prefixed_url or server.path_prefix).path
+    return urlsplit(server.prefixed_url or server.path_prefix or "").path
 
 
 def _path(server: ServerSettings) -> str:

@@ -62,12 +62,13 @@ class ServerSettings(_Table):
         ),
         examples=["https://sms.example.com"],
     )
-    path_prefix: PathPrefix = Field(
-        default="",
+    path_prefix: PathPrefix | None = Field(
+        default=None,
         description=(
-            'Path before the service\'s own: "/Services" makes /Services/AccountEventHandler.asmx; '
+            "Path before the service's own, as in /Services/AccountEventHandler.asmx; "
             "a request without it is taken too, as a proxy may remove it."
         ),
+        examples=["/Services"],
     )
     help_pages: bool = Field(
         default=True,
@@ -148,9 +149,10 @@ class ServerSettings(_Table):
     @property
     def prefixed_url(self) -> str | None:
         """``public_url`` with ``path_prefix`` at its end, once."""
-        if self.public_url is None or urlsplit(self.public_url).path.lower().endswith(self.path_prefix.lower()):
+        prefix = self.path_prefix or ""
+        if self.public_url is None or urlsplit(self.public_url).path.lower().endswith(prefix.lower()):
             return self.public_url
-        return self.public_url + self.path_prefix
+        return self.public_url + prefix
 
 
 class JournalSettings(_Table):
