@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 BROWSER: Final = shutil.which("chromium")
 DRIVER: Final = shutil.which("chromedriver")
 
+_SECONDS: Final = 10
+"""So long an element of the next page may take after a click."""
+
 _OPTIONS: Final = (
     "--headless",
     "--no-sandbox",
@@ -43,6 +46,7 @@ def chromium() -> Iterator[Chrome]:
         driver = Chrome(options, Service(DRIVER))
         try:
             driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+            driver.implicitly_wait(_SECONDS)
             yield driver
         finally:
             driver.quit()

@@ -146,7 +146,7 @@ def test_by_a_public_name_there_is_no_form(browser: Chrome, running: Service) ->
     browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"X-Forwarded-For": "192.0.2.1"}})
     try:
         visit(browser, running, f"{PATH}?op=MessageEvent")
-        assert browser.find_elements(By.TAG_NAME, "form") == []
+        assert "<form" not in browser.page_source
         assert "only shown to browsers on the machine" in browser.find_element(By.TAG_NAME, "main").text
     finally:
         browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {}})
