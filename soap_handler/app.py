@@ -29,6 +29,7 @@ from soap_handler.server.server import Server
 from soap_handler.sinks.stdout import TARGET as LOG_SINK
 from soap_handler.web.application import Application
 from soap_handler.web.client_address import Callers
+from soap_handler.web.pages.pages import Pages
 from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
@@ -114,7 +115,15 @@ class App:
         ]
         callers = Callers(server.allow_from, server.trusted_proxies)
         application = Application(
-            faces, self.journal, public_url=server.public_url, max_body=server.max_body, callers=callers
+            faces,
+            self.journal,
+            public_url=server.prefixed_url,
+            max_body=server.max_body,
+            callers=callers,
+            path_prefix=server.path_prefix or "",
+            pages=Pages([path for face in faces for path in face.paths], server.test_form)
+            if server.help_pages
+            else None,
         )
         fast = self.seams.server(settings, self.journal, application, callers)
         return Server(application, server, application.face_or_first, sockets=sockets, **fast)

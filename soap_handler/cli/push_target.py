@@ -87,7 +87,7 @@ def _address(settings: Settings) -> str | None:
     if server.public_url is None and server.port == 0:
         return None
     host = "127.0.0.1" if server.host in {"0.0.0.0", "::"} else server.host  # noqa: S104 - compared, not listened on
-    return (server.public_url or f"http://{host}:{server.port}") + PATH
+    return (server.prefixed_url or f"http://{host}:{server.port}{server.path_prefix or ''}") + PATH
 
 
 def _needed(option: str, value: str | None) -> str:

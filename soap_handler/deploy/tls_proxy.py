@@ -104,7 +104,7 @@ def _address(server: ServerSettings) -> tuple[str, int | None]:
 
 
 def _base(server: ServerSettings) -> str:
-    return urlsplit(server.public_url or "").path
+    return urlsplit(server.prefixed_url or server.path_prefix or "").path
 
 
 def _path(server: ServerSettings) -> str:

@@ -46,6 +46,8 @@ class Answer:
     """Code and reason, such as ``200 OK``."""
     content_type: str
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further headers, by name and value. The answer to a push has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,10 @@ class Face(ABC):
     def failed(self) -> Answer:
         """Return the answer to a request over which a defect of ours broke: EMS must push again."""
 
-    @abstractmethod
-    def describe(self, query: Collection[str], path: str, address: str) -> Answer:
-        """Return what GET gives: a page for people, or a description for programs.
+    def describe(self, query: Collection[str], address: str) -> Answer | None:  # noqa: ARG002 - none by default
+        """Return the description for programs that GET asks for, such as a WSDL; ``None`` where it asks for none.
 
-        ``query`` holds the names in the query string, in lower case. ``path`` is where the face is on this server, and
-        ``address`` the whole URL at which the caller reaches it.
+        ``query`` holds the names in the query string, in lower case. ``address`` is the whole URL at which the caller
+        reaches the face. Pages for people are made elsewhere (``web/pages``).
         """
+        return None

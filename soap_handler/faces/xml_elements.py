@@ -21,8 +21,7 @@ from soap_handler.contract import (
 )
 from soap_handler.errors import DoctypeError, LimitExceededError, MalformedError
 from soap_handler.notifications import Kind, usable_id
-from soap_handler.xml.document import read_document
-from soap_handler.xml.limits import Limits, check_limits
+from soap_handler.xml.parser import Limits, read_document
 from soap_handler.xml.repair import restore
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from soap_handler.contract import Parameter
     from soap_handler.receive.values import Fields
-    from soap_handler.xml.document import Document
+    from soap_handler.xml.parser import Document
 
 FOREIGN: Final = "namespace"
 REPEATED: Final = "repeated element"
@@ -134,8 +133,7 @@ def _read(body: bytes, label: str | None, limits: Limits) -> Document:
     if not body.strip():
         raise NotUnderstoodError("The request is empty; expected an element of XML push")
     try:
-        document = read_document(body, label)
-        check_limits(document.root, limits)
+        document = read_document(body, label, limits)
     except DoctypeError as error:
         raise NotUnderstoodError("The request has a document type declaration, which is not taken") from error
     except MalformedError as error:

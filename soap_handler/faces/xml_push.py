@@ -18,7 +18,7 @@ from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.xml_elements import NotUnderstoodError, read_pushed
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of, decode
-from soap_handler.xml.limits import Limits
+from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -83,7 +83,7 @@ class XmlPush(Face):
         """Return 503 that says nothing about our insides."""
         return _answer("503 Service Unavailable", "Internal error; please send it again")
 
-    def describe(self, query: Collection[str], path: str, address: str) -> Answer:  # noqa: ARG002 - the face's interface
+    def describe(self, query: Collection[str], address: str) -> Answer:  # noqa: ARG002 - the face's interface
         """Return a line for people. It is the same for a right token and a wrong one, and shows neither."""
         return _answer("200 OK", "XML push. EMS posts its notifications to this address.\n")
 

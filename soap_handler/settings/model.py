@@ -6,6 +6,7 @@ The page ``soap-handler docs settings`` and the file that ``init`` writes are ma
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -20,6 +21,7 @@ from soap_handler.settings.value_types import (
     Name,
     Network,
     Password,
+    PathPrefix,
     Port,
     ProxyAddress,
     PushPassword,
@@ -61,6 +63,25 @@ class ServerSettings(_Table):
             "unset, the Host header of the request is used."
         ),
         examples=["https://sms.example.com"],
+    )
+    path_prefix: PathPrefix | None = Field(
+        default=None,
+        description=(
+            "Path before the service's own, as in /Services/AccountEventHandler.asmx; "
+            "a request without it is taken too, as a proxy may remove it."
+        ),
+        examples=["/Services"],
+    )
+    help_pages: bool = Field(
+        default=True,
+        description="Pages for people at the addresses of the service; false leaves the WSDL and its like.",
+    )
+    test_form: Literal["local", "everywhere", "off"] = Field(
+        default="local",
+        description=(
+            "Who is shown the form that sends a test notification: local: browsers on this machine, not through a "
+            "proxy; everywhere: each caller; off: none. What it sends needs a password and reaches your handlers."
+        ),
     )
     workers: Count = Field(
         default=1,
@@ -126,6 +147,14 @@ class ServerSettings(_Table):
     max_attributes: Count = Field(
         default=256, description="Largest number of attributes in a request's XML; the contract needs a few."
     )
+
+    @property
+    def prefixed_url(self) -> str | None:
+        """``public_url`` with ``path_prefix`` at its end, once."""
+        prefix = self.path_prefix or ""
+        if self.public_url is None or urlsplit(self.public_url).path.lower().endswith(prefix.lower()):
+            return self.public_url
+        return self.public_url + prefix
 
 
 class JournalSettings(_Table):

@@ -62,6 +62,13 @@ def _base_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _path_prefix(text: str) -> str:
+    text = text.rstrip("/")
+    if not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", text):
+        raise ValueError('a path that starts with /, such as "/Services"')
+    return text
+
+
 def _service_address(text: str) -> str:
     return _without_login(_web_address(text))
 
@@ -135,6 +142,7 @@ PushPassword = Annotated[SecretStr, Field(min_length=1), AfterValidator(_push_pa
 PushTokenText = Annotated[SecretStr, Field(min_length=1), AfterValidator(_push_token)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), PlainSerializer(str)]
 BaseAddress = Annotated[str, AfterValidator(_base_address)]
+PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 ServiceAddress = Annotated[str, AfterValidator(_service_address)]
 ProxyAddress = Annotated[str, AfterValidator(_web_address), PlainSerializer(masked_url)]
 JournalUrl = Annotated[SecretStr, AfterValidator(_journal_url)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from soap_handler.faces import unpack
 from soap_handler.faces.base import BELOW, Answer, Request
 from soap_handler.web.client_address import Callers
+from soap_handler.web.pages.rendering import NOT_INDEXED
+from soap_handler.web.pages.visit import READS, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,20 +19,26 @@ if TYPE_CHECKING:
 
     from soap_handler.faces.base import Face
     from soap_handler.journal import Journal
+    from soap_handler.web.pages.pages import Pages
 
 HOLD_ANSWER: Final = "soap_handler.hold_answer"
 """In the environment, from our server: a function that holds the answer back for some seconds and returns at once."""
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _NOT_FOUND: Final = Answer("404 Not Found", _TEXT, b"Nothing is here.\n")
+_ALLOW: Final = ("Allow", "GET, HEAD, OPTIONS, POST")
 _NOT_ALLOWED: Final = Answer(
-    "405 Method Not Allowed", _TEXT, b"This address takes POST, and GET for its description.\n"
+    "405 Method Not Allowed", _TEXT, b"This address takes POST, and GET for its description.\n", (_ALLOW,)
 )
+_OPTIONS: Final = Answer("200 OK", _TEXT, b"", (_ALLOW,))
+_ALIVE: Final = Answer("200 OK", _TEXT, b"", (("Allow", "GET, HEAD, OPTIONS"),))
+"""The answer to OPTIONS at the root, which HAProxy sends to see whether a server is alive."""
+_SLASHES: Final = re.compile("//+")
 _LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class Application:
-    """Routes requests to faces: POST is a push, GET asks for a description."""
+    """Routes requests to faces: POST is a push, GET asks for a description or a page."""
 
     def __init__(
         self,
@@ -39,12 +48,21 @@ class Application:
         public_url: str | None = None,
         max_body: int = 262144,
         callers: Callers | None = None,
+        path_prefix: str = "",
+        pages: Pages | None = None,
     ) -> None:
-        """``max_body`` is in bytes; ``public_url`` is the base address at which callers reach us."""
+        """``max_body`` is in bytes; ``public_url`` is the base address at which callers reach us.
+
+        A request without ``path_prefix`` is taken too. Without ``pages`` there are none.
+        """
         self._faces = tuple(faces)
         self._first = faces[0]
+        self._prefix = path_prefix
+        self._pages = pages
         # IIS ignores the case of a path, and EMS is used to it.
-        self._routes = {path.lower(): (face, path) for face in faces for path in face.paths}
+        prefixes = {"", path_prefix.lower()}
+        self._routes = {p + path.lower(): (face, path) for p in prefixes for face in faces for path in face.paths}
+        self._page_routes = {p + path.lower(): path for p in prefixes for path in (pages.paths if pages else ())}
         self._journal = journal
         self._public_url = public_url
         self._max_body = max_body
@@ -55,9 +73,11 @@ class Application:
         return self._route(path)[0]
 
     def _route(self, path: str) -> tuple[Face | None, str]:
-        """Return the face that owns a path, and the path as the face spells it, without what is below it."""
-        path = path.lower()
-        found = self._routes.get(path) or self._below(path)
+        """Return the face that owns a path, and the path as the face spells it, without what is below it.
+
+        Slashes too many do not count.
+        """
+        found = self._routes.get(path.lower()) or self._routes.get(_tidy(path)) or self._below(_tidy(path))
         return found or (None, "")
 
     def _below(self, path: str) -> tuple[Face, str] | None:
@@ -79,9 +99,7 @@ class Application:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         answer = self._answer(environ)
-        headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
-        if answer is _NOT_ALLOWED:
-            headers.append(("Allow", "GET, HEAD, POST"))
+        headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), *answer.headers]
         start_response(answer.status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]  # a server may send what it is given
 
@@ -92,12 +110,12 @@ class Application:
         if not may_call:
             return _forbidden(self.face_or_first(path, environ.get("CONTENT_TYPE", "")), method)
         if face is None:
-            return _NOT_FOUND
+            return self._elsewhere(environ)
         if method == "POST":
             return self._push(environ, caller)
-        if method in {"GET", "HEAD"}:
+        if method in READS:
             return self._describe(face, path, environ)
-        return _NOT_ALLOWED
+        return _OPTIONS if method == "OPTIONS" else _NOT_ALLOWED
 
     def _push(self, environ: WSGIEnvironment, caller: str) -> Answer:
         """Prepare, commit, answer: in this order, so that nothing is confirmed that is not on disk."""
@@ -122,15 +140,34 @@ class Application:
         return exchange.answer
 
     def _describe(self, face: Face, path: str, environ: WSGIEnvironment) -> Answer:
-        query = {name.lower() for name, _ in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)}
-        return face.describe(query, environ.get("SCRIPT_NAME", "") + path, self._base(environ) + path)
+        """Return the description for programs that the query names, else a page for people."""
+        visit = Visit(environ, path, self._base(environ), self._answer)
+        document = face.describe(visit.query.keys(), visit.base + path)
+        if document is not None:
+            return replace(document, headers=NOT_INDEXED)
+        return (self._pages and self._pages.answer(visit)) or _NOT_FOUND
+
+    def _elsewhere(self, environ: WSGIEnvironment) -> Answer:
+        """Answer a request to a path that is no face's: to the root, or to a page."""
+        path = _tidy(environ.get("PATH_INFO", ""))
+        if environ["REQUEST_METHOD"] == "OPTIONS" and path in {"", "*", self._prefix.lower()}:
+            return _ALIVE
+        own = self._page_routes.get(path)
+        if self._pages is None or own is None:
+            return _NOT_FOUND
+        return self._pages.answer(Visit(environ, own, self._base(environ), self._answer)) or _NOT_FOUND
 
     def _base(self, environ: WSGIEnvironment) -> str:
         """Return the address of this service, from the settings or else from this very request."""
         if self._public_url is not None:
             return self._public_url
-        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-        return f"{self._callers.scheme(environ)}://{quote(host, safe='[]:.-')}{quote(environ.get('SCRIPT_NAME', ''))}"
+        host = quote(environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}", safe="[]:.-")
+        return f"{self._callers.scheme(environ)}://{host}{quote(environ.get('SCRIPT_NAME', ''))}{self._prefix}"
+
+
+def _tidy(path: str) -> str:
+    """Return a path in lower case, without doubled slashes and those at the end."""
+    return _SLASHES.sub("/", path).rstrip("/").lower()
 
 
 def _request(environ: WSGIEnvironment, body: bytes, caller: str) -> Request:

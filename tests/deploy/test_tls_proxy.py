@@ -180,6 +180,13 @@ def test_a_base_path_is_taken_off(kind: str, tmp_path: Path) -> None:
         assert post(proxy, wire.envelope()).status_code == 404
 
 
+def test_a_path_prefix_is_in_the_address(tmp_path: Path) -> None:
+    """The service takes an address without its prefix too, so taking it off does no harm."""
+    server = ServerSettings(public_url="https://sms.example.com", path_prefix="/Services")
+    for made in (nginx, caddy):
+        assert "^/Services/AccountEventHandler" in made(settings_for(tmp_path, server=server))
+
+
 def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
     """Changing a limit of the service changes the proxy's."""
     server = ServerSettings(port=8123, max_body=5000, request_timeout=17.2, connections=31, max_header_size=4096)

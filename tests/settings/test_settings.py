@@ -125,6 +125,9 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
             "[server]\npublic_url = 'sms.example.com'" + GOOD,
             "server.public_url is 'sms.example.com'; expected an address",
         ),
+        ("[server]\npath_prefix = 'Services'" + GOOD, "server.path_prefix is 'Services'; expected a path that starts"),
+        ("[server]\npath_prefix = '/a/../b?'" + GOOD, "expected a path that starts with /"),
+        ("[server]\ntest_form = 'yes'" + GOOD, "server.test_form is 'yes'"),
         ("[server]\npublic_url = 'https://x.example?a'" + GOOD, "expected an address without ? and #."),
         (
             "[server]\npublic_url = 'https://u:hidden@x.example'" + GOOD,

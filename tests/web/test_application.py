@@ -135,23 +135,28 @@ def test_a_browser_finds_a_page_that_says_what_this_is(shared: Service) -> None:
     """GET without ``?wsdl`` is answered by a page with a link to the WSDL."""
     answer = get(shared.port, f"{PATH}.asmx")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert f'href="{PATH}.asmx?wsdl"'.encode() in answer.body
+    assert b'href="?wsdl"' in answer.body
     assert not {"server", "via"} & answer.headers.keys()
 
 
-@pytest.mark.parametrize("path", ["/", "/favicon.ico", "/AccountEventHandlers", "/AccountEventHandler/x", "/%00"])
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *[(method, path) for method in ("GET", "POST") for path in ("/favicon.ico", f"{PATH}s", f"{PATH}/x", "/%00")],
+        ("POST", "/"),
+    ],
+)
 def test_elsewhere_nothing_is(shared: Service, method: str, path: str) -> None:
     """Only the two spellings of the endpoint answer SOAP; a push to another address must not look like a success."""
     answer = ask(shared.port, request(message(), start=f"{method} {path} HTTP/1.1"))
     assert (answer.status, answer.body) == (404, b"Nothing is here.\n")
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "PROPFIND"])
 def test_other_methods_are_refused_with_what_is_allowed(shared: Service, method: str) -> None:
     """405 names the methods that this address takes."""
     answer = ask(shared.port, request(start=f"{method} {PATH} HTTP/1.1"))
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
 
 def zeep_client(url: str, session: requests.Session) -> Any:

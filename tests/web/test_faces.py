@@ -53,8 +53,8 @@ class PlainFace(Face):
     def failed(self) -> Answer:
         return self._answer("500 Internal Server Error", "failed")
 
-    def describe(self, query: Collection[str], path: str, address: str) -> Answer:
-        return self._answer("200 OK", f"{sorted(query)} {path} {address}")
+    def describe(self, query: Collection[str], address: str) -> Answer:
+        return self._answer("200 OK", f"{sorted(query)} {address}")
 
     def _answer(self, status: str, text: str) -> Answer:
         return Answer(status, "text/x-plain", f"{self.name}: {text}".encode())
@@ -101,7 +101,7 @@ def test_each_face_describes_itself(journal: Journal) -> None:
     """GET reaches the face with what was asked, and with its address."""
     with serving(journal) as port:
         answer = ask(port, b"GET /second?A&b=1 HTTP/1.1\r\nHost: here\r\n\r\n")
-    assert seen(answer) == (200, b"second: ['a', 'b'] /second http://here/second")
+    assert seen(answer) == (200, b"second: ['a', 'b'] http://here/second")
     assert answer.headers["content-type"] == "text/x-plain"
 
 

@@ -83,6 +83,6 @@ class FormPost(Face):
         """Return 500 with a text that says nothing about our insides."""
         return _text("500 Internal Server Error", "Internal error; please send it again")
 
-    def describe(self, query: Collection[str], path: str, address: str) -> Answer:  # noqa: ARG002 - it has one text
+    def describe(self, query: Collection[str], address: str) -> Answer:  # noqa: ARG002 - it has one text
         """Return what this address is."""
         return _text("200 OK", "Account Event Handler, Form Post. EMS posts its notifications to this address.")

@@ -16,14 +16,13 @@ from soap_handler.errors import AuthenticationError, JournalUnavailableError
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
-from soap_handler.faces.soap import help_page
+from soap_handler.faces.soap.descriptions import Descriptions
 from soap_handler.faces.soap.envelope import read_envelope
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope, server_fault
 from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler, Call
 from soap_handler.faces.soap.values import read_call
 from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SOAP_12_TYPE, SoapVersion
-from soap_handler.faces.soap.wsdl import Wsdl
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
@@ -62,7 +61,7 @@ class Endpoint(ServerBase, Face):
         """``limits`` are on the structure of a request."""
         super().__init__(_spyne_application(limits))
         self._receiver = receiver
-        self._wsdl = Wsdl()
+        self._descriptions = Descriptions()
         self.read_many = read_many
 
     def prepare(self, request: Request) -> Exchange:
@@ -120,13 +119,10 @@ class Endpoint(ServerBase, Face):
         """Return a Server fault that says nothing about our insides."""
         return _refusal(_our_fault())
 
-    def describe(self, query: Collection[str], path: str, address: str) -> Answer:
-        """Return the WSDL for ``?wsdl``, with a port for SOAP 1.2 for ``?wsdl12``, else the help page."""
-        if "wsdl12" in query:
-            return Answer("200 OK", CONTENT_TYPE, self._wsdl.with_soap_12(address))
-        if "wsdl" in query:
-            return Answer("200 OK", CONTENT_TYPE, self._wsdl.at(address))
-        return Answer("200 OK", help_page.CONTENT_TYPE, help_page.help_page(path))
+    def describe(self, query: Collection[str], address: str) -> Answer | None:
+        """Return the WSDL, its schema or the discovery document, where ``query`` names one."""
+        found = self._descriptions.find(query, address)
+        return None if found is None else Answer("200 OK", CONTENT_TYPE, found)
 
 
 class _Application(Application):

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from soap_handler.xml.limits import Limits
 
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.faces.base import Request
 from soap_handler.faces.xml_push import XmlPush
 from soap_handler.receive.receiver import Receiver
+from soap_handler.xml.parser import Limits
 from tests.corpus import SAMPLES
 from tests.corpus.cases import CASES
 from tests.faces.xml_push.xml_service import ACCOUNT, FIELDS, TOKEN, element
