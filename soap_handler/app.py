@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from soap_handler.dispatch.handlers import Handlers
+    from soap_handler.faces.base import Face
     from soap_handler.settings import ServerSettings, Settings
 
 _STOP_SECONDS: Final = 0.5  # what each part gets to end, even if another took all the time there was
@@ -46,6 +47,18 @@ def seams(settings: ServerSettings, workers: int = 1) -> Seams:
         return FastSeams(workers)
     # -- fast path: end ------------------------------------------------------------------------------------------------
     return Seams()
+
+
+def build_faces(server: ServerSettings, receiver: Receiver, seams: Seams) -> list[Face]:
+    """Build the versions of the API that are served. In the form of the first, a request without a face is refused."""
+    return [
+        Endpoint(receiver, Limits(server.max_depth, server.max_attributes), seams.read_many(receiver)),
+    ]
+
+
+def build_application(server: ServerSettings, faces: Sequence[Face], journal: Journal, callers: Callers) -> Application:
+    """Build what serves the faces over HTTP."""
+    return Application(faces, journal, public_url=server.public_url, max_body=server.max_body, callers=callers)
 
 
 class App:
@@ -104,15 +117,9 @@ class App:
         """Build the way of a push, from the journal back to the socket."""
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.login_failures_allowed, server.login_failure_delay))
-        faces = [
-            Endpoint(
-                self._receiver, Limits(server.max_depth, server.max_attributes), self.seams.read_many(self._receiver)
-            ),
-        ]
+        faces = build_faces(server, self._receiver, self.seams)
         callers = Callers(server.allow_from, server.trusted_proxies)
-        application = Application(
-            faces, self.journal, public_url=server.public_url, max_body=server.max_body, callers=callers
-        )
+        application = build_application(server, faces, self.journal, callers)
         fast = self.seams.server(settings, self.journal, application, callers)
         return Server(application, server, application.face_or_first, sockets=sockets, **fast)
 

@@ -14,6 +14,7 @@ from soap_handler.cli import (
     deploy,
     docs,
     erase,
+    explain,
     hash_password,
     init,
     journal,
@@ -34,6 +35,7 @@ program.command()(demo.demo)
 program.command()(serve.serve)
 program.command()(init.init)
 program.command()(check.check)
+program.command()(explain.explain)
 program.command()(push.push)
 program.command()(simulate.simulate)
 program.command()(hash_password.hash_password)

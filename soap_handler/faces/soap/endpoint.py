@@ -44,6 +44,7 @@ class Endpoint(ServerBase, Face):
     """The Account Event Handler over SOAP 1.1, as a face. spyne reads a request; the rest is here."""
 
     transport = "http://schemas.xmlsoap.org/soap/http"
+    title = "SOAP"
     paths = (PATH, f"{PATH}.asmx")
 
     def __init__(self, receiver: Receiver, limits: Limits = Limits(), read_many: ReadMany | None = None) -> None:  # noqa: B008 - frozen
