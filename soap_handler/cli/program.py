@@ -13,6 +13,7 @@ from soap_handler.cli import (
     demo,
     deploy,
     docs,
+    doctor,
     erase,
     explain,
     hash_password,
@@ -35,6 +36,7 @@ program.command()(demo.demo)
 program.command()(serve.serve)
 program.command()(init.init)
 program.command()(check.check)
+program.command()(doctor.doctor)
 program.command()(explain.explain)
 program.command()(push.push)
 program.command()(simulate.simulate)
