@@ -38,7 +38,7 @@ def doctor(
 ) -> None:
     """Check the registered address from outside, as EMS would see it. Ends with 1 if anything is wrong.
 
-    It pushes one test notification, which is stored and marked as a test, and which no handler is given.
+    It pushes test notifications, which are stored and marked as tests, and which no handler is given.
     """
     from soap_handler.diagnosis.doctor import examine, registration  # noqa: PLC0415 - heavy
     from soap_handler.diagnosis.finding import Verdict  # noqa: PLC0415 - needed only here

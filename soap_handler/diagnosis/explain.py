@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from soap_handler.receive.receiver import Push
     from soap_handler.settings import AccountSettings, Settings
 
+_TOKEN: Final = re.compile("(/push/).+", re.IGNORECASE)  # XML push may have a secret there
 _SHOWN_SEPARATELY: Final = {"repaired", "original"}
 
 
@@ -109,7 +111,8 @@ def _one_line(captured: Captured) -> str:
     if captured.parser.error:
         return f"{len(captured.body)} bytes of body; the HTTP head cannot be used"
     content_type = captured.parser.headers.get("CONTENT_TYPE", "without a Content-Type")
-    return f"{captured.parser.command} {captured.path}, {content_type}, {len(captured.body)} bytes"
+    path = _TOKEN.sub(rf"\1{REDACTED}", captured.path)
+    return f"{captured.parser.command} {path}, {content_type}, {len(captured.body)} bytes"
 
 
 def _credentials(push: Push | None) -> dict[str, str] | None:

@@ -11,7 +11,15 @@ from lxml import etree
 
 from soap_handler.diagnosis.exchange import NoAnswerError, ask
 from soap_handler.diagnosis.finding import ok, skipped, warning, wrong
-from soap_handler.diagnosis.probe import HEADERS, described, envelope, fault_in, is_confirmed, made_up_notification
+from soap_handler.diagnosis.probe import (
+    HEADERS,
+    described,
+    envelope,
+    fault_in,
+    is_confirmed,
+    made_up_notification,
+    other_versions,
+)
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Source, peek
 from soap_handler.xml.parser import parse
@@ -103,7 +111,7 @@ def judge_right_password(visit: Visit, login: Login, context: ssl.SSLContext | N
     findings = [ok(what, f"a test notification is taken: {notification.id}"), _judge_speed(reply)]
     if visit.journal_url is not None:
         findings.append(_judge_journal(visit.journal_url, notification))
-    return findings
+    return [*findings, _list_versions(visit, login, login.password, context)]
 
 
 def judge_clock(reply: Reply) -> Finding:
@@ -129,6 +137,23 @@ def _judge_speed(reply: Reply) -> Finding:
         return ok("speed", f"answered in {reply.seconds:.2f} s")
     mend = "look at the disk of the journal, at DNS, and at what stands between; EMS gives up on slow answers"
     return wrong("speed", f"slow: answered only after {reply.seconds:.1f} s; expected {QUICK_SECONDS:g} s", mend)
+
+
+def _list_versions(visit: Visit, login: Login, password: str, context: ssl.SSLContext | None) -> Finding:
+    """Say which other versions of the API are taken at this address. None of them has to be."""
+    taken: list[str] = []
+    refused: list[str] = []
+    base = visit.address.path.partition("?")[0].rpartition("/")[0]
+    for version, probe in other_versions(made_up_notification(login.account), login, password).items():
+        path = None if probe.path is None else base + probe.path
+        try:
+            reply = ask(visit.address, context, visit.timeout, path=path, body=probe.body, headers=probe.headers)
+        except NoAnswerError:
+            refused.append(version.value)
+        else:
+            (taken if reply.status == 200 else refused).append(version.value)
+    told = [("also taken", taken), ("not taken", refused)]
+    return ok("versions", "; ".join(f"{what}: {' | '.join(names)}" for what, names in told if names))
 
 
 def _mend(reply: Reply) -> str:

@@ -157,6 +157,13 @@ def test_an_address_that_may_not_call_is_refused(settings: Settings) -> None:
     assert "Not allowed from this address" in (explain(GOOD, limited, caller="198.51.100.1").refused_by or "")
 
 
+def test_a_token_in_the_address_is_masked(settings: Settings) -> None:
+    """XML push may carry its secret there."""
+    found = explain(wire.request(b"<InboundMessage/>", start="POST /push/t0ken HTTP/1.1"), settings)
+    assert found.request.startswith("POST /push/***,")
+    assert "t0ken" not in str(found.as_json())
+
+
 @pytest.mark.parametrize(
     "data",
     [
