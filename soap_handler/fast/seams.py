@@ -56,7 +56,7 @@ class FastSeams(Seams):
     ) -> dict[str, Any]:
         """Request batching: what arrives together is read, committed and answered together."""
         self._pipeline = pipeline_of(journal)
-        self._dispatcher = BatchingDispatcher(
+        dispatcher = BatchingDispatcher(
             journal,
             application.face_at,
             callers,
@@ -64,12 +64,11 @@ class FastSeams(Seams):
             threads=settings.server.threads,
             timeout=settings.journal.timeout,
         )
-        return {"dispatcher": self._dispatcher, "channel_class": BatchingChannel}
+        return {"dispatcher": dispatcher, "channel_class": BatchingChannel}
 
     def begin(self, server: Server) -> None:
-        """Let the batches, and the statements for PostgreSQL, go through the loop of the server's sockets."""
+        """Have the loop wait for answers of PostgreSQL too, beside the server's own sockets."""
         self.slot.join()
-        self._dispatcher.attach(server.sockets)
         if self._pipeline is not None:
             self._pipeline.attach(server.sockets)
 
