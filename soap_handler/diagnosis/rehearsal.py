@@ -59,7 +59,7 @@ class Rehearsal:
     def answer(self, captured: Captured, caller: str) -> Answer:
         """Return the answer that the caller would get."""
         if captured.parser.error:
-            return refusal(self._application.face_or_first(captured.path), captured.parser.error)
+            return refusal(self._application.face_or_first, captured.parser, captured.parser.error)
         return self._answered(captured.environ(caller))
 
     def record(self, entry: Entry) -> bool:

@@ -16,6 +16,7 @@ from soap_handler.server.parser import Parser
 from soap_handler.web.application import HOLD_ANSWER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from wsgiref.types import WSGIEnvironment
 
     from soap_handler.faces.base import Answer, Face
@@ -43,9 +44,8 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
     """
 
     def execute(self) -> None:
-        error = self.request.error
         called = self.channel.requests[0]  # after a defect, waitress makes a request of its own to hold the error
-        answer = refusal(self.channel.server.refusing_face(getattr(called, "path", "")), error)
+        answer = refusal(self.channel.server.refusing_face, called, self.request.error)
         self.status = answer.status
         self.response_headers.append(("Content-Type", answer.content_type))
         self.set_close_on_finish()
@@ -53,8 +53,9 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
         self.write(answer.body)
 
 
-def refusal(face: Face, error: Any) -> Answer:  # noqa: ANN401 - waitress has no types
-    """Return the answer to a request that waitress itself refuses; ``error`` is its parser's."""
+def refusal(refusing_face: Callable[[str], Face], called: Any, error: Any) -> Answer:  # noqa: ANN401 - waitress has no types
+    """Return the answer to a request that waitress itself refuses. ``called`` is its parser, ``error`` the reason."""
+    face = refusing_face(getattr(called, "path", ""))
     ours = isinstance(error, InternalServerError)
     return face.failed() if ours else face.refused(f"The HTTP request was refused: {error.reason}")
 
