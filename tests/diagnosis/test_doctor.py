@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from soap_handler.contract import Version
 from soap_handler.diagnosis.doctor import examine, registration
 from soap_handler.diagnosis.exchange import Reply
 from soap_handler.diagnosis.finding import Finding, Verdict
@@ -93,7 +94,7 @@ def test_nothing_is_wrong_with_a_good_service(front: str, tmp_path: Path) -> Non
         assert (first.source, first.state) == (Source.TEST, State.DONE)
     assert wrong_ones(found) == {}
     (versions,) = [each.text for each in found if each.what == "versions"]
-    assert "also taken: SOAP, no headers" in versions
+    assert f"also taken: {Version.SOAP_NO_HEADERS.value}" in versions
     checks = (
         "name port TLS chain host_name days_left http WSDL wrong_password right_password speed journal versions clock"
     )
