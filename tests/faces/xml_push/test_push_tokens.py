@@ -109,7 +109,7 @@ def test_no_token_is_told(xml: XmlService) -> None:
     odd = BODY.replace(b"Yes please", f"my token is {TOKEN}".encode()).replace(b"<From>", b"<Odd/><From>")
     with captured_events() as events:
         told = [xml.post(BODY, f"/push/wrong-{TOKEN}").body, xml.post(b"<a/>").body, xml.post(b"<a").body]
-        told.append(xml.face.describe((), "/push", f"http://localhost/push/{TOKEN}").body)
+        told.append(xml.face.describe((), f"http://localhost/push/{TOKEN}").body)
         xml.post(odd)
     assert xml.kept() is None
     assert [event["event"] for event in events] == ["authentication_failed"]
