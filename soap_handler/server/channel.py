@@ -46,8 +46,8 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
         error = self.request.error
         called = self.channel.requests[0]  # after a defect, waitress makes a request of its own to hold the error
         face: Face = self.channel.server.refusing_face(getattr(called, "path", ""))
-        ours = isinstance(error, InternalServerError)
-        answer = face.failed() if ours else face.refused(f"The HTTP request was refused: {error.reason}")
+        is_defect = isinstance(error, InternalServerError)
+        answer = face.failed() if is_defect else face.refused(f"The HTTP request was refused: {error.reason}")
         self.status = answer.status
         self.response_headers.append(("Content-Type", answer.content_type))
         self.set_close_on_finish()
