@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-_KEYS: Final = 10_000  # about two megabytes
+_KEPT_KEYS: Final = 10_000  # about two megabytes
 _INTERVAL_SECONDS: Final = 60.0  # in which one key is logged once
 
 
@@ -39,6 +39,6 @@ class LogThrottle:
                 return 0
             self._logged[key] = (now, 0)
             self._logged.move_to_end(key)
-            while len(self._logged) > _KEYS:
+            while len(self._logged) > _KEPT_KEYS:
                 self._logged.popitem(last=False)
             return left_out + 1

@@ -132,8 +132,12 @@ class _Notification(ABC):
         content.pop("repaired", None)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
-    def _occurrence(self, what: str, attribute: str, when: datetime | None) -> tuple[str, str]:
-        return _segment(what), _segment(_instant(when) or self.original.get(attribute, "") or "none")
+    def _occurrence(self, identity: str, what: str, when: datetime | None) -> tuple[str, ...]:
+        """Return the identity of an event of a message: the message's id, what happened, and when."""
+        if not usable_id(identity):
+            return (self._digest(),)
+        moment = _instant(when) or self.original.get("occurred_at", "") or "none"
+        return _segment(identity), _segment(what), _segment(moment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +169,7 @@ class MessageEvent(_Notification):
     occurred_at: datetime | None = None
 
     def _identity(self) -> tuple[str, ...]:
-        if not usable_id(self.id):
-            return (self._digest(),)
-        return _segment(self.id), *self._occurrence(self.event_type, "occurred_at", self.occurred_at)
+        return self._occurrence(self.id, self.event_type, self.occurred_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +185,7 @@ class MessageError(_Notification):
     failure_reason: FailureReason | None = None
 
     def _identity(self) -> tuple[str, ...]:
-        if not usable_id(self.id):
-            return (self._digest(),)
-        return _segment(self.id), *self._occurrence(self.error_type, "occurred_at", self.occurred_at)
+        return self._occurrence(self.id, self.error_type, self.occurred_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import random
     from datetime import datetime
 
-_DOUBLINGS: Final = 1000  # at most; 2.0**1000 is still a float, and any sensible cap is reached long before
+_MAX_DOUBLINGS: Final = 1000  # at most; 2.0**1000 is still a float, and any sensible cap is reached long before
 LONGEST_SECONDS: Final = 10**9
 """The longest delay that can be asked for, in seconds; a timedelta holds it."""
 
@@ -43,7 +43,7 @@ class Backoff:
 
         It is also the delay where jitter serves nothing: a single caller, or one whose delays are announced.
         """
-        doublings = min(max(failures - 1, 0), _DOUBLINGS)
+        doublings = min(max(failures - 1, 0), _MAX_DOUBLINGS)
         return min(self.cap, self.first * 2.0**doublings)
 
     def delay(self, failures: int, rng: random.Random) -> timedelta:

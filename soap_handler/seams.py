@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from soap_handler.dispatch.admission import Unlimited
+from soap_handler.dispatch.admission import Admission
 
 if TYPE_CHECKING:
-    from soap_handler.dispatch.admission import Admission
     from soap_handler.faces.base import ReadMany
     from soap_handler.journal import Journal
     from soap_handler.receive.receiver import Receiver
@@ -38,7 +37,7 @@ class Seams:
 
     def admission(self) -> Admission:
         """Return what says how much may be handled and deleted now."""
-        return Unlimited()
+        return Admission()
 
     def read_many(self, _receiver: Receiver) -> ReadMany | None:
         """Return what reads several SOAP requests at once."""

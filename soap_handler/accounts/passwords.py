@@ -24,7 +24,7 @@ _P: Final = 1
 _SALT_BYTES: Final = 16
 _DIGEST_BYTES: Final = 32
 _MEMORY_BYTES: Final = 160 * 1024 * 1024  # that a check may take
-_COST: Final = 2**20  # N times r times p that a check may take: about half a second
+_MAX_COST: Final = 2**20  # N times r times p that a check may take: about half a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class PasswordHash:
         if found is None:
             raise ValueError("a hash as soap-handler hash-password prints it")
         ln, r, p = (int(found[name]) for name in ("ln", "r", "p"))
-        if not (ln and r and p) or 128 * 2**ln * r > _MEMORY_BYTES or 2**ln * r * p > _COST:
+        if not (ln and r and p) or 128 * 2**ln * r > _MEMORY_BYTES or 2**ln * r * p > _MAX_COST:
             raise ValueError("an scrypt hash of at most ln=17,r=8,p=1, and none of its numbers zero")
         return cls(ln, r, p, _decoded(found["salt"]), _decoded(found["digest"]))
 

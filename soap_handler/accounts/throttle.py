@@ -22,8 +22,8 @@ from soap_handler.retry import LONGEST_SECONDS, Backoff
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-_KEYS: Final = 10_000  # about two megabytes
-_DELAY: Final = Backoff(first=0.5, cap=LONGEST_SECONDS)  # of an answer beyond the budget; the settings say the cap
+_KEPT_KEYS: Final = 10_000  # about two megabytes
+_DELAY_BACKOFF: Final = Backoff(first=0.5, cap=LONGEST_SECONDS)  # of answers beyond the budget; a setting is the cap
 _FORGET_SECONDS: Final = 900.0  # without a wrong one, after which all is forgiven
 _CHECK_SECONDS: Final = 1.0  # between two costly checks beyond the budget
 _CACHED_ADDRESSES: Final = 1024
@@ -72,10 +72,10 @@ class Throttle:
                 record.failures = 0
             record.failures += 1
             record.failed_at = now
-            while len(self._records) > _KEYS:
+            while len(self._records) > _KEPT_KEYS:
                 self._records.popitem(last=False)
             over = record.failures - self._budget
-        return None if over <= 0 else min(self._longest, _DELAY.longest(over))
+        return None if over <= 0 else min(self._longest, _DELAY_BACKOFF.longest(over))
 
 
 @lru_cache(maxsize=_CACHED_ADDRESSES)  # a few callers call again and again

@@ -99,7 +99,7 @@ def reconciliations(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List the runs that held an inbox against the journal, latest first, with what each found."""
+    """List the runs that compared an inbox with the journal, latest first, with what each found."""
     from soap_handler.cli import display, journal_view, reconcile_run  # noqa: PLC0415 - they load SQLAlchemy and rich
 
     with journal_view.open_journal(config) as journal:

@@ -110,12 +110,12 @@ def overview(found: Sequence[Record]) -> Table:
 
 def pages(record: Record, history: Sequence[Attempt]) -> list[Table]:
     """Return one record for people: its content and its history."""
-    told = [(name, "" if value is None else value) for name, value in to_dict(record.notification).items()]
+    content = [(name, "" if value is None else value) for name, value in to_dict(record.notification).items()]
     state = [("state", _state(record)), ("due at", instant(record.due_at) or "")]
     if record.erased_at is not None:
         state.append(("erased at", instant(record.erased_at) or ""))
     return [
-        Table(f"{record.kind} {record.key}", ("", ""), [*told, *state]),
+        Table(f"{record.kind} {record.key}", ("", ""), [*content, *state]),
         Table("History", ("time", "what", "how it ended"), _history(record, history)),
     ]
 

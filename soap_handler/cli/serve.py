@@ -68,9 +68,9 @@ def _serve(
         link.follow(reloader.request, app.stop)
     gc.collect()
     gc.freeze()  # what is there now stays: to look through it again would stop all for 0.1 s
-    good = app.run()
+    drained = app.run()
     reloader.stop()
-    return 0 if good else 1
+    return 0 if drained else 1
 
 
 def _share(settings: Settings, config: Path | None, count: int) -> int:

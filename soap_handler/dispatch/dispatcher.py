@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.dispatch.admission import Unlimited
+from soap_handler.dispatch.admission import Admission
 from soap_handler.dispatch.claim_loop import ClaimLoop
 from soap_handler.dispatch.handler_pool import HandlerPool
 from soap_handler.dispatch.lease import LeaseTimes
@@ -21,7 +21,6 @@ from soap_handler.retry import Backoff, RetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from soap_handler.dispatch.admission import Admission
     from soap_handler.dispatch.handlers import Handlers
     from soap_handler.journal import Journal
     from soap_handler.settings import HandlerSettings
@@ -54,7 +53,7 @@ class Dispatcher:
         runner = Runner(journal, handlers, settlements, self.results, lease.seconds)
         self.pool = HandlerPool(journal, runner, settings.threads, lease)
         self._claims = ClaimLoop(
-            journal, self.pool, runner, self.results, lease=lease, admission=admission or Unlimited(), in_order=in_order
+            journal, self.pool, runner, self.results, lease=lease, admission=admission or Admission(), in_order=in_order
         )
 
     def start(self) -> None:

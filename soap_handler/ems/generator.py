@@ -79,7 +79,7 @@ _WORDS: Final = (
     ),
     *("tomorrow", "stop", "late", "home", "see", "you", "€5", "100%", "OK!", "señor", "Łódź", "déjà", "vu", "4711"),
 )
-_ODD: Final = 0.2  # of the texts are one of the above
+_ODD_SHARE: Final = 0.2  # of the texts are one of the above
 _WITH_CONTROLS: Final = "page one\x0cpage two\x1b"  # form feed and escape are legal on a phone (contract, section 4)
 _NAMES: Final = ("SHOP", "Bank-Info", "TAXI 24", "VOTE")
 _REASONS: Final = (
@@ -162,7 +162,7 @@ class _Generator:
             return self.rng.randbytes(self.rng.randint(1, 140)).hex().upper(), MessageType.BINARY
         if dice < 0.06 and self._control_characters:
             return _WITH_CONTROLS, MessageType.TEXT
-        text = self.rng.choice(_TEXTS) if self.rng.random() < _ODD else self._sentence()
+        text = self.rng.choice(_TEXTS) if self.rng.random() < _ODD_SHARE else self._sentence()
         return text, MessageType.TEXT if text.isascii() else MessageType.UNICODE
 
     def _sentence(self) -> str:

@@ -12,13 +12,12 @@ from soap_handler.ems.disturbances import Disturbances
 from soap_handler.ems.faults import CodePlace, InboxFault, VendorCode
 from soap_handler.ems.listener import Listener
 from soap_handler.ems.mailbox import Mailbox
-from soap_handler.ems.outages import OutageKind, Outages
+from soap_handler.ems.outages import OutageKind, Outages, answer
 from soap_handler.ems.service import Session, UnknownIds, inbox_application
 from soap_handler.xml.parser import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from types import TracebackType
 
     from soap_handler.ems.accounts import EmsAccount
 
@@ -113,9 +112,7 @@ class InboxService:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _login(self, header: Any) -> Session:  # noqa: ANN401 - spyne publishes no types
@@ -137,11 +134,11 @@ class InboxService:
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Route a request: the service is at one path, and its WSDL at the same path with ``?wsdl``."""
         if environ["PATH_INFO"] != PATH:
-            return _send_status(start_response, "404 Not Found")
+            return answer(start_response, "404 Not Found", "text/plain", b"Not Found")
         if environ["REQUEST_METHOD"] == "GET" and environ["QUERY_STRING"].lower() == "wsdl":
-            return _send(start_response, "200 OK", "text/xml; charset=utf-8", self._wsdl())
+            return answer(start_response, "200 OK", "text/xml; charset=utf-8", self._wsdl())
         if environ["REQUEST_METHOD"] != "POST":
-            return _send_status(start_response, "405 Method Not Allowed")
+            return answer(start_response, "405 Method Not Allowed", "text/plain", b"Method Not Allowed")
         return self._soap(environ, start_response)
 
     def _wsdl(self) -> bytes:
@@ -149,12 +146,3 @@ class InboxService:
         for address in document.iter(_SOAP_ADDRESS):
             address.set("location", self.url)
         return etree.tostring(document, xml_declaration=True, encoding="utf-8")
-
-
-def _send_status(start_response: Callable[..., Any], status: str) -> list[bytes]:
-    return _send(start_response, status, "text/plain", status.encode())
-
-
-def _send(start_response: Callable[..., Any], status: str, media_type: str, body: bytes) -> list[bytes]:
-    start_response(status, [("Content-Type", media_type), ("Content-Length", str(len(body)))])
-    return [body]

@@ -88,11 +88,11 @@ class Outages:
             case None:
                 return self._app(environ, start_response)
             case OutageKind.SERVER_ERROR:
-                return _answer(start_response, "500 Internal Server Error", "text/plain", b"Internal Server Error")
+                return answer(start_response, "500 Internal Server Error", "text/plain", b"Internal Server Error")
             case OutageKind.HTML:
-                return _answer(start_response, "200 OK", "text/html", _HTML_PAGE)
+                return answer(start_response, "200 OK", "text/html", _HTML_PAGE)
             case OutageKind.EMPTY:
-                return _answer(start_response, "200 OK", "text/xml; charset=utf-8", b"")
+                return answer(start_response, "200 OK", "text/xml; charset=utf-8", b"")
             case OutageKind.SLOW:
                 over.wait(self._slow)
                 return self._app(environ, start_response)
@@ -121,7 +121,8 @@ class Outages:
         self._over = threading.Event()
 
 
-def _answer(start_response: Callable[..., Any], status: str, media_type: str, body: bytes) -> list[bytes]:
+def answer(start_response: Callable[..., Any], status: str, media_type: str, body: bytes) -> list[bytes]:
+    """Answer a request with a body in one piece."""
     start_response(status, [("Content-Type", media_type), ("Content-Length", str(len(body)))])
     return [body]
 

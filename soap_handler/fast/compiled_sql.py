@@ -16,6 +16,7 @@ from sqlalchemy import BindParameter, Executable, Insert, Select
 from sqlalchemy.exc import DBAPIError
 
 from soap_handler.fast.json_rows import as_json, json_form
+from soap_handler.journal.execute import Executor
 from soap_handler.journal.postgresql import execute_many
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Dialect
 
-    from soap_handler.journal.execute import Executor, Values
+    from soap_handler.journal.execute import Values
 
     Convert: TypeAlias = Callable[[Any], Any]
 
@@ -38,7 +39,7 @@ _CHANGES: Final = re.compile(r"(?:INSERT|UPDATE)\b")
 _IN_LIST: Final = re.compile(r"IN \(__\[POSTCOMPILE_(\w+)\]\)")
 
 
-class CompiledExecutor:
+class CompiledExecutor(Executor):
     """The quick executor. It gives and takes the same values as the plain one."""
 
     def execute(self, connection: Connection, statement: Executable, rows: Sequence[Values]) -> int:
@@ -58,7 +59,7 @@ class CompiledExecutor:
         return _compiled(statement, connection.dialect, tuple(values)).rows(connection, values)  # type: ignore[arg-type] # a Mapping
 
 
-COMPILED: Final[Executor] = CompiledExecutor()
+COMPILED: Final = CompiledExecutor()
 """The executor for ``Journal(execute=...)``."""
 
 

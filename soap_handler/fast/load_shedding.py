@@ -13,6 +13,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from soap_handler.dispatch.admission import Admission
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,7 +36,7 @@ _BUSY_CLAIM_SECONDS: Final = 0.01  # between two claims when it is only busy
 _DELETE_GAP_SECONDS: Final = 1.0  # between two calls of an inbox during a burst
 
 
-class LoadShedding:
+class LoadShedding(Admission):
     """Admission control by load shedding. For one thread, but any may ask for :attr:`delete_gap`."""
 
     def __init__(self, slot: WorkerSlot, clock: Callable[[], float] = time.monotonic) -> None:

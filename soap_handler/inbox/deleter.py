@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler import clock, telemetry
 from soap_handler.background import BackgroundLoop
-from soap_handler.dispatch.admission import Unlimited
+from soap_handler.dispatch.admission import Admission
 from soap_handler.errors import (
     InboxError,
     InboxFaultError,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from soap_handler.dispatch.admission import Admission
     from soap_handler.inbox.client import Inbox
     from soap_handler.journal import Claim, Journal
     from soap_handler.settings import DeleteSettings
@@ -55,7 +54,7 @@ class Deleter(BackgroundLoop):
         self._account = account
         self._inbox = inbox
         self._journal = journal
-        self._admission = admission or Unlimited()
+        self._admission = admission or Admission()
         self._batch = settings.batch
         self._backoff = Backoff(settings.backoff, settings.backoff_cap)
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing

@@ -18,7 +18,7 @@ from soap_handler.errors import InboxError, InboxFaultError, InboxRefusedError, 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_GONE: Final = 8
+_NOT_FOUND: Final = 8
 _REFUSED: Final = {
     2: "authentication failed",
     3: "missing header",
@@ -34,7 +34,10 @@ _WORDINGS: Final = [
     # \s* because a class name such as MessageNotFoundException says it too. "Message queue not found" does not.
     (re.compile(pattern, re.IGNORECASE), code)
     for pattern, code in (
-        (r"\bmessage\s*(?:id\s*)?(?:(?:was|is|could|can)\s*)?not\s*(?:be\s*)?found|\bno\s*such\s*message\b", _GONE),
+        (
+            r"\bmessage\s*(?:id\s*)?(?:(?:was|is|could|can)\s*)?not\s*(?:be\s*)?found|\bno\s*such\s*message\b",
+            _NOT_FOUND,
+        ),
         # .NET says "Authentication failed because the remote party ..." of a TLS handshake of EMS's own.
         (r"authentication\s*(?:has\s*)?fail(?:ed|ure)(?!\s+because\s+the\s+remote)", 2),
         (r"missing\s*(?:\w{1,20}\s*)?header|header\s*(?:is\s*|was\s*)?missing", 3),
@@ -64,8 +67,8 @@ def error_of(fault: etree._Element) -> InboxError:
     refused = sorted(codes & _REFUSED.keys())
     if refused:
         return InboxRefusedError(f"SOAP fault, code {refused[0]}, {_REFUSED[refused[0]]}")
-    if codes == {_GONE}:
-        return MessageGoneError(f"SOAP fault, code {_GONE}, message not found")
+    if codes == {_NOT_FOUND}:
+        return MessageGoneError(f"SOAP fault, code {_NOT_FOUND}, message not found")
     if codes:
         return InboxFaultError(f"SOAP fault, code {', '.join(map(str, sorted(codes)))}")
     return InboxFaultError(f"SOAP fault, {_class_name(fault) or 'no known code'}")

@@ -170,9 +170,9 @@ class ReconcileSchedule:
             if reference not in wanted or wanted[reference][1] != known:
                 schedule.stop(_LIST_STOP_SECONDS)
                 del self._running[reference]
-        for reference, (account, how) in wanted.items():
+        for reference, (account, configuration) in wanted.items():
             if account.inbox is not None and reference not in self._running:
                 schedule = _AccountSchedule(account, Inbox(reference, account.inbox), self._journal, settings, delete)
-                self._running[reference] = schedule, how
+                self._running[reference] = schedule, configuration
                 if self._started:
                     schedule.start()

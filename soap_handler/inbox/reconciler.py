@@ -109,8 +109,8 @@ class Reconciler:
                 return None
             self._under_way = (number, progress)
             error = self._go_through(progress, dry=False)
-            said = STOPPED if progress.stopped else None if error is None else str(error)
-            self._journal.end_reconciliation(number, progress.tally, said)
+            note = STOPPED if progress.stopped else None if error is None else str(error)
+            self._journal.end_reconciliation(number, progress.tally, note)
         except JournalUnavailableError as unavailable:
             return Result(progress.tally, unavailable, progress.stopped)
         finally:

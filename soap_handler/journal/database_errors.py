@@ -40,8 +40,8 @@ def as_journal_error(error: Exception) -> JournalUnavailableError:
 def reason(error: Exception) -> str:
     """Return what the database said, without the statement and its values: they hold personal data."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    said = next(iter(str(cause).splitlines()), "")  # PostgreSQL quotes values in the lines that follow
-    return f"{type(cause).__name__}: {' '.join(said.split())[:_REASON_LENGTH]}"
+    first_line = next(iter(str(cause).splitlines()), "")  # PostgreSQL quotes values in the lines that follow
+    return f"{type(cause).__name__}: {' '.join(first_line.split())[:_REASON_LENGTH]}"
 
 
 def _is_out_of_reach(error: Exception) -> bool:

@@ -6,7 +6,7 @@ directly. Which executor a connection has is an execution option of its engine, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,18 +23,11 @@ EXECUTOR: Final = "executor"
 """The name of the execution option that holds the :class:`Executor`."""
 
 
-class Executor(Protocol):
-    """How statements reach the driver. Each implementation takes the same values and returns the same results."""
+class Executor:
+    """The plain executor: SQLAlchemy, with all that it does for each statement and each row.
 
-    def execute(self, connection: Connection, statement: Executable, rows: Sequence[Values]) -> int:
-        """Execute a statement once for each row of values; return how many rows of the database changed."""
-
-    def query(self, connection: Connection, statement: Executable, values: Values | Sequence[Values]) -> Sequence[Any]:
-        """Execute a statement and return its rows."""
-
-
-class SqlAlchemyExecutor:
-    """The plain executor: SQLAlchemy, with all that it does for each statement and each row."""
+    A quicker one takes the same values and returns the same results.
+    """
 
     def execute(self, connection: Connection, statement: Executable, rows: Sequence[Values]) -> int:
         """Execute a statement once for each row of values; return how many rows of the database changed."""
@@ -45,7 +38,7 @@ class SqlAlchemyExecutor:
         return connection.execute(statement, values).all()
 
 
-PLAIN: Final[Executor] = SqlAlchemyExecutor()
+PLAIN: Final = Executor()
 """The executor of a journal that is not told another."""
 
 

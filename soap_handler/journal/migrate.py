@@ -28,7 +28,7 @@ HEAD: Final = "0005"
 SCRIPTS: Final = Path(__file__).parent / "migrations"
 """Where Alembic finds the revisions."""
 
-_LOCK: Final = 0x534F4150  # any number that is ours: only one process may create the tables
+_ADVISORY_LOCK: Final = 0x534F4150  # any number that is ours: only one process may create the tables
 _one_at_a_time = threading.Lock()  # Alembic's environment is global
 
 # Alembic's own table, as Alembic makes it: what is made here must be a journal that Alembic can bring further.
@@ -110,7 +110,7 @@ def _wait_for_our_turn(connection: Connection) -> None:
     """Wait without a limit for another process that migrates; then migrate without one, but with short lock waits."""
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SET LOCAL lock_timeout = 0"))
-    connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
     connection.execute(text("SET LOCAL lock_timeout = 5000"))  # ms; all wait behind a change that waits
 
 

@@ -33,7 +33,7 @@ BLOCKED_RECHECK: Final = timedelta(seconds=60)
 """A blocked row is examined again after this time, so that no row can wait for ever."""
 _CONTENDED_RECHECK: Final = timedelta(milliseconds=50)  # the length of a commit: another claim has this originator
 _FIRST_LOCK: Final = 0x534F4153 << 32  # the number of the first advisory lock: any range of our own
-_LOCKS: Final = 1024  # PostgreSQL has room for some thousands; two originators that share one only wait a little
+_LOCK_COUNT: Final = 1024  # PostgreSQL has room for some thousands; two originators that share one only wait a little
 
 _table = notification.c
 _other = notification.alias("other")
@@ -95,7 +95,7 @@ def _contended(connection: Connection, rows: Iterable[Due]) -> set[int]:
 
 def _lock(account: str, originator: str | None) -> int:
     digest = blake2b(f"{account}\0{originator}".encode(), digest_size=8).digest()
-    return _FIRST_LOCK + int.from_bytes(digest) % _LOCKS
+    return _FIRST_LOCK + int.from_bytes(digest) % _LOCK_COUNT
 
 
 def _before(connection: Connection, rows: Sequence[Due]) -> dict[int, int]:

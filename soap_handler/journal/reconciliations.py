@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row
 
-_LOCK: Final = 0x534F4152  # an advisory lock: any number of our own, beside that of the migrations
+_LOCK_CLASS: Final = 0x534F4152  # an advisory lock: any number of our own, beside that of the migrations
 
 _table = notification.c
 _runs = reconciliation.c
@@ -123,7 +123,7 @@ def begin(connection: Connection, beginnings: Sequence[Beginning]) -> list[int |
 
 def _begin(connection: Connection, beginning: Beginning) -> int | None:
     if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK, zlib.crc32(beginning.account.encode()) >> 1)))
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, zlib.crc32(beginning.account.encode()) >> 1)))
     if _needless(connection, beginning):
         return None
     row = {"account": beginning.account, "started_at": beginning.now, **_counts(Tally())}

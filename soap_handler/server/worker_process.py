@@ -26,8 +26,8 @@ CANNOT_START: Final = 2
 _RELOAD: Final = b"r"
 _SERVING: Final = b"s"
 _SHORT_LIFE_SECONDS: Final = 5.0  # a worker that lived no longer is started again only after a pause
-_PAUSE: Final = Backoff(0.5, 30.0)  # before one is started again that never served
-_PAUSE_IF_SERVED: Final = Backoff(
+_RESTART_BACKOFF: Final = Backoff(0.5, 30.0)  # before one is started again that never served
+_RESTART_BACKOFF_IF_SERVED: Final = Backoff(
     0.5, 2.0
 )  # of one that did serve: what it takes in until it dies is worth the trouble
 
@@ -88,12 +88,12 @@ class WorkerProcess:
         telemetry.emit("worker_started", worker=self.slot + 1, process=self.process)
 
     def listen_for_serving(self) -> None:
-        """Take note of it if the process has said that it serves."""
+        """Note whether the process has reported that it serves."""
         try:
-            said = self._link is not None and self._link.recv(1, socket.MSG_DONTWAIT) == _SERVING
+            is_serving = self._link is not None and self._link.recv(1, socket.MSG_DONTWAIT) == _SERVING
         except OSError:  # it said nothing
             return
-        if said:
+        if is_serving:
             self._serving = self.has_served = True
 
     def reload(self) -> None:
@@ -129,14 +129,14 @@ class WorkerProcess:
         """Decide when the process that has ended is started again; return the pause until then in seconds."""
         short = time.monotonic() - self._started < _SHORT_LIFE_SECONDS
         self._short_lives = self._short_lives + 1 if short else 0
-        backoff = _PAUSE_IF_SERVED if self._serving else _PAUSE
+        backoff = _RESTART_BACKOFF_IF_SERVED if self._serving else _RESTART_BACKOFF
         pause = backoff.longest(self._short_lives) if self._short_lives else 0.0
         self.start_at = time.monotonic() + pause
         return pause
 
 
 def _be_worker(work: Callable[[ParentLink], int], link: ParentLink, others: Sequence[WorkerProcess]) -> NoReturn:
-    """Live as a worker: nothing of the parent's is left but the listening sockets."""
+    """Do the work of a worker, then exit. Of the parent's, only the listening sockets are left."""
     code = 1
     try:
         for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import re
@@ -40,7 +41,7 @@ class Environment:
 
     def over(self, file: dict[str, Any]) -> dict[str, Any]:
         """Return a copy of the file's values overlaid by the environment's; a gap in a list is a problem."""
-        merged: dict[str, Any] = _copy(file)
+        merged = copy.deepcopy(file)
         for place in sorted(self.values, key=_by_index):
             self._put(merged, place)
         return merged
@@ -109,12 +110,6 @@ def _enter(owner: object, step: str | int, empty: object) -> object:
             owner.append(empty)
         return owner[step]
     return owner.setdefault(step, empty) if isinstance(owner, dict) else _NO_OWNER
-
-
-def _copy(value: Any) -> Any:  # noqa: ANN401 - any TOML value
-    if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
 def _by_index(place: Place) -> list[tuple[int, str]]:

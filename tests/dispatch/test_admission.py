@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from soap_handler.dispatch.admission import Unlimited
+from soap_handler.dispatch.admission import Admission
 from soap_handler.journal import Journal, State
 from tests.dispatch.dispatching import dispatching, entry, in_state
 from tests.support.waiting import wait_for
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from soap_handler.journal import Claim
 
 
-class OneByOne:
+class OneByOne(Admission):
     """Grants one claim at a time, with a pause behind each."""
 
-    pause = 0.05
-    delete_gap = 0.0
+    @property
+    def pause(self) -> float:
+        return 0.05
 
     def allows(self, wanted: int) -> int:
         return min(wanted, 1)
@@ -46,12 +47,12 @@ def test_no_more_is_claimed_than_is_granted_and_no_sooner(journal: Journal, monk
     began = time.monotonic()
     with dispatching(journal, lambda _: None, admission=OneByOne()):
         wait_for(lambda: in_state(journal, State.HANDLED) == 20)
-    assert time.monotonic() - began >= 19 * OneByOne.pause
+    assert time.monotonic() - began >= 19 * OneByOne().pause
     assert max(claims) == 1
 
 
 def test_the_plain_way_is_granted_everything_at_once() -> None:
     """No limit, no pause, no gap."""
-    unlimited = Unlimited()
+    unlimited = Admission()
     assert unlimited.allows(10_000) == 10_000
     assert (unlimited.pause, unlimited.delete_gap, unlimited.burst_begins()) == (0, 0, False)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from soap_handler.dispatch.admission import Admission
 from soap_handler.ems import EmsAccount
 from soap_handler.inbox import Inbox
 from soap_handler.inbox.deleter import Deleter
@@ -15,8 +16,6 @@ from soap_handler.settings import DeleteSettings, InboxSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from soap_handler.dispatch.admission import Admission
 
 
 ACCOUNT: Final = "EX0012345"
@@ -57,23 +56,15 @@ def errors(journal: Journal) -> list[str | None]:
     return [attempt.error for _, attempt in journal.attempts() if attempt.step is Step.DELETE]
 
 
-class Gaps:
+class Gaps(Admission):
     """An admission that leaves these gaps (seconds) between calls, one after the other, and none behind the last."""
-
-    pause = 0.0
 
     def __init__(self, *seconds: float) -> None:
         self._seconds = iter(seconds)
 
-    def allows(self, wanted: int) -> int:
-        return wanted
-
     @property
     def delete_gap(self) -> float:
         return next(self._seconds, 0.0)
-
-    def burst_begins(self) -> bool:
-        return False
 
 
 @contextmanager

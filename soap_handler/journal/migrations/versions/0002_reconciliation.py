@@ -1,4 +1,4 @@
-"""The runs that held an inbox against the journal."""
+"""The runs that compared an inbox with the journal."""
 
 from __future__ import annotations
 
