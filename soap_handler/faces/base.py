@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PATH: Final = "/AccountEventHandler"
 """The path that is registered with EMS. A face is reached there, or at this with an ending of its own."""
 
+_START_BYTES: Final = 8  # of which one is the first "<"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -61,6 +63,11 @@ ReadMany: TypeAlias = "Callable[[Sequence[Request]], list[Exchange | None]]"
 """Prepares requests that arrived together; ``None`` leaves a request to :meth:`Face.prepare`. It may raise."""
 
 
+def is_xml(body: bytes) -> bool:
+    """Whether a body begins as XML does in any encoding, after a byte-order mark or white space."""
+    return b"<" in body.lstrip()[:_START_BYTES]
+
+
 class Face(ABC):
     """One version of the API. Thread-safe.
 
@@ -70,12 +77,10 @@ class Face(ABC):
 
     paths: tuple[str, ...]
     """The paths at which it is reached. Letter case does not count."""
+    media_types: tuple[str, ...] = ()
+    """Media types that lead to it at the paths of other faces too, unless the body is XML all the same."""
     read_many: ReadMany | None = None
     """Seam for a faster :meth:`prepare`. Absent by default; it must give the same exchanges, or ``None``."""
-
-    def claims(self, content_type: str, body: bytes) -> bool:  # noqa: ARG002 - none by default
-        """Whether a request that came to another face's path is for this one. By default none is."""
-        return False
 
     @abstractmethod
     def prepare(self, request: Request) -> Exchange:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
-from soap_handler.faces.base import Answer, Request
+from soap_handler.faces.base import Answer, Request, is_xml
 from soap_handler.web.client_address import Callers
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class Application:
         callers: Callers | None = None,
     ) -> None:
         """``max_body`` is in bytes; ``public_url`` is the base address at which callers reach us."""
-        self._faces = tuple(faces)
         self._first = faces[0]
         # IIS ignores the case of a path, and EMS is used to it.
         self._routes = {path.lower(): (face, path) for face in faces for path in face.paths}
+        self._by_media_type = {each: face for face in faces for each in face.media_types}
         self._journal = journal
         self._public_url = public_url
         self._max_body = max_body
@@ -54,11 +54,13 @@ class Application:
         return self._routes.get(path.lower(), (None, ""))[0]
 
     def face_for(self, path: str, content_type: str, body: bytes = b"") -> Face | None:
-        """Return the face of a request: one that claims it, or else the one that owns the path."""
+        """Return the face of a request: by its media type, or else the one that owns the path.
+
+        XML goes by its path: ``curl -d`` calls everything a form.
+        """
         owner = self.face_at(path)
-        if owner is None:
-            return None
-        return next((face for face in self._faces if face.claims(content_type, body)), owner)
+        other = self._by_media_type.get(content_type.partition(";")[0].strip().lower())
+        return owner if owner is None or other is None or is_xml(body) else other
 
     def face_or_first(self, path: str, content_type: str = "") -> Face:
         """Return the face in whose form a request is refused: the first one's where none owns the path."""

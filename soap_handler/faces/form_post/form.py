@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from soap_handler.accounts.accounts import Credentials
 from soap_handler.contract import CREDENTIALS, FORM_PREFIX, NOTIFICATION_TYPE, OPERATIONS, Version, by_name
 from soap_handler.errors import FormError
+from soap_handler.faces.base import is_xml
 from soap_handler.notifications import Kind
 from soap_handler.xml.charsets import decode_value
 
@@ -27,8 +28,6 @@ REPEATED: Final = "repeated field"
 
 _FIELDS: Final = 100
 """At most in a form. EMS sends eleven."""
-_START_BYTES: Final = 8
-"""In which XML has its first ``<``, in any encoding."""
 _NOT_SET: Final = "0001-01-01T00:00:00"
 _MAY_BE_MISSING: Final = "sent_at"  # contract, section 3; it is read as .NET's "not set", which is no repair
 
@@ -36,11 +35,6 @@ _MAY_BE_MISSING: Final = "sent_at"  # contract, section 3; it is read as .NET's 
 def plain_name(name: str) -> str:
     """Return a field's name in small letters and without the prefix that it may have."""
     return name.strip().lower().removeprefix(_PREFIX)
-
-
-def is_xml(body: bytes) -> bool:
-    """Whether a body begins as XML does, after any byte-order mark. A form begins with a name."""
-    return b"<" in body.lstrip()[:_START_BYTES]
 
 
 def _known(parameters: Iterable[Parameter]) -> dict[str, str]:

@@ -71,7 +71,9 @@ class Endpoint(ServerBase, Face):
         def kept() -> bytes | None:
             return redacted(request.body, call.credentials.password if call.credentials else "", charset)
 
-        credentials = presented(call.credentials, basic(request.authorization))
+        credentials = call.credentials
+        if request.authorization:
+            credentials = presented(credentials, basic(request.authorization))
         push = Push(call.kind, call.fields, credentials, request.caller, call.repaired, kept)
         return Exchange(self._receiver.prepare(push), CONFIRMED[call.kind])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.accounts.accounts import Credentials
 from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, Structure, Version, by_name
-from soap_handler.faces.credentials import has_login, presented
+from soap_handler.faces.credentials import presented
 from soap_handler.faces.soap.envelope import Envelope, local_name
 from soap_handler.faces.soap.rpc_encoded import References, decoded_text, is_rpc_encoded, members
 from soap_handler.xml.repair import restore
@@ -77,7 +77,7 @@ class Values:
             block = next((block for block in blocks if block.tag == _OURS + MESSENGER_HEADER), blocks[0])
             self._mark_namespace(str(block.tag))
             in_header = _credentials(self._fields(self._references.follow(block), CREDENTIALS))
-        if has_login(in_header):
+        if in_header and (in_header.username or in_header.password):
             return in_header
         fields = self._fields(self._operation(), CREDENTIALS, Version.SOAP_NO_HEADERS)
         return presented(in_header, _credentials(fields))
