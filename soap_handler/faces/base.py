@@ -19,6 +19,7 @@ PATH: Final = "/AccountEventHandler"
 
 BELOW: Final = "/*"
 """At the end of a face's path: every address below it."""
+_START_BYTES: Final = 8  # of which one is the first "<"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ ReadMany: TypeAlias = "Callable[[Sequence[Request]], list[Exchange | None]]"
 """Prepares requests that arrived together; ``None`` leaves a request to :meth:`Face.prepare`. It may raise."""
 
 
+def is_xml(body: bytes) -> bool:
+    """Whether a body begins as XML does in any encoding, after a byte-order mark or white space."""
+    return b"<" in body.lstrip()[:_START_BYTES]
+
+
 class Face(ABC):
     """One version of the API. Thread-safe.
 
@@ -79,12 +85,10 @@ class Face(ABC):
     """What people call this version of the API."""
     paths: tuple[str, ...]
     """The paths at which it is reached; one may end with ``BELOW``. Letter case does not count."""
+    media_types: tuple[str, ...] = ()
+    """Media types that lead to it at the paths of other faces too, unless the body is XML all the same."""
     read_many: ReadMany | None = None
     """Seam for a faster :meth:`prepare`. Absent by default; it must give the same exchanges, or ``None``."""
-
-    def claims(self, content_type: str, body: bytes) -> bool:  # noqa: ARG002 - none by default
-        """Whether a request that came to another face's path is for this one. By default none is."""
-        return False
 
     @abstractmethod
     def prepare(self, request: Request) -> Exchange:

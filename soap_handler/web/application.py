@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from soap_handler.faces import unpack
-from soap_handler.faces.base import BELOW, Answer, Request
+from soap_handler.faces.base import BELOW, Answer, Request, is_xml
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.rendering import NOT_INDEXED
 from soap_handler.web.pages.visit import READS, Visit
@@ -55,7 +55,6 @@ class Application:
 
         A request without ``path_prefix`` is taken too. Without ``pages`` there are none.
         """
-        self._faces = tuple(faces)
         self._first = faces[0]
         self._prefix = path_prefix
         self._pages = pages
@@ -63,6 +62,7 @@ class Application:
         prefixes = {"", path_prefix.lower()}
         self._routes = {p + path.lower(): (face, path) for p in prefixes for face in faces for path in face.paths}
         self._page_routes = {p + path.lower(): path for p in prefixes for path in (pages.paths if pages else ())}
+        self._by_media_type = {each: face for face in faces for each in face.media_types}
         self._journal = journal
         self._public_url = public_url
         self._max_body = max_body
@@ -86,11 +86,13 @@ class Application:
         return owner and (owner[0], owner[1].removesuffix(BELOW))
 
     def face_for(self, path: str, content_type: str, body: bytes = b"") -> Face | None:
-        """Return the face of a request: one that claims it, or else the one that owns the path."""
+        """Return the face of a request: by its media type, or else the one that owns the path.
+
+        XML goes by its path: ``curl -d`` calls everything a form.
+        """
         owner = self.face_at(path)
-        if owner is None:
-            return None
-        return next((face for face in self._faces if face.claims(content_type, body)), owner)
+        other = self._by_media_type.get(content_type.partition(";")[0].strip().lower())
+        return owner if owner is None or other is None or is_xml(body) else other
 
     def face_or_first(self, path: str, content_type: str = "") -> Face:
         """Return the face in whose form a request is refused: the first one's where none owns the path."""

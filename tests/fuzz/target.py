@@ -12,8 +12,10 @@ from pydantic import SecretStr
 
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.contract import NAMESPACE, SOAP_11, SOAP_12
-from soap_handler.faces.base import PATH
+from soap_handler.faces.base import PATH, Request
+from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.fast.seams import FastSeams
 from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.journal import Journal, Selection
 from soap_handler.receive.receiver import Receiver
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
     from soap_handler.journal import Entry
 
+FORM_START: Final = (
+    f"username={USERNAME}&password={PASSWORD}&account={REFERENCE}&notificationType=MessageReceived&".encode()
+)
 SECONDS: Final = 2.0
 """In which any input must be answered."""
 _TYPES: Final = {SOAP_11: "text/xml; charset=utf-8", SOAP_12: "application/soap+xml; charset=utf-8"}
@@ -56,6 +61,7 @@ class Target:
         receiver = Receiver(accounts)
         self._endpoint = Endpoint(receiver, read_many=UsualPushes(receiver))
         self._application = Application([self._endpoint], journal)
+        self._form = FormPost(receiver, FastSeams().read_many_forms(receiver))
         self.stored = 0
         self.refused = 0
 
@@ -80,6 +86,22 @@ class Target:
             assert self.journal.last is None
             self.refused += 1
         self._check_quick(body, content_type)
+        for form in (body, FORM_START + body):
+            self._check_form(form, content_type)
+
+    def _check_form(self, body: bytes, content_type: str) -> None:
+        """Check the answer of the form face to the same input, alone and after a good login."""
+        exchange = self._form.prepare(Request(body, "127.0.0.1", content_type))
+        assert exchange.answer.content_type == "text/plain; charset=utf-8"
+        assert exchange.answer.status[:3] in {"200", "400", "403"}, "the form face broke"
+        assert exchange.answer.status.startswith("200") == (exchange.entry is not None)
+        _check_private(exchange.answer.body, [])
+        assert exchange.entry is None or PASSWORD.encode() not in (exchange.entry.envelope or b"")
+        quick = prepare_quickly(self._form, body, content_type)
+        if quick is not None:
+            assert quick.entry is not None
+            assert exchange.entry is not None, "the fast way takes what the general way refuses"
+            assert quick.entry.notification == exchange.entry.notification, "the fast way reads other values"
 
     def _check_quick(self, body: bytes, content_type: str) -> None:
         """Check that the fast way leaves the input alone, or reads what the general way stored."""

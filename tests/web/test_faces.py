@@ -34,9 +34,7 @@ class PlainFace(Face):
     def __init__(self, name: str) -> None:
         self.name = name
         self.paths = (f"/{name}",)
-
-    def claims(self, content_type: str, body: bytes) -> bool:
-        return content_type == f"text/x-{self.name}" and not body.startswith(b"not")
+        self.media_types = (f"text/x-{name}",)
 
     def prepare(self, request: Request) -> Exchange:
         if request.body == BROKEN:
@@ -134,16 +132,16 @@ def test_a_commit_that_fails_is_told_to_the_face(journal: Journal, monkeypatch: 
         assert posted(port, b"one", "/second") == (503, b"second: not stored: JournalUnavailableError")
 
 
-def test_a_face_may_claim_what_comes_to_the_path_of_another(journal: Journal) -> None:
-    """By Content-Type and body; what HTTP refuses is then answered in its form too. A path of none stays so."""
-    claimed = "Content-Type: text/x-second"
+def test_a_media_type_may_lead_to_another_face_than_the_path(journal: Journal) -> None:
+    """What HTTP refuses is then answered in its form too. XML goes by its path, and a path of none stays so."""
+    claimed = "Content-Type: Text/X-Second; charset=utf-8"
     with serving(journal) as port:
 
         def asked(body: bytes, path: str = "/first") -> tuple[int, bytes]:
             return seen(ask(port, request(body, claimed, start=f"POST {path} HTTP/1.1")))
 
         assert asked(b"one") == (200, b"second: taken")
-        assert asked(b"not this") == (200, b"first: taken")
+        assert asked(b"\xef\xbb\xbf<xml/>") == (200, b"first: taken")
         assert asked(b"x" * 101) == (400, b"second: The request is larger than 100 bytes")
         assert asked(b"two", "/second") == (200, b"second: taken")
         assert asked(b"three", "/third")[0] == 404

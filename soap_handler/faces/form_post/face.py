@@ -8,7 +8,7 @@ from soap_handler.errors import AuthenticationError, FormError, JournalUnavailab
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
-from soap_handler.faces.form_post.form import is_xml, read_form
+from soap_handler.faces.form_post.form import read_form
 from soap_handler.faces.form_post.redact import redacted
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from soap_handler.faces.base import ReadMany, Request
     from soap_handler.receive.receiver import Receiver
 
-MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 CONTENT_TYPE: Final = "text/plain; charset=utf-8"
 """Of every answer."""
 
@@ -37,14 +36,11 @@ class FormPost(Face):
 
     title = "Form Post"
     paths = (f"{PATH}.aspx",)
+    media_types = ("application/x-www-form-urlencoded",)
 
     def __init__(self, receiver: Receiver, read_many: ReadMany | None = None) -> None:
         self._receiver = receiver
         self.read_many = read_many
-
-    def claims(self, content_type: str, body: bytes) -> bool:
-        """Whether it is a form. XML that is only called one, as ``curl -d`` does, is left to the face of its path."""
-        return content_type.partition(";")[0].strip().lower() == MEDIA_TYPE and not is_xml(body)
 
     def prepare(self, request: Request) -> Exchange:
         """Do everything up to the commit: read, authenticate, key."""

@@ -85,7 +85,9 @@ class Endpoint(ServerBase, Face):
             password = call.credentials.password if call.credentials else ""
             return redacted(request.body, password, charset_of(request.content_type))
 
-        credentials = presented(call.credentials, basic(request.authorization))
+        credentials = call.credentials
+        if request.authorization:
+            credentials = presented(credentials, basic(request.authorization))
         push = Push(call.kind, call.fields, credentials, request.caller, call.repaired, kept)
         entry = self._receiver.prepare(push)
         return Exchange(entry, _CONFIRMED[call.version][call.kind], not_stored=partial(_not_stored, call.version))

@@ -18,7 +18,7 @@ from soap_handler.contract import (
     Version,
     by_name,
 )
-from soap_handler.faces.credentials import has_login, presented
+from soap_handler.faces.credentials import presented
 from soap_handler.faces.soap.rpc_encoded import REF_12, References, decoded_text, members
 from soap_handler.faces.soap.versions import VERSIONS
 from soap_handler.xml.repair import restore
@@ -90,7 +90,7 @@ class Values:
             block = next((block for block in blocks if block.tag == _OURS + MESSENGER_HEADER), blocks[0])
             self._mark_namespace(str(block.tag))
             in_header = _credentials(self._fields(self._follow(block), _IN_HEADER))
-        if has_login(in_header):
+        if in_header and (in_header.username or in_header.password):
             return in_header
         return presented(in_header, _credentials(self._fields(self._follow(self._envelope.operation), _IN_OPERATION)))
 
