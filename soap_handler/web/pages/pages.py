@@ -144,7 +144,9 @@ def _sample(style: Style, operation: Operation, visit: Visit) -> Sample:
 
 def _columns(styles: Sequence[Style]) -> Mapping[Version, str]:
     """Return the versions that have parameter names of their own, with the heading of each in the table."""
-    own = {style.version: style.title for style in styles if style.version is not Version.SOAP_NO_HEADERS}
+    own: dict[Version, str] = {
+        style.version: style.title for style in styles if style.version is not Version.SOAP_NO_HEADERS
+    }
     return {**own, Version.SOAP: "SOAP"}
 
 
