@@ -10,7 +10,9 @@ from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
 from soap_handler.dispatch import handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
+from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.faces.xml_push import XmlPush
 
 # -- fast path: begin (this block, the one below, and the folder fast/ can be deleted together) ------------------------
 from soap_handler.fast.seams import FastSeams
@@ -28,7 +30,7 @@ from soap_handler.sinks.stdout import TARGET as LOG_SINK
 from soap_handler.web.application import Application
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.pages import Pages
-from soap_handler.xml.limits import Limits
+from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
     import socket
@@ -105,10 +107,11 @@ class App:
         """Build the way of a push, from the journal back to the socket."""
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.login_failures_allowed, server.login_failure_delay))
+        limits = Limits(server.max_depth, server.max_attributes)
         faces = [
-            Endpoint(
-                self._receiver, Limits(server.max_depth, server.max_attributes), self.seams.read_many(self._receiver)
-            ),
+            Endpoint(self._receiver, limits, self.seams.read_many(self._receiver)),
+            FormPost(self._receiver, self.seams.read_many_forms(self._receiver)),
+            XmlPush(self._receiver, limits, self.seams.read_many_elements(self._receiver)),
         ]
         callers = Callers(server.allow_from, server.trusted_proxies)
         application = Application(

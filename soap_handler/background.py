@@ -71,7 +71,7 @@ class BackgroundLoop(Background):
 
     @abstractmethod
     def failed(self, error: Exception) -> float:
-        """Tell of a round that failed; return how many seconds to wait before the next one. Waking cuts none off."""
+        """Log a round that failed; return how many seconds to wait before the next one. :meth:`wake` cuts none off."""
 
     def run(self) -> None:
         """Make rounds until told to stop."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
+from typing import Final
 
-
-def now() -> datetime:
-    """Return the present instant, aware and in UTC. It may step; for durations use ``time.monotonic``."""
-    return datetime.now(UTC)
+now: Final = partial(datetime.now, UTC)
+"""Returns the present instant, aware and in UTC. It may step; for durations use ``time.monotonic``."""

@@ -6,7 +6,7 @@ the simulator and the help page are made from the table; a test holds the WSDL t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -25,14 +25,20 @@ SOAP_12: Final = "http://www.w3.org/2003/05/soap-envelope"
 MESSENGER_HEADER: Final = "MessengerHeader"
 """The header block of every call, in both directions."""
 
+NOTIFICATION_TYPE: Final = "notificationType"
+"""The field of a form post that names the operation (contract, section 3)."""
+FORM_PREFIX: Final = "Esendex"
+"""What may stand before the name of a form's field."""
 
-class Version(Enum):
-    """A version of the API in which EMS can push (contract, sections 1 and 3)."""
 
-    SOAP = "SOAP"
-    SOAP_NO_HEADERS = "SOAP, no headers"
-    FORM_POST = "FormPostVersion2"
-    XML_PUSH = "XML push"
+class Version(StrEnum):
+    """A version of the API in which EMS can push (contract, sections 1 and 3); its value is for options."""
+
+    SOAP = "soap"
+    SOAP_NO_HEADERS = "soap-no-header"
+    FORM_POST = "form"
+    """The vendor calls it FormPostVersion2."""
+    XML_PUSH = "xml"
 
 
 class Type(Enum):
@@ -93,6 +99,8 @@ class Operation:
     """The element that XML push sends for it."""
     parameters: tuple[Parameter, ...]
     """In the order of the WSDL."""
+    xml_push_says: Mapping[str, str] = field(default_factory=dict)
+    """What the element of XML push says by its name: texts by attribute, for which it has no child."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,17 @@ CREDENTIALS: Final = (
 )
 """The fields of the header in SOAP. The version without headers has them first in the operation."""
 
+XML_PUSH_FRAME: Final = (
+    #    attribute            type       SOAP form post   XML push
+    _row("notification_id",   Type.ID,   "",  "",         "Id"),
+    _row("account",           Type.TEXT, "",  "",         "AccountId"),
+    _row("account_reference", Type.TEXT, "",  "",         "AccountReference"),
+)
+"""What the elements of XML push hold besides their parameters. Only ``OptOut`` has the account's reference too."""
+
+XML_PUSH_SPELT_RIGHT: Final = {"ReceivedAt": "ReceviedAt"}
+"""Names that the vendor's page misspells, by their right spelling, which may come too."""
+
 FAILURE_REASON: Final = Structure(FailureReason, (
     #    attribute            type          SOAP                form post  XML push
     _row("code",              Type.NUMBER,  "code",             "",        "Code"),
@@ -155,20 +174,20 @@ _OPERATIONS: Final = (
         _row("id",             Type.ID,        "id",            "id",          "MessageId"),
         _row("event_type",     EventType,      "eventtype",     "eventType"),
         _row("occurred_at",    Type.TIME,      "occurredat",    "occurredAt",  "OccurredAt",  "occuredat"),
-    )),
+    ), {"event_type": EventType.DELIVERED}),
     Operation(Kind.MESSAGE_ERROR, "MessageFailed", (
         _row("id",             Type.ID,        "id",            "id",          "MessageId"),
         _row("error_type",     ErrorType,      "errortype",     "errorType"),
         _row("occurred_at",    Type.TIME,      "occurredat",    "occurredAt",  "OccurredAt",  "occuredat"),
         _row("detail",         Type.TEXT,      "detail",        "detail"),
         _row("failure_reason", FAILURE_REASON, "failurereason", "",            "FailureReason"),
-    )),
+    ), {"error_type": ErrorType.FAILED}),
     Operation(Kind.SUBSCRIPTION_EVENT, "OptOut", (
         _row("mobile_number",  Type.TEXT,      "mobileNumber",  "mobileNumber", "From/PhoneNumber"),
         _row("contact_id",     Type.TEXT,      "contactID",     "contactID"),
         _row("event_code",     EventCode,      "eventCode",     "eventType"),
         _row("occurred_at",    Type.TIME,      "occurredAt",    "occurredAt",  "ReceviedAt"),  # sic
-    )),
+    ), {"event_code": EventCode.UNSUBSCRIBE}),
 )
 # fmt: on
 

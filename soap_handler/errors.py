@@ -60,6 +60,10 @@ class PackagingError(SoapHandlerError):
     """The compression or the parts of a request cannot be undone; the text says why, in words for its sender."""
 
 
+class FormError(SoapHandlerError):
+    """A form post cannot be understood; the text says why, in words for its sender."""
+
+
 class InboxError(SoapHandlerError):
     """Base of the errors of calls to the EMS inbox. The text carries no personal data."""
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from operator import attrgetter
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self, get_args, get_type_hints
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ class _Notification(ABC):
 
     account: str
     """The reference of the account, as the settings spell it, whichever of its names EMS used."""
+    notification_id: str = ""
+    """The provider's name for this notification, beside that of the message. Only XML push has one."""
     original: Mapping[str, str] = field(default_factory=dict)
     """The provider's text of each value that could not be read, or was read with a guess; by attribute name."""
     repaired: tuple[str, ...] = ()
@@ -212,8 +214,24 @@ def usable_id(text: str) -> bool:
     return bool(text) and text != ZERO_ID and len(text) <= _MAX_ID_CHARACTERS
 
 
+class Stored(NamedTuple):
+    """What the journal keeps of a notification, besides columns to search in."""
+
+    key: str
+    message_id: str | None
+    """The id of its message where that names one message."""
+    payload: str
+    """The notification itself (:func:`to_json`)."""
+
+
+def stored(notification: Notification) -> Stored:
+    """Return what the journal keeps of a notification."""
+    identity = getattr(notification, "id", "")
+    return Stored(notification.key, identity if usable_id(identity) else None, to_json(notification))
+
+
 def to_dict(notification: Notification) -> dict[str, Any]:
-    """Return the notification as plain JSON values, by attribute; empty ``original`` and ``repaired`` are left out."""
+    """Return the notification as plain JSON values, by attribute, without the empty ones that only few have."""
     return {
         name: value if type(value) is str else _plain(value)
         for name in _NAMES[type(notification)]
@@ -223,7 +241,7 @@ def to_dict(notification: Notification) -> dict[str, Any]:
 
 def to_json(notification: Notification) -> str:
     """Return the JSON of :func:`to_dict` in ASCII: NUL and lone surrogates survive any database as escapes."""
-    if notification.original or notification.repaired:
+    if notification.original or notification.repaired or notification.notification_id:
         return _JSON.encode(to_dict(notification))
     values, encoders = _ENCODERS[type(notification)]  # once for each push, so it is made for speed
     parts = [name + encode(value) for (name, encode), value in zip(encoders, values(notification), strict=True)]
@@ -244,7 +262,7 @@ def _type_of(hint: Any) -> Any:  # noqa: ANN401 - whatever an attribute is annot
 
 _NAMES = {cls: tuple(spec.name for spec in dataclasses.fields(cls)) for cls in KINDS.values()}
 _MAX_ID_CHARACTERS = 64
-_OMITTED_WHEN_EMPTY = frozenset({"original", "repaired"})
+_OMITTED_WHEN_EMPTY = frozenset({"notification_id", "original", "repaired"})
 _TYPES = {
     spec.name: _type_of(hints[spec.name])
     for cls, hints in ((cls, get_type_hints(cls)) for cls in KINDS.values())

@@ -44,6 +44,14 @@ class Seams:
         """Return what reads several SOAP requests at once."""
         return None
 
+    def read_many_forms(self, _receiver: Receiver) -> ReadMany | None:
+        """Return what reads several form posts at once."""
+        return None
+
+    def read_many_elements(self, _receiver: Receiver) -> ReadMany | None:
+        """Return what reads several requests of XML push at once."""
+        return None
+
     def server(
         self, _settings: Settings, _journal: Journal, _application: Application, _callers: Callers
     ) -> dict[str, Any]:

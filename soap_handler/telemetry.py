@@ -124,7 +124,7 @@ EVENTS: Final[Mapping[str, Event]] = {
         *_listed(
             "receive",
             ("authentication_failed", "warning", "caller account operation times count",
-             "A push had wrong credentials. If it came from EMS, compare account.push with Web SMS."),
+             "A push had wrong credentials. If it came from EMS, compare account.push and push_tokens with Web SMS."),
         ),
         *_listed(
             "journal",

@@ -45,6 +45,8 @@ SIMPLE: Final = {
     Type.BOOLEAN: "s:boolean",
 }
 
+COMMON: Final = {"account", "notification_id", "original", "repaired"}
+
 Member = tuple[str, str, int]
 """Name, type and how often it must be there."""
 
@@ -101,9 +103,7 @@ def test_the_wsdl_of_the_inbox_agrees_with_the_table() -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_each_parameter_is_an_attribute_and_each_attribute_a_parameter(kind: Kind) -> None:
     """In the same order; what all notifications have is no parameter."""
-    own = [
-        each.name for each in dataclasses.fields(KINDS[kind]) if each.name not in {"account", "original", "repaired"}
-    ]
+    own = [each.name for each in dataclasses.fields(KINDS[kind]) if each.name not in COMMON]
     assert [each.attribute for each in OPERATIONS[kind].parameters] == own
     attributes = {each.attribute for each in INBOX_MESSAGE} - {""}
     assert kind is not Kind.MESSAGE_RECEIVED or attributes == set(own)

@@ -47,6 +47,7 @@ TEXT = st.text(st.characters(), max_size=30)  # lone surrogates too
 COMMON = {
     "account": TEXT,
     "original": st.dictionaries(TEXT, TEXT, max_size=2),
+    "notification_id": st.just("") | TEXT,
     "repaired": st.lists(TEXT, max_size=2).map(tuple),
 }
 REASONS = st.none() | st.builds(
@@ -117,7 +118,7 @@ def test_what_makes_a_message_another_one() -> None:
     """Account and id; not its text, which could be read better the next time (design, decision 3)."""
     told = MessageReceived(account="EX1", id="a-1", body="hi")
     assert told.key == "EX1/MessageReceived/a-1"
-    assert replace(told, body="ho", repaired=("x",), sent_at=MOMENT).key == told.key
+    assert replace(told, body="ho", repaired=("x",), sent_at=MOMENT, notification_id="n-1").key == told.key
     assert len({told.key, replace(told, id="a-2").key, replace(told, account="EX2").key}) == 3
 
 
@@ -140,6 +141,7 @@ def test_what_makes_an_event_another_one() -> None:
 def test_without_a_usable_id_the_content_is_the_identity(identity: str) -> None:
     """The same content is the same message; other content is another; marks of repairs do not count."""
     told = MessageReceived(account="EX1", id=identity, body="hi", sent_at=MOMENT)
+    assert replace(told, notification_id="n-1").key != told.key
     assert replace(told, repaired=("x",)).key == told.key
     assert replace(told, body="ho").key != told.key
 
@@ -177,7 +179,7 @@ def test_a_notification_does_not_change(told: Notification) -> None:
 
 def test_the_public_attributes_are_those_that_were_promised() -> None:
     """Later releases must not break customers' handlers."""
-    common = {"account", "original", "repaired"}
+    common = {"account", "notification_id", "original", "repaired"}
     own = {kind.value: {spec.name for spec in fields(cls)} - common for kind, cls in KINDS.items()}
     assert own == {
         "MessageReceived": {"id", "originator", "recipient", "body", "type", "sent_at", "received_at"},

@@ -56,10 +56,10 @@ class Accounts:
         """``before`` are the accounts that these replace: what was counted and proved with them stays so."""
         known = list(settings)
         self._verifiers: dict[str, Verifier] = verifiers_of(
-            (pair for account in known for pair in account.push),
+            (pair for account in known for pair in account.credentials),
             before._verifiers if before else {},  # noqa: SLF001 - of the same class
         )
-        own = [[self._verifiers[identity_of(pair)] for pair in account.push] for account in known]
+        own = [[self._verifiers[identity_of(pair)] for pair in account.credentials] for account in known]
         self._work = EqualWork(own)
         self._accounts = tuple(
             _account(account, self._work.padded(each)) for account, each in zip(known, own, strict=True)
@@ -85,11 +85,22 @@ class Accounts:
         """Return the account of a reference or alias, or ``None``."""
         return self._by_name.get(name_key(name))
 
+    def presumed(self, username: str, password: str) -> Account | None:
+        """Return the account of a caller that names none of them: the only one, or the only one with this pair.
+
+        It proves nothing: the pair is still to be checked. Every account's verifiers are asked, whatever they say.
+        """
+        if len(self._accounts) == 1:
+            return self._accounts[0]
+        owners = [account for account in self._accounts if is_known(account.verifiers, username, password)]
+        return owners[0] if len(owners) == 1 else None
+
     def authenticate(self, credentials: Credentials | None, may_check: Callable[[], bool] = lambda: True) -> Account:
         """Return the account that the caller may speak for.
 
         An anonymous account takes any user name and password. ``None`` means that the caller sent no credentials at
-        all: that is enough only where there is no choice, with one account which is anonymous.
+        all: that is enough only where there is no choice, with one account which is anonymous. A caller that names no
+        account, as with HTTP Basic alone, means the only one.
 
         ``may_check`` is asked before a costly check. It is not asked about a pair that is known to be right; where it
         says no, what is not known to be right is refused unchecked.
@@ -126,10 +137,12 @@ class Accounts:
         return account if known or account.anonymous else None
 
     def _claimed(self, credentials: Credentials | None) -> Account | None:
-        if credentials is not None:
+        if credentials is not None and credentials.account:
             return self.get(credentials.account)
         alone = self._accounts[0] if len(self._accounts) == 1 else None
-        return alone if alone and alone.anonymous else None
+        if credentials is None:
+            return alone if alone and alone.anonymous else None
+        return alone if credentials.username or credentials.password else None
 
 
 def _account(settings: AccountSettings, verifiers: tuple[Verifier, ...]) -> Account:

@@ -17,7 +17,7 @@ from soap_handler.accounts.passwords import PasswordHash, is_hash
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from soap_handler.settings import PushCredentials
+    from soap_handler.settings import PushCredentials, PushToken
 
 _HASH_CHECKS_AT_ONCE: Final = 2  # so that threads are left for callers whose credentials need none
 
@@ -111,17 +111,17 @@ def is_known(verifiers: Sequence[Verifier], username: str, password: str) -> boo
     return any([verifier.matches(username, password) for verifier in verifiers])  # noqa: C419 - all are asked
 
 
-def verifiers_of(pairs: Iterable[PushCredentials], before: Mapping[str, Verifier]) -> dict[str, Verifier]:
+def verifiers_of(pairs: Iterable[PushCredentials | PushToken], before: Mapping[str, Verifier]) -> dict[str, Verifier]:
     """Return a verifier for each pair, by the pair's identity; those that exist already are kept."""
     return {identity: before.get(identity) or _verifier_of(pair) for pair in pairs for identity in [identity_of(pair)]}
 
 
-def identity_of(pair: PushCredentials) -> str:
+def identity_of(pair: PushCredentials | PushToken) -> str:
     """Return a text that tells pairs apart, from which none can be recovered."""
     return (_digest(pair.username) + _digest(pair.password.get_secret_value())).hex()
 
 
-def _verifier_of(pair: PushCredentials) -> Verifier:
+def _verifier_of(pair: PushCredentials | PushToken) -> Verifier:
     text = pair.password.get_secret_value()
     if is_hash(text):
         return HashVerifier(pair.username, PasswordHash.parse(text))

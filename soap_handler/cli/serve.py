@@ -1,4 +1,4 @@
-"""``serve``: the service in the foreground, until a signal ends it. What it consists of is said by ``app``."""
+"""``serve``: the service in the foreground, until a signal ends it. ``app`` builds it."""
 
 from __future__ import annotations
 

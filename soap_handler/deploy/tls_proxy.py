@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from soap_handler.deploy.template import fill
 from soap_handler.faces.base import PATH
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, server_fault
+from soap_handler.faces.xml_push import PATH as PUSH_PATH
 
 if TYPE_CHECKING:
     from soap_handler.settings import ServerSettings, Settings
@@ -41,6 +42,8 @@ def nginx(settings: Settings, proxy: TlsProxy = TlsProxy()) -> str:
     return fill(
         "nginx.conf",
         **_common(settings, proxy),
+        push_refused=_REFUSED,
+        push_away=_AWAY,
         name=_address(settings.server)[0] or "_",
         rewrite=f"rewrite ^{re.escape(base)}(/.*)$ $1 break;" if base else "# the path stays as it is",
         keep=min(32, settings.server.connections),
@@ -66,6 +69,7 @@ def _common(settings: Settings, proxy: TlsProxy) -> dict[str, object]:
         "https_port": _address(server)[1] or proxy.https_port,
         "http_port": proxy.http_port,
         "path": _path(server),
+        "push": f"^{re.escape(_base(server) + PUSH_PATH)}(/.*)?$",
         "upstream": _upstream(server),
         "body": server.max_body,
         "header": server.max_header_size,

@@ -69,7 +69,7 @@ class ClaimLoop(BackgroundLoop):
         return 0.0 if more or self._admission.burst_begins() else self._until_due()
 
     def failed(self, error: Exception) -> float:
-        """Tell of it and back off; a lease that is left runs out."""
+        """Log the failure and back off. A lease that was taken before it runs out by itself."""
         seconds = FAILED_ROUND.longest(self.failures)
         if isinstance(error, JournalUnavailableError):
             telemetry.emit("dispatch_waits_for_journal", reason=str(error), seconds=seconds)

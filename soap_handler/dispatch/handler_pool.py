@@ -123,7 +123,7 @@ class HandlerPool:
     # -- the threads -------------------------------------------------------------------------------------------------
 
     def _run_handlers(self) -> None:
-        """Live as a handler thread: until told to end, or given up and replaced."""
+        """Run handlers in this thread until it is told to end, or is given up and replaced."""
         while (claim := self._queue.get()) is not None:
             if self._lease.is_stale(claim):  # it waited behind handlers that hung
                 self._release([claim])

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
 
 from soap_handler.errors import HandlerNotFoundError
 from soap_handler.notifications import (
@@ -37,6 +37,31 @@ _LATER: Any = object()
 """In the place of a function: the decorator was written with brackets, and gets it in a second call."""
 
 
+class Registration(Generic[N]):
+    """The decorator of one kind's handler, written without brackets or with (``transactional``)."""
+
+    def __init__(self, register: Callable[[Any, Sequence[Kind], bool], None], *kinds: Kind) -> None:
+        """Without ``kinds`` it is for all that have no handler yet."""
+        self._register = register
+        self._kinds = kinds
+
+    @overload
+    def __call__(self, function: Handler[N]) -> Handler[N]: ...
+    @overload
+    def __call__(self, *, transactional: Literal[False] = False) -> Decorator[Handler[N]]: ...
+    @overload
+    def __call__(self, *, transactional: Literal[True]) -> Decorator[TransactionalHandler[N]]: ...
+    def __call__(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
+        """Register a function and return it, or return a decorator that does."""
+        if function is _LATER:
+            return lambda later: self._registered(later, transactional)
+        return self._registered(function, transactional)
+
+    def _registered(self, function: F, transactional: bool) -> F:  # noqa: FBT001 - private
+        self._register(_checked(function), self._kinds, transactional)
+        return function
+
+
 class Handlers:
     """The functions that handle notifications, at most one for each kind.
 
@@ -53,57 +78,30 @@ class Handlers:
         self._functions: dict[Kind, Callable[..., None]] = {}
         self._transactional: set[Kind] = set()
 
-    @overload
-    def message_received(self, function: Handler[MessageReceived]) -> Handler[MessageReceived]: ...
-    @overload
-    def message_received(self, *, transactional: Literal[False] = False) -> Decorator[Handler[MessageReceived]]: ...
-    @overload
-    def message_received(self, *, transactional: Literal[True]) -> Decorator[TransactionalHandler[MessageReceived]]: ...
-    def message_received(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
+    @property
+    def message_received(self) -> Registration[MessageReceived]:
         """Register the handler of mobile-originated messages."""
-        return self._decorate(function, [Kind.MESSAGE_RECEIVED], transactional)
+        return Registration(self._register, Kind.MESSAGE_RECEIVED)
 
-    @overload
-    def message_event(self, function: Handler[MessageEvent]) -> Handler[MessageEvent]: ...
-    @overload
-    def message_event(self, *, transactional: Literal[False] = False) -> Decorator[Handler[MessageEvent]]: ...
-    @overload
-    def message_event(self, *, transactional: Literal[True]) -> Decorator[TransactionalHandler[MessageEvent]]: ...
-    def message_event(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
+    @property
+    def message_event(self) -> Registration[MessageEvent]:
         """Register the handler of delivery events."""
-        return self._decorate(function, [Kind.MESSAGE_EVENT], transactional)
+        return Registration(self._register, Kind.MESSAGE_EVENT)
 
-    @overload
-    def message_error(self, function: Handler[MessageError]) -> Handler[MessageError]: ...
-    @overload
-    def message_error(self, *, transactional: Literal[False] = False) -> Decorator[Handler[MessageError]]: ...
-    @overload
-    def message_error(self, *, transactional: Literal[True]) -> Decorator[TransactionalHandler[MessageError]]: ...
-    def message_error(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
+    @property
+    def message_error(self) -> Registration[MessageError]:
         """Register the handler of delivery errors."""
-        return self._decorate(function, [Kind.MESSAGE_ERROR], transactional)
+        return Registration(self._register, Kind.MESSAGE_ERROR)
 
-    @overload
-    def subscription_event(self, function: Handler[SubscriptionEvent]) -> Handler[SubscriptionEvent]: ...
-    @overload
-    def subscription_event(self, *, transactional: Literal[False] = False) -> Decorator[Handler[SubscriptionEvent]]: ...
-    @overload
-    def subscription_event(
-        self, *, transactional: Literal[True]
-    ) -> Decorator[TransactionalHandler[SubscriptionEvent]]: ...
-    def subscription_event(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
+    @property
+    def subscription_event(self) -> Registration[SubscriptionEvent]:
         """Register the handler of premium-rate subscription events."""
-        return self._decorate(function, [Kind.SUBSCRIPTION_EVENT], transactional)
+        return Registration(self._register, Kind.SUBSCRIPTION_EVENT)
 
-    @overload
-    def all_kinds(self, function: Handler[Notification]) -> Handler[Notification]: ...
-    @overload
-    def all_kinds(self, *, transactional: Literal[False] = False) -> Decorator[Handler[Notification]]: ...
-    @overload
-    def all_kinds(self, *, transactional: Literal[True]) -> Decorator[TransactionalHandler[Notification]]: ...
-    def all_kinds(self, function: Any = _LATER, *, transactional: bool = False) -> Any:
+    @property
+    def all_kinds(self) -> Registration[Notification]:
         """Register one handler for every kind that has none yet."""
-        return self._decorate(function, None, transactional)
+        return Registration(self._register)
 
     def get(self, kind: Kind) -> Callable[..., None] | None:
         """Return the handler of a kind, or ``None``: such a notification is journaled and done."""
@@ -113,21 +111,14 @@ class Handlers:
         """Return whether the handler of a kind takes a connection too."""
         return kind in self._transactional
 
-    def _decorate(self, function: Any, kinds: Sequence[Kind] | None, transactional: bool) -> Any:  # noqa: ANN401, FBT001 - typed by the overloads
-        """Register a function, or return a decorator that does: written without brackets, or with."""
-        if function is _LATER:
-            return lambda later: self._register(_checked(later), kinds, transactional)
-        return self._register(_checked(function), kinds, transactional)
-
-    def _register(self, function: F, kinds: Sequence[Kind] | None, transactional: bool) -> F:  # noqa: FBT001 - private
-        for kind in kinds or ():
+    def _register(self, function: Callable[..., None], kinds: Sequence[Kind], transactional: bool) -> None:  # noqa: FBT001 - private
+        for kind in kinds:
             if kind in self._functions:
                 raise ValueError(f"{kind} has a handler already: {self._functions[kind]!r}")
         for kind in kinds or [kind for kind in Kind if kind not in self._functions]:
             self._functions[kind] = function
             if transactional:
                 self._transactional.add(kind)
-        return function
 
 
 def _checked(function: F) -> F:

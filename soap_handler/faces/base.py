@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PATH: Final = "/AccountEventHandler"
 """The path that is registered with EMS. A face is reached there, or at this with an ending of its own."""
 
+BELOW: Final = "/*"
+"""At the end of a face's path: every address below it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -73,9 +76,13 @@ class Face(ABC):
     """
 
     paths: tuple[str, ...]
-    """The paths at which it is reached. Letter case does not count."""
+    """The paths at which it is reached; one may end with ``BELOW``. Letter case does not count."""
     read_many: ReadMany | None = None
     """Seam for a faster :meth:`prepare`. Absent by default; it must give the same exchanges, or ``None``."""
+
+    def claims(self, content_type: str, body: bytes) -> bool:  # noqa: ARG002 - none by default
+        """Whether a request that came to another face's path is for this one. By default none is."""
+        return False
 
     @abstractmethod
     def prepare(self, request: Request) -> Exchange:

@@ -49,7 +49,8 @@ def unpack(request: Request, max_body: int) -> Request:
     """
     if request.content_encoding:
         request = replace(request, body=_decoded(request, max_body), content_encoding="")
-    if is_related(request.content_type) and not _XML_START.match(request.body):
+    multipart = request.content_type[:10].lower() == "multipart/"
+    if multipart and is_related(request.content_type) and not _XML_START.match(request.body):
         body, content_type = root_part(request.body, request.content_type)
         request = replace(request, body=body, content_type=content_type)
     return request

@@ -1,7 +1,7 @@
 """Request batching: a waitress dispatcher that reads, commits and answers in the I/O loop what arrived together.
 
 A burst costs one fsync for many requests and no thread switch for each; a lone request waits for no other. In return
-the loop does the work of a request itself, so everything here must be quick: what is not usual goes to the threads.
+the loop does the work of a request itself, so everything here must be quick: an unusual request goes to the threads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
 
 from soap_handler import telemetry
@@ -22,7 +21,7 @@ from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.faces.base import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from soap_handler.faces.base import Exchange, Face
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from soap_handler.journal import Journal
     from soap_handler.web.client_address import Callers
 
-_POLLS_BEFORE_COMMIT: Final = 16  # so often, at most, the loop looks for more requests before it commits those it has
 _BATCH_BESIDE_COMMITS: Final = 16  # requests worth a commit that goes on in another thread while the loop reads more
 _BATCH_INLINE: Final = 64  # requests worth a commit in the loop, during which nothing else goes on
 
@@ -59,28 +57,26 @@ class _Batch:
 
 
 class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
-    """waitress's task dispatcher, with a way of its own for usual pushes. Its owner must call :meth:`attach`."""
+    """waitress's task dispatcher, with a way of its own for usual pushes."""
 
     def __init__(
         self,
         journal: Journal,
-        face_at: Callable[[str], Face | None],
+        face_for: Callable[[str, str, bytes], Face | None],
         callers: Callers,
         *,
         max_body: int,
         threads: int,
         timeout: float,
     ) -> None:
-        """``threads`` serve what is not a usual push; ``timeout`` (seconds) is how long a push waits for its commit."""
+        """``threads`` serve all but usual pushes; ``timeout`` (seconds) is how long a push waits for its commit."""
         super().__init__()
         self.set_thread_count(threads)
         self._journal = journal
-        self._face_at = face_at
+        self._face_for = face_for
         self._callers = callers
         self._max_body = max_body
         self._timeout = timeout
-        self._sockets: Mapping[int, Any] = {}
-        self._no_connections = 0  # how many sockets are none: those that listen or wake the loop
         self._loop_thread = 0
         self._arrived: deque[BatchingChannel] = deque()
         self._ready: list[_Push] = []
@@ -88,37 +84,20 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         self._committed: deque[_Batch] = deque()
         self._committing = 0  # batches with the journal, answered or not
 
-    def attach(self, sockets: Mapping[int, Any]) -> None:
-        """Begin to serve the loop of these sockets, whose thread calls, before the first connection."""
-        self._sockets = sockets
-        self._no_connections = len(sockets)
-        self._loop_thread = threading.get_ident()
-
     def add_task(self, task: Any) -> None:  # noqa: ANN401 - waitress's signature
         """Take on the first request of a channel."""
         self._arrived.append(task)
         self._wake_loop(task)
 
     def after_poll(self) -> None:
-        """Answer what is committed, take in what has arrived, and have it committed when a poll brings no more."""
-        polls = 0
-        while self._take_turn() and polls < _POLLS_BEFORE_COMMIT and self._more_may_come():
-            polls += 1
-            wasyncore.loop(timeout=0, use_poll=True, map=self._sockets, count=1)
-        self._commit_ready()
-
-    def _more_may_come(self) -> bool:
-        """Whether there are more connections than requests that wait for their commit."""
-        return len(self._sockets) - self._no_connections > len(self._ready)
-
-    def _take_turn(self) -> bool:
-        """Return whether anything had arrived."""
+        """Answer what is committed, then take in what one poll of the loop has brought, and have it committed."""
+        self._loop_thread = threading.get_ident()
         self._answer_committed()
-        arrived = bool(self._arrived)
-        while self._arrived:  # an answer may have brought a pipelined request forward
-            self._take_in()
         self._give_up_late()
-        return arrived
+        while self._arrived:
+            while self._arrived:
+                self._take_in()
+            self._commit_ready()  # at once, perhaps; the answers bring pipelined requests forward
 
     # -- taking in ---------------------------------------------------------------------------------------------------
 
@@ -141,9 +120,9 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         by_face: dict[Face, list[tuple[int, Request]]] = {}
         for number, channel in enumerate(channels):
             request = channel.requests[0]
-            face = None if request.error else self._face_at(request.path)
-            usual = None if face is None else self._usual(request, str(channel.addr[0]))
-            if face is not None and usual is not None:
+            usual = None if request.error else self._usual(request, str(channel.addr[0]))
+            face = usual and self._face_for(request.path, usual.content_type, usual.body)
+            if usual and face:
                 by_face.setdefault(face, []).append((number, usual))
         for face, numbered in by_face.items():
             for (number, _), exchange in zip(numbered, _read(face, [each for _, each in numbered]), strict=True):
@@ -164,7 +143,8 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         stream.seek(0)
         if len(body) > self._max_body or not self._callers.allows(caller):
             return None
-        return Request(body, caller, headers.get("CONTENT_TYPE", ""))
+        content_type, authorization = headers.get("CONTENT_TYPE", ""), headers.get("AUTHORIZATION", "")
+        return Request(body, caller, content_type, request.path, authorization, headers.get("CONTENT_ENCODING", ""))
 
     # -- committing --------------------------------------------------------------------------------------------------
 

@@ -92,8 +92,8 @@ class PushConnection:
 
     def _rows(self, requests: Sequence[Request]) -> str:
         entries = [entry for request in requests for entry in request.argument]
-        self._keys = [entry.notification.key for entry in entries]
-        return as_json(insert.rows_by_key(self._keys, entries).values())
+        self._keys, rows = insert.rows_by_key(entries)
+        return as_json(rows.values())
 
     def _flush(self) -> None:
         self._unsent = bool(self._driver.pgconn.flush())

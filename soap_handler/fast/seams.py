@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.faces.form_post.face import CONFIRMED
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
-from soap_handler.fast.committers import pipeline_of, quick_committer
 from soap_handler.fast.compiled_sql import COMPILED
+from soap_handler.fast.inline_commit import InlineCommit
 from soap_handler.fast.load_shedding import LoadShedding
+from soap_handler.fast.postgresql_pipeline import PipelinedCommit
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
+from soap_handler.fast.usual_elements import UsualElements
+from soap_handler.fast.usual_forms import read_usual_forms
 from soap_handler.fast.usual_pushes import UsualPushes
+from soap_handler.journal.group_commit import GroupCommit
+from soap_handler.journal.postgresql import is_psycopg
+from soap_handler.notifications import Kind
 from soap_handler.seams import Seams
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from soap_handler.faces.base import ReadMany
     from soap_handler.journal import Journal
+    from soap_handler.journal.announcer import Announcer
+    from soap_handler.journal.execute import Verb
+    from soap_handler.journal.group_commit import Committer
     from soap_handler.receive.receiver import Receiver
     from soap_handler.server.server import Server
     from soap_handler.settings import Settings
@@ -41,7 +53,7 @@ class FastSeams(Seams):
 
     def journal(self) -> dict[str, Any]:
         """Compiled SQL, inline commit or a pipeline; arrivals are counted in the shared memory."""
-        return {"note_arrivals": self.slot.note_arrivals, "committer": quick_committer, "execute": COMPILED}
+        return {"note_arrivals": self.slot.note_arrivals, "committer": fast_committer, "execute": COMPILED}
 
     def admission(self) -> LoadShedding:
         """Load shedding: in a burst, handling gives way to receiving."""
@@ -51,25 +63,32 @@ class FastSeams(Seams):
         """Read usual envelopes in one pass."""
         return UsualPushes(receiver)
 
+    def read_many_forms(self, receiver: Receiver) -> ReadMany:
+        """Read usual forms in the loop."""
+        return UsualPushes(receiver, read_usual_forms, dict.fromkeys(Kind, CONFIRMED))
+
+    def read_many_elements(self, receiver: Receiver) -> ReadMany:
+        """Read usual elements of XML push in the loop."""
+        return UsualElements(receiver)
+
     def server(
         self, settings: Settings, journal: Journal, application: Application, callers: Callers
     ) -> dict[str, Any]:
         """Request batching: what arrives together is read, committed and answered together."""
-        self._pipeline = pipeline_of(journal)
-        self._dispatcher = BatchingDispatcher(
+        self._pipeline = journal.committer if isinstance(journal.committer, PipelinedCommit) else None
+        dispatcher = BatchingDispatcher(
             journal,
-            application.face_at,
+            application.face_for,
             callers,
             max_body=settings.server.max_body,
             threads=settings.server.threads,
             timeout=settings.journal.timeout,
         )
-        return {"dispatcher": self._dispatcher, "channel_class": BatchingChannel}
+        return {"dispatcher": dispatcher, "channel_class": BatchingChannel}
 
     def begin(self, server: Server) -> None:
-        """Let the batches, and the statements for PostgreSQL, go through the loop of the server's sockets."""
+        """Have the loop wait for answers of PostgreSQL too, beside the server's own sockets."""
         self.slot.join()
-        self._dispatcher.attach(server.sockets)
         if self._pipeline is not None:
             self._pipeline.attach(server.sockets)
 
@@ -81,3 +100,10 @@ class FastSeams(Seams):
         """Give back the connection to PostgreSQL."""
         if self._pipeline is not None:
             self._pipeline.detach()
+
+
+def fast_committer(engine: Engine, announcer: Announcer, last: Verb) -> Committer:
+    """Return the quickest committer for an engine. For ``Journal(committer=...)``."""
+    if engine.dialect.name == "sqlite":
+        return InlineCommit(engine, announcer, last)
+    return PipelinedCommit(engine, announcer, last) if is_psycopg(engine) else GroupCommit(engine, announcer, last)

@@ -1,4 +1,4 @@
-"""The calls to the inbox service (contract, section 2). What an answer confirms is said by confirmation.py."""
+"""The calls to the inbox service (contract, section 2). confirmation.py reads the answers."""
 
 from __future__ import annotations
 

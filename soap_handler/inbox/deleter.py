@@ -1,4 +1,4 @@
-"""From "handled" to "done": the delete in the EMS inbox of one account. How EMS is called is said by client.py.
+"""From "handled" to "done": the delete in the EMS inbox of one account. client.py calls EMS.
 
 A delete that fails is tried again for ever and never runs a handler again. One that is repeated does no harm, since a
 message that is already gone is a success. Nothing waits for a delete, so receiving and handling go first.
@@ -111,7 +111,7 @@ class Deleter(BackgroundLoop):
         self.stopping.wait(self._admission.delete_gap)
 
     def failed(self, error: Exception) -> float:
-        """Tell of it and back off; a lease that is left runs out."""
+        """Log the failure and back off. A lease that was taken before it runs out by itself."""
         seconds = FAILED_ROUND.longest(self.failures)
         if isinstance(error, JournalUnavailableError):
             telemetry.emit("deletion_waits_for_journal", account=self._account, reason=str(error), seconds=seconds)

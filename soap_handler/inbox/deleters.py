@@ -1,4 +1,4 @@
-"""The deleters of all accounts: started, replaced when a login changes, stopped. How one works is said by deleter.py.
+"""The deleters of all accounts: started, replaced when a login changes, stopped. deleter.py is one of them.
 
 A deleter that is stopped settles the call it has in flight, so replacing one loses and repeats nothing.
 """

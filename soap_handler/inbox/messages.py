@@ -14,8 +14,7 @@ from lxml import etree
 
 from soap_handler.contract import INBOX_MESSAGE
 from soap_handler.errors import DoctypeError, MalformedError
-from soap_handler.xml.document import Document, read_document
-from soap_handler.xml.parser import safe_pull_parser
+from soap_handler.xml.parser import Document, read_document, safe_pull_parser
 from soap_handler.xml.repair import restore
 
 if TYPE_CHECKING:

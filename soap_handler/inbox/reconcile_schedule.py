@@ -1,4 +1,4 @@
-"""When reconciliation runs: at the start, and in each interval. What a run does is said by reconciler.py.
+"""When reconciliation runs: at the start, and in each interval. One run is in reconciler.py.
 
 Of several processes and hosts that share a journal, one run is enough in each interval; the journal tells the others
 that theirs is needless.

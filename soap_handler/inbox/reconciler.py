@@ -1,10 +1,10 @@
-"""Reconciliation: one run compares an account's inbox with the journal. When it runs is said by reconcile_schedule.py.
+"""Reconciliation: one run compares an account's inbox with the journal. reconcile_schedule.py says when.
 
 A received message stays in the inbox until it is deleted, whether or not its push succeeded (contract, section 2):
 
 - Unknown to the journal: its push was missed. It is journaled as a push is, so it is handled and deleted like one.
 - Done before the run began, and still there: EMS confirmed a delete that it did not make. It is deleted again.
-- Anything else is in good hands and left alone; a dead one stays in the inbox until a person sends it round again.
+- Anything else is left alone. A dead one stays in the inbox until a person sends it round again.
 
 A message without a usable id is recovered once, under a key of its content; as it cannot be deleted, it is left alone
 from then on. One that cannot be read is counted, logged, and stays.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soap_handler.journal.listen_notify import Listener, can_notify, notify
+from soap_handler.journal.listen_notify import Listener, notify
+from soap_handler.journal.postgresql import is_psycopg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -24,7 +25,9 @@ class Announcer:
     def __init__(self, engine: Engine, sender: str, silent: Verb) -> None:
         """``sender`` names this process; a transaction of the verb ``silent`` alone makes no work."""
         self._engine = engine
-        self._can_notify = can_notify(engine)
+        self._can_notify = is_psycopg(engine)
+        self.notifies = self._can_notify
+        """Whether each transaction has to wake the other processes itself, with :meth:`before_commit`."""
         self._sender = sender
         self._silent = silent
         self._callbacks: list[Callable[[], None]] = []
@@ -35,16 +38,17 @@ class Announcer:
         """Call this after each commit of this process and, on PostgreSQL, of the others; it must return at once."""
         self._callbacks.append(callback)
         if self.listener is None and self._can_notify:
+            self.notifies = False
             self.listener = Listener(self._engine, self._sender, self.call_listeners)
             self.listener.start()
 
     def before_commit(self, connection: Connection, verbs: Collection[Verb] = ()) -> None:
-        """Have this transaction wake the other processes when it commits, unless the listener will."""
-        if self.listener is None and self._can_notify and not self._is_silent(verbs):
+        """Have this transaction wake the other processes when it commits. Only where :attr:`notifies`."""
+        if not self._is_silent(verbs):
             notify(connection, self._sender)
 
     def after_commit(self, verbs: Collection[Verb] = ()) -> None:
-        """Tell of a commit in which these verbs took part."""
+        """Announce a commit in which these verbs took part."""
         if self._is_silent(verbs):
             return
         if self.listener is not None:

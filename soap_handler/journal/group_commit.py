@@ -157,7 +157,8 @@ class GroupCommit:
                 results = verb(self.connection, [request.argument for request in by_verb[verb]])
                 for request, result in zip(by_verb[verb], results, strict=True):
                     request.result = result
-            self.announcer.before_commit(self.connection, by_verb)
+            if self.announcer.notifies:
+                self.announcer.before_commit(self.connection, by_verb)
 
     def succeed(self, batch: Sequence[Request]) -> None:
         """Answer requests after their commit, and announce it."""

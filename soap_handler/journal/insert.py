@@ -13,7 +13,7 @@ from sqlalchemy import select
 from soap_handler.journal.execute import execute, query
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import notification
-from soap_handler.notifications import usable_id
+from soap_handler.notifications import Stored, stored
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,8 +29,7 @@ _table = notification.c
 
 def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     """Insert the entries whose key is new, and return for each entry whether it was new."""
-    keys = [entry.notification.key for entry in entries]
-    rows = rows_by_key(keys, entries)
+    keys, rows = rows_by_key(entries)
     insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
     return are_new(keys, insert(connection, rows))
 
@@ -40,13 +39,16 @@ def record_all(connection: Connection, batches: Sequence[Sequence[Entry]]) -> li
     return by_batch(batches, record(connection, [entry for batch in batches for entry in batch]))
 
 
-def rows_by_key(keys: Iterable[str], entries: Iterable[Entry]) -> dict[str, dict[str, Any]]:
-    """Return the rows to insert by key, in order. Of equal entries the first is the one to store."""
+def rows_by_key(entries: Iterable[Entry]) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """Return the key of each entry, and the rows to insert by key. Of equal entries the first is the one to store."""
+    keys: list[str] = []
     rows: dict[str, dict[str, Any]] = {}
-    for key, entry in zip(keys, entries, strict=True):
-        if key not in rows:
-            rows[key] = _row(key, entry)
-    return rows
+    for entry in entries:
+        kept = stored(entry.notification)
+        keys.append(kept.key)
+        if kept.key not in rows:
+            rows[kept.key] = _row(kept, entry)
+    return keys, rows
 
 
 def are_new(keys: Sequence[str], inserted: Collection[str]) -> list[bool]:
@@ -60,8 +62,8 @@ def are_new(keys: Sequence[str], inserted: Collection[str]) -> list[bool]:
     return answers
 
 
-def by_batch(batches: Sequence[Sequence[Entry]], answers: Sequence[bool]) -> list[list[bool]]:
-    """Split the answers of all entries into those of each batch."""
+def by_batch(batches: Sequence[Sequence[object]], answers: Sequence[bool]) -> list[list[bool]]:
+    """Split the answers to all that came into those of each batch."""
     all_answers = iter(answers)
     return [[next(all_answers) for _ in batch] for batch in batches]
 
@@ -78,19 +80,18 @@ def searchable(text: str) -> str:
     return storable(text[:_SEARCHABLE_LENGTH])
 
 
-def _row(key: str, entry: Entry) -> dict[str, Any]:
+def _row(kept: Stored, entry: Entry) -> dict[str, Any]:
     notified = entry.notification
     originator = getattr(notified, "originator", None) or getattr(notified, "mobile_number", None)
-    identity = getattr(notified, "id", None)
     return {
-        "key": key,
+        "key": kept.key,
         "account": notified.account,
         "kind": str(notified.kind),
         "state": str(State.RECEIVED),
         "source": str(entry.source),
-        "message_id": storable(identity) if identity and usable_id(identity) else None,
+        "message_id": storable(kept.message_id) if kept.message_id else None,
         "originator": searchable(originator) if originator else None,
-        "payload": entry.payload,
+        "payload": kept.payload,
         "envelope": entry.envelope,
         "received_at": entry.received_at,
         "due_at": entry.received_at,

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from soap_handler.journal.erasure.erase import Erasure, Wanted
+    from soap_handler.journal.erasure.erase import Erasure, ErasureRequest
     from soap_handler.journal.erasure.phone_number import Trace
     from soap_handler.journal.erasure.sqlite_file import Wiped
     from soap_handler.journal.execute import Executor
@@ -216,7 +216,7 @@ class Journal:
 
     def known(self, keys: Sequence[str]) -> dict[str, Known]:
         """Return what is known of those of the keys that are in the journal."""
-        return self._look(lambda connection: reconciliations.known(connection, keys))
+        return self._read(lambda connection: reconciliations.known(connection, keys))
 
     def delete_again(self, keys: Sequence[str], done_before: datetime) -> int:
         """Have those of the keys deleted once more that were done before an instant; return how many there were."""
@@ -234,7 +234,7 @@ class Journal:
 
     def reconciliations(self, account: str | None = None, limit: int | None = None) -> list[Reconciliation]:
         """Return the records of the runs, latest first."""
-        return self._look(lambda connection: reconciliations.runs(connection, account, limit))
+        return self._read(lambda connection: reconciliations.runs(connection, account, limit))
 
     # -- what does not stay -------------------------------------------------------------------------------------------
 
@@ -253,48 +253,48 @@ class Journal:
         more, but still deleted.
         """
         wanted = self._erasure(trace, account, inboxes)
-        found = self._look(lambda connection: list(erase.find(connection, wanted)))
+        found = self._read(lambda connection: list(erase.find(connection, wanted)))
         return sum((self.wait(self.committer.submit(erase.erase, batch)) for batch in found), erase.Erasure())
 
     def rehearse_erasure(self, trace: Trace, account: str | None = None) -> Erasure:
         """Count what :meth:`erase` would remove, and write nothing."""
         wanted = self._erasure(trace, account, ())
-        return self._look(lambda connection: erase.rehearse(connection, wanted))
+        return self._read(lambda connection: erase.rehearse(connection, wanted))
 
-    def _erasure(self, trace: Trace, account: str | None, inboxes: Collection[str]) -> Wanted:
-        return erase.Wanted(trace, self._clock(), account, frozenset(inboxes))
+    def _erasure(self, trace: Trace, account: str | None, inboxes: Collection[str]) -> ErasureRequest:
+        return erase.ErasureRequest(trace, self._clock(), account, frozenset(inboxes))
 
     def wipe(self, trace: Trace) -> Wiped:
         """Remove what is left of an erased number in the journal's files, where that can be done."""
         return wipe.wipe(self._engine, trace.digits)
 
-    # -- looking -----------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------------------------
 
     def next_handling(self) -> datetime | None:
         """Return when the next handler is due, or ``None`` when there is nothing to handle."""
-        return self._look(queries.next_handling)
+        return self._read(queries.next_handling)
 
     def next_deletion(self, account: str) -> datetime | None:
         """Return when the next delete of an account is due, or ``None`` when there is nothing to delete."""
-        return self._look(lambda connection: queries.next_deletion(connection, account))
+        return self._read(lambda connection: queries.next_deletion(connection, account))
 
     def counts(self) -> dict[tuple[Kind, State], int]:
         """Return how many notifications there are of each kind in each state."""
-        return self._look(queries.counts)
+        return self._read(queries.counts)
 
     def records(self, selection: Selection, limit: int | None = None, offset: int = 0) -> list[Record]:
         """Return the records of a selection, latest first."""
-        return self._look(lambda connection: queries.records(connection, selection, limit, offset))
+        return self._read(lambda connection: queries.records(connection, selection, limit, offset))
 
     def history(self, seq: int) -> list[Attempt]:
         """Return the attempts at a notification, oldest first."""
-        return self._look(lambda connection: queries.history(connection, seq))
+        return self._read(lambda connection: queries.history(connection, seq))
 
     def attempts(self) -> Iterator[tuple[str, Attempt]]:
         """Return every attempt with the key of its notification, oldest first."""
-        return iter(self._look(queries.attempts))
+        return iter(self._read(queries.attempts))
 
-    def _look(self, query: Callable[[Connection], T]) -> T:
+    def _read(self, query: Callable[[Connection], T]) -> T:
         try:
             with self._engine.connect().execution_options(**READ_ONLY) as connection:
                 return query(connection)

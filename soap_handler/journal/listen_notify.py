@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
-from soap_handler.journal.postgresql import is_durable, is_psycopg
+from soap_handler.journal.postgresql import is_durable
 from soap_handler.retry import FAILED_ROUND
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ _CHANNEL: Final = "soap_handler_journal"
 NOTIFY_SECONDS: Final = 0.02
 """The least time between two NOTIFY of one process."""
 _SILENCE_SECONDS: Final = 10.0  # without a notification, after which the connection is tested
-
-
-def can_notify(engine: Engine) -> bool:
-    """Whether other processes on this database can be woken: on PostgreSQL, with the driver that can listen."""
-    return is_psycopg(engine)
 
 
 def notify(connection: Connection, sender: str) -> None:
@@ -51,26 +46,26 @@ class Listener(BackgroundLoop):
         self._engine = engine
         self._own = own
         self._on_commit = wake
-        self._owing = False  # whether the others have yet to be told of a commit
+        self._notify_pending = False  # whether the others have yet to be told of a commit
         self._notified_at = -NOTIFY_SECONDS
         self._was_connected = False
-        self._bell, self._ear = socket.socketpair()  # waited for together with the connection
+        self._wake_sender, self._wake_receiver = socket.socketpair()  # waited for together with the connection
 
     def tell(self) -> None:
         """Tell the others of a commit: at once, or together with the next ones if they were told just before."""
-        if not self._owing:
-            self._owing = True
+        if not self._notify_pending:
+            self._notify_pending = True
             self.wake()
 
     def wake(self) -> None:
         """Interrupt the wait for what others commit."""
-        self._bell.send(b".")
+        self._wake_sender.send(b".")
 
     def close(self) -> None:
         """End the thread and give back its connection."""
         self.stop()
-        self._bell.close()
-        self._ear.close()
+        self._wake_sender.close()
+        self._wake_receiver.close()
 
     def round(self) -> float:
         """Connect and hear until told to stop.
@@ -86,13 +81,13 @@ class Listener(BackgroundLoop):
                 self._on_commit()
             self.failures, self._was_connected = 0, True
             try:
-                self._hear(connection)
+                self._hear_notices(connection)
             finally:
                 connection.invalidate()  # from the pool, its next user would hear in our place
         return 0.0
 
     def failed(self, error: Exception) -> float:
-        """Tell of it and back off."""
+        """Log the failure and back off."""
         if isinstance(error, SQLAlchemyError | OSError):
             seconds = FAILED_ROUND.longest(self.failures)
             telemetry.emit("journal_listener_lost", error=type(error).__name__, seconds=seconds)
@@ -100,12 +95,12 @@ class Listener(BackgroundLoop):
         telemetry.emit("journal_listener_broke", error=type(error).__name__, exc_info=error)
         return FAILED_ROUND.cap
 
-    def _hear(self, connection: Connection) -> None:
+    def _hear_notices(self, connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
         while not self.stopping.is_set():
-            if self._owing:
+            if self._notify_pending:
                 self._wait(max(0.0, self._notified_at + NOTIFY_SECONDS - time.monotonic()))
-                self._owing = False
+                self._notify_pending = False
                 notify(connection, self._own)
                 self._notified_at = time.monotonic()
             elif not self._wait(_SILENCE_SECONDS, driver):
@@ -116,11 +111,11 @@ class Listener(BackgroundLoop):
     def _wait(self, seconds: float, *others: Any) -> bool:  # noqa: ANN401 - anything with a file descriptor
         """Wait until one of the others can be read or :meth:`wake` is called; return whether that came in time."""
         with selectors.DefaultSelector() as selector:
-            for source in (self._ear, *others):
+            for source in (self._wake_receiver, *others):
                 selector.register(source, selectors.EVENT_READ)
             ready = [key.fileobj for key, _ in selector.select(seconds)]
-        if self._ear in ready:
-            self._ear.recv(4096)
+        if self._wake_receiver in ready:
+            self._wake_receiver.recv(4096)
         return bool(ready)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from soap_handler.notifications import Kind, Notification, from_dict, to_json
+from soap_handler.notifications import Kind, Notification, from_dict
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,11 +48,6 @@ class Entry:
     source: Source = Source.PUSH
     envelope: bytes | None = None
     """The request as it came, password masked; kept only where it had to be repaired."""
-
-    @property
-    def payload(self) -> str:
-        """The notification as it is stored (:func:`to_json`)."""
-        return to_json(self.notification)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Retention: when finished notifications are purged, and how old they are then. What is deleted is said by purge.py.
+"""Retention: when finished notifications are purged, and how old they are then. The deletion itself is in purge.py.
 
 A message that is purged and still in the EMS inbox would be recovered as new. Where an inbox is configured it cannot be
 there: it is done because EMS confirmed its delete, and each reconciliation since would have had it deleted again.
@@ -63,7 +63,7 @@ class Retention(BackgroundLoop):
         return self._jittered(ROUND_SECONDS)
 
     def failed(self, error: Exception) -> float:
-        """Tell of it; the next round is made in its turn."""
+        """Log the failure; the next round comes at its usual time."""
         if isinstance(error, JournalUnavailableError):
             telemetry.emit("purge_waits_for_journal", reason=str(error))
         else:

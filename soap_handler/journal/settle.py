@@ -13,7 +13,7 @@ from soap_handler.journal import order
 from soap_handler.journal.claim import ATTEMPT, count_of
 from soap_handler.journal.erasure.phone_number import ERASED
 from soap_handler.journal.execute import execute, query
-from soap_handler.journal.insert import storable
+from soap_handler.journal.insert import by_batch, storable
 from soap_handler.journal.queries import selected
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.schema import SEQ_IN, Instant, in_state, notification
@@ -31,8 +31,7 @@ _table = notification.c
 
 def settle(connection: Connection, batches: Sequence[Sequence[Settlement]]) -> list[list[bool]]:
     """End attempts, and return for each whether its claim still held the lease. If not, the row does not move."""
-    answers = iter(_settle(connection, [settlement for batch in batches for settlement in batch]))
-    return [[next(answers) for _ in batch] for batch in batches]
+    return by_batch(batches, _settle(connection, [settlement for batch in batches for settlement in batch]))
 
 
 def _settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:

@@ -56,7 +56,7 @@ class Transaction:
         self._announcer = announcer
         self._seconds = seconds
         self._begun = False
-        self._ours = False  # whether it is us who end the transaction
+        self._is_ending = False  # whether this class itself is ending the transaction
         self._broken = False  # whether the state of the connection is unknown
         self._given_up = False
         self._closed = False
@@ -83,7 +83,7 @@ class Transaction:
         with self._closing:
             self._closed = True
         with self._statement:
-            self._ours = True
+            self._is_ending = True
             try:
                 if self._broken or self._given_up:
                     self.connection.invalidate()
@@ -98,13 +98,14 @@ class Transaction:
             TransactionError: the handler ended the transaction itself.
             JournalUnavailableError: there was no commit, as far as can be known.
         """
-        self._ours = True
+        self._is_ending = True
         if self._broken or not self._transaction.is_active:
             raise TransactionError(_NOT_YOURS)
         try:
             ((held,),) = settle(self.connection, [[settlement]])
             if held:
-                self._announcer.before_commit(self.connection)
+                if self._announcer.notifies:
+                    self._announcer.before_commit(self.connection)
                 self._transaction.commit()
         except (SQLAlchemyError, OSError) as error:
             self._broken = True
@@ -137,7 +138,7 @@ class Transaction:
             self._statement.release()
 
     def _before(self, _connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-        if not self._ours and _ENDS.match(statement):
+        if not self._is_ending and _ENDS.match(statement):
             self._refuse()
         self._statement.acquire()
         self._running += 1
@@ -158,6 +159,6 @@ class Transaction:
             self._statement.release()
 
     def _refuse(self, *_: object) -> None:
-        if not self._ours:
+        if not self._is_ending:
             self._broken = True
             raise TransactionError(_NOT_YOURS)

@@ -43,6 +43,8 @@ class Push:
     """What the face had to mend before it could read the request."""
     envelope: Callable[[], bytes | None] = _no_envelope
     """Gives the request as it came, password masked. Called only where something had to be mended."""
+    optional: frozenset[str] = frozenset()
+    """Attributes that this version of the API may leave out."""
 
 
 class Receiver:
@@ -66,7 +68,12 @@ class Receiver:
         """
         account = self._authenticate(push)
         notification = read_notification(
-            push.kind, push.fields, account=account.reference, zone=account.time_zone, repaired=push.repaired
+            push.kind,
+            push.fields,
+            account=account.reference,
+            zone=account.time_zone,
+            repaired=push.repaired,
+            optional=push.optional,
         )
         envelope = push.envelope() if notification.repaired else None
         return Entry(notification, self._now(), envelope=envelope)

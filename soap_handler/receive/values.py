@@ -46,14 +46,23 @@ class UnreadableError(ValueError):
 
 
 def read_notification(
-    kind: Kind, fields: Fields, *, account: str, zone: tzinfo, repaired: tuple[str, ...] = ()
+    kind: Kind,
+    fields: Fields,
+    *,
+    account: str,
+    zone: tzinfo,
+    repaired: tuple[str, ...] = (),
+    optional: frozenset[str] = frozenset(),
 ) -> Notification:
     """Return the notification of these texts.
 
-    ``zone`` holds for times that carry none; ``repaired`` are the marks of what the face repaired.
+    ``zone`` holds for times that carry none; ``repaired`` are the marks of what the face repaired. ``optional`` are
+    attributes that this version of the API may leave out: an absent one is empty or ``None``, without a mark.
     """
-    reader = _Reader(fields, zone, repaired=list(repaired))
+    reader = _Reader(fields, zone, optional, repaired=list(repaired))
     values = {name: read(reader, name) for name, read in _CONVERTERS[kind].items()}
+    if "notification_id" in fields:  # of XML push alone
+        values["notification_id"] = reader.identifier("notification_id")
     return KINDS[kind](account=account, original=reader.original, repaired=tuple(reader.repaired), **values)
 
 
@@ -63,6 +72,7 @@ class _Reader:
 
     fields: Fields
     zone: tzinfo
+    optional: frozenset[str]
     repaired: list[str]
     original: dict[str, str] = field(default_factory=dict)
 
@@ -87,7 +97,13 @@ class _Reader:
     def _note_unreadable(self, name: str, text: str) -> None:
         if text:
             self.original[name] = text
-        self.repaired.append(f"{name} {'unreadable' if text else 'missing'}")
+            self.repaired.append(f"{name} unreadable")
+        else:
+            self.note_missing(name)
+
+    def note_missing(self, name: str) -> None:
+        if name not in self.optional:
+            self.repaired.append(f"{name} missing")
 
     def number(self, name: str) -> int | None:
         return self._value(name, read_number)
@@ -106,7 +122,11 @@ class _Reader:
     def inside(self, name: str) -> _Reader | None:
         """Return a reader of a structure's members; EMS may leave it out, since it is a reference type in the WSDL."""
         fields = self.fields.get(name)
-        return _Reader(fields, self.zone, self.repaired, self.original) if isinstance(fields, Mapping) else None
+        return (
+            _Reader(fields, self.zone, self.optional, self.repaired, self.original)
+            if isinstance(fields, Mapping)
+            else None
+        )
 
 
 def read_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
@@ -193,7 +213,7 @@ def _enumeration(cls: type[StrEnum]) -> _Converter:
     def read(reader: _Reader, name: str) -> StrEnum:
         text = reader.text(name).strip()
         if not text:
-            reader.repaired.append(f"{name} missing")
+            reader.note_missing(name)
         return known.get(text) or cls(text)
 
     return read

@@ -45,7 +45,7 @@ class Reloader(BackgroundLoop):
         return 0.0
 
     def failed(self, error: Exception) -> float:
-        """Tell of a defect; the next request is carried out all the same."""
+        """Log a defect; the next request is carried out all the same."""
         telemetry.emit("reload_broke", exc_info=error)
         return 0.0
 

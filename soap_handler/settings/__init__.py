@@ -11,11 +11,12 @@ from soap_handler.settings.model import (
     JournalSettings,
     LogSettings,
     PushCredentials,
+    PushToken,
     ReconcileSettings,
     ServerSettings,
     Settings,
-    name_key,
 )
+from soap_handler.settings.names import name_key
 from soap_handler.settings.reference import SettingRow, describe
 from soap_handler.settings.sources import load_settings
 from soap_handler.settings.template import template
@@ -29,6 +30,7 @@ __all__ = [
     "JournalSettings",
     "LogSettings",
     "PushCredentials",
+    "PushToken",
     "ReconcileSettings",
     "ServerSettings",
     "SettingRow",

@@ -5,12 +5,13 @@ The page ``soap-handler docs settings`` and the file that ``init`` writes are ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from soap_handler.settings.names import name_clashes
 from soap_handler.settings.value_types import (
     BaseAddress,
     Count,
@@ -24,6 +25,7 @@ from soap_handler.settings.value_types import (
     Port,
     ProxyAddress,
     PushPassword,
+    PushTokenText,
     Seconds,
     SecondsOrNone,
     ServiceAddress,
@@ -34,7 +36,7 @@ from soap_handler.settings.value_types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from soap_handler.settings.renamed import Rename
 
@@ -176,11 +178,6 @@ class JournalSettings(_Table):
         """The URL without user, password and query: fit for logs and pages."""
         return masked_url(self.url.get_secret_value())
 
-    @property
-    def one_writer(self) -> bool:
-        """Whether only one process can write at a time, as SQLite has it."""
-        return self.url.get_secret_value().startswith("sqlite")
-
 
 class HandlerSettings(_Table):
     """The customer's code, its threads, timeout and retries."""
@@ -274,6 +271,28 @@ class PushCredentials(_Table):
     )
 
 
+class PushToken(_Table):
+    """One secret that stands in the address of XML push, ``/push/<token>``."""
+
+    token: PushTokenText = Field(
+        description=(
+            "Secret after /push/ in the address that is registered for XML push: 20 or more letters, digits and "
+            "- . _ ~, or its hash from soap-handler hash-password."
+        ),
+        examples=["a-long-random-text-of-your-own"],
+    )
+
+    @property
+    def username(self) -> str:
+        """Empty: a token is a password without a user name."""
+        return ""
+
+    @property
+    def password(self) -> SecretStr:
+        """The token."""
+        return self.token
+
+
 class InboxSettings(_Table):
     """The EMS inbox service and the login of the account whose inbox is emptied."""
 
@@ -306,12 +325,20 @@ class AccountSettings(_Table):
     reference: Name = Field(description="Reference of the account in Web SMS, such as EX0012345.")
     aliases: tuple[Name, ...] = Field(
         default=(),
-        description="Other names that EMS may use for the account, such as its number.",
+        description="Other names that EMS may use for the account: its number, and its AccountId (a GUID) in XML push.",
         examples=[["447700900000"]],
     )
     anonymous: bool = Field(
         default=False,
         description="Accept pushes without checking a password; only behind something else that checks the caller.",
+    )
+    push_tokens: tuple[PushToken, ...] = Field(
+        default=(),
+        description=(
+            "Secrets of which one in the address (/push/<token>) is enough for XML push, which has no credentials in "
+            "its body; several while one is replaced."
+        ),
+        examples=[()],
     )
     push: tuple[PushCredentials, ...] = Field(
         default=(),
@@ -328,9 +355,16 @@ class AccountSettings(_Table):
     def _credentials_or_anonymous(
         cls, push: tuple[PushCredentials, ...], info: ValidationInfo
     ) -> tuple[PushCredentials, ...]:
-        if not push and info.data.get("anonymous") is False:
-            raise ValueError("at least one { username, password }, or anonymous = true to check none")
+        if not push and info.data.get("anonymous") is False and info.data.get("push_tokens") == ():
+            raise ValueError(
+                "at least one { username, password }, or { token } in push_tokens, or anonymous = true to check none"
+            )
         return push
+
+    @property
+    def credentials(self) -> tuple[PushCredentials | PushToken, ...]:
+        """Everything that EMS may present: pairs, and tokens as passwords without a user name."""
+        return (*self.push, *self.push_tokens)
 
 
 class Settings(_Table):
@@ -365,23 +399,3 @@ class Settings(_Table):
         if clashes:
             raise PydanticCustomError(NAMES_CLASH, "{clashes}", {"clashes": " ".join(clashes)})
         return accounts
-
-
-def name_key(name: str) -> str:
-    """Return the form in which account names are compared: without outer white space and letter case."""
-    return name.strip().casefold()
-
-
-def name_clashes(names: Sequence[Iterable[Any]]) -> list[str]:
-    """Return a sentence for each name that more than one account bears; ``names`` holds those of each account."""
-    owners: dict[str, int] = {}
-    clashes = []
-    for index, own in enumerate(names):
-        for name in (name for name in own if isinstance(name, str)):
-            owner = owners.setdefault(name_key(name), index)
-            if owner != index:
-                clashes.append(
-                    f"account[{index}] has the name {name!r}, which account[{owner}] has already "
-                    "(letter case does not count); expected another."
-                )
-    return clashes

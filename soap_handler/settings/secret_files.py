@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from soap_handler.settings.introspection import Place
 
-_UNREAD: Final = "sqlite:///unread"
-"""Placeholder for a secret that could not be read, so that it is not called missing too; valid for every secret."""
+_UNREAD: Final = "unread-unread-unread-unread"
+_UNREAD_URL: Final = "sqlite:///unread"
+"""Placeholders for a secret that could not be read, so that it is not called missing too; valid in its place."""
 
 
 def read_secret_files(values: dict[str, Any], model: type[BaseModel], folder: Path, place: Place = ()) -> list[str]:
@@ -57,7 +58,7 @@ def _read_secret(values: dict[str, Any], name: str, folder: Path, place: Place) 
     if name in values:
         return [f"{introspection.dotted((*place, name))} and {key} are both given; expected one of them."]
     text, problem = _read(folder, written)
-    values[name] = _UNREAD if problem else text
+    values[name] = (_UNREAD_URL if name == "url" else _UNREAD) if problem else text
     return [f"{introspection.dotted((*place, key))} {problem}."] if problem else []
 
 

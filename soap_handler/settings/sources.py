@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from soap_handler.errors import SettingsError
 from soap_handler.settings.environment import Environment
-from soap_handler.settings.model import Settings, name_clashes
+from soap_handler.settings.model import Settings
+from soap_handler.settings.names import name_clashes
 from soap_handler.settings.problems import sentences
 from soap_handler.settings.renamed import rename_in_file
 from soap_handler.settings.secret_files import read_secret_files

@@ -46,7 +46,9 @@ def _lines(model: type[BaseModel]) -> str:
 def _line(name: str, field: FieldInfo) -> str:
     pairs = introspection.tables(field)
     if pairs is not None:
-        pair = ", ".join(f'{key} = ""' for key in pairs.model_fields)
+        pair = ", ".join(f"{key} = {toml((one.examples or [''])[0])}" for key, one in pairs.model_fields.items())
+        if field.examples:  # it may be left out
+            return f"# {name} = [{{ {pair} }}]"
         return f"{name} = [\n  {{ {pair} }}, # fill in\n]"
     if field.is_required():
         return f'{name} = "" # fill in'

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Se
 from soap_handler.accounts.passwords import PasswordHash, is_foreign_hash, is_hash
 
 _JOURNAL_URL = re.compile(r"sqlite(\+\w+)?:///(?!:memory:).+|postgresql(\+\w+)?://.+", re.DOTALL)
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{20,200}", re.ASCII)
 _TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 
 
@@ -101,6 +102,13 @@ def _push_password(password: SecretStr) -> SecretStr:
     return password
 
 
+def _push_token(token: SecretStr) -> SecretStr:
+    text = token.get_secret_value()
+    if not is_hash(text) and not _TOKEN.fullmatch(text):
+        raise ValueError("at least 20 letters, digits and - . _ ~, or the scrypt hash of such a text")
+    return _push_password(token)
+
+
 def _own_password(password: SecretStr) -> SecretStr:
     if is_hash(password.get_secret_value()):
         raise ValueError("the password itself; EMS cannot be shown a hash of it")
@@ -131,6 +139,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Text = Annotated[str, AfterValidator(_not_blank)]
 Password = Annotated[SecretStr, Field(min_length=1), AfterValidator(_own_password)]
 PushPassword = Annotated[SecretStr, Field(min_length=1), AfterValidator(_push_password)]
+PushTokenText = Annotated[SecretStr, Field(min_length=1), AfterValidator(_push_token)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), PlainSerializer(str)]
 BaseAddress = Annotated[str, AfterValidator(_base_address)]
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]

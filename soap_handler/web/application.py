@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from soap_handler.faces import unpack
-from soap_handler.faces.base import Answer, Request
+from soap_handler.faces.base import BELOW, Answer, Request
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.rendering import NOT_INDEXED
 from soap_handler.web.pages.visit import READS, Visit
@@ -55,6 +55,7 @@ class Application:
 
         A request without ``path_prefix`` is taken too. Without ``pages`` there are none.
         """
+        self._faces = tuple(faces)
         self._first = faces[0]
         self._prefix = path_prefix
         self._pages = pages
@@ -71,14 +72,29 @@ class Application:
         """Return the face that owns a path."""
         return self._route(path)[0]
 
-    def face_or_first(self, path: str) -> Face:
-        """Return the face in whose form a request is refused: the first one's where none owns the path."""
-        return self.face_at(path) or self._first
-
     def _route(self, path: str) -> tuple[Face | None, str]:
-        """Return the face that owns a path, and the path as the face spells it. Slashes too many do not count."""
-        found = self._routes.get(path.lower()) or self._routes.get(_tidy(path))
+        """Return the face that owns a path, and the path as the face spells it, without what is below it.
+
+        Slashes too many do not count.
+        """
+        found = self._routes.get(path.lower()) or self._routes.get(_tidy(path)) or self._below(_tidy(path))
         return found or (None, "")
+
+    def _below(self, path: str) -> tuple[Face, str] | None:
+        above = (path[:place] for place in range(len(path) - 1, 0, -1) if path[place] == "/")
+        owner = next((self._routes[each + BELOW] for each in above if each + BELOW in self._routes), None)
+        return owner and (owner[0], owner[1].removesuffix(BELOW))
+
+    def face_for(self, path: str, content_type: str, body: bytes = b"") -> Face | None:
+        """Return the face of a request: one that claims it, or else the one that owns the path."""
+        owner = self.face_at(path)
+        if owner is None:
+            return None
+        return next((face for face in self._faces if face.claims(content_type, body)), owner)
+
+    def face_or_first(self, path: str, content_type: str = "") -> Face:
+        """Return the face in whose form a request is refused: the first one's where none owns the path."""
+        return self.face_for(path, content_type) or self._first
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -92,23 +108,26 @@ class Application:
         caller, may_call = self._callers.check(environ)
         face, path = self._route(environ.get("PATH_INFO", ""))
         if not may_call:
-            return _forbidden(face or self._first, method)
+            return _forbidden(self.face_or_first(path, environ.get("CONTENT_TYPE", "")), method)
         if face is None:
             return self._elsewhere(environ)
         if method == "POST":
-            return self._push(face, environ, caller)
+            return self._push(environ, caller)
         if method in READS:
             return self._describe(face, path, environ)
         return _OPTIONS if method == "OPTIONS" else _NOT_ALLOWED
 
-    def _push(self, face: Face, environ: WSGIEnvironment, caller: str) -> Answer:
+    def _push(self, environ: WSGIEnvironment, caller: str) -> Answer:
         """Prepare, commit, answer: in this order, so that nothing is confirmed that is not on disk."""
+        path, content_type = environ["PATH_INFO"], environ.get("CONTENT_TYPE", "")
+        face = self.face_or_first(path, content_type)
         length = environ.get("CONTENT_LENGTH") or "0"
         if not _LENGTH.fullmatch(length):
             return face.refused("The Content-Length is no usable number")
         if int(length) > self._max_body:
             return face.refused(f"The request is larger than {self._max_body} bytes")
         body = environ["wsgi.input"].read(int(length))
+        face = self.face_for(path, content_type, body) or face
         exchange = unpack.prepare(face, _request(environ, body, caller), self._max_body)
         if exchange.delay and HOLD_ANSWER in environ:
             environ[HOLD_ANSWER](exchange.delay)

@@ -53,6 +53,7 @@ _BYTE_ORDER_MARKS: Final = (
 )
 _DECLARED: Final = re.compile(rb"""\s{0,64}<\?xml[^<>]{0,128}?\bencoding\s{0,8}=\s{0,8}["']([\w.:-]{1,40})""")
 _PARAMETER: Final = re.compile(r""";\s*charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE | re.ASCII)
+_TYPE_CHARACTERS: Final = 200  # of a Content-Type, in which its charset is looked for
 _SAMPLE_BYTES: Final = 64  # at the start: NUL bytes in them show the width of a character
 
 _MULTIBYTE: Final = re.compile("[^\x00-\x7f\udc80-\udcff]")
@@ -62,14 +63,10 @@ _SURROGATE: Final = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
 _OVERLONG_NUL: Final = "\udcc0\udc80"
 
 
+@lru_cache(maxsize=64)  # a caller sends the same Content-Type with each request
 def charset_of(content_type: str) -> str | None:
     """Return the charset that a Content-Type names, or ``None``."""
-    return _charset_of(content_type[:200])
-
-
-@lru_cache(maxsize=64)  # a caller sends the same Content-Type with each request
-def _charset_of(content_type: str) -> str | None:
-    match = _PARAMETER.search(content_type)
+    match = _PARAMETER.search(content_type, 0, _TYPE_CHARACTERS)
     return match[1] if match else None
 
 
@@ -115,6 +112,11 @@ def wide_codec(body: bytes) -> str | None:
 def text_of(raw: bytes) -> str:
     """Decode a single value that came as base64: UTF-8, or else windows-1252."""
     return _decode_utf8(raw).text
+
+
+def decode_value(raw: bytes, label: str | None) -> Decoded:
+    """Decode a single value, such as a form's field: by ``label`` where it names a charset, else as :func:`text_of`."""
+    return _decode_labelled(raw, [label] if label else [])
 
 
 def _without(mark: bytes, body: bytes) -> bytes:

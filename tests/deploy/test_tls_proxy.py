@@ -113,6 +113,21 @@ def test_only_the_endpoint_is_reachable(behind: tuple[Service, Proxy]) -> None:
     assert list(found.values()) == [200, 200, 200, 404, 404, 404, 404]
 
 
+def test_xml_push_passes_and_its_tokens_are_not_logged(behind: tuple[Service, Proxy]) -> None:
+    """``/push`` and every address below it; the access log, where there is one, does not have them."""
+    _, proxy = behind
+    body = b"<OptOut/>"
+    for path in ("/push", "/push/a-token-of-xml-push", "/PUSH/a-token-of-xml-push/inbound"):
+        answer = requests.post(url(proxy, path), body, verify=str(proxy.root), timeout=10)
+        assert (answer.status_code, answer.text) == (403, "Authentication failed")
+    assert requests.post(url(proxy, "/pushed"), body, verify=str(proxy.root), timeout=10).status_code == 404
+    post(proxy, wire.envelope())
+    log = proxy.root.parent / "access.log"
+    if log.exists():  # nginx; Caddy has none unless it is told to
+        wait_for(lambda: wire.PATH in log.read_text(encoding="utf-8"))
+        assert "a-token-of-xml-push" not in log.read_text(encoding="utf-8")
+
+
 def test_only_tls_1_2_and_later_is_spoken(behind: tuple[Service, Proxy]) -> None:
     """An older protocol is refused in the handshake; the certificate is the one of the settings."""
     _, proxy = behind

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from soap_handler.fast.committers import quick_committer
 from soap_handler.fast.compiled_sql import COMPILED
+from soap_handler.fast.seams import fast_committer
 
 if TYPE_CHECKING:
     from soap_handler.journal.execute import Executor
@@ -20,5 +20,5 @@ class Way(TypedDict, total=False):
 
 
 PLAIN: Way = {}
-FAST: Way = {"committer": quick_committer, "execute": COMPILED}
+FAST: Way = {"committer": fast_committer, "execute": COMPILED}
 WAYS = {"plain": PLAIN, "fast": FAST}

@@ -1,4 +1,4 @@
-"""The plain way of a push is short: how many files it goes through from the socket to the commit, and in what order."""
+"""The plain way is short: the files from the socket to the commit, and from there to the handler and the inbox."""
 
 from __future__ import annotations
 
@@ -7,52 +7,105 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from pydantic import SecretStr
 
+from soap_handler.ems import EmsAccount, SimulatedEms
 from soap_handler.journal import State
+from soap_handler.notifications import MessageReceived
+from soap_handler.settings import InboxSettings, Settings
 from tests.support import fast_path as fast_path_setting
-from tests.support.push_path import PushPath, recorded_push
-from tests.support.service import serving, settings_for
+from tests.support.push_path import PushPath, lines_of, recorded_files, recorded_push
+from tests.support.service import Service, serving, settings_for
 from tests.support.waiting import wait_for
-from tests.support.wire import message
+from tests.support.wire import NUMBER, REFERENCE, message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-MAX_FILES: Final = 30
-FRONT: Final = ("server/", "web/", "faces/base.py", "faces/soap/endpoint.py", "receive/receiver.py")
+EMS: Final = EmsAccount(
+    reference=REFERENCE,
+    number=NUMBER,
+    username="u",
+    password="p",
+    push_username="x",
+    push_password="x",
+)
+MAX_FILES: Final = 23
+MAX_LINES: Final = 3200
+"""Of the files between the socket and the commit."""
+MAX_LINES_TO_THE_END: Final = 6600
+"""Of the files of a push, of its handler's run and of its delete."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain() -> Iterator[None]:
+    """Have the services of this module take the plain way."""
+    fast_path_setting.choose("off")
+    yield
+    fast_path_setting.choose("auto")
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> PushPath:
+def path(plain: None, tmp_path_factory: pytest.TempPathFactory) -> PushPath:  # noqa: ARG001 - it comes first
     """Follow a usual push to a service that has served one before."""
     folder: Path = tmp_path_factory.mktemp("path")
-    fast_path_setting.choose("off")
-    try:
-        with serving(settings_for(folder)) as service:
-            assert service.post(message()).confirms
-            wait_for(lambda: State.RECEIVED not in {state for _, state in service.app.journal.counts()})
-        with recorded_push() as seen, serving(settings_for(folder)) as service:
-            time.sleep(0.5)  # what runs beside the server has looked for work and found none
-            assert service.post(message(id=str(uuid.uuid4()))).confirms
-    finally:
-        fast_path_setting.choose("auto")
+    with serving(settings_for(folder)) as service:
+        assert service.post(message()).confirms
+        wait_for(lambda: State.RECEIVED not in states(service))
+    with recorded_push() as seen, serving(settings_for(folder)) as service:
+        time.sleep(0.5)  # what runs beside the server has looked for work and found none
+        assert service.post(message(id=str(uuid.uuid4()))).confirms
     return seen
+
+
+@pytest.fixture(scope="module")
+def files(plain: None, tmp_path_factory: pytest.TempPathFactory) -> list[str]:  # noqa: ARG001 - it comes first
+    """Record the files that a message goes through from the socket until it has left the inbox."""
+    arrived = MessageReceived(account=REFERENCE, id=str(uuid.uuid4()), body="hello")
+    with SimulatedEms([EMS]) as ems, recorded_files() as seen, serving(deleting(ems, tmp_path_factory)) as service:
+        ems.inbox.mailbox.put(arrived)
+        time.sleep(0.5)  # what is done at the start is done
+        seen.clear()
+        assert service.post(message(id=arrived.id)).confirms
+        wait_for(lambda: states(service) == {State.DONE})
+        return sorted(seen)
+
+
+def deleting(ems: SimulatedEms, folders: pytest.TempPathFactory) -> Settings:
+    """Return settings of a service that deletes from this inbox."""
+    told = settings_for(folders.mktemp("inbox"))
+    inbox = InboxSettings(url=ems.inbox_url, username=EMS.username, password=SecretStr(EMS.password))
+    return told.model_copy(update={"account": (told.account[0].model_copy(update={"inbox": inbox}),)})
+
+
+def states(service: Service) -> set[State]:
+    return {state for _, state in service.app.journal.counts()}
 
 
 def test_a_push_goes_through_few_files(path: PushPath) -> None:
     """From the channel that reads the socket to the insert that is committed."""
     for step in path.steps:
         print(f"{step.caller or 'waitress'} -> {step.file}: {step.function}")  # noqa: T201 - for people who look
+    print(f"{len(path.files)} files, {lines_of(path.files)} lines, {path.calls} calls")  # noqa: T201 - as above
     assert path.files[0] == "server/channel.py"
     assert "journal/insert.py" in path.files
     assert len(path.files) <= MAX_FILES, path.files
+    assert lines_of(path.files) <= MAX_LINES
 
 
-def test_no_file_of_the_front_is_entered_twice(path: PushPath) -> None:
+def test_no_file_is_entered_twice(path: PushPath) -> None:
     """Each does its part at once and hands on; what it calls returns to it."""
-    assert [step for step in path.entered_again if step.file.startswith(FRONT)] == []
+    assert path.entered_again == []
 
 
-def test_the_front_takes_no_acceleration(path: PushPath) -> None:
-    """With the fast path off, nothing of the front comes from fast/."""
-    assert [step for step in path.steps if step.file.startswith("fast/") and step.caller.startswith(FRONT)] == []
+def test_the_plain_way_takes_no_acceleration(path: PushPath) -> None:
+    """With the fast path off, nothing comes from fast/."""
+    assert [step for step in path.steps if step.file.startswith("fast/")] == []
+
+
+def test_the_way_to_the_inbox_is_short(files: list[str]) -> None:
+    """A message that is pushed, handled and deleted from the inbox."""
+    print(f"{len(files)} files, {lines_of(files)} lines:", *files, sep="\n")  # noqa: T201 - for people who look
+    assert "inbox/deleter.py" in files
+    assert lines_of(files) <= MAX_LINES_TO_THE_END

@@ -68,7 +68,10 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     assert problems(tmp_path, text) == [
         "server.port is 70000; expected at most 65535.",
         "server.prot is not a setting; perhaps port is meant.",
-        "account[0].push is empty; expected at least one { username, password }, or anonymous = true to check none.",
+        (
+            "account[0].push is empty; expected at least one { username, password }, or { token } in push_tokens, or "
+            "anonymous = true to check none."
+        ),
         "account[0].time_zone is 'Mars/Olympus'; expected the IANA name of a time zone, such as \"Europe/London\".",
         "account[1].push[0].username is empty; expected a text that is not blank.",
         "account[1].push[1].password is empty; expected some text.",
@@ -245,12 +248,6 @@ def test_the_masked_address_of_the_journal_is_fit_for_logs() -> None:
     journal = JournalSettings.model_validate({"url": "postgresql://u:hid/den@db.example.com/sms?password=hidden"})
     assert journal.masked_url == "postgresql://***@db.example.com/sms"
     assert JournalSettings().masked_url == "sqlite:///soap-handler.db"
-
-
-def test_only_sqlite_has_one_writer() -> None:
-    """Several processes on it would wait for each other; on PostgreSQL they do not."""
-    assert JournalSettings().one_writer
-    assert not JournalSettings.model_validate({"url": "postgresql+psycopg://u@db.example.com/sms"}).one_writer
 
 
 def test_broken_toml_is_named_with_line_and_column(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The path of one push through the source: the files from the socket to the commit, in their order."""
+"""The path of one push through the source: the files from the socket to the commit, and on to the inbox."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 import soap_handler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import CodeType, FrameType
 
 _ROOT: Final = Path(soap_handler.__file__).parent
 _FIRST: Final = ("server/channel.py", "received")  # bytes have come out of the socket
 _THREADS: Final = ("waitress-", "journal")  # in which the push goes on from there
+_INSERT: Final = "journal/insert.py"
+_APART: Final = ("ems/", "app.py")  # the sender, and what is only there to put the parts together
+_BESIDE: Final = ("reconcil", "retention", "MainThread")  # threads that a push does not go through
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class _Recorder:
         self._path = path
         self._state = "waiting"  # then "receiving", "serving" and "done"
         self._lock = threading.Lock()
+        self._other: list[Step] = []  # steps of the journal's thread in the present transaction
 
     def __call__(self, frame: FrameType, event: str, _argument: Any) -> None:
         if event not in {"call", "return"} or self._state == "done":
@@ -72,9 +76,17 @@ class _Recorder:
             if (_file(code), code.co_name) == _FIRST and self._state == "receiving":
                 self._state = "serving"
         elif code.co_name == "set_result" and threading.current_thread().name == "journal":
-            self._state = "waiting" if self._state == "waiting" else "done"  # before it, other verbs are carried out
+            self._committed()
         else:
             self._called(frame, code)
+
+    def _committed(self) -> None:
+        """Take the steps of a transaction that stored the push, and drop those of any other."""
+        with self._lock:
+            if any(step.file == _INSERT for step in self._other):
+                self._path.steps += self._other
+                self._state = "done"
+            self._other.clear()
 
     def _called(self, frame: FrameType, code: CodeType) -> None:
         file = _file(code)
@@ -90,7 +102,9 @@ class _Recorder:
             with self._lock:
                 self._path.calls += 1
                 if caller != file:
-                    self._path.steps.append(Step(caller or "", file, code.co_name))
+                    (self._other if name == "journal" else self._path.steps).append(
+                        Step(caller or "", file, code.co_name)
+                    )
 
 
 def _file(code: CodeType) -> str | None:
@@ -120,3 +134,25 @@ def recorded_push() -> Iterator[PushPath]:
     finally:
         threading.setprofile(None)
         sys.setprofile(None)
+
+
+@contextmanager
+def recorded_files() -> Iterator[set[str]]:
+    """Record the files that the threads started inside enter, once the set is emptied."""
+    files: set[str] = set()
+
+    def note(frame: FrameType, event: str, _argument: Any) -> None:
+        file = _file(frame.f_code) if event == "call" else None
+        if file and not file.startswith(_APART) and not threading.current_thread().name.startswith(_BESIDE):
+            files.add(file)
+
+    threading.setprofile(note)
+    try:
+        yield files
+    finally:
+        threading.setprofile(None)
+
+
+def lines_of(files: Iterable[str]) -> int:
+    """Return how many lines these files of the package have."""
+    return sum(len((_ROOT / file).read_text(encoding="utf-8").splitlines()) for file in files)

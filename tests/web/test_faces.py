@@ -35,6 +35,9 @@ class PlainFace(Face):
         self.name = name
         self.paths = (f"/{name}",)
 
+    def claims(self, content_type: str, body: bytes) -> bool:
+        return content_type == f"text/x-{self.name}" and not body.startswith(b"not")
+
     def prepare(self, request: Request) -> Exchange:
         if request.body == BROKEN:
             raise RuntimeError
@@ -129,3 +132,18 @@ def test_a_commit_that_fails_is_told_to_the_face(journal: Journal, monkeypatch: 
     monkeypatch.setattr(journal, "record", record)
     with serving(journal) as port:
         assert posted(port, b"one", "/second") == (503, b"second: not stored: JournalUnavailableError")
+
+
+def test_a_face_may_claim_what_comes_to_the_path_of_another(journal: Journal) -> None:
+    """By Content-Type and body; what HTTP refuses is then answered in its form too. A path of none stays so."""
+    claimed = "Content-Type: text/x-second"
+    with serving(journal) as port:
+
+        def asked(body: bytes, path: str = "/first") -> tuple[int, bytes]:
+            return seen(ask(port, request(body, claimed, start=f"POST {path} HTTP/1.1")))
+
+        assert asked(b"one") == (200, b"second: taken")
+        assert asked(b"not this") == (200, b"first: taken")
+        assert asked(b"x" * 101) == (400, b"second: The request is larger than 100 bytes")
+        assert asked(b"two", "/second") == (200, b"second: taken")
+        assert asked(b"three", "/third")[0] == 404

@@ -11,9 +11,7 @@ from lxml import etree
 
 import soap_handler
 from soap_handler.errors import DoctypeError, LimitExceededError, MalformedError
-from soap_handler.xml.document import read_document
-from soap_handler.xml.limits import Limits, check_limits
-from soap_handler.xml.parser import parse, safe_parser, safe_pull_parser
+from soap_handler.xml.parser import Limits, check_limits, parse, read_document, safe_parser, safe_pull_parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,21 +11,22 @@ from spyne.model.fault import Fault
 from spyne.protocol.soap import Soap11
 from spyne.server import ServerBase
 
-from soap_handler import telemetry
 from soap_handler.contract import NAMESPACE, OPERATIONS
 from soap_handler.errors import AuthenticationError, JournalUnavailableError
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
+from soap_handler.faces.credentials import basic, presented
+from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.soap.descriptions import Descriptions
-from soap_handler.faces.soap.envelope import envelope_version, read_envelope, read_xml
+from soap_handler.faces.soap.envelope import read_envelope
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope, server_fault
 from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler, Call
 from soap_handler.faces.soap.values import read_call
-from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion, version_by_content_type
+from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SOAP_12_TYPE, SoapVersion
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
-from soap_handler.xml.limits import Limits
+from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -66,7 +66,8 @@ class Endpoint(ServerBase, Face):
 
     def prepare(self, request: Request) -> Exchange:
         """Do everything up to the commit: read, authenticate, key."""
-        call = Call(content_type=request.content_type, version=version_by_content_type(request.content_type))
+        soap_12 = SOAP_12_TYPE in request.content_type.lower()  # also as a parameter of MTOM's application/xop+xml
+        call = Call(content_type=request.content_type, version=SOAP_1_2 if soap_12 else SOAP_1_1)
         try:
             return self._prepare(request, call)
         except Fault as fault:
@@ -83,7 +84,8 @@ class Endpoint(ServerBase, Face):
             password = call.credentials.password if call.credentials else ""
             return redacted(request.body, password, charset_of(request.content_type))
 
-        push = Push(call.kind, call.fields, call.credentials, request.caller, call.repaired, kept)
+        credentials = presented(call.credentials, basic(request.authorization))
+        push = Push(call.kind, call.fields, credentials, request.caller, call.repaired, kept)
         entry = self._receiver.prepare(push)
         return Exchange(entry, _CONFIRMED[call.version][call.kind], not_stored=partial(_not_stored, call.version))
 
@@ -147,9 +149,8 @@ class _Protocol(Soap11):
     """Limits on the structure of a request."""
 
     def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        document = read_xml(b"".join(ctx.in_string), ctx.udc.content_type, self.limits)
-        ctx.udc.version = envelope_version(document.root)
-        ctx.in_document = read_envelope(document, ctx.udc.version)
+        note_version = partial(setattr, ctx.udc, "version")
+        ctx.in_document = read_envelope(b"".join(ctx.in_string), ctx.udc.content_type, self.limits, note_version)
 
     def decompose_incoming_envelope(self, ctx: Any, message: str = Soap11.REQUEST) -> None:  # noqa: ANN401, ARG002 - spyne's signature
         envelope = ctx.in_document
@@ -159,9 +160,9 @@ class _Protocol(Soap11):
         ctx.method_request_string = f"{{{NAMESPACE}}}{envelope.operation_name}"
 
     def deserialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        parameters = OPERATIONS[Kind(ctx.descriptor.name)].parameters
-        ctx.in_header, fields, ctx.udc.repaired = read_call(ctx.in_document, parameters)
-        ctx.in_object = [fields.get(parameter.attribute) for parameter in parameters]
+        kind = Kind(ctx.descriptor.name)
+        ctx.in_header, fields, ctx.udc.repaired = read_call(ctx.in_document, kind)
+        ctx.in_object = [fields.get(parameter.attribute) for parameter in OPERATIONS[kind].parameters]
 
 
 def _spyne_application(limits: Limits) -> Application:
@@ -192,7 +193,5 @@ def _our_fault() -> Fault:
 
 
 def _defect(error: BaseException) -> Fault:
-    """Log a defect by its kind and place, without its message, which may quote what the caller sent."""
-    place = "".join(traceback.format_tb(error.__traceback__))
-    telemetry.emit("request_failed", error=type(error).__name__, place=place)
+    emit_defect(error)
     return _our_fault()

@@ -10,7 +10,6 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.faces.soap.faults import client_fault
-from soap_handler.faces.soap.versions import VERSIONS
 from soap_handler.xml.charsets import text_of
 
 if TYPE_CHECKING:
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element as Element
 
-_STYLES: Final = tuple(version.name("encodingStyle") for version in VERSIONS)
 _ENCODING_12: Final = "http://www.w3.org/2003/05/soap-encoding"
-_REF_12: Final = f"{{{_ENCODING_12}}}ref"
+REF_12: Final = f"{{{_ENCODING_12}}}ref"
 _ID_12: Final = f"{{{_ENCODING_12}}}id"
 _TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _OLD_TYPE: Final = "{http://www.w3.org/1999/XMLSchema-instance}type"
@@ -38,8 +36,6 @@ class References:
     def __init__(self, parts: Iterable[Element]) -> None:
         self._parts = tuple(parts)
         self._targets: dict[str, Element] | None = None
-        self.followed = False
-        """Whether any reference was followed."""
 
     def follow(self, element: Element) -> Element:
         """Return the element that holds a value: this one, or the one to which it refers.
@@ -52,7 +48,6 @@ class References:
             reference = _reference(element)
             if reference is None:
                 return element
-            self.followed = True
             element = self._target(reference)
         raise client_fault("A value is given by a reference (href) that leads in a circle")
 
@@ -75,14 +70,8 @@ class References:
 
 
 def _reference(element: Element) -> str | None:
-    reference = element.get(_REF_12)
+    reference = element.get(REF_12)
     return element.get("href") if reference is None else f"#{reference.removeprefix('#')}"
-
-
-def is_rpc_encoded(operation: Element) -> bool:
-    """Whether an operation, or an element around it, has an ``encodingStyle``."""
-    around = (operation, *operation.iterancestors())
-    return any(element.get(style) is not None for element in around for style in _STYLES)
 
 
 def decoded_text(element: Element, text: str) -> tuple[str, bool]:

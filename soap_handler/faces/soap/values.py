@@ -9,9 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.accounts.accounts import Credentials
-from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, Structure, Version, by_name
-from soap_handler.faces.soap.envelope import Envelope, local_name
-from soap_handler.faces.soap.rpc_encoded import References, decoded_text, is_rpc_encoded, members
+from soap_handler.contract import (
+    CREDENTIALS,
+    MESSENGER_HEADER,
+    NAMESPACE,
+    OPERATIONS,
+    Structure,
+    Version,
+    by_name,
+)
+from soap_handler.faces.credentials import has_login, presented
+from soap_handler.faces.soap.rpc_encoded import REF_12, References, decoded_text, members
+from soap_handler.faces.soap.versions import VERSIONS
 from soap_handler.xml.repair import restore
 
 if TYPE_CHECKING:
@@ -20,6 +29,8 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
     from soap_handler.contract import Parameter
+    from soap_handler.faces.soap.envelope import Envelope
+    from soap_handler.notifications import Kind
     from soap_handler.receive.values import Fields
 
 RPC_ENCODED: Final = "encoded call"
@@ -27,24 +38,25 @@ BASE64: Final = "base64"
 FOREIGN: Final = "namespace"
 REPEATED: Final = "repeated element"
 MARKUP: Final = "markup in a value"
-IN_BODY: Final = "credentials in the body"
 OTHERS: Final = "repeated operation"
 """Marks of departures from the WSDL."""
 
 _OURS: Final = f"{{{NAMESPACE}}}"
+_ENCODING_STYLES: Final = tuple(version.encoding_style for version in VERSIONS)
 _OPERATION_NAMES: Final = frozenset(kind.value for kind in OPERATIONS)
+_PARAMETERS: Final = {kind: by_name(operation.parameters) for kind, operation in OPERATIONS.items()}
+_IN_HEADER: Final = by_name(CREDENTIALS)
+_IN_OPERATION: Final = by_name(CREDENTIALS, Version.SOAP_NO_HEADERS)
 
 
-def read_call(
-    envelope: Envelope, parameters: Iterable[Parameter]
-) -> tuple[Credentials | None, Fields, tuple[str, ...]]:
+def read_call(envelope: Envelope, kind: Kind) -> tuple[Credentials | None, Fields, tuple[str, ...]]:
     """Return the credentials, the texts of the parameters that came, and the marks of what was repaired.
 
     Raises:
         Fault: a value is given by a reference that cannot be followed.
     """
     values = Values(envelope)
-    return values.credentials(), values.parameters(parameters), values.repaired
+    return values.credentials(), values.parameters(kind), values.repaired
 
 
 class Values:
@@ -52,8 +64,9 @@ class Values:
 
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
-        self._references = References((*envelope.header, envelope.operation, *envelope.others))
-        self._rpc_encoded = is_rpc_encoded(envelope.operation)
+        self._references: References | None = None
+        around = (envelope.operation, *envelope.operation.iterancestors())
+        self._rpc_encoded = any(element.get(style) is not None for element in around for style in _ENCODING_STYLES)
         self._marks = dict.fromkeys(envelope.repaired)
         if self._rpc_encoded:
             self._marks[RPC_ENCODED] = None
@@ -66,40 +79,45 @@ class Values:
     def credentials(self) -> Credentials | None:
         """Return the credentials of the header, or else those before the parameters; ``None`` without either.
 
+        The version without headers has them there (contract, section 3). A header that is nil or empty counts as none.
+
         Raises:
             Fault: a value is given by a reference that cannot be followed.
         """
-        blocks = [block for block in self._envelope.header if local_name(block) == MESSENGER_HEADER]
+        blocks = [block for block in self._envelope.header if _local_name(block) == MESSENGER_HEADER]
+        in_header = None
         if blocks:
             block = next((block for block in blocks if block.tag == _OURS + MESSENGER_HEADER), blocks[0])
             self._mark_namespace(str(block.tag))
-            return _credentials(self._fields(self._references.follow(block), CREDENTIALS))
-        fields = self._fields(self._operation(), CREDENTIALS, Version.SOAP_NO_HEADERS)
-        if not fields:
-            return None
-        self._marks[IN_BODY] = None
-        return _credentials(fields)
+            in_header = _credentials(self._fields(self._follow(block), _IN_HEADER))
+        if has_login(in_header):
+            return in_header
+        return presented(in_header, _credentials(self._fields(self._follow(self._envelope.operation), _IN_OPERATION)))
 
-    def parameters(self, parameters: Iterable[Parameter]) -> Fields:
+    def parameters(self, kind: Kind) -> Fields:
         """Return the texts of those of the operation's parameters that came.
 
         Raises:
             Fault: a value is given by a reference that cannot be followed.
         """
         self._mark_namespace(str(self._envelope.operation.tag))
-        if any(local_name(other) in _OPERATION_NAMES for other in self._envelope.others):
+        if any(_local_name(other) in _OPERATION_NAMES for other in self._envelope.others):
             self._marks[OTHERS] = None  # the first is stored as values; the envelope that is kept has all of them
-        return self._fields(self._operation(), parameters)
+        return self._fields(self._follow(self._envelope.operation), _PARAMETERS[kind])
 
-    def _operation(self) -> Element:
-        return self._references.follow(self._envelope.operation)
+    def _follow(self, element: Element) -> Element:
+        """Return the element that holds a value: this one, or the one to which its ``href`` refers."""
+        if element.get("href") is None and element.get(REF_12) is None:
+            return element
+        envelope = self._envelope
+        self._references = self._references or References((*envelope.header, envelope.operation, *envelope.others))
+        return self._references.follow(element)
 
-    def _fields(self, parent: Element, wanted: Iterable[Parameter], version: Version = Version.SOAP) -> Fields:
+    def _fields(self, parent: Element, known: Mapping[str, Parameter]) -> Fields:
         """Return the texts of the wanted children, in any order and any namespace; a structure is a mapping.
 
         The first of repeated children counts, and a child in the contract's namespace counts before others.
         """
-        known = by_name(wanted, version)
         ours: dict[str, tuple[Parameter, Element]] = {}
         others: dict[str, tuple[Parameter, Element]] = {}
         for tag, child in members(parent) if self._rpc_encoded else _children(parent):
@@ -129,8 +147,8 @@ class Values:
         structure = parameter.type if isinstance(parameter.type, Structure) else None
         if structure is None and not len(child) and not child.keys():  # nearly all are so
             return self._restored(child.text or "")
-        element = self._references.follow(child)
-        if self._references.followed:
+        element = self._follow(child)
+        if self._references is not None:
             self._marks[RPC_ENCODED] = None
         return self._text(element) if structure is None else self._structure(element, structure)
 
@@ -144,13 +162,17 @@ class Values:
 
     def _structure(self, element: Element, structure: Structure) -> Fields | None:
         if len(element):
-            return self._fields(element, structure.members)
+            return self._fields(element, by_name(structure.members))
         if (element.text or "").strip():
             self._marks[MARKUP] = None  # a text in place of members: none of them is there
         return None
 
     def _restored(self, text: str) -> str:
         return restore(text) if self._envelope.escaped else text
+
+
+def _local_name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]
 
 
 def _children(parent: Element) -> Iterable[tuple[str, Element]]:

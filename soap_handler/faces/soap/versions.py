@@ -16,23 +16,31 @@ class SoapVersion:
     """The namespace of its envelope, by which a message says its version."""
     content_type: str
     """The Content-Type of its answers. Some stacks refuse ``application/xml``."""
+    envelope: str
+    header: str
+    body: str
+    fault: str
+    """The tags of the elements that make a message."""
+    must_understand: str
     role: str
-    """The attribute that names the receiver of a header block."""
+    """The attributes of a header block: whether it must be understood, and who its receiver is."""
     our_roles: frozenset[str]
     """The receivers that mean us. A block without the attribute is for us too."""
 
-    def name(self, local: str) -> str:
-        """Return the tag of an element, or the name of an attribute, of this version."""
-        return f"{{{self.namespace}}}{local}"
+    encoding_style: str
+    """The attribute by which an element says that it is rpc/encoded."""
 
 
-SOAP_1_1: Final = SoapVersion(
-    SOAP_11,
-    "text/xml; charset=utf-8",
-    "actor",
-    frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"}),
+def _version(namespace: str, content_type: str, role: str, our_roles: frozenset[str]) -> SoapVersion:
+    names = ("Envelope", "Header", "Body", "Fault", "mustUnderstand", role, "encodingStyle")
+    envelope, header, body, fault, must_understand, role, style = (f"{{{namespace}}}{name}" for name in names)
+    return SoapVersion(namespace, content_type, envelope, header, body, fault, must_understand, role, our_roles, style)
+
+
+SOAP_1_1: Final = _version(
+    SOAP_11, "text/xml; charset=utf-8", "actor", frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"})
 )
-SOAP_1_2: Final = SoapVersion(
+SOAP_1_2: Final = _version(
     SOAP_12,
     "application/soap+xml; charset=utf-8",
     "role",
@@ -40,12 +48,5 @@ SOAP_1_2: Final = SoapVersion(
 )
 VERSIONS: Final = (SOAP_1_1, SOAP_1_2)
 
-_SOAP_12_TYPE: Final = "application/soap+xml"
-
-
-def version_by_content_type(content_type: str) -> SoapVersion:
-    """Return the version that a Content-Type announces. It counts only where the envelope does not say one.
-
-    MTOM announces it in a parameter: ``application/xop+xml; type="application/soap+xml"``.
-    """
-    return SOAP_1_2 if _SOAP_12_TYPE in content_type.lower() else SOAP_1_1
+SOAP_12_TYPE: Final = "application/soap+xml"
+"""The media type of SOAP 1.2. It decides the version of an answer only where no envelope says one."""

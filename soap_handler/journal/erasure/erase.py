@@ -44,7 +44,7 @@ class Erasure:
     waiting: int = 0
     """Those of them that had yet to be handled, and will not be."""
     mentions: int = 0
-    """Other rows that mentioned the number in what they say, or in the request that they came with."""
+    """Other rows that mentioned the number in their content, or in the request that they came with."""
     attempts: int = 0
     """Attempts whose error text was removed or changed."""
     reconciliations: int = 0
@@ -60,7 +60,7 @@ class Erasure:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ErasureRequest:
     """A request to erase a number."""
 
     trace: Trace
@@ -74,13 +74,13 @@ class Wanted:
 class Batch(NamedTuple):
     """Rows in which the number was found, by table."""
 
-    wanted: Wanted
+    wanted: ErasureRequest
     seqs: Sequence[int] = ()
     attempts: Sequence[int] = ()
     runs: Sequence[int] = ()
 
 
-def find(connection: Connection, wanted: Wanted) -> Iterator[Batch]:
+def find(connection: Connection, wanted: ErasureRequest) -> Iterator[Batch]:
     """Go through the whole journal and name the rows that are concerned, some at a time. Nothing is written."""
     for rows in _chunks(connection, notification, _in_account(wanted)):
         seqs = [row.seq for row in rows if _is_about(row, wanted.trace) or _mentions(row, wanted.trace)]
@@ -97,7 +97,7 @@ def find(connection: Connection, wanted: Wanted) -> Iterator[Batch]:
             yield Batch(wanted, runs=ids)
 
 
-def _in_account(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _in_account(wanted: ErasureRequest) -> list[ColumnElement[bool]]:
     return [] if wanted.account is None else [_table.account == wanted.account]
 
 
@@ -114,30 +114,30 @@ def _chunks(connection: Connection, table: Any, conditions: list[ColumnElement[b
 
 
 def _is_about(row: Row[Any], trace: Trace) -> bool:
-    said = _said(row)
+    content = _content(row)
     named_after = row.message_id is not None and trace.without_in(row.message_id) != row.message_id
-    return named_after or is_any(trace, [row.originator, *(said.get(name) for name in _NUMBERS)])
+    return named_after or is_any(trace, [row.originator, *(content.get(name) for name in _NUMBERS)])
 
 
 def _mentions(row: Row[Any], trace: Trace) -> bool:
     if row.envelope is not None and trace.is_in_bytes(row.envelope):
         return True
-    said = _said(row)
-    return _cleaned(said, trace) != said if said else trace.is_in(row.payload)
+    content = _content(row)
+    return _cleaned(content, trace) != content if content else trace.is_in(row.payload)
 
 
-def _cleaned(said: dict[str, Any], trace: Trace) -> dict[str, Any]:
-    """Return what a row says without the number; but the account's name stays, even if it is a number."""
-    return {name: value if name == "account" else trace.without_in(value) for name, value in said.items()}
+def _cleaned(content: dict[str, Any], trace: Trace) -> dict[str, Any]:
+    """Return the content of a row without the number; but the account's name stays, even if it is a number."""
+    return {name: value if name == "account" else trace.without_in(value) for name, value in content.items()}
 
 
-def _said(row: Row[Any]) -> dict[str, Any]:
-    """Return what a row says; nothing where it cannot be read."""
+def _content(row: Row[Any]) -> dict[str, Any]:
+    """Return the content of a row; empty where it cannot be read."""
     try:
-        said = json.loads(row.payload)
+        content = json.loads(row.payload)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def erase(connection: Connection, batches: Sequence[Batch]) -> list[Erasure]:
@@ -148,7 +148,7 @@ def erase(connection: Connection, batches: Sequence[Batch]) -> list[Erasure]:
     ]
 
 
-def rehearse(connection: Connection, wanted: Wanted) -> Erasure:
+def rehearse(connection: Connection, wanted: ErasureRequest) -> Erasure:
     """Count what would be erased; nothing is written."""
     found = Erasure()
     attempts: set[int] = set()
@@ -165,7 +165,7 @@ def _erase_rows(connection: Connection, batch: Batch) -> Erasure:
     done = Erasure()
     for row in _rows(connection, batch.seqs, lock=True):
         if _is_about(row, batch.wanted.trace):
-            done += _bury(connection, row, batch.wanted)
+            done += _make_tombstone(connection, row, batch.wanted)
         elif _mentions(row, batch.wanted.trace):
             _clean(connection, row, batch.wanted.trace)
             done += Erasure(mentions=1)
@@ -177,19 +177,19 @@ def _rows(connection: Connection, seqs: Sequence[int], *, lock: bool = False) ->
     return connection.execute(query.with_for_update() if lock else query).all() if seqs else []
 
 
-def _bury(connection: Connection, row: Row[Any], wanted: Wanted) -> Erasure:
+def _make_tombstone(connection: Connection, row: Row[Any], wanted: ErasureRequest) -> Erasure:
     """Turn a row into a tombstone. A handler that is running for it loses its lease."""
-    said, trace = _said(row), wanted.trace
+    content, trace = _content(row), wanted.trace
     known_id = row.message_id if row.message_id and trace.without_in(row.message_id) == row.message_id else None
     values: dict[str, Any] = {
-        "payload": json.dumps({"account": row.account, "id": said.get("id", known_id) if known_id else ""}),
+        "payload": json.dumps({"account": row.account, "id": content.get("id", known_id) if known_id else ""}),
         "message_id": known_id,
         "originator": None,
         "envelope": None,
         "parked_at": None,
         "erased_at": wanted.now,
     }
-    if known_id is None:  # its key was made of what it said
+    if known_id is None:  # its key was made of its content
         values["key"] = f"{quote(row.account, safe='')}/{row.kind}/erased-{uuid.uuid4().hex}"
     values |= _ending(row, wanted, has_id=known_id is not None)
     connection.execute(update(notification).where(_table.seq == row.seq).values(**values))
@@ -201,7 +201,7 @@ def _bury(connection: Connection, row: Row[Any], wanted: Wanted) -> Erasure:
     return Erasure(1, int(waiting), attempts=attempts)
 
 
-def _ending(row: Row[Any], wanted: Wanted, *, has_id: bool) -> dict[str, Any]:
+def _ending(row: Row[Any], wanted: ErasureRequest, *, has_id: bool) -> dict[str, Any]:
     """Return where an erased row goes: it is not handled any more, but it still leaves the inbox."""
     if row.state == State.DONE.value or (row.state == State.HANDLED.value and has_id):
         return {}
@@ -213,14 +213,14 @@ def _ending(row: Row[Any], wanted: Wanted, *, has_id: bool) -> dict[str, Any]:
 
 def _clean(connection: Connection, row: Row[Any], trace: Trace) -> None:
     """Replace each mention. A request is replaced whole: it may hold the number in a form that only a parser sees."""
-    said = _said(row)
-    payload = json.dumps(_cleaned(said, trace), separators=(",", ":")) if said else trace.without(row.payload)
+    content = _content(row)
+    payload = json.dumps(_cleaned(content, trace), separators=(",", ":")) if content else trace.without(row.payload)
     envelope = None if row.envelope is None else ERASED.encode()
     values = {"payload": payload, "envelope": envelope}
     connection.execute(update(notification).where(_table.seq == row.seq).values(**values))
 
 
-def _errors(connection: Connection, seqs: Sequence[int], ids: Sequence[int], wanted: Wanted) -> Sequence[Any]:
+def _errors(connection: Connection, seqs: Sequence[int], ids: Sequence[int], wanted: ErasureRequest) -> Sequence[Any]:
     """Return the error texts of some notifications, and some others by their id, as far as they are concerned."""
     query = select(attempt.c.id, attempt.c.error).join(notification).where(*_in_account(wanted))
     concerned = attempt.c.seq.in_(seqs) | attempt.c.id.in_(ids)

@@ -13,7 +13,7 @@ from waitress import wasyncore
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.fast import push_connection
-from soap_handler.fast.committers import pipeline_of
+from soap_handler.fast.postgresql_pipeline import PipelinedCommit
 from soap_handler.journal import Entry, Journal, Selection, Source
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import START, entry, message
@@ -40,10 +40,9 @@ class Loop:
         self.journal = journal
         self.sockets: dict[int, Any] = {}
         self.wrote = False
-        pipeline = pipeline_of(journal)
-        assert pipeline is not None
-        self._pipeline = pipeline
-        pipeline.attach(self.sockets)
+        assert isinstance(journal.committer, PipelinedCommit)
+        self._pipeline = journal.committer
+        self._pipeline.attach(self.sockets)
 
     def detach(self) -> None:
         self._pipeline.detach()

@@ -1,0 +1,131 @@
+"""The XML push face: one element without namespace, header or credentials; the address or HTTP Basic has the secret.
+
+``/push`` takes any kind, told by its root element; so does any address below it, since the vendor has a URL for each
+kind. The first part below ``/push`` may be a token, which is then never shown, logged or stored.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from soap_handler.accounts.accounts import Credentials
+from soap_handler.errors import AuthenticationError, JournalUnavailableError
+from soap_handler.faces.base import BELOW, Answer, Exchange, Face
+from soap_handler.faces.credentials import basic, presented
+from soap_handler.faces.defects import emit_defect
+from soap_handler.faces.xml_elements import NotUnderstoodError, read_pushed
+from soap_handler.receive.receiver import Push
+from soap_handler.xml.charsets import charset_of, decode
+from soap_handler.xml.parser import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from soap_handler.faces.base import ReadMany, Request
+    from soap_handler.faces.xml_elements import Pushed
+    from soap_handler.receive.receiver import Receiver
+
+PATH: Final = "/push"
+
+UNNAMED_ACCOUNT: Final = "account not named"
+"""Mark: the request names no configured account, and its secret, or there being only one, told which is meant."""
+
+_TAG: Final = re.compile("<[^<>]*>")  # without them, an address such as /push/InboundMessage is found in no request
+_TEXT: Final = "text/plain; charset=utf-8"
+
+
+def _answer(status: str, text: str) -> Answer:
+    return Answer(status, _TEXT, text.encode())
+
+
+CONFIRMED: Final = _answer("200 OK", "OK")
+"""The answer that confirms a notification."""
+
+
+class XmlPush(Face):
+    """The vendor's present push service, as a face."""
+
+    paths = (PATH, PATH + BELOW)
+
+    def __init__(self, receiver: Receiver, limits: Limits = Limits(), read_many: ReadMany | None = None) -> None:  # noqa: B008 - frozen
+        """``limits`` are on the structure of a request."""
+        self._receiver = receiver
+        self._limits = limits
+        self.read_many = read_many
+
+    def prepare(self, request: Request) -> Exchange:
+        """Do everything up to the commit: read, authenticate, key."""
+        try:
+            push = push_of(request, self._receiver, self._limits)
+            return Exchange(self._receiver.prepare(push), CONFIRMED)
+        except NotUnderstoodError as error:
+            return Exchange(None, self.refused(str(error)))
+        except AuthenticationError as error:
+            return Exchange(None, _answer("403 Forbidden", str(error)), error.delay)
+        except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
+            emit_defect(error)
+            return Exchange(None, self.failed())
+
+    def not_stored(self, error: BaseException) -> Answer:
+        """Return 503, upon which EMS pushes again."""
+        if isinstance(error, JournalUnavailableError):
+            return _answer("503 Service Unavailable", "The notification could not be stored; please send it again")
+        emit_defect(error)
+        return self.failed()
+
+    def refused(self, text: str) -> Answer:
+        """Return 400."""
+        return _answer("400 Bad Request", text)
+
+    def failed(self) -> Answer:
+        """Return 503 that says nothing about our insides."""
+        return _answer("503 Service Unavailable", "Internal error; please send it again")
+
+    def describe(self, query: Collection[str], address: str) -> Answer:  # noqa: ARG002 - the face's interface
+        """Return a line for people. It is the same for a right token and a wrong one, and shows neither."""
+        return _answer("200 OK", "XML push. EMS posts its notifications to this address.\n")
+
+
+def push_of(request: Request, receiver: Receiver, limits: Limits = Limits()) -> Push:  # noqa: B008 - frozen
+    """Return what a request says and who says it, unchecked.
+
+    Raises:
+        NotUnderstoodError: the request is no element of XML push.
+    """
+    charset = charset_of(request.content_type)
+    pushed = read_pushed(request.body, charset, limits)
+    credentials, mark = _credentials(request, pushed, receiver)
+
+    def kept() -> bytes | None:
+        return _without_secret(request.body, credentials.password, charset)
+
+    repaired = (*pushed.repaired, *mark)
+    return Push(pushed.kind, pushed.fields, credentials, request.caller, repaired, kept, optional=pushed.optional)
+
+
+def _credentials(request: Request, pushed: Pushed, receiver: Receiver) -> tuple[Credentials, tuple[str, ...]]:
+    """Return the login of HTTP Basic, or else the token of the address as a password without a user name.
+
+    With it comes the account: the one that is named, or the one that can be meant, which leaves a mark.
+    """
+    token = Credentials("", _token(request.path), "")
+    login = presented(basic(request.authorization), token) or token
+    named = next((name for name in pushed.accounts if receiver.accounts.get(name)), None)
+    if named is not None:
+        return replace(login, account=named), ()
+    meant = receiver.accounts.presumed(login.username, login.password)
+    return replace(login, account=meant.reference if meant else ""), (UNNAMED_ACCOUNT,)
+
+
+def _token(path: str) -> str:
+    """Return the part of a path after ``push``, or the empty text. Its letter case counts."""
+    parts = [part for part in path.split("/") if part]
+    after = [parts[place + 1 :] for place, part in enumerate(parts) if part.lower() == PATH.strip("/")]
+    return after[0][0] if after and after[0] else ""
+
+
+def _without_secret(body: bytes, secret: str, charset: str | None) -> bytes | None:
+    """Return a request to be kept, or ``None`` where a value in it holds the secret, which has no place there."""
+    return None if secret and secret in _TAG.sub(" ", decode(body, charset).text) else body
