@@ -114,6 +114,16 @@ def test_an_address_is_taken_with_slashes_too_many_and_in_any_case(shared: Servi
     assert get(shared.port, f"{path}?wsdl").headers["content-type"] == "text/xml; charset=utf-8"
 
 
+def test_each_face_has_the_pages_and_no_token_is_shown(shared: Service) -> None:
+    """The address of XML push may hold a secret: the page is the same for a right one and a wrong one, without it."""
+    for path in (f"{PATH}.aspx", "/push", "/push/a-secret-token", "/push/a-secret-token/inbound"):
+        for target in (path, f"{path}?op=MessageEvent"):
+            answer = get(shared.port, target)
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert b"a-secret-token" not in answer.body
+        assert texts(read(shared.port, path), "//pre") == [f"http://127.0.0.1:80{PATH}"]
+
+
 @pytest.mark.parametrize("target", [PATH, f"{PATH}.asmx/", "/", "*"])
 def test_options_is_answered_with_what_is_allowed(shared: Service, target: str) -> None:
     """A probe takes 200 for life; HAProxy's asks OPTIONS of the root."""
