@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from soap_handler.dispatch.handlers import Handlers
+    from soap_handler.faces.base import Face
     from soap_handler.settings import ServerSettings, Settings
 
 _STOP_SECONDS: Final = 0.5  # what each part gets to end, even if another took all the time there was
@@ -49,6 +50,30 @@ def seams(settings: ServerSettings, workers: int = 1) -> Seams:
         return FastSeams(workers)
     # -- fast path: end ------------------------------------------------------------------------------------------------
     return Seams()
+
+
+def build_faces(server: ServerSettings, receiver: Receiver, seams: Seams) -> list[Face]:
+    """Build the versions of the API that are served. In the form of the first, a request without a face is refused."""
+    limits = Limits(server.max_depth, server.max_attributes)
+    return [
+        Endpoint(receiver, limits, seams.read_many(receiver)),
+        FormPost(receiver, seams.read_many_forms(receiver)),
+        XmlPush(receiver, limits, seams.read_many_elements(receiver)),
+    ]
+
+
+def build_application(server: ServerSettings, faces: Sequence[Face], journal: Journal, callers: Callers) -> Application:
+    """Build what serves the faces over HTTP, and the pages for people."""
+    paths = [path for face in faces for path in face.paths]
+    return Application(
+        faces,
+        journal,
+        public_url=server.prefixed_url,
+        max_body=server.max_body,
+        callers=callers,
+        path_prefix=server.path_prefix or "",
+        pages=Pages(paths, server.test_form) if server.help_pages else None,
+    )
 
 
 class App:
@@ -107,24 +132,9 @@ class App:
         """Build the way of a push, from the journal back to the socket."""
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.login_failures_allowed, server.login_failure_delay))
-        limits = Limits(server.max_depth, server.max_attributes)
-        faces = [
-            Endpoint(self._receiver, limits, self.seams.read_many(self._receiver)),
-            FormPost(self._receiver, self.seams.read_many_forms(self._receiver)),
-            XmlPush(self._receiver, limits, self.seams.read_many_elements(self._receiver)),
-        ]
+        faces = build_faces(server, self._receiver, self.seams)
         callers = Callers(server.allow_from, server.trusted_proxies)
-        application = Application(
-            faces,
-            self.journal,
-            public_url=server.prefixed_url,
-            max_body=server.max_body,
-            callers=callers,
-            path_prefix=server.path_prefix or "",
-            pages=Pages([path for face in faces for path in face.paths], server.test_form)
-            if server.help_pages
-            else None,
-        )
+        application = build_application(server, faces, self.journal, callers)
         fast = self.seams.server(settings, self.journal, application, callers)
         return Server(application, server, application.face_or_first, sockets=sockets, **fast)
 

@@ -27,6 +27,10 @@ ZERO_ID: Final = "00000000-0000-0000-0000-000000000000"
 """The all-zero GUID: a real value on the wire that means "none" (contract, section 4)."""
 
 
+TEST_ID: Final = "soap-handler-test-"
+"""The beginning of the id of a test notification. Ids of EMS are GUIDs, so none begins like this."""
+
+
 class OpenEnum(StrEnum):
     """An enumeration of the contract to which EMS may add values: an unknown one is kept as its text."""
 
@@ -228,6 +232,12 @@ def stored(notification: Notification) -> Stored:
     """Return what the journal keeps of a notification."""
     identity = getattr(notification, "id", "")
     return Stored(notification.key, identity if usable_id(identity) else None, to_json(notification))
+
+
+def is_test(notification: Notification) -> bool:
+    """Whether it is a test notification: the journal stores it as done, so that no handler is given it."""
+    identity: str = getattr(notification, "id", "")
+    return identity.startswith(TEST_ID)
 
 
 def to_dict(notification: Notification) -> dict[str, Any]:

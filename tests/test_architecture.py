@@ -30,6 +30,7 @@ FLOORS: Final[list[set[str]]] = [
     {"seams"},
     {"fast"},
     {"app"},
+    {"diagnosis"},
     {"cli", "__main__"},
 ]
 FLOOR_OF: Final = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

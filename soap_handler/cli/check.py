@@ -19,7 +19,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check the configuration, the handler and the journal. Ends with 1 if anything is wrong."""
-    from soap_handler.cli.check_findings import Verdict, findings  # noqa: PLC0415 - it loads what it checks
+    from soap_handler.cli.check_findings import findings  # noqa: PLC0415 - it loads what it checks
+    from soap_handler.diagnosis.finding import Verdict  # noqa: PLC0415 - needed only here
 
     found = []
     for finding in findings(config, with_inbox=inbox):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import ArgumentError
 
 from soap_handler.cli import configuration
+from soap_handler.diagnosis.finding import Finding, Verdict
 from soap_handler.dispatch import handlers
 from soap_handler.errors import InboxError, SettingsError, SoapHandlerError
 from soap_handler.inbox import Inbox
@@ -23,26 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from soap_handler.settings import AccountSettings, InboxSettings, Settings
-
-
-class Verdict(Enum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARNING = "warning"
-    """The service runs, but perhaps not as intended."""
-    WRONG = "wrong"
-    SKIPPED = "skipped"
-    """Not checked, because it depends on something that is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found. The text is one line and holds no secret."""
-
-    verdict: Verdict
-    what: str
-    text: str
 
 
 def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from sqlalchemy import make_url
@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from soap_handler.cli import configuration
 from soap_handler.cli.display import Table
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Journal, Selection, State
+from soap_handler.journal import Journal, Selection, Source, State
 from soap_handler.notifications import to_dict
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
     from soap_handler.journal import Attempt, Record
     from soap_handler.notifications import Kind
+
+_CAME: Final = {
+    Source.PUSH: "pushed by EMS and stored",
+    Source.INBOX: "found in the inbox and stored",
+    Source.TEST: "pushed by soap-handler doctor as a test and stored; no handler is given it",
+}
 
 
 def open_journal(config: Path | None) -> Journal:
@@ -98,16 +104,14 @@ def whole(record: Record, history: Sequence[Attempt]) -> dict[str, Any]:
 
 def overview(found: Sequence[Record]) -> Table:
     """Return the list of records for people."""
-    rows = [
-        (instant(each.received_at), each.state.value, each.attempts, each.originator or "", each.key) for each in found
-    ]
+    rows = [(instant(each.received_at), _state(each), each.attempts, each.originator or "", each.key) for each in found]
     return Table("", ("received", "state", "attempts", "originator", "key"), rows)
 
 
 def pages(record: Record, history: Sequence[Attempt]) -> list[Table]:
     """Return one record for people: its content and its history."""
     told = [(name, "" if value is None else value) for name, value in to_dict(record.notification).items()]
-    state = [("state", record.state.value), ("due at", instant(record.due_at) or "")]
+    state = [("state", _state(record)), ("due at", instant(record.due_at) or "")]
     if record.erased_at is not None:
         state.append(("erased at", instant(record.erased_at) or ""))
     return [
@@ -116,10 +120,14 @@ def pages(record: Record, history: Sequence[Attempt]) -> list[Table]:
     ]
 
 
+def _state(record: Record) -> str:
+    return f"{record.state.value} (test)" if record.source is Source.TEST else record.state.value
+
+
 def _history(record: Record, history: Sequence[Attempt]) -> list[tuple[object, ...]]:
     """Return the history of a notification line by line: stored, each attempt, handled, deleted."""
     deleted = any(attempt.step.value == "delete" for attempt in history)
-    came = "pushed by EMS and stored" if record.source.value == "push" else "found in the inbox and stored"
+    came = _CAME[record.source]
     lines: list[tuple[datetime | None, int, str, str]] = [(record.received_at, 0, came, "")]
     for attempt in history:
         what = "handler called" if attempt.step.value == "handle" else "delete called"

@@ -13,7 +13,9 @@ from soap_handler.cli import (
     demo,
     deploy,
     docs,
+    doctor,
     erase,
+    explain,
     hash_password,
     init,
     journal,
@@ -34,6 +36,8 @@ program.command()(demo.demo)
 program.command()(serve.serve)
 program.command()(init.init)
 program.command()(check.check)
+program.command()(doctor.doctor)
+program.command()(explain.explain)
 program.command()(push.push)
 program.command()(simulate.simulate)
 program.command()(hash_password.hash_password)

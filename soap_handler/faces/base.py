@@ -75,6 +75,8 @@ class Face(ABC):
     :meth:`not_stored` where the commit failed.
     """
 
+    title: str = ""
+    """What people call this version of the API."""
     paths: tuple[str, ...]
     """The paths at which it is reached; one may end with ``BELOW``. Letter case does not count."""
     read_many: ReadMany | None = None

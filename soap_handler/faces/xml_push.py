@@ -45,6 +45,7 @@ CONFIRMED: Final = _answer("200 OK", "OK")
 class XmlPush(Face):
     """The vendor's present push service, as a face."""
 
+    title = "XML push"
     paths = (PATH, PATH + BELOW)
 
     def __init__(self, receiver: Receiver, limits: Limits = Limits(), read_many: ReadMany | None = None) -> None:  # noqa: B008 - frozen

@@ -6,6 +6,7 @@ from soap_handler.journal.erasure.erase import Erasure
 from soap_handler.journal.erasure.phone_number import Trace
 from soap_handler.journal.erasure.sqlite_file import Wiped
 from soap_handler.journal.journal import Journal
+from soap_handler.journal.peek import peek
 from soap_handler.journal.purge import Cleared
 from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
 from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection, Settlement, Source, State, Step
@@ -31,4 +32,5 @@ __all__ = [
     "Trace",
     "Transaction",
     "Wiped",
+    "peek",
 ]

@@ -37,6 +37,8 @@ class Source(StrEnum):
 
     PUSH = "push"
     INBOX = "inbox"
+    TEST = "test"
+    """A push of ``soap-handler doctor``: stored as done, and never handed to a handler or deleted anywhere."""
 
 
 @dataclass(frozen=True, slots=True)

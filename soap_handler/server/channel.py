@@ -16,9 +16,10 @@ from soap_handler.server.parser import Parser
 from soap_handler.web.application import HOLD_ANSWER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from wsgiref.types import WSGIEnvironment
 
-    from soap_handler.faces.base import Face
+    from soap_handler.faces.base import Answer, Face
 
 
 class _Task(WSGITask):  # type: ignore[misc] # waitress has no types
@@ -43,17 +44,21 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
     """
 
     def execute(self) -> None:
-        error = self.request.error
         called = self.channel.requests[0]  # after a defect, waitress makes a request of its own to hold the error
-        content_type = getattr(called, "headers", {}).get("CONTENT_TYPE", "")
-        face: Face = self.channel.server.refusing_face(getattr(called, "path", ""), content_type)
-        ours = isinstance(error, InternalServerError)
-        answer = face.failed() if ours else face.refused(f"The HTTP request was refused: {error.reason}")
+        answer = refusal(self.channel.server.refusing_face, called, self.request.error)
         self.status = answer.status
         self.response_headers.append(("Content-Type", answer.content_type))
         self.set_close_on_finish()
         self.content_length = len(answer.body)
         self.write(answer.body)
+
+
+def refusal(refusing_face: Callable[[str, str], Face], called: Any, error: Any) -> Answer:  # noqa: ANN401 - waitress has no types
+    """Return the answer to a request that waitress itself refuses. ``called`` is its parser, ``error`` the reason."""
+    content_type = getattr(called, "headers", {}).get("CONTENT_TYPE", "")
+    face = refusing_face(getattr(called, "path", ""), content_type)
+    ours = isinstance(error, InternalServerError)
+    return face.failed() if ours else face.refused(f"The HTTP request was refused: {error.reason}")
 
 
 class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types

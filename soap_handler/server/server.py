@@ -31,6 +31,15 @@ _DISCARDED_BYTES: Final = 64 * 1024 * 1024  # a longer body is not read to its e
 _UNLIMITED: Final = 2**30  # for the limits of waitress that ``Limits`` replaces
 
 
+def parser_limits(settings: ServerSettings) -> dict[str, int]:
+    """Return the limits of one request, by waitress's names for them."""
+    return {
+        "max_request_header_size": settings.max_header_size,
+        "inbuf_overflow": settings.max_body + 2,  # as the parser wants it; so no body ever becomes a file either
+        "max_request_body_size": max(_DISCARDED_BYTES, 4 * settings.max_body),
+    }
+
+
 class Server:
     """A waitress server that can be told to stop without losing an answer. It listens as soon as it exists.
 
@@ -96,12 +105,10 @@ class Server:
             ident=None,  # we don't tell what we are made of
             expose_tracebacks=False,
             clear_untrusted_proxy_headers=False,  # ``web.client_address`` knows which proxies to believe
-            max_request_header_size=settings.max_header_size,
             connection_limit=_UNLIMITED,
             channel_timeout=_UNLIMITED,
             cleanup_interval=_UNLIMITED,
-            inbuf_overflow=settings.max_body + 2,  # as the parser wants it; so no body ever becomes a file either
-            max_request_body_size=max(_DISCARDED_BYTES, 4 * settings.max_body),
+            **parser_limits(settings),
         )
 
     @property

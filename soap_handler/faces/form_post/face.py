@@ -33,6 +33,7 @@ CONFIRMED: Final = _text("200 OK", "OK")
 class FormPost(Face):
     """The Account Event Handler over Form Post, as a face. Forms at the other faces' addresses come here too."""
 
+    title = "Form Post"
     paths = (f"{PATH}.aspx",)
 
     def __init__(self, receiver: Receiver, read_many: ReadMany | None = None) -> None:

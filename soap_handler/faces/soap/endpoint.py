@@ -55,6 +55,7 @@ class Endpoint(ServerBase, Face):
     """
 
     transport = "http://schemas.xmlsoap.org/soap/http"
+    title = "SOAP"
     paths = (PATH, f"{PATH}.asmx")
 
     def __init__(self, receiver: Receiver, limits: Limits = Limits(), read_many: ReadMany | None = None) -> None:  # noqa: B008 - frozen
