@@ -109,7 +109,7 @@ def _base(server: ServerSettings) -> str:
 
 def _path(server: ServerSettings) -> str:
     """Return a regular expression for the path of the endpoint, whose letter case does not count."""
-    return f"^{re.escape(_base(server) + PATH)}(\\.asmx)?$"
+    return f"^{re.escape(_base(server) + PATH)}(\\.as[mp]x)?/*$"
 
 
 def _upstream(server: ServerSettings) -> str:

@@ -21,8 +21,6 @@ from soap_handler.xml.charsets import charset_of, decode
 from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from soap_handler.faces.base import ReadMany, Request
     from soap_handler.faces.xml_elements import Pushed
     from soap_handler.receive.receiver import Receiver
@@ -83,10 +81,6 @@ class XmlPush(Face):
     def failed(self) -> Answer:
         """Return 503 that says nothing about our insides."""
         return _answer("503 Service Unavailable", "Internal error; please send it again")
-
-    def describe(self, query: Collection[str], address: str) -> Answer:  # noqa: ARG002 - the face's interface
-        """Return a line for people. It is the same for a right token and a wrong one, and shows neither."""
-        return _answer("200 OK", "XML push. EMS posts its notifications to this address.\n")
 
 
 def push_of(request: Request, receiver: Receiver, limits: Limits = Limits()) -> Push:  # noqa: B008 - frozen

@@ -72,10 +72,7 @@ class ServerSettings(_Table):
         ),
         examples=["/Services"],
     )
-    help_pages: bool = Field(
-        default=True,
-        description="Pages for people at the addresses of the service; false leaves the WSDL and its like.",
-    )
+    help_pages: bool = Field(default=True, description="Pages for people; false leaves the WSDL and its like.")
     test_form: Literal["local", "everywhere", "off"] = Field(
         default="local",
         description=(

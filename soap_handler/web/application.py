@@ -143,7 +143,7 @@ class Application:
 
     def _describe(self, face: Face, path: str, environ: WSGIEnvironment) -> Answer:
         """Return the description for programs that the query names, else a page for people."""
-        visit = Visit(environ, path, self._base(environ), self._answer)
+        visit = Visit(environ, path, self._base(environ), self._prefix, self._answer)
         document = face.describe(visit.query.keys(), visit.base + path)
         if document is not None:
             return replace(document, headers=NOT_INDEXED)
@@ -157,7 +157,7 @@ class Application:
         own = self._page_routes.get(path)
         if self._pages is None or own is None:
             return _NOT_FOUND
-        return self._pages.answer(Visit(environ, own, self._base(environ), self._answer)) or _NOT_FOUND
+        return self._pages.answer(Visit(environ, own, self._base(environ), self._prefix, self._answer)) or _NOT_FOUND
 
     def _base(self, environ: WSGIEnvironment) -> str:
         """Return the address of this service, from the settings or else from this very request."""

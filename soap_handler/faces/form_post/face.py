@@ -14,8 +14,6 @@ from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from soap_handler.faces.base import ReadMany, Request
     from soap_handler.receive.receiver import Receiver
 
@@ -79,7 +77,3 @@ class FormPost(Face):
     def failed(self) -> Answer:
         """Return 500 with a text that says nothing about our insides."""
         return _text("500 Internal Server Error", "Internal error; please send it again")
-
-    def describe(self, query: Collection[str], address: str) -> Answer:  # noqa: ARG002 - it has one text
-        """Return what this address is."""
-        return _text("200 OK", "Account Event Handler, Form Post. EMS posts its notifications to this address.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final[Mapping[str, str]] = {
     "username": "ems",
-    "password": "your-password",
+    "password": "s3cret",
     "account": "EX0012345",
     "notification_id": "0a1b2c3d-1111-4222-8333-444455556666",
     "id": "8d1b2a3c-4c7f-4a55-9d1e-0d8a2f3b4c5d",

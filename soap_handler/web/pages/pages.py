@@ -92,7 +92,7 @@ class Pages:
             name=operation.kind.value,
             purpose=_purposes()[operation.kind.value],
             samples=[_sample(style, operation, visit) for style in self._styles],
-            versions=_shown_versions(self._styles),
+            columns=_columns(self._styles),
             rows=list(_rows(operation, self._styles)),
             form=self._form,
             fields=list(test_form.fields(operation)) if allowed else None,
@@ -142,16 +142,18 @@ def _sample(style: Style, operation: Operation, visit: Visit) -> Sample:
     return Sample(style, request, request.request_head(visit.base + _path(style, visit)), style.answer(operation))
 
 
-def _shown_versions(styles: Sequence[Style]) -> list[Version]:
-    """Return the versions with parameter names of their own, in order."""
-    return [each for each in dict.fromkeys(style.version for style in styles) if each is not Version.SOAP_NO_HEADERS]
+def _columns(styles: Sequence[Style]) -> Mapping[Version, str]:
+    """Return the versions that have parameter names of their own, with the heading of each in the table."""
+    own: dict[Version, str] = {
+        style.version: style.title for style in styles if style.version is not Version.SOAP_NO_HEADERS
+    }
+    return {**own, Version.SOAP: "SOAP"}
 
 
 def _rows(operation: Operation, styles: Sequence[Style]) -> Iterator[Row]:
-    versions = _shown_versions(styles)
     options = {field.name: field.options for field in test_form.fields(operation)}
     for parameter in flat(operation):
-        names = tuple(parameter.spellings.get(version, "") for version in versions)
+        names = tuple(parameter.spellings.get(version, "") for version in _columns(styles))
         yield Row(names, values_in(Version.SOAP)[parameter.attribute], options[parameter.attribute])
 
 

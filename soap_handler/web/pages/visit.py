@@ -24,6 +24,8 @@ class Visit:
     """The path without the prefix, as the service spells it; empty for the root."""
     base: str
     """The address of the service, to which paths are added."""
+    prefix: str
+    """The path prefix of the service, which may be before the path or not."""
     send: Callable[[WSGIEnvironment], Answer]
     """Answers another request, as if it had come over the network."""
 
@@ -43,8 +45,9 @@ class Visit:
 
         It holds whatever prefix a proxy adds or removes, and however many slashes are at the end of the address.
         """
-        raw = self.environ.get("PATH_INFO", "")
-        up = self.path.count("/") - 1 + len(raw) - len(raw.rstrip("/"))
+        raw = str(self.environ.get("PATH_INFO", ""))
+        is_prefixed = f"{raw}/".lower().startswith(f"{self.prefix}/".lower())
+        up = raw.count("/") - 1 - (self.prefix.count("/") if is_prefixed else 0)
         if up >= 0:
             return "../" * up + path.lstrip("/")
         return quote(raw.rpartition("/")[2], encoding="latin-1") + path

@@ -105,11 +105,10 @@ def test_after_a_reload_a_withdrawn_token_is_refused(xml: XmlService) -> None:
 
 
 def test_no_token_is_told(xml: XmlService) -> None:
-    """Neither a right nor a wrong one is in an event, an answer, a description or a kept request."""
+    """Neither a right nor a wrong one is in an event, an answer or a kept request."""
     odd = BODY.replace(b"Yes please", f"my token is {TOKEN}".encode()).replace(b"<From>", b"<Odd/><From>")
     with captured_events() as events:
         told = [xml.post(BODY, f"/push/wrong-{TOKEN}").body, xml.post(b"<a/>").body, xml.post(b"<a").body]
-        told.append(xml.face.describe((), f"http://localhost/push/{TOKEN}").body)
         xml.post(odd)
     assert xml.kept() is None
     assert [event["event"] for event in events] == ["authentication_failed"]

@@ -48,7 +48,8 @@ def test_each_operation_has_a_page(shared: Service, name: str) -> None:
         page = read(shared.port, f"{PATH}?OP={spelling}")
         assert texts(page, "//h1") == [name]
         assert texts(page, "//h2")[:3] == ["Parameters", "SOAP 1.1", "SOAP 1.2"]
-    assert OPERATIONS[Kind(name)].parameters[0].name in texts(page, "//td/code")
+    assert texts(page, "//thead/tr/th")[0] == "SOAP"
+    assert texts(page, "//tr/td[1]/code")[0] == OPERATIONS[Kind(name)].parameters[0].name
 
 
 def test_an_unknown_operation_is_not_found_but_listed(shared: Service) -> None:
@@ -111,6 +112,16 @@ def test_an_address_is_taken_with_slashes_too_many_and_in_any_case(shared: Servi
     assert shared.post(message(), path=path).confirms
     assert texts(read(shared.port, path), "//dt") == NAMES
     assert get(shared.port, f"{path}?wsdl").headers["content-type"] == "text/xml; charset=utf-8"
+
+
+def test_each_face_has_the_pages_and_no_token_is_shown(shared: Service) -> None:
+    """The address of XML push may hold a secret: the page is the same for a right one and a wrong one, without it."""
+    for path in (f"{PATH}.aspx", "/push", "/push/a-secret-token", "/push/a-secret-token/inbound"):
+        for target in (path, f"{path}?op=MessageEvent"):
+            answer = get(shared.port, target)
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert b"a-secret-token" not in answer.body
+        assert texts(read(shared.port, path), "//pre") == [f"http://127.0.0.1:80{PATH}"]
 
 
 @pytest.mark.parametrize("target", [PATH, f"{PATH}.asmx/", "/", "*"])

@@ -165,6 +165,7 @@ def test_off_shows_it_to_none(tmp_path: Path) -> None:
         (f"{PATH}.asmx", "AccountEventHandler/test"),
         (f"{PATH}/", "../AccountEventHandler/test"),
         (f"/Services{PATH}.asmx//", "../../AccountEventHandler/test"),
+        ("/Services/push/a/b", "../../AccountEventHandler/test"),
     ],
 )
 def test_the_form_is_posted_to_this_service_whatever_the_address(tmp_path: Path, path: str, action: str) -> None:
