@@ -10,6 +10,7 @@ from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
 from soap_handler.dispatch import handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
+from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.faces.xml_push import XmlPush
 
@@ -108,6 +109,7 @@ class App:
         limits = Limits(server.max_depth, server.max_attributes)
         faces = [
             Endpoint(self._receiver, limits, self.seams.read_many(self._receiver)),
+            FormPost(self._receiver, self.seams.read_many_forms(self._receiver)),
             XmlPush(self._receiver, limits, self.seams.read_many_elements(self._receiver)),
         ]
         callers = Callers(server.allow_from, server.trusted_proxies)

@@ -25,14 +25,20 @@ SOAP_12: Final = "http://www.w3.org/2003/05/soap-envelope"
 MESSENGER_HEADER: Final = "MessengerHeader"
 """The header block of every call, in both directions."""
 
+NOTIFICATION_TYPE: Final = "notificationType"
+"""The field of a form post that names the operation (contract, section 3)."""
+FORM_PREFIX: Final = "Esendex"
+"""What may stand before the name of a form's field."""
 
-class Version(Enum):
-    """A version of the API in which EMS can push (contract, sections 1 and 3)."""
 
-    SOAP = "SOAP"
-    SOAP_NO_HEADERS = "SOAP, no headers"
-    FORM_POST = "FormPostVersion2"
-    XML_PUSH = "XML push"
+class Version(StrEnum):
+    """A version of the API in which EMS can push (contract, sections 1 and 3); its value is for options."""
+
+    SOAP = "soap"
+    SOAP_NO_HEADERS = "soap-no-header"
+    FORM_POST = "form"
+    """The vendor calls it FormPostVersion2."""
+    XML_PUSH = "xml"
 
 
 class Type(Enum):

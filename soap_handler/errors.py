@@ -56,6 +56,10 @@ class LimitExceededError(SoapHandlerError):
     """The structure of an XML document is beyond a limit; the text says which one."""
 
 
+class FormError(SoapHandlerError):
+    """A form post cannot be understood; the text says why, in words for its sender."""
+
+
 class InboxError(SoapHandlerError):
     """Base of the errors of calls to the EMS inbox. The text carries no personal data."""
 

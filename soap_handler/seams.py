@@ -44,6 +44,10 @@ class Seams:
         """Return what reads several SOAP requests at once."""
         return None
 
+    def read_many_forms(self, _receiver: Receiver) -> ReadMany | None:
+        """Return what reads several form posts at once."""
+        return None
+
     def read_many_elements(self, _receiver: Receiver) -> ReadMany | None:
         """Return what reads several requests of XML push at once."""
         return None

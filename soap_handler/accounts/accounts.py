@@ -99,7 +99,8 @@ class Accounts:
         """Return the account that the caller may speak for.
 
         An anonymous account takes any user name and password. ``None`` means that the caller sent no credentials at
-        all: that is enough only where there is no choice, with one account which is anonymous.
+        all: that is enough only where there is no choice, with one account which is anonymous. A caller that names no
+        account, as with HTTP Basic alone, means the only one.
 
         ``may_check`` is asked before a costly check. It is not asked about a pair that is known to be right; where it
         says no, what is not known to be right is refused unchecked.
@@ -136,10 +137,12 @@ class Accounts:
         return account if known or account.anonymous else None
 
     def _claimed(self, credentials: Credentials | None) -> Account | None:
-        if credentials is not None:
+        if credentials is not None and credentials.account:
             return self.get(credentials.account)
         alone = self._accounts[0] if len(self._accounts) == 1 else None
-        return alone if alone and alone.anonymous else None
+        if credentials is None:
+            return alone if alone and alone.anonymous else None
+        return alone if credentials.username or credentials.password else None
 
 
 def _account(settings: AccountSettings, verifiers: tuple[Verifier, ...]) -> Account:

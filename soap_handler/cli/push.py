@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from soap_handler.cli.configuration import PUSH_PASSWORD
-from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
+from soap_handler.cli.options import Api, Config  # noqa: TC001 - typer reads it
+from soap_handler.contract import Version
 from soap_handler.notifications import Kind  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def push(
         str | None, typer.Option(envvar=PUSH_PASSWORD, help="Password to present; asked for when it is not given.")
     ] = None,
     account: Annotated[str | None, typer.Option(help="Account to push for.")] = None,
+    api: Api = Version.SOAP,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the answer.")] = 10.0,
     id: Annotated[str | None, typer.Option(help="Message id; otherwise a random GUID.")] = None,  # noqa: A002 - EMS calls it so
     originator: Value = None,
@@ -47,7 +49,7 @@ def push(
     contact_id: Value = None,
     event_code: Value = None,
 ) -> None:
-    """Send one notification to a URL as EMS would. Ends with 0 only at HTTP 200 with the empty response.
+    """Send one notification to a URL as EMS would. Ends with 0 only at HTTP 200 (in SOAP, with the empty response).
 
     With --config the address, the account and its credentials come from there, as far as they are not given.
     """
@@ -76,17 +78,19 @@ def push(
     notification = made_up(
         kind, where.account.reference, {name: value for name, value in given.items() if value is not None}
     )
-    _send(where.url, where.account, notification, timeout)
+    _send(where.url, where.account, notification, timeout, api)
 
 
-def _send(url: str, account: EmsAccount, notification: Notification, timeout: float) -> None:
-    from soap_handler.ems.caller import HandlerCaller, PushError  # noqa: PLC0415 - it loads zeep
+def _send(url: str, account: EmsAccount, notification: Notification, timeout: float, api: Version) -> None:
+    from soap_handler.ems.caller import HandlerCaller  # noqa: PLC0415 - it loads zeep
+    from soap_handler.ems.versions import PushError  # noqa: PLC0415 - with it
 
     try:
-        with HandlerCaller(timeout) as caller:
+        with HandlerCaller(timeout, api) as caller:
             caller.call(url, account, notification)
     except PushError as error:
         typer.echo(f"soap-handler: not acknowledged by {url}: {error}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"acknowledged: HTTP 200 with the empty {notification.kind}Response")
+    response = "" if api is Version.FORM_POST else f" with the empty {notification.kind}Response"
+    typer.echo(f"acknowledged: HTTP 200{response}")
     typer.echo(f"key: {notification.key}")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from soap_handler.cli.configuration import INBOX_PASSWORD, PUSH_PASSWORD
-from soap_handler.cli.options import Json  # noqa: TC001 - typer reads it
+from soap_handler.cli.options import Api, Json  # noqa: TC001 - typer reads it
+from soap_handler.contract import Version
 
 HandlerUrl = Annotated[
     str | None, typer.Option(help="Address of the Account Event Handler; without it only the inbox runs.")
@@ -30,6 +31,7 @@ def simulate(
     inbox_username: InboxUsername = None,
     inbox_password: InboxPassword = None,
     inbox_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the inbox; 0 takes a free one.")] = 0,
+    api: Api = Version.SOAP,
     messages: Annotated[
         int | None, typer.Option(min=0, help="Notifications to push; without it, until Ctrl-C.")
     ] = None,
@@ -71,7 +73,7 @@ def simulate(
             upper_case_ids=upper_case_ids,
             inbox_outages=inbox_outages,
         ),
-        simulate_run.Order(handler_url, inbox_port, messages, rate, seed),
+        simulate_run.Order(handler_url, inbox_port, messages, rate, seed, api),
     )
     if as_json:
         typer.echo(json.dumps(simulate_run.summary(counts)))

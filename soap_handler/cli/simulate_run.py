@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from soap_handler.cli.display import Table
+from soap_handler.contract import Version
 from soap_handler.ems import SimulatedEms, believable_notifications
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Order:
     rate: float
     """Notifications in a second."""
     seed: int
+    api: Version = Version.SOAP
 
 
 def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts:
@@ -44,6 +46,7 @@ def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts
         disturbances=disturbances,
         seed=order.seed,
         inbox_port=order.inbox_port,
+        api=order.api,
     )
     with _stop_signals() as stop, ems:
         typer.echo(f"inbox: {ems.inbox_url}\nWSDL:  {ems.inbox_url}?wsdl", err=True)

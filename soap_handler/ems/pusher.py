@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from soap_handler import telemetry
-from soap_handler.ems.caller import AnswerLostError, HandlerCaller, PushError
+from soap_handler.contract import Version
+from soap_handler.ems.caller import AnswerLostError, HandlerCaller
 from soap_handler.ems.disturbances import Disturbances, PushPlan, plan_push
+from soap_handler.ems.versions import PushError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +63,8 @@ class Delivery:
 class Pusher:
     """Pool of ``settings.concurrency`` threads that send due deliveries, from :meth:`start` to :meth:`stop`.
 
-    Nothing is sent before ``url`` is set. ``before_send`` is called before every attempt.
+    Nothing is sent before ``url`` is set. ``before_send`` is called before every attempt. ``api`` is the version of the
+    API that it speaks.
     """
 
     def __init__(
@@ -70,12 +73,14 @@ class Pusher:
         disturbances: Disturbances,
         rng: Random,
         before_send: Callable[[Notification], None] = lambda _: None,
+        api: Version = Version.SOAP,
     ) -> None:
         self._settings = settings
         self.disturbances = disturbances
         """Faults to inject into notifications that are queued from now on."""
         self._rng = rng
         self._before_send = before_send
+        self._api = api
         self._changed = threading.Condition()
         self._url: str | None = None
         self._due: list[tuple[float, int, Delivery]] = []
@@ -139,7 +144,7 @@ class Pusher:
             thread.join()
 
     def _work(self) -> None:
-        with HandlerCaller(self._settings.timeout) as caller:
+        with HandlerCaller(self._settings.timeout, self._api) as caller:
             while (taken := self._take()) is not None:
                 url, delivery = taken
                 failure = self._send(caller, url, delivery)

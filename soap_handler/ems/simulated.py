@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Self
 
+from soap_handler.contract import Version
 from soap_handler.ems.counts import Counts
 from soap_handler.ems.disturbances import Disturbances
 from soap_handler.ems.faults import CodePlace
@@ -26,7 +27,8 @@ class SimulatedEms:
 
     It pushes to ``handler_url`` (nothing while that is ``None``). It keeps received messages in the inbox at
     ``inbox_url`` until they are deleted. ``disturbances`` are injected into both; the same ``seed`` hits the same
-    notifications, in the order of their pushes.
+    notifications, in the order of their pushes. ``api`` is the version of the API in which it pushes: ``soap``,
+    ``soap-no-header`` or ``form``.
     """
 
     def __init__(
@@ -40,11 +42,12 @@ class SimulatedEms:
         code_place: CodePlace = CodePlace.DETAIL,
         unknown_ids: UnknownIds = "ignore",
         inbox_port: int = 0,
+        api: Version | str = Version.SOAP,
     ) -> None:
         ordered = disturbances or Disturbances()
         self._accounts = {account.reference: account for account in accounts}
         rng = Random(seed)  # noqa: S311 - a test must be repeatable, not unpredictable
-        self._pusher = Pusher(push_settings or PushSettings(), ordered, rng, self._record_push)
+        self._pusher = Pusher(push_settings or PushSettings(), ordered, rng, self._record_push, Version(api))
         self._pusher.url = handler_url
         self.inbox = InboxService(
             accounts,

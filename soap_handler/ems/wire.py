@@ -6,12 +6,13 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from soap_handler.contract import INBOX_MESSAGE, OPERATIONS, MessageStatus, Structure, Type
+from soap_handler.contract import CREDENTIALS, INBOX_MESSAGE, OPERATIONS, MessageStatus, Structure, Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from soap_handler.contract import Parameter, ParameterType
+    from soap_handler.contract import Parameter, ParameterType, Version
+    from soap_handler.ems.accounts import EmsAccount
     from soap_handler.notifications import MessageReceived, Notification
 
 NOT_SET: Final = "0001-01-01T00:00:00"
@@ -54,6 +55,16 @@ def parameters(notification: Notification, *, upper_case_id: bool = False) -> di
     if upper_case_id and "id" in written:
         written["id"] = written["id"].upper()
     return written
+
+
+def credentials(account: EmsAccount, version: Version) -> dict[str, str]:
+    """Return what EMS presents to the Account Event Handler, by the names in a version of the API."""
+    values = {
+        "username": account.push_username,
+        "password": account.push_password,
+        "account": account.pushed_as or account.reference,
+    }
+    return {each.spellings[version]: values[each.attribute] for each in CREDENTIALS}
 
 
 def inbox_message(message: MessageReceived) -> dict[str, Any]:

@@ -20,6 +20,8 @@ PATH: Final = "/AccountEventHandler"
 BELOW: Final = "/*"
 """At the end of a face's path: every address below it."""
 
+_START_BYTES: Final = 8  # of which one is the first "<"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -64,6 +66,11 @@ ReadMany: TypeAlias = "Callable[[Sequence[Request]], list[Exchange | None]]"
 """Prepares requests that arrived together; ``None`` leaves a request to :meth:`Face.prepare`. It may raise."""
 
 
+def is_xml(body: bytes) -> bool:
+    """Whether a body begins as XML does in any encoding, after a byte-order mark or white space."""
+    return b"<" in body.lstrip()[:_START_BYTES]
+
+
 class Face(ABC):
     """One version of the API. Thread-safe.
 
@@ -73,6 +80,8 @@ class Face(ABC):
 
     paths: tuple[str, ...]
     """The paths at which it is reached; one may end with ``BELOW``. Letter case does not count."""
+    media_types: tuple[str, ...] = ()
+    """Media types that lead to it at the paths of other faces too, unless the body is XML all the same."""
     read_many: ReadMany | None = None
     """Seam for a faster :meth:`prepare`. Absent by default; it must give the same exchanges, or ``None``."""
 

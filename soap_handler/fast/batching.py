@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
 
 from soap_handler import telemetry
@@ -22,7 +21,7 @@ from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.faces.base import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from soap_handler.faces.base import Exchange, Face
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from soap_handler.journal import Journal
     from soap_handler.web.client_address import Callers
 
-_POLLS_BEFORE_COMMIT: Final = 16  # so often, at most, the loop looks for more requests before it commits those it has
 _BATCH_BESIDE_COMMITS: Final = 16  # requests worth a commit that goes on in another thread while the loop reads more
 _BATCH_INLINE: Final = 64  # requests worth a commit in the loop, during which nothing else goes on
 
@@ -58,12 +56,12 @@ class _Batch:
 
 
 class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
-    """waitress's task dispatcher, with a way of its own for usual pushes. Its owner must call :meth:`attach`."""
+    """waitress's task dispatcher, with a way of its own for usual pushes."""
 
     def __init__(
         self,
         journal: Journal,
-        face_at: Callable[[str], Face | None],
+        face_for: Callable[[str, str, bytes], Face | None],
         callers: Callers,
         *,
         max_body: int,
@@ -74,12 +72,10 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         super().__init__()
         self.set_thread_count(threads)
         self._journal = journal
-        self._face_at = face_at
+        self._face_for = face_for
         self._callers = callers
         self._max_body = max_body
         self._timeout = timeout
-        self._sockets: Mapping[int, Any] = {}
-        self._no_connections = 0  # how many sockets are none: those that listen or wake the loop
         self._loop_thread = 0
         self._arrived: deque[BatchingChannel] = deque()
         self._ready: list[_Push] = []
@@ -87,37 +83,20 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         self._committed: deque[_Batch] = deque()
         self._committing = 0  # batches with the journal, answered or not
 
-    def attach(self, sockets: Mapping[int, Any]) -> None:
-        """Begin to serve the loop of these sockets, whose thread calls, before the first connection."""
-        self._sockets = sockets
-        self._no_connections = len(sockets)
-        self._loop_thread = threading.get_ident()
-
     def add_task(self, task: Any) -> None:  # noqa: ANN401 - waitress's signature
         """Take on the first request of a channel."""
         self._arrived.append(task)
         self._wake_loop(task)
 
     def after_poll(self) -> None:
-        """Answer what is committed, take in what has arrived, and have it committed when a poll brings no more."""
-        polls = 0
-        while self._take_turn() and polls < _POLLS_BEFORE_COMMIT and self._more_may_come():
-            polls += 1
-            wasyncore.loop(timeout=0, use_poll=True, map=self._sockets, count=1)
-        self._commit_ready()
-
-    def _more_may_come(self) -> bool:
-        """Whether there are more connections than requests that wait for their commit."""
-        return len(self._sockets) - self._no_connections > len(self._ready)
-
-    def _take_turn(self) -> bool:
-        """Return whether anything had arrived."""
+        """Answer what is committed, then take in what one poll of the loop has brought, and have it committed."""
+        self._loop_thread = threading.get_ident()
         self._answer_committed()
-        arrived = bool(self._arrived)
-        while self._arrived:  # an answer may have brought a pipelined request forward
-            self._take_in()
         self._give_up_late()
-        return arrived
+        while self._arrived:
+            while self._arrived:
+                self._take_in()
+            self._commit_ready()  # at once, perhaps; the answers bring pipelined requests forward
 
     # -- taking in ---------------------------------------------------------------------------------------------------
 
@@ -140,9 +119,9 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         by_face: dict[Face, list[tuple[int, Request]]] = {}
         for number, channel in enumerate(channels):
             request = channel.requests[0]
-            face = None if request.error else self._face_at(request.path)
-            usual = None if face is None else self._usual(request, str(channel.addr[0]))
-            if face is not None and usual is not None:
+            usual = None if request.error else self._usual(request, str(channel.addr[0]))
+            face = usual and self._face_for(request.path, usual.content_type, usual.body)
+            if usual and face:
                 by_face.setdefault(face, []).append((number, usual))
         for face, numbered in by_face.items():
             for (number, _), exchange in zip(numbered, _read(face, [each for _, each in numbered]), strict=True):

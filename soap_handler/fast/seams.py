@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.faces.form_post.face import CONFIRMED
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
 from soap_handler.fast.committers import pipeline_of, quick_committer
@@ -11,7 +12,9 @@ from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 from soap_handler.fast.usual_elements import UsualElements
+from soap_handler.fast.usual_forms import read_usual_forms
 from soap_handler.fast.usual_pushes import UsualPushes
+from soap_handler.notifications import Kind
 from soap_handler.seams import Seams
 
 if TYPE_CHECKING:
@@ -52,6 +55,10 @@ class FastSeams(Seams):
         """Read usual envelopes in one pass."""
         return UsualPushes(receiver)
 
+    def read_many_forms(self, receiver: Receiver) -> ReadMany:
+        """Read usual forms in the loop."""
+        return UsualPushes(receiver, read_usual_forms, dict.fromkeys(Kind, CONFIRMED))
+
     def read_many_elements(self, receiver: Receiver) -> ReadMany:
         """Read usual elements of XML push in the loop."""
         return UsualElements(receiver)
@@ -61,20 +68,19 @@ class FastSeams(Seams):
     ) -> dict[str, Any]:
         """Request batching: what arrives together is read, committed and answered together."""
         self._pipeline = pipeline_of(journal)
-        self._dispatcher = BatchingDispatcher(
+        dispatcher = BatchingDispatcher(
             journal,
-            application.face_at,
+            application.face_for,
             callers,
             max_body=settings.server.max_body,
             threads=settings.server.threads,
             timeout=settings.journal.timeout,
         )
-        return {"dispatcher": self._dispatcher, "channel_class": BatchingChannel}
+        return {"dispatcher": dispatcher, "channel_class": BatchingChannel}
 
     def begin(self, server: Server) -> None:
-        """Let the batches, and the statements for PostgreSQL, go through the loop of the server's sockets."""
+        """Have the loop wait for answers of PostgreSQL too, beside the server's own sockets."""
         self.slot.join()
-        self._dispatcher.attach(server.sockets)
         if self._pipeline is not None:
             self._pipeline.attach(server.sockets)
 

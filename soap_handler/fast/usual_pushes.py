@@ -17,31 +17,39 @@ from soap_handler.receive.values import read_notification
 from soap_handler.xml.charsets import charset_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from soap_handler.accounts.accounts import Account
-    from soap_handler.faces.base import Request
+    from soap_handler.faces.base import Answer, Request
     from soap_handler.fast.usual_reader import Read
+    from soap_handler.notifications import Kind
     from soap_handler.receive.receiver import Receiver
 
 
 class UsualPushes:
     """Reads, authenticates and keys usual pushes. For one thread, since its parser is."""
 
-    def __init__(self, receiver: Receiver, now: Callable[[], datetime] = clock.now) -> None:
-        """``receiver`` has the accounts in use."""
+    def __init__(
+        self,
+        receiver: Receiver,
+        read: Callable[[Sequence[Request]], list[Read | None]] | None = None,
+        confirmed: Mapping[Kind, Answer] = CONFIRMED,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        """``receiver`` has the accounts in use. ``read`` and ``confirmed`` are a face's; by default the SOAP face's."""
         self._receiver = receiver
-        self._reader = UsualReader()
+        self._read = read or UsualEnvelopes().read
+        self._confirmed = confirmed
         self._now = now
 
     def __call__(self, requests: Sequence[Request]) -> list[Exchange | None]:
         """Prepare requests, each step for all of them before the next step: the processor's caches stay warm."""
-        read = self._reader.read([each.body if _may_be_utf8(each.content_type) else b"" for each in requests])
+        read = self._read(requests)
         accounts = self._recognised(read)
         now = self._now()
         return [
-            None if one is None or account is None else _exchange(one, account, now)
+            None if one is None or account is None else self._exchange(one, account, now)
             for one, account in zip(read, accounts, strict=True)
         ]
 
@@ -50,11 +58,21 @@ class UsualPushes:
         known = iter(self._receiver.accounts.recognise([one[2] for one in read if one is not None]))
         return [None if one is None else next(known) for one in read]
 
+    def _exchange(self, read: Read, account: Account, now: datetime) -> Exchange | None:
+        kind, fields, _ = read
+        notification = read_notification(kind, fields, account=account.reference, zone=account.time_zone)
+        return None if notification.repaired else Exchange(Entry(notification, now), self._confirmed[kind])
 
-def _exchange(read: Read, account: Account, now: datetime) -> Exchange | None:
-    kind, fields, _ = read
-    notification = read_notification(kind, fields, account=account.reference, zone=account.time_zone)
-    return None if notification.repaired else Exchange(Entry(notification, now), CONFIRMED[kind])
+
+class UsualEnvelopes:
+    """Reads SOAP envelopes in the usual form. For one thread."""
+
+    def __init__(self) -> None:
+        self._reader = UsualReader()
+
+    def read(self, requests: Sequence[Request]) -> list[Read | None]:
+        """Return the contents of each request, or ``None`` where the general way must take it."""
+        return self._reader.read([each.body if _may_be_utf8(each.content_type) else b"" for each in requests])
 
 
 def _may_be_utf8(content_type: str) -> bool:

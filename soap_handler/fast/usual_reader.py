@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from lxml import etree
 
 from soap_handler.accounts.accounts import Credentials
-from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, SOAP_11, Structure
+from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, SOAP_11, Structure, Version
 from soap_handler.xml.parser import safe_parser
 
 if TYPE_CHECKING:
@@ -30,18 +30,16 @@ Read: TypeAlias = "tuple[Kind, Fields, Credentials]"
 _Members: TypeAlias = "dict[str, tuple[str, _Members | None]]"
 """By tag: the attribute, and the members of a structure."""
 
-_OUTER_TAGS: Final = (
-    f"{{{SOAP_11}}}Envelope",
-    f"{{{SOAP_11}}}Header",
-    f"{{{SOAP_11}}}Body",
-    f"{{{NAMESPACE}}}{MESSENGER_HEADER}",
-)
+_ENVELOPE: Final = f"{{{SOAP_11}}}Envelope"
+_HEADER: Final = f"{{{SOAP_11}}}Header"
+_BODY: Final = f"{{{SOAP_11}}}Body"
+_BLOCK: Final = f"{{{NAMESPACE}}}{MESSENGER_HEADER}"
 _MUST_UNDERSTAND: Final = f"{{{SOAP_11}}}mustUnderstand"
 
 
-def _by_tag(parameters: Iterable[Parameter]) -> _Members:
+def _by_tag(parameters: Iterable[Parameter], version: Version = Version.SOAP) -> _Members:
     return {
-        f"{{{NAMESPACE}}}{each.name}": (
+        f"{{{NAMESPACE}}}{each.spellings[version]}": (
             each.attribute,
             _by_tag(each.type.members) if isinstance(each.type, Structure) else None,
         )
@@ -53,6 +51,8 @@ _CREDENTIALS: Final = _by_tag(CREDENTIALS)
 _OPERATIONS: Final = {
     f"{{{NAMESPACE}}}{kind.value}": (kind, _by_tag(operation.parameters)) for kind, operation in OPERATIONS.items()
 }
+_LOGIN: Final = _by_tag(CREDENTIALS, Version.SOAP_NO_HEADERS)
+_OPERATIONS_WITH_LOGIN: Final = {tag: (kind, _LOGIN | members) for tag, (kind, members) in _OPERATIONS.items()}
 
 _START: Final = re.compile(
     rb"""(?:<\?xml\s+version=(["'])1\.0\1(?:\s+encoding=(["'])utf-8\2)?\s*\?>\s*)?<[A-Za-z_]""", re.IGNORECASE
@@ -72,12 +72,13 @@ _UNREAD: Final = (FallbackError, etree.XMLSyntaxError, ValueError, LookupError)
 class UsualReader:
     """Reader of usual requests. It is for one thread, since its parser is.
 
-    It caches the envelopes around operations, by digest, with their credentials. Then it parses the operation alone.
+    It caches the envelopes around operations, by digest, with their credentials. Then it parses the operation alone,
+    which has the credentials in it where the envelope has none (SOAP without headers).
     """
 
     def __init__(self) -> None:
         self._parser = safe_parser()
-        self._envelopes: dict[bytes, Credentials] = {}
+        self._envelopes: dict[bytes, Credentials | None] = {}
 
     def read(self, bodies: Sequence[bytes]) -> list[Read | None]:
         """Return the contents of each request, or ``None`` where the general reader must take it.
@@ -92,11 +93,11 @@ class UsualReader:
         ]
         return [each or self._read_new(body) for each, body in zip(read, bodies, strict=True)]
 
-    def _look_up(self, body: bytes) -> tuple[bytes, Credentials] | None:
+    def _look_up(self, body: bytes) -> tuple[bytes, Credentials | None] | None:
         """Return the operation, and the credentials of its envelope, if the cache has the envelope."""
         begin, end = _operation_in(body)
-        credentials = self._envelopes.get(_digest(body[:begin], body[end:])) if begin > 0 else None
-        return None if credentials is None else (body[begin:end], credentials)
+        digest = _digest(body[:begin], body[end:]) if begin > 0 else b""
+        return (body[begin:end], self._envelopes[digest]) if digest in self._envelopes else None
 
     def _root(self, document: bytes) -> Element | None:
         try:
@@ -110,23 +111,23 @@ class UsualReader:
             return None
         root = self._root(body)
         try:
-            read = None if root is None else _read(root)
+            read, in_header = (None, None) if root is None else _read(root)
         except _UNREAD:
             return None
         if read is not None:
-            self._cache(body, *read)
+            self._cache(body, read, in_header)
         return read
 
-    def _cache(self, body: bytes, kind: Kind, fields: Fields, credentials: Credentials) -> None:
+    def _cache(self, body: bytes, read: Read, in_header: Credentials | None) -> None:
         """Cache the envelope of an operation, but only if parsing the operation alone gives the same result."""
         begin, end = _operation_in(body)
         if begin < 0 or not _is_plain(body[:begin], body[end:]):
             return
         root = self._root(body[begin:end])
-        if root is not None and _read_known(root, credentials) == (kind, fields, credentials):
+        if root is not None and _read_known(root, in_header) == read:
             if len(self._envelopes) >= _MAX_ENVELOPES:
                 self._envelopes.clear()
-            self._envelopes[_digest(body[:begin], body[end:])] = credentials
+            self._envelopes[_digest(body[:begin], body[end:])] = in_header
 
 
 def _digest(before: bytes, after: bytes) -> bytes:
@@ -152,31 +153,48 @@ def _operation_in(body: bytes) -> tuple[int, int]:
     return begin, body.rfind(b"</", begin, body.rfind(b"</"))
 
 
-def _read_known(operation: Element, credentials: Credentials) -> Read | None:
+def _read_known(operation: Element, in_header: Credentials | None) -> Read | None:
     try:
-        return *_read_operation(operation), credentials
+        return _read_operation(operation, in_header)
     except _UNREAD:
         return None
 
 
-def _read(root: Element) -> Read:
-    header, content = root  # ValueError: not two children
-    (block,), (operation,) = header, content  # ValueError: not one child in each
-    if (root.tag, header.tag, content.tag, block.tag) != _OUTER_TAGS:
+def _read(root: Element) -> tuple[Read, Credentials | None]:
+    """Return the contents, and the credentials of the header if it has them."""
+    *head, content = root
+    (operation,) = content  # ValueError: not one child
+    if (root.tag, content.tag) != (_ENVELOPE, _BODY) or root.keys() or content.keys():
         raise FallbackError
-    if root.keys() or header.keys() or content.keys() or set(block.keys()) - {_MUST_UNDERSTAND}:
-        raise FallbackError
-    credentials = _fields(block, _CREDENTIALS)
-    if len(credentials) != len(_CREDENTIALS):
-        raise FallbackError
-    return *_read_operation(operation), Credentials(**credentials)
+    in_header = _read_header(head)
+    return _read_operation(operation, in_header), in_header
 
 
-def _read_operation(operation: Element) -> tuple[Kind, Fields]:
-    kind, members = _OPERATIONS[operation.tag]
+def _read_header(parts: Sequence[Element]) -> Credentials | None:
+    if not parts or (len(parts) == 1 and parts[0].tag == _HEADER and not len(parts[0]) and not parts[0].keys()):
+        return None
+    ((block,),) = parts  # ValueError: not one header with one child
+    if (parts[0].tag, block.tag) != (_HEADER, _BLOCK) or parts[0].keys() or set(block.keys()) - {_MUST_UNDERSTAND}:
+        raise FallbackError
+    return _login(_fields(block, _CREDENTIALS))
+
+
+def _login(texts: dict[str, Any]) -> Credentials:
+    if len(texts) != len(CREDENTIALS) or not (texts["username"] or texts["password"]):
+        raise FallbackError  # some may stand elsewhere
+    return Credentials(**texts)
+
+
+def _read_operation(operation: Element, in_header: Credentials | None) -> Read:
+    """Read an operation; without credentials in the header they are in the operation."""
+    kind, members = (_OPERATIONS if in_header else _OPERATIONS_WITH_LOGIN)[operation.tag]
     if operation.keys():
         raise FallbackError
-    return kind, _fields(operation, members)
+    fields = _fields(operation, members)
+    if in_header:
+        return kind, fields, in_header
+    login = {each.attribute: fields.pop(each.attribute) for each in CREDENTIALS}  # LookupError: it is not complete
+    return kind, fields, _login(login)
 
 
 def _fields(parent: Element, wanted: _Members) -> dict[str, Any]:

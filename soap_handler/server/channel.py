@@ -45,7 +45,8 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
     def execute(self) -> None:
         error = self.request.error
         called = self.channel.requests[0]  # after a defect, waitress makes a request of its own to hold the error
-        face: Face = self.channel.server.refusing_face(getattr(called, "path", ""))
+        content_type = getattr(called, "headers", {}).get("CONTENT_TYPE", "")
+        face: Face = self.channel.server.refusing_face(getattr(called, "path", ""), content_type)
         ours = isinstance(error, InternalServerError)
         answer = face.failed() if ours else face.refused(f"The HTTP request was refused: {error.reason}")
         self.status = answer.status

@@ -41,7 +41,7 @@ class Server:
         self,
         application: Callable[..., Any],
         settings: ServerSettings,
-        refusing_face: Callable[[str], Face],
+        refusing_face: Callable[[str, str], Face],
         *,
         sockets: Sequence[socket.socket] = (),
         dispatcher: Any = None,  # noqa: ANN401 - waitress has no types
@@ -49,7 +49,8 @@ class Server:
     ) -> None:
         """Listen. Port 0 takes a free one. Without a ``dispatcher``, waitress's request threads serve.
 
-        ``refusing_face`` gives, for a path, the face that words the answer where waitress itself refuses a request.
+        ``refusing_face`` gives, for a path and a Content-Type, the face that words the answer where waitress itself
+        refuses a request.
         ``sockets`` are listened on in place of the settings' address; other processes may share them. A dispatcher may
         have a method ``after_poll``, which is called after each turn of the loop, in its thread.
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
-from soap_handler.faces.base import BELOW, Answer, Request
+from soap_handler.faces.base import BELOW, Answer, Request, is_xml
 from soap_handler.web.client_address import Callers
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Application:
         self._first = faces[0]
         # IIS ignores the case of a path, and EMS is used to it.
         self._routes = {path.lower(): (face, path) for face in faces for path in face.paths}
+        self._by_media_type = {each: face for face in faces for each in face.media_types}
         self._journal = journal
         self._public_url = public_url
         self._max_body = max_body
@@ -63,9 +64,18 @@ class Application:
         owner = next((self._routes[each + BELOW] for each in above if each + BELOW in self._routes), None)
         return owner and (owner[0], owner[1].removesuffix(BELOW))
 
-    def face_or_first(self, path: str) -> Face:
+    def face_for(self, path: str, content_type: str, body: bytes = b"") -> Face | None:
+        """Return the face of a request: by its media type, or else the one that owns the path.
+
+        XML goes by its path: ``curl -d`` calls everything a form.
+        """
+        owner = self.face_at(path)
+        other = self._by_media_type.get(content_type.partition(";")[0].strip().lower())
+        return owner if owner is None or other is None or is_xml(body) else other
+
+    def face_or_first(self, path: str, content_type: str = "") -> Face:
         """Return the face in whose form a request is refused: the first one's where none owns the path."""
-        return self.face_at(path) or self._first
+        return self.face_for(path, content_type) or self._first
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -81,23 +91,26 @@ class Application:
         caller, may_call = self._callers.check(environ)
         face, path = self._route(environ.get("PATH_INFO", ""))
         if not may_call:
-            return _forbidden(face or self._first, method)
+            return _forbidden(self.face_or_first(path, environ.get("CONTENT_TYPE", "")), method)
         if face is None:
             return _NOT_FOUND
         if method == "POST":
-            return self._push(face, environ, caller)
+            return self._push(environ, caller)
         if method in {"GET", "HEAD"}:
             return self._describe(face, path, environ)
         return _NOT_ALLOWED
 
-    def _push(self, face: Face, environ: WSGIEnvironment, caller: str) -> Answer:
+    def _push(self, environ: WSGIEnvironment, caller: str) -> Answer:
         """Prepare, commit, answer: in this order, so that nothing is confirmed that is not on disk."""
+        path, content_type = environ["PATH_INFO"], environ.get("CONTENT_TYPE", "")
+        face = self.face_or_first(path, content_type)
         length = environ.get("CONTENT_LENGTH") or "0"
         if not _LENGTH.fullmatch(length):
             return face.refused("The Content-Length is no usable number")
         if int(length) > self._max_body:
             return face.refused(f"The request is larger than {self._max_body} bytes")
         body = environ["wsgi.input"].read(int(length))
+        face = self.face_for(path, content_type, body) or face
         exchange = face.prepare(_request(environ, body, caller))
         if exchange.delay and HOLD_ANSWER in environ:
             environ[HOLD_ANSWER](exchange.delay)

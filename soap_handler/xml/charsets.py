@@ -117,6 +117,11 @@ def text_of(raw: bytes) -> str:
     return _decode_utf8(raw).text
 
 
+def decode_value(raw: bytes, label: str | None) -> Decoded:
+    """Decode a single value, such as a form's field: by ``label`` where it names a charset, else as :func:`text_of`."""
+    return _decode_labelled(raw, [label] if label else [])
+
+
 def _without(mark: bytes, body: bytes) -> bytes:
     while body.startswith(mark):  # a sender that concatenates files may repeat it
         body = body[len(mark) :]

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Final
 from unittest import mock
 
-from soap_handler.ems import caller
+from soap_handler.ems import soap_push
 from soap_handler.ems.wire import unshield
 
 if TYPE_CHECKING:
@@ -24,4 +24,4 @@ def both_spellings() -> AbstractContextManager[object]:
         finished = unshield(document)
         return finished.replace(_OF_ZEEP, _OF_DOTNET, 1) if next(numbers) % 2 else finished
 
-    return mock.patch.object(caller, "unshield", spell)
+    return mock.patch.object(soap_push, "unshield", spell)

@@ -105,6 +105,11 @@ class Serving:
         self._log = folder / "serve.log"
         with self._log.open("w") as log, (folder / "serve.out").open("w") as out:
             self.process = subprocess.Popen(command("serve"), cwd=folder, env=environment(), stdout=out, stderr=log)
+        self.port = 0
+        self.url = ""
+
+    def await_serving(self) -> None:
+        """Wait until it listens."""
         wait_for(lambda: self.process.poll() is not None or self.event("serving"), 20)
         assert self.process.poll() is None, self._log.read_text()
         self.port = int(self.event("serving")["port"])
@@ -128,6 +133,7 @@ def serve(folder: Path) -> Iterator[Serving]:
     """Serve the folder's configuration; whatever happens, the process is gone afterwards."""
     running = Serving(folder)
     try:
+        running.await_serving()
         yield running
     finally:
         if running.process.poll() is None:

@@ -96,3 +96,24 @@ def test_wrong_usage_is_explained(run: Run, arguments: tuple[str, ...], said: st
     result = run("push", *arguments)
     assert result.code == 2
     assert said in result.err
+
+
+@pytest.mark.parametrize("api", ["soap", "soap-no-header", "form"])
+@pytest.mark.parametrize("kind", Kind)
+def test_every_version_of_the_api_is_spoken(run: Run, service: Service, kind: Kind, api: str) -> None:
+    """What arrives is the same, and the words say what came back."""
+    result = run("push", kind.value, "--url", url(service), *CREDENTIALS, "--api", api)
+    assert result.code == 0, result.err
+    assert ("empty" in result.out) == (api != "form")
+    wait_for(lambda: service.handled)
+    assert service.handled[0].kind is kind
+    assert service.handled[0].repaired == ()
+
+
+def test_a_refused_form_is_not_acknowledged(run: Run, service: Service) -> None:
+    """The words of the answer are shown."""
+    wrong = ("--username", wire.USERNAME, "--password", "guess", "--account", wire.REFERENCE)
+    result = run("push", "MessageEvent", "--url", url(service), *wrong, "--api", "form")
+    assert result.code == 1
+    assert "HTTP 403: Authentication failed" in result.err
+    assert "guess" not in result.err

@@ -16,7 +16,17 @@ ENCODING: Final = 'soap:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/
 
 def no_header(told: Message) -> Message:
     parts = {name.lower(): element(name.lower(), text.encode()) for name, text in CREDENTIALS.items()}
-    return replace(repaired_as(told, "credentials in the body"), header=b"", parts=parts | told.parts)
+    return replace(told, header=b"", parts=parts | told.parts)
+
+
+def _nil_header(told: Message) -> Message:
+    """Return the call with the header's block there, but empty, and the credentials before the parameters."""
+    return replace(no_header(told), header=f'<MessengerHeader xmlns="{NAMESPACE}" {XSI} xsi:nil="true"/>'.encode())
+
+
+def _empty_header(told: Message) -> Message:
+    block = "<Username></Username><Password/><Account/>"
+    return replace(no_header(told), header=f'<MessengerHeader xmlns="{NAMESPACE}">{block}</MessengerHeader>'.encode())
 
 
 CREDENTIALS: Final = {"Username": "ems", "Password": PASSWORD, "Account": "EX0012345"}
@@ -63,9 +73,10 @@ def _perl(told: Message) -> Message:
 
 STRUCTURES: Final[dict[str, Mutation]] = {
     "no header": no_header,
-    "no header, no namespace": lambda told: replace(
-        repaired_as(no_header(told), "namespace", "credentials in the body"), operation=("", "")
-    ),
+    "no header, no namespace": lambda told: replace(repaired_as(no_header(told), "namespace"), operation=("", "")),
+    "header that is nil": _nil_header,
+    "header that is empty": _empty_header,
+    "header without blocks": lambda told: replace(no_header(told), header=b" "),
     "operation in no namespace": lambda told: replace(repaired_as(told, "namespace"), operation=("", "")),
     "operation in another namespace": lambda told: replace(
         repaired_as(told, "namespace"), operation=("", 'xmlns="urn:x"')
@@ -98,7 +109,6 @@ STRUCTURES: Final[dict[str, Mutation]] = {
             "encoding",
             "control character",
             "namespace",
-            "credentials in the body",
             "repeated operation",
         ),
         operation=("", ""),

@@ -35,7 +35,7 @@ FACE = Endpoint(Receiver(Accounts([])))
 
 def built(application: Callable[..., list[bytes]], settings: ServerSettings) -> Server:
     """Return a server of an application of our own; what HTTP refuses is answered in the SOAP face's form."""
-    return Server(application, settings, lambda _path: FACE)
+    return Server(application, settings, lambda _path, _type: FACE)
 
 
 class Gated:

@@ -34,6 +34,7 @@ class PlainFace(Face):
     def __init__(self, name: str) -> None:
         self.name = name
         self.paths = (f"/{name}",)
+        self.media_types = (f"text/x-{name}",)
 
     def prepare(self, request: Request) -> Exchange:
         if request.body == BROKEN:
@@ -129,3 +130,18 @@ def test_a_commit_that_fails_is_told_to_the_face(journal: Journal, monkeypatch: 
     monkeypatch.setattr(journal, "record", record)
     with serving(journal) as port:
         assert posted(port, b"one", "/second") == (503, b"second: not stored: JournalUnavailableError")
+
+
+def test_a_media_type_may_lead_to_another_face_than_the_path(journal: Journal) -> None:
+    """What HTTP refuses is then answered in its form too. XML goes by its path, and a path of none stays so."""
+    claimed = "Content-Type: Text/X-Second; charset=utf-8"
+    with serving(journal) as port:
+
+        def asked(body: bytes, path: str = "/first") -> tuple[int, bytes]:
+            return seen(ask(port, request(body, claimed, start=f"POST {path} HTTP/1.1")))
+
+        assert asked(b"one") == (200, b"second: taken")
+        assert asked(b"\xef\xbb\xbf<xml/>") == (200, b"first: taken")
+        assert asked(b"x" * 101) == (400, b"second: The request is larger than 100 bytes")
+        assert asked(b"two", "/second") == (200, b"second: taken")
+        assert asked(b"three", "/third")[0] == 404

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from spyne.application import Application
@@ -11,10 +10,11 @@ from spyne.model.fault import Fault
 from spyne.protocol.soap import Soap11
 from spyne.server import ServerBase
 
-from soap_handler import telemetry
 from soap_handler.contract import NAMESPACE, OPERATIONS
 from soap_handler.errors import AuthenticationError, JournalUnavailableError
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
+from soap_handler.faces.credentials import basic, presented
+from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.soap import help_page
 from soap_handler.faces.soap.envelope import read_envelope
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope, server_fault
@@ -71,7 +71,10 @@ class Endpoint(ServerBase, Face):
         def kept() -> bytes | None:
             return redacted(request.body, call.credentials.password if call.credentials else "", charset)
 
-        push = Push(call.kind, call.fields, call.credentials, request.caller, call.repaired, kept)
+        credentials = call.credentials
+        if request.authorization:
+            credentials = presented(credentials, basic(request.authorization))
+        push = Push(call.kind, call.fields, credentials, request.caller, call.repaired, kept)
         return Exchange(self._receiver.prepare(push), CONFIRMED[call.kind])
 
     def _read(self, body: bytes, charset: str | None) -> Call:
@@ -172,7 +175,5 @@ def _our_fault() -> Fault:
 
 
 def _defect(error: BaseException) -> Fault:
-    """Log a defect by its kind and place, without its message, which may quote what the caller sent."""
-    place = "".join(traceback.format_tb(error.__traceback__))
-    telemetry.emit("request_failed", error=type(error).__name__, place=place)
+    emit_defect(error)
     return _our_fault()

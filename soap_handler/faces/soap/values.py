@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.accounts.accounts import Credentials
 from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, Structure, Version, by_name
+from soap_handler.faces.credentials import presented
 from soap_handler.faces.soap.envelope import Envelope, local_name
 from soap_handler.faces.soap.rpc_encoded import References, decoded_text, is_rpc_encoded, members
 from soap_handler.xml.repair import restore
@@ -27,7 +28,6 @@ BASE64: Final = "base64"
 FOREIGN: Final = "namespace"
 REPEATED: Final = "repeated element"
 MARKUP: Final = "markup in a value"
-IN_BODY: Final = "credentials in the body"
 OTHERS: Final = "repeated operation"
 """Marks of departures from the WSDL."""
 
@@ -66,19 +66,21 @@ class Values:
     def credentials(self) -> Credentials | None:
         """Return the credentials of the header, or else those before the parameters; ``None`` without either.
 
+        The version without headers has them there (contract, section 3). A header that is nil or empty counts as none.
+
         Raises:
             Fault: a value is given by a reference that cannot be followed.
         """
         blocks = [block for block in self._envelope.header if local_name(block) == MESSENGER_HEADER]
+        in_header = None
         if blocks:
             block = next((block for block in blocks if block.tag == _OURS + MESSENGER_HEADER), blocks[0])
             self._mark_namespace(str(block.tag))
-            return _credentials(self._fields(self._references.follow(block), CREDENTIALS))
+            in_header = _credentials(self._fields(self._references.follow(block), CREDENTIALS))
+        if in_header and (in_header.username or in_header.password):
+            return in_header
         fields = self._fields(self._operation(), CREDENTIALS, Version.SOAP_NO_HEADERS)
-        if not fields:
-            return None
-        self._marks[IN_BODY] = None
-        return _credentials(fields)
+        return presented(in_header, _credentials(fields))
 
     def parameters(self, parameters: Iterable[Parameter]) -> Fields:
         """Return the texts of those of the operation's parameters that came.

@@ -1,0 +1,47 @@
+"""The versions of the API that the simulated EMS speaks: each writes a push as a request, and checks the answer.
+
+What sends the request is not known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import requests
+
+    from soap_handler.ems.accounts import EmsAccount
+    from soap_handler.notifications import Notification
+
+
+class PushError(Exception):
+    """The answer was not HTTP 200 with the empty response, so EMS keeps the notification."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushRequest:
+    """One request: its headers and its body."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Writer(Protocol):
+    """One version of the API."""
+
+    def request(self, account: EmsAccount, notification: Notification, *, upper_case_id: bool = False) -> PushRequest:
+        """Return the request that pushes a notification.
+
+        Raises:
+            ValueError: a text cannot be written.
+        """
+
+    def check(self, response: requests.Response, notification: Notification) -> None:
+        """Return only for an answer that confirms.
+
+        Raises:
+            PushError: anything else; the text says what came instead.
+        """

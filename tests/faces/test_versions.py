@@ -1,0 +1,158 @@
+"""One notification in every version of the API: what the handler gets, and the differences that a version forces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import soap_handler
+from soap_handler.accounts.accounts import Accounts
+from soap_handler.contract import Version
+from soap_handler.ems import EmsAccount
+from soap_handler.ems.form_push import FormWriter
+from soap_handler.ems.soap_push import SoapWriter
+from soap_handler.faces.base import Request
+from soap_handler.faces.form_post.face import FormPost
+from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.fast.seams import FastSeams
+from soap_handler.notifications import (
+    ErrorType,
+    EventCode,
+    EventType,
+    FailureReason,
+    MessageError,
+    MessageEvent,
+    MessageReceived,
+    MessageType,
+    SubscriptionEvent,
+)
+from soap_handler.receive.receiver import Receiver
+from tests.support.quickly import prepare_quickly
+from tests.support.service import ACCOUNTS
+from tests.support.wire import PASSWORD, REFERENCE, USERNAME
+
+if TYPE_CHECKING:
+    from soap_handler.ems.versions import Writer
+    from soap_handler.faces.base import Face
+    from soap_handler.notifications import Notification
+
+RECEIVER: Final = Receiver(Accounts(ACCOUNTS))
+SOAP: Final = Endpoint(RECEIVER, read_many=FastSeams().read_many(RECEIVER))
+FORM: Final = FormPost(RECEIVER, FastSeams().read_many_forms(RECEIVER))
+VERSIONS: Final[dict[Version, tuple[Writer, Face]]] = {
+    Version.SOAP: (SoapWriter(), SOAP),
+    Version.SOAP_NO_HEADERS: (SoapWriter(header=False), SOAP),
+    Version.FORM_POST: (FormWriter(), FORM),
+}
+ACCOUNT: Final = EmsAccount(
+    reference=REFERENCE, username="", password="", push_username=USERNAME, push_password=PASSWORD
+)
+FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+TIMES: Final = st.none() | st.integers(0, 10**15).map(lambda elapsed: FIRST + timedelta(microseconds=elapsed))
+TEXTS: Final = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff"), max_size=20)
+IDS: Final = st.uuids().map(str)
+NUMBERS: Final = st.integers(-(2**31), 2**31 - 1)
+COMMON: Final = {"account": st.just(REFERENCE)}
+MESSAGES: Final = st.builds(
+    MessageReceived,
+    **COMMON,
+    id=IDS,
+    originator=TEXTS,
+    recipient=TEXTS,
+    body=TEXTS,
+    type=st.sampled_from(MessageType),
+    sent_at=TIMES,
+    received_at=TIMES,
+)
+NOTIFICATIONS: Final = st.one_of(
+    MESSAGES,
+    st.builds(MessageEvent, **COMMON, id=IDS, event_type=st.just(EventType.DELIVERED), occurred_at=TIMES),
+    st.builds(
+        MessageError,
+        **COMMON,
+        id=IDS,
+        error_type=st.sampled_from(ErrorType),
+        occurred_at=TIMES,
+        detail=TEXTS,
+        failure_reason=st.none() | st.builds(FailureReason, NUMBERS, TEXTS, st.booleans()),
+    ),
+    st.builds(
+        SubscriptionEvent,
+        **COMMON,
+        mobile_number=TEXTS,
+        contact_id=TEXTS,
+        event_code=st.sampled_from(EventCode),
+        occurred_at=TIMES,
+    ),
+)
+
+slowly = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+def pushed(notification: Notification, version: Version) -> Notification:
+    """Return what the handler gets of a notification that EMS pushes in a version, by either way of reading."""
+    writer, face = VERSIONS[version]
+    request = writer.request(ACCOUNT, notification)
+    exchange = face.prepare(Request(request.body, "127.0.0.1", request.headers["Content-Type"]))
+    assert exchange.entry is not None, exchange.answer
+    quick = prepare_quickly(face, request.body, request.headers["Content-Type"])
+    assert quick is None or quick.entry is not None
+    assert quick is None or quick.entry.notification == exchange.entry.notification  # type: ignore[union-attr] # see above
+    return exchange.entry.notification
+
+
+def as_a_form_has_it(notification: Notification) -> Notification:
+    """Return a notification without what Form Post cannot say: the table in ``docs/versions.md``."""
+    changes: dict[str, Any] = {}
+    for name in ("sent_at", "received_at", "occurred_at"):
+        when = getattr(notification, name, None)
+        if when is not None:
+            changes[name] = when.replace(microsecond=0)
+    if isinstance(notification, MessageError):
+        changes["failure_reason"] = None
+    return replace(notification, **changes)
+
+
+@slowly
+@given(NOTIFICATIONS)
+def test_the_handler_gets_the_same_in_every_version(notification: Notification) -> None:
+    """But for what a version cannot say. Only XML repairs control characters, so marks are left out."""
+    header, bare = pushed(notification, Version.SOAP), pushed(notification, Version.SOAP_NO_HEADERS)
+    form = pushed(notification, Version.FORM_POST)
+    assert replace(header, repaired=()) == replace(bare, repaired=()) == notification
+    assert form == as_a_form_has_it(notification)
+    assert form.repaired == ()
+
+
+@slowly
+@given(MESSAGES)
+def test_a_message_has_one_key_in_every_version(notification: Notification) -> None:
+    """By whichever way it comes, and comes again, it is one notification."""
+    assert {pushed(notification, version).key for version in VERSIONS} == {notification.key}
+
+
+@slowly
+@given(NOTIFICATIONS.map(as_a_form_has_it))
+def test_an_event_of_whole_seconds_has_one_key_in_every_version(notification: Notification) -> None:
+    """The time is a part of an event's key; where the form cannot say it, it is another one."""
+    assert {pushed(notification, version).key for version in VERSIONS} == {notification.key}
+
+
+def test_an_event_with_a_fraction_has_another_key_in_a_form() -> None:
+    """The difference that the page names, so that nobody is surprised who changes the version."""
+    event = MessageEvent(
+        account=REFERENCE, id="a", occurred_at=datetime(2026, 3, 2, tzinfo=UTC) + timedelta(seconds=0.5)
+    )
+    assert pushed(event, Version.FORM_POST).key != pushed(event, Version.SOAP).key == event.key
+
+
+def test_the_page_of_the_differences_names_each() -> None:
+    """``docs/versions.md`` has a row for each thing that the test above has to leave out."""
+    page = (Path(soap_handler.__file__).parent / "docs" / "versions.md").read_text(encoding="utf-8")
+    for named in ("failure_reason", "whole seconds", "sent_at", "repaired", "key"):
+        assert named in page
