@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from soap_handler.accounts.accounts import Accounts
@@ -70,6 +70,7 @@ def read_both(body: bytes, content_type: str = "application/xml", path: str = PA
     return quick is not None
 
 
+@settings(deadline=None)
 @given(BODIES, st.sampled_from(["", "application/xml", "text/xml; charset=utf-8", "text/xml; charset=iso-8859-1"]))
 @example(USUAL[0], "application/xml")
 def test_it_says_the_same_or_nothing(body: bytes, content_type: str) -> None:
