@@ -124,10 +124,10 @@ class Accounts:
     def recognise(self, several: Sequence[Credentials]) -> list[Account | None]:
         """Return what :meth:`authenticate` would, where that needs no costly check, else ``None``. Counts nothing.
 
-        Credentials that are there several times, as one object, are checked once.
+        Credentials that are there several times are checked once.
         """
-        answers = {number: self._recognised(each) for number, each in {id(one): one for one in several}.items()}
-        return [answers[id(credentials)] for credentials in several]
+        answers = {each: self._recognised(each) for each in dict.fromkeys(several)}
+        return [answers[credentials] for credentials in several]
 
     def _recognised(self, credentials: Credentials) -> Account | None:
         account = self.get(credentials.account)

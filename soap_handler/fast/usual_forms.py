@@ -1,20 +1,24 @@
-"""Batch reading of forms: the plain reader (``faces.form_post``), which is quick enough, for the I/O loop.
+"""Batch reading of forms: a quick split of usual fields; the rest is the plain reader's (``faces.form_post``).
 
-Trade-off: none in speed; a form that needs a repair, or a costly check of its password, goes the general way.
+Trade-off: it knows ASCII forms with plain names only. For any other form it returns ``None``, and the general way takes
+it. Property tests hold both to equal values.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
 
 from soap_handler.errors import FormError
-from soap_handler.faces.form_post.form import read_form
+from soap_handler.faces.base import is_xml
+from soap_handler.faces.form_post.form import MAX_FIELDS, form_of
 from soap_handler.xml.charsets import charset_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from soap_handler.faces.base import Request
+    from soap_handler.faces.form_post.form import Pairs
     from soap_handler.fast.usual_reader import Read
 
 
@@ -24,10 +28,24 @@ def read_usual_forms(requests: Sequence[Request]) -> list[Read | None]:
 
 
 def _read(request: Request) -> Read | None:
-    try:
-        form = read_form(request.body, charset_of(request.content_type))
-    except FormError:
+    charset = charset_of(request.content_type)
+    if (charset is not None and charset.lower() != "utf-8") or is_xml(request.body):
         return None
-    if form.repaired or form.credentials is None:
+    try:
+        pairs = _usual_pairs(request.body)
+        form = None if pairs is None else form_of(pairs)
+    except (FormError, UnicodeDecodeError):
+        return None
+    if form is None or form.repaired or form.credentials is None:
         return None
     return form.kind, form.fields, form.credentials
+
+
+def _usual_pairs(body: bytes) -> Pairs | None:
+    """Return names and texts. UnicodeDecodeError: it is not in UTF-8, or not quoted."""
+    fields = [field.partition("=") for field in body.strip().decode("ascii").split("&")]
+    if len(fields) > MAX_FIELDS or not all(name.isalpha() for name, _, _ in fields):
+        return None
+    return [
+        (name, unquote_plus(text, errors="strict") if "%" in text or "+" in text else text) for name, _, text in fields
+    ]

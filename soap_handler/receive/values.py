@@ -32,7 +32,7 @@ _DATE_TIME: Final = re.compile(
 )
 # Times that Python's own reader takes, which is quicker: with an offset, and not of year 1.
 _ISO_TIME: Final = re.compile(
-    r"(?!0001)\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(?:\.\d{1,6}(\d*))?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII
+    r"(?!0001)\d{4}-\d\d-\d\d[T ](?!24)\d\d:\d\d:\d\d(?:\.\d{1,6}(\d*))?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII
 )
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}

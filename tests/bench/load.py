@@ -45,13 +45,13 @@ class Load:
         return self.not_2xx + self.socket_errors
 
 
-def warm_up(url: str, connections: int) -> Load:
+def warm_up(url: str, connections: int, api: str = "soap") -> Load:
     """Push for a second that is not measured: what is imported, opened and compiled once is not the cost of a push."""
-    return push(url, connections, 1)
+    return push(url, connections, 1, api)
 
 
-def push(url: str, connections: int, seconds: float) -> Load:
-    """Push for some whole seconds over so many connections.
+def push(url: str, connections: int, seconds: float, api: str = "soap") -> Load:
+    """Push for some whole seconds over so many connections, in a version of the API.
 
     Raises:
         NoWrkError: there is no wrk (Debian: ``apt-get install wrk``).
@@ -61,6 +61,6 @@ def push(url: str, connections: int, seconds: float) -> Load:
         raise NoWrkError("wrk is not installed (Debian: apt-get install wrk)")
     command = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(_SCRIPT), url, "--"]
     run = subprocess.run(
-        [*command, str(random.SystemRandom().getrandbits(_SEED_BITS))], capture_output=True, text=True, check=True
+        [*command, str(random.SystemRandom().getrandbits(_SEED_BITS)), api], capture_output=True, text=True, check=True
     )
     return Load(**json.loads(run.stdout.splitlines()[-1]))

@@ -1,5 +1,6 @@
 -- Each request is a MessageReceived as EMS sends it: a random version-4 GUID, one of 100,000 originators, one of
--- 500 bodies of 2 to 12 words, times that move with the clock. Argument 1 seeds the dice.
+-- 500 bodies of 2 to 12 words, times that move with the clock. Argument 1 seeds the dice, argument 2 is the version of
+-- the API: soap, soap-no-header or form.
 local head = [[<?xml version="1.0" encoding="utf-8"?>
 <soap:Envelope xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
   <soap:Header>
@@ -17,10 +18,26 @@ local middle = [[</originator>
       <body>%s</body>
       <type>%s</type>
       <sentat>]]
+local after_id, after_sent = "</id>\n      <originator>4477009", "+01:00</sentat>\n      <receivedat>"
 local tail = [[+01:00</receivedat>
     </MessageReceived>
   </soap:Body>
 </soap:Envelope>]]
+local fraction, zone, time_format, content_type = ".%07d", 3600, "!%Y-%m-%dT%H:%M:%S", "text/xml; charset=utf-8"
+
+local function speak_without_header()
+  local block = head:match("<Username>.-</Account>")
+  local lower = block:gsub("(</?)(%u)", function(mark, letter) return mark .. letter:lower() end)
+  head = head:gsub("  <soap:Header>.-</soap:Header>\n", ""):gsub("<id>$", lower .. "<id>")
+end
+
+local function speak_form()
+  head = "username=ems&password=s3cret&account=EX0012345&notificationType=MessageReceived&id="
+  after_id, middle = "&originator=4477009", "&recipient=447786204254&body=%s&type=%s&sentAt="
+  after_sent, tail, fraction, zone = "&receivedAt=", "", "", 0
+  time_format, content_type = "!%Y-%m-%d+%H%%3A%M%%3A%SZ", "application/x-www-form-urlencoded"
+end
+
 local words = {}
 for word in ([[yes no please thanks merci danke grüße Köln José café naïve Straße für Ελλάδα ευχαριστώ спасибо 東京 はい
   شكرا 👍 😀 🚌 🎉 ❤️ vote for number 1 2 3 7 12 tickets menu &amp; a the at 19:30 tomorrow table stop start late home
@@ -35,14 +52,18 @@ local starts, middles = {}, {}  -- for each body: the request's head and the env
 local second, moment, moments = nil, nil, {}
 
 local function written(time)
-  return os.date("!%Y-%m-%dT%H:%M:%S", time + 3600)
+  return os.date(time_format, time + zone)
 end
 
 local function invent_middle()
   local chosen = {}
   for place = 1, random(2, 12) do chosen[place] = words[random(#words)] end
   local body = table.concat(chosen, " ")
-  return format(middle, body, body:find("[\128-\255]") and "Unicode" or "Text")
+  local kind = body:find("[\128-\255]") and "Unicode" or "Text"
+  if zone == 0 then  -- a form
+    body = body:gsub("&amp;", "&"):gsub("[^%w ]", function(byte) return format("%%%02X", byte:byte()) end):gsub(" ", "+")
+  end
+  return format(middle, body, kind)
 end
 
 local function invent_id()
@@ -51,9 +72,9 @@ local function invent_id()
 end
 
 local function envelope(start, rest, sent, received)
-  return start .. invent_id() .. "</id>\n      <originator>4477009" .. format("%05d", random(0, 99999)) .. rest
-    .. sent .. format(".%07d+01:00</sentat>\n      <receivedat>", random(0, 9999999))
-    .. received .. format(".%07d", random(0, 9999999)) .. tail
+  return start .. invent_id() .. after_id .. format("%05d", random(0, 99999)) .. rest
+    .. sent .. format(fraction, random(0, 9999999)) .. after_sent
+    .. received .. format(fraction, random(0, 9999999)) .. tail
 end
 
 local function turn_the_clock(now)
@@ -64,8 +85,10 @@ end
 -- The heads are made before the burst, as those of a body differ in their length alone.
 function init(arguments)
   math.randomseed(tonumber(arguments[1]))
+  if arguments[2] == "soap-no-header" then speak_without_header() end
+  if arguments[2] == "form" then speak_form() end
   wrk.method = "POST"
-  wrk.headers["Content-Type"] = "text/xml; charset=utf-8"
+  wrk.headers["Content-Type"] = content_type
   wrk.headers["SOAPAction"] = '"com.esendex.ems.soapinterface/MessageReceived"'
   for number = 1, 500 do
     middles[number] = invent_middle()

@@ -26,8 +26,8 @@ UNKNOWN: Final = "unknown field"
 REPEATED: Final = "repeated field"
 """Marks: a field that may be what a missing one was to say, and a second field of the same name."""
 
-_FIELDS: Final = 100
-"""At most in a form. EMS sends eleven."""
+MAX_FIELDS: Final = 100
+"""In a form. EMS sends eleven."""
 _NOT_SET: Final = "0001-01-01T00:00:00"
 _MAY_BE_MISSING: Final = "sent_at"  # contract, section 3; it is read as .NET's "not set", which is no repair
 
@@ -69,7 +69,15 @@ def read_form(body: bytes, charset: str | None = None) -> Form:
     """
     if is_xml(body):
         raise FormError("The request is XML; expected a form")
-    pairs, marks = decoded_pairs(body, charset)
+    return form_of(*decoded_pairs(body, charset))
+
+
+def form_of(pairs: Pairs, marks: tuple[str, ...] = ()) -> Form:
+    """Return what a form of these fields says. ``marks`` are those of their decoding.
+
+    Raises:
+        FormError: it does not name one of the four notifications.
+    """
     if not pairs:
         raise FormError("The request is empty; expected a form")
     texts: dict[str, str] = {}
@@ -111,12 +119,12 @@ def decoded_pairs(body: bytes, charset: str | None) -> tuple[Pairs, tuple[str, .
 def _pairs(body: bytes, codec: str) -> Pairs:
     try:
         return parse_qsl(
-            body.decode("latin-1"), keep_blank_values=True, encoding=codec, errors="strict", max_num_fields=_FIELDS
+            body.decode("latin-1"), keep_blank_values=True, encoding=codec, errors="strict", max_num_fields=MAX_FIELDS
         )
     except UnicodeDecodeError:
         raise
     except ValueError as error:
-        raise FormError(f"The form has more than {_FIELDS} fields") from error
+        raise FormError(f"The form has more than {MAX_FIELDS} fields") from error
 
 
 def _kind(text: str) -> Kind:
