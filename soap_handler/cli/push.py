@@ -74,7 +74,7 @@ def push(
         "contact_id": contact_id,
         "event_code": event_code,
     }
-    where = target(config, url=url, account=account, username=username, password=password)
+    where = target(config, api, url=url, account=account, username=username, password=password)
     notification = made_up(
         kind, where.account.reference, {name: value for name, value in given.items() if value is not None}
     )
@@ -91,6 +91,6 @@ def _send(url: str, account: EmsAccount, notification: Notification, timeout: fl
     except PushError as error:
         typer.echo(f"soap-handler: not acknowledged by {url}: {error}", err=True)
         raise typer.Exit(1) from None
-    response = "" if api is Version.FORM_POST else f" with the empty {notification.kind}Response"
+    response = "" if api in {Version.FORM_POST, Version.XML_PUSH} else f" with the empty {notification.kind}Response"
     typer.echo(f"acknowledged: HTTP 200{response}")
     typer.echo(f"key: {notification.key}")

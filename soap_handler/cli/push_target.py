@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from soap_handler.cli import configuration
+from soap_handler.contract import Version
 from soap_handler.ems import EmsAccount
 from soap_handler.faces.base import PATH
+from soap_handler.faces.xml_push import PATH as XML_PUSH_PATH
 from soap_handler.notifications import KINDS, from_dict
 from soap_handler.settings import name_key
 
@@ -48,9 +50,17 @@ class Target:
 
 
 def target(
-    config: Path | None, *, url: str | None, account: str | None, username: str | None, password: str | None
+    config: Path | None,
+    api: Version,
+    *,
+    url: str | None,
+    account: str | None,
+    username: str | None,
+    password: str | None,
 ) -> Target:
     """Return the target: what is given, completed from a configuration if one is given too.
+
+    An address from the configuration is the one of this version of the API.
 
     Raises:
         SettingsError: the configuration cannot be used.
@@ -64,7 +74,7 @@ def target(
     name = username or (pair.username if pair else None) or ("anonymous" if anonymous else None)
     secret = password or (pair.password.get_secret_value() if pair else None) or ("anonymous" if anonymous else None)
     return Target(
-        _needed("--url", url or (_address(settings) if settings else None)),
+        _needed("--url", url or (_address(settings, api) if settings else None)),
         EmsAccount(
             reference=reference,
             username="",
@@ -82,12 +92,13 @@ def _configured(settings: Settings, account: str | None) -> AccountSettings | No
     return names.get(name_key(account))
 
 
-def _address(settings: Settings) -> str | None:
+def _address(settings: Settings, api: Version) -> str | None:
     server = settings.server
     if server.public_url is None and server.port == 0:
         return None
     host = "127.0.0.1" if server.host in {"0.0.0.0", "::"} else server.host  # noqa: S104 - compared, not listened on
-    return (server.prefixed_url or f"http://{host}:{server.port}{server.path_prefix or ''}") + PATH
+    base = server.prefixed_url or f"http://{host}:{server.port}{server.path_prefix or ''}"
+    return base + (XML_PUSH_PATH if api is Version.XML_PUSH else PATH)
 
 
 def _needed(option: str, value: str | None) -> str:

@@ -12,6 +12,7 @@ from soap_handler.contract import Version
 from soap_handler.ems.form_push import FormWriter
 from soap_handler.ems.soap_push import SoapWriter
 from soap_handler.ems.versions import PushError
+from soap_handler.ems.xml_push import XmlWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,7 @@ _WRITERS: Final[dict[Version, Callable[[], Writer]]] = {
     Version.SOAP: SoapWriter,
     Version.SOAP_NO_HEADERS: lambda: SoapWriter(header=False),
     Version.FORM_POST: FormWriter,
+    Version.XML_PUSH: XmlWriter,
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from soap_handler.contract import NOTIFICATION_TYPE, OPERATIONS, Type, Version
-from soap_handler.ems.versions import PushError, PushRequest
+from soap_handler.ems.versions import PushRequest, check_status
 from soap_handler.ems.wire import credentials
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ CONTENT_TYPE: Final = "application/x-www-form-urlencoded"
 
 _NOT_SET: Final = "0001-01-01 00:00:00Z"
 _MAY_BE_MISSING: Final = "sent_at"  # contract, section 3
-_MAX_ANSWER_CHARACTERS: Final = 200
 
 
 class FormWriter:
@@ -36,9 +35,7 @@ class FormWriter:
 
     def check(self, response: requests.Response, notification: Notification) -> None:  # noqa: ARG002 - 200 says it all
         """Return only for HTTP 200."""
-        if response.status_code != 200:
-            text = response.text.strip()[:_MAX_ANSWER_CHARACTERS]
-            raise PushError(f"HTTP {response.status_code}{text and ': '}{text}")
+        check_status(response)
 
 
 def _parameters(notification: Notification) -> dict[str, str]:

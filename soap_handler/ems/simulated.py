@@ -28,7 +28,7 @@ class SimulatedEms:
     It pushes to ``handler_url`` (nothing while that is ``None``). It keeps received messages in the inbox at
     ``inbox_url`` until they are deleted. ``disturbances`` are injected into both; the same ``seed`` hits the same
     notifications, in the order of their pushes. ``api`` is the version of the API in which it pushes: ``soap``,
-    ``soap-no-header`` or ``form``.
+    ``soap-no-header``, ``form`` or ``xml``.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ What sends the request is not known here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from soap_handler.ems.accounts import EmsAccount
     from soap_handler.notifications import Notification
+
+_MAX_ANSWER_CHARACTERS: Final = 200
 
 
 class PushError(Exception):
@@ -45,3 +47,14 @@ class Writer(Protocol):
         Raises:
             PushError: anything else; the text says what came instead.
         """
+
+
+def check_status(response: requests.Response) -> None:
+    """Return only for HTTP 200, which says it all where an answer is a plain text.
+
+    Raises:
+        PushError: anything else; the text says what came instead.
+    """
+    if response.status_code != 200:
+        text = response.text.strip()[:_MAX_ANSWER_CHARACTERS]
+        raise PushError(f"HTTP {response.status_code}{text and ': '}{text}")

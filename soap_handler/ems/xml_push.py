@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import uuid
 from base64 import b64encode
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
 from soap_handler.contract import OPERATIONS, XML_PUSH_FRAME, Structure, Type, Version
+from soap_handler.ems.versions import PushRequest, check_status
 from soap_handler.ems.wire import NOT_SET, shield, unshield
 from soap_handler.notifications import EventCode, SubscriptionEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import requests
 
     from soap_handler.contract import Parameter, ParameterType
     from soap_handler.ems.accounts import EmsAccount
@@ -26,32 +28,28 @@ CONTENT_TYPE: Final = "application/xml; charset=utf-8"
 _IDS: Final = uuid.UUID("6f0a1d52-2f0e-4c53-9d5f-3f0c9c1f4b6a")  # the namespace of made-up ids of notifications
 
 
-@dataclass(frozen=True, slots=True)
-class XmlPushRequest:
-    """One request: a body, and headers of which one may hold the credentials."""
+class XmlWriter:
+    """XML push."""
 
-    headers: Mapping[str, str]
-    body: bytes
+    def request(self, account: EmsAccount, notification: Notification, *, upper_case_id: bool = False) -> PushRequest:
+        """Return the element, the same each time. What XML push has no child for is left out.
 
+        The login goes by HTTP Basic. Where the account has no user name, the address must hold a token.
+        """
+        headers = {"Content-Type": CONTENT_TYPE}
+        if account.push_username:
+            pair = f"{account.push_username}:{account.push_password}"
+            headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        frame = {
+            "notification_id": notification.notification_id or str(uuid.uuid5(_IDS, notification.key)),
+            "account": account.pushed_as or account.reference,
+            "account_reference": account.reference,
+        }
+        return PushRequest(headers, _document(notification, frame, upper_case_id=upper_case_id))
 
-def xml_push_request(
-    account: EmsAccount, notification: Notification, *, basic: bool = True, upper_case_id: bool = False
-) -> XmlPushRequest:
-    """Return the request that pushes a notification. It is the same each time.
-
-    ``basic`` sends the credentials by HTTP Basic; without it, the address must hold a token. What XML push has no
-    element for is left out.
-    """
-    headers = {"Content-Type": CONTENT_TYPE}
-    if basic:
-        pair = f"{account.push_username}:{account.push_password}"
-        headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
-    frame = {
-        "notification_id": notification.notification_id or str(uuid.uuid5(_IDS, notification.key)),
-        "account": account.pushed_as or account.reference,
-        "account_reference": account.reference,
-    }
-    return XmlPushRequest(headers, _document(notification, frame, upper_case_id=upper_case_id))
+    def check(self, response: requests.Response, notification: Notification) -> None:  # noqa: ARG002 - 200 says it all
+        """Return only for HTTP 200."""
+        check_status(response)
 
 
 def _document(notification: Notification, frame: Mapping[str, str], *, upper_case_id: bool) -> bytes:

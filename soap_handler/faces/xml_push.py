@@ -21,8 +21,9 @@ from soap_handler.xml.charsets import charset_of, decode
 from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soap_handler.faces.base import ReadMany, Request
-    from soap_handler.faces.xml_elements import Pushed
     from soap_handler.receive.receiver import Receiver
 
 PATH: Final = "/push"
@@ -91,7 +92,7 @@ def push_of(request: Request, receiver: Receiver, limits: Limits = Limits()) -> 
     """
     charset = charset_of(request.content_type)
     pushed = read_pushed(request.body, charset, limits)
-    credentials, mark = _credentials(request, pushed, receiver)
+    credentials, mark = credentials_of(request, pushed.accounts, receiver)
 
     def kept() -> bytes | None:
         return _without_secret(request.body, credentials.password, charset)
@@ -100,14 +101,16 @@ def push_of(request: Request, receiver: Receiver, limits: Limits = Limits()) -> 
     return Push(pushed.kind, pushed.fields, credentials, request.caller, repaired, kept, optional=pushed.optional)
 
 
-def _credentials(request: Request, pushed: Pushed, receiver: Receiver) -> tuple[Credentials, tuple[str, ...]]:
+def credentials_of(
+    request: Request, accounts: Sequence[str], receiver: Receiver
+) -> tuple[Credentials, tuple[str, ...]]:
     """Return the login of HTTP Basic, or else the token of the address as a password without a user name.
 
-    With it comes the account: the one that is named, or the one that can be meant, which leaves a mark.
+    With it comes the account: the first of these names that is one, or the one that can be meant, which leaves a mark.
     """
     token = Credentials("", _token(request.path), "")
     login = presented(basic(request.authorization), token) or token
-    named = next((name for name in pushed.accounts if receiver.accounts.get(name)), None)
+    named = next((name for name in accounts if receiver.accounts.get(name)), None)
     if named is not None:
         return replace(login, account=named), ()
     meant = receiver.accounts.presumed(login.username, login.password)

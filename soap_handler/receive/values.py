@@ -85,6 +85,9 @@ class _Reader:
 
     def time(self, name: str) -> datetime | None:
         text = self.text(name).strip()
+        if not text:
+            self.note_missing(name)
+            return None
         try:
             instant, exact = read_time(text, self.zone)
         except UnreadableError:

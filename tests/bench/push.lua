@@ -1,6 +1,6 @@
 -- Each request is a MessageReceived as EMS sends it: a random version-4 GUID, one of 100,000 originators, one of
 -- 500 bodies of 2 to 12 words, times that move with the clock. Argument 1 seeds the dice, argument 2 is the version of
--- the API: soap, soap-no-header or form.
+-- the API: soap, soap-no-header, form or xml.
 local head = [[<?xml version="1.0" encoding="utf-8"?>
 <soap:Envelope xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
   <soap:Header>
@@ -36,6 +36,13 @@ local function speak_form()
   after_id, middle = "&originator=4477009", "&recipient=447786204254&body=%s&type=%s&sentAt="
   after_sent, tail, fraction, zone = "&receivedAt=", "", "", 0
   time_format, content_type = "!%Y-%m-%d+%H%%3A%M%%3A%SZ", "application/x-www-form-urlencoded"
+end
+
+local function speak_xml()
+  head = "<InboundMessage><Id>0a1b2c3d-1111-4222-8333-444455556666</Id><AccountId>EX0012345</AccountId><MessageId>"
+  after_id, middle = "</MessageId><From>4477009", "</From><To>447786204254</To><MessageText>%s</MessageText>"
+  after_sent, tail, fraction, time_format, content_type = "", "</InboundMessage>", "", "", "application/xml"
+  wrk.headers["Authorization"] = "Basic ZW1zOnMzY3JldA=="
 end
 
 local words = {}
@@ -87,6 +94,7 @@ function init(arguments)
   math.randomseed(tonumber(arguments[1]))
   if arguments[2] == "soap-no-header" then speak_without_header() end
   if arguments[2] == "form" then speak_form() end
+  if arguments[2] == "xml" then speak_xml() end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = content_type
   wrk.headers["SOAPAction"] = '"com.esendex.ems.soapinterface/MessageReceived"'

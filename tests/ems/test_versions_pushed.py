@@ -119,10 +119,11 @@ def test_each_kind_has_its_fields(notification: Notification, fields: dict[str, 
     assert parse_qsl(body.decode(), keep_blank_values=True) == list(expected.items())
 
 
+@pytest.mark.parametrize("version", ["form", "xml"])
 @pytest.mark.parametrize("status", ["503 Service Unavailable", "400 Bad Request", "403 Forbidden", "204 No Content"])
-def test_only_200_confirms_a_form(status: str) -> None:
+def test_only_200_confirms_where_the_answer_is_plain(version: str, status: str) -> None:
     """Anything else is followed by another push."""
-    counts = pushed(FormHandler(status), "form", RECEIVED)
+    counts = pushed(FormHandler(status), version, RECEIVED)
     assert (counts.sends, counts.acknowledged) == (2, 1)
 
 

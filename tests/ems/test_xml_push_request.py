@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
 from lxml import etree
 
-from soap_handler.ems.xml_push import utc_time, xml_push_request
+from soap_handler.ems.xml_push import XmlWriter, utc_time
 from soap_handler.notifications import (
     EventCode,
     FailureReason,
@@ -80,7 +81,7 @@ REFERENCE = "<AccountReference>EX0012345</AccountReference>"
 )
 def test_each_notification_is_written_in_the_vendors_form(notification: Notification, expected: str) -> None:
     """Names and values in their places; a control character is a reference, as .NET writes it."""
-    request = xml_push_request(ACCOUNT, notification)
+    request = XmlWriter().request(ACCOUNT, notification)
     assert b"\x1b" not in request.body
     assert (b"&#x1B;" in request.body) == ("&#x1B;" in expected)
     written, wanted = (etree.fromstring(text.replace(b"&#x1B;", b"?")) for text in (request.body, expected.encode()))
@@ -90,13 +91,13 @@ def test_each_notification_is_written_in_the_vendors_form(notification: Notifica
 def test_the_credentials_are_in_the_head_or_in_the_address() -> None:
     """Never in the body."""
     event = MessageEvent(account="EX0012345", id=ID)
-    request = xml_push_request(ACCOUNT, event)
+    request = XmlWriter().request(ACCOUNT, event)
     assert request.headers == {
         "Content-Type": "application/xml; charset=utf-8",
         "Authorization": "Basic ZW1zOnMzY3JldA==",
     }
     assert b"s3cret" not in request.body
-    assert "Authorization" not in xml_push_request(ACCOUNT, event, basic=False).headers
+    assert "Authorization" not in XmlWriter().request(dataclasses.replace(ACCOUNT, push_username=""), event).headers
 
 
 def test_times() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soap_handler.accounts.accounts import Accounts
@@ -86,12 +86,14 @@ def test_what_is_refused_is_told_why(body: bytes, words: str) -> None:
     assert words in prepared(body).answer.body.decode()
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=6).map(b"".join))
 def test_no_bytes_break_it(body: bytes) -> None:
     """Whatever comes gets an answer, and no defect of ours is behind it."""
     prepared(body)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_header_or_address_breaks_it(path: str, authorization: str) -> None:
     """Nor do odd characters in them."""
