@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
-from soap_handler.faces import unpack
+from soap_handler.errors import PackagingError
 from soap_handler.faces.base import Answer, Request
+from soap_handler.faces.unpack import unpack
 from soap_handler.web.client_address import Callers
 
 if TYPE_CHECKING:
@@ -88,7 +89,11 @@ class Application:
         if int(length) > self._max_body:
             return face.refused(f"The request is larger than {self._max_body} bytes")
         body = environ["wsgi.input"].read(int(length))
-        exchange = unpack.prepare(face, _request(environ, body, caller), self._max_body)
+        try:
+            request = unpack(_request(environ, body, caller), self._max_body)
+        except PackagingError as error:
+            return face.refused(str(error))
+        exchange = face.prepare(request)
         if exchange.delay and HOLD_ANSWER in environ:
             environ[HOLD_ANSWER](exchange.delay)
         if exchange.entry is None:
