@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from soap_handler.accounts.accounts import Credentials
 from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, Structure, Version, by_name
 from soap_handler.faces.soap.envelope import Envelope, local_name
+from soap_handler.faces.soap.positions import names_by_position
 from soap_handler.faces.soap.rpc_encoded import References, decoded_text, is_rpc_encoded, members
+from soap_handler.notifications import Kind
 from soap_handler.xml.repair import restore
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from soap_handler.receive.values import Fields
 
 RPC_ENCODED: Final = "encoded call"
+POSITIONAL: Final = "positional call"
 BASE64: Final = "base64"
 FOREIGN: Final = "namespace"
 REPEATED: Final = "repeated element"
@@ -51,12 +54,21 @@ class Values:
     """Reader of one envelope's texts. Its marks are in ``repaired``."""
 
     def __init__(self, envelope: Envelope) -> None:
+        """Look for the operation, which a reference may give.
+
+        Raises:
+            Fault: that reference cannot be followed.
+        """
         self._envelope = envelope
         self._references = References((*envelope.header, envelope.operation, *envelope.others))
         self._rpc_encoded = is_rpc_encoded(envelope.operation)
         self._marks = dict.fromkeys(envelope.repaired)
         if self._rpc_encoded:
             self._marks[RPC_ENCODED] = None
+        names = (local_name(child) for child in self._operation())
+        self._positions = names_by_position(names, OPERATIONS[Kind(envelope.operation_name)])
+        if self._positions:
+            self._marks[POSITIONAL] = None
 
     @property
     def repaired(self) -> tuple[str, ...]:
@@ -103,7 +115,8 @@ class Values:
         ours: dict[str, tuple[Parameter, Element]] = {}
         others: dict[str, tuple[Parameter, Element]] = {}
         for tag, child in members(parent) if self._rpc_encoded else _children(parent):
-            parameter = known.get(tag.rpartition("}")[2])
+            name = tag.rpartition("}")[2]
+            parameter = known.get(self._positions.get(name, name))
             if parameter is not None:
                 self._add(ours if tag.startswith(_OURS) else others, parameter, child)
         self._mark(ours, others)
