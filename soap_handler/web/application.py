@@ -89,10 +89,12 @@ class Application:
         if int(length) > self._max_body:
             return face.refused(f"The request is larger than {self._max_body} bytes")
         body = environ["wsgi.input"].read(int(length))
-        try:
-            request = unpack(_request(environ, body, caller), self._max_body)
-        except PackagingError as error:
-            return face.refused(str(error))
+        request = _request(environ, body, caller)
+        if request.content_encoding or "multipart/" in request.content_type.lower():
+            try:
+                request = unpack(request, self._max_body)
+            except PackagingError as error:
+                return face.refused(str(error))
         exchange = face.prepare(request)
         if exchange.delay and HOLD_ANSWER in environ:
             environ[HOLD_ANSWER](exchange.delay)

@@ -17,12 +17,12 @@ from soap_handler.contract import NAMESPACE, OPERATIONS
 from soap_handler.errors import AuthenticationError, JournalUnavailableError
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.soap import help_page
-from soap_handler.faces.soap.envelope import envelope_version, read_envelope, read_xml
+from soap_handler.faces.soap.envelope import read_envelope
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope, server_fault
 from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler, Call
 from soap_handler.faces.soap.values import read_call
-from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion, version_by_content_type
+from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion
 from soap_handler.faces.soap.wsdl import Wsdl
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
@@ -67,7 +67,7 @@ class Endpoint(ServerBase, Face):
 
     def prepare(self, request: Request) -> Exchange:
         """Do everything up to the commit: read, authenticate, key."""
-        call = Call(content_type=request.content_type, version=version_by_content_type(request.content_type))
+        call = Call(content_type=request.content_type, version=_announced(request.content_type))
         try:
             return self._prepare(request, call)
         except Fault as fault:
@@ -151,9 +151,7 @@ class _Protocol(Soap11):
     """Limits on the structure of a request."""
 
     def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        document = read_xml(b"".join(ctx.in_string), ctx.udc.content_type, self.limits)
-        ctx.udc.version = envelope_version(document.root)
-        ctx.in_document = read_envelope(document, ctx.udc.version)
+        ctx.in_document = read_envelope(b"".join(ctx.in_string), ctx.udc, self.limits)
 
     def decompose_incoming_envelope(self, ctx: Any, message: str = Soap11.REQUEST) -> None:  # noqa: ANN401, ARG002 - spyne's signature
         envelope = ctx.in_document
@@ -178,6 +176,11 @@ def _spyne_application(limits: Limits) -> Application:
         in_protocol=incoming,
         out_protocol=_Protocol(),
     )
+
+
+def _announced(content_type: str) -> SoapVersion:
+    """Return the version that a Content-Type announces, MTOM's in a parameter: ``application/xop+xml; type="…"``."""
+    return SOAP_1_2 if SOAP_1_2.media_type in content_type.lower() else SOAP_1_1
 
 
 def _refusal(fault: Fault, version: SoapVersion = SOAP_1_1) -> Answer:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element as Element
 
+    from soap_handler.faces.soap.service import Call
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -42,29 +44,26 @@ class Envelope:
     """Marks of what was repaired in it."""
 
 
-def read_envelope(document: Document, version: SoapVersion) -> Envelope:
-    """Return the envelope that a document is, in the version that its root says (:func:`envelope_version`).
+def read_envelope(body: bytes, call: Call, limits: Limits = Limits()) -> Envelope:  # noqa: B008 - frozen
+    """Return the envelope in a request's body. Its version is noted in ``call`` as soon as it is known.
 
     Raises:
-        Fault: it is not a SOAP message with an operation.
+        Fault: the bytes are not XML, or not a SOAP message with an operation.
     """
+    document = _read(body, call.content_type, limits)
+    call.version = version = _version(document.root)
     header, content = _parts(document.root, version)
     _check_understood(header, version)
     operations = tuple(_elements(content))
     if not operations:
         raise client_fault("The Body of the envelope is empty")
-    if operations[0].tag == version.name("Fault"):
+    if operations[0].tag == version.fault:
         raise client_fault("The Body of the envelope holds a Fault; expected an operation")
     name = local_name(operations[0])
     return Envelope(header, operations[0], name, operations[1:], document.escaped, document.repaired)
 
 
-def read_xml(body: bytes, content_type: str = "", limits: Limits = Limits()) -> Document:  # noqa: B008 - frozen
-    """Return the document in a request's body.
-
-    Raises:
-        Fault: the bytes are not XML, or are beyond the limits.
-    """
+def _read(body: bytes, content_type: str, limits: Limits) -> Document:
     if not body.strip():
         raise client_fault("The request is empty; expected a SOAP envelope")
     try:
@@ -86,23 +85,18 @@ def _unread(error: DoctypeError | MalformedError, body: bytes, content_type: str
     return "The request is not well-formed XML"
 
 
-def envelope_version(root: Element) -> SoapVersion:
-    """Return the version of the envelope that a document's root is.
-
-    Raises:
-        Fault: it is no envelope, or one of a version that is not known here.
-    """
+def _version(root: Element) -> SoapVersion:
     if local_name(root) != "Envelope":
         raise client_fault("The request is not a SOAP envelope")
-    version = next((each for each in VERSIONS if root.tag == each.name("Envelope")), None)
+    version = next((each for each in VERSIONS if root.tag == each.envelope), None)
     if version is None:
         raise Fault(VERSION_MISMATCH, "Only SOAP 1.1 and SOAP 1.2 are understood here")
     return version
 
 
 def _parts(root: Element, version: SoapVersion) -> tuple[tuple[Element, ...], Element]:
-    header = root.find(version.name("Header"))
-    content = root.find(version.name("Body"))
+    header = root.find(version.header)
+    content = root.find(version.body)
     if content is None:
         raise client_fault("The envelope has no Body")
     return tuple(_elements(header)) if header is not None else (), content
@@ -122,8 +116,8 @@ def _check_understood(header: tuple[Element, ...], version: SoapVersion) -> None
     unknown = [
         str(block.tag)
         for block in header
-        if block.get(version.name("mustUnderstand"), "").strip() in {"1", "true"}
-        and block.get(version.name(version.role), "").strip() in version.our_roles
+        if block.get(version.must_understand, "").strip() in {"1", "true"}
+        and block.get(version.role, "").strip() in version.our_roles
         and block.tag != f"{{{NAMESPACE}}}{MESSENGER_HEADER}"
     ]
     if unknown:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element as Element
 
-_STYLES: Final = tuple(version.name("encodingStyle") for version in VERSIONS)
+_STYLES: Final = tuple(version.encoding_style for version in VERSIONS)
 _ENCODING_12: Final = "http://www.w3.org/2003/05/soap-encoding"
 _REF_12: Final = f"{{{_ENCODING_12}}}ref"
 _ID_12: Final = f"{{{_ENCODING_12}}}id"

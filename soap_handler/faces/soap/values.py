@@ -65,8 +65,7 @@ class Values:
         self._marks = dict.fromkeys(envelope.repaired)
         if self._rpc_encoded:
             self._marks[RPC_ENCODED] = None
-        names = (local_name(child) for child in self._operation())
-        self._positions = names_by_position(names, OPERATIONS[Kind(envelope.operation_name)])
+        self._positions = self._find_positions(self._operation())
         if self._positions:
             self._marks[POSITIONAL] = None
 
@@ -102,6 +101,14 @@ class Values:
         if any(local_name(other) in _OPERATION_NAMES for other in self._envelope.others):
             self._marks[OTHERS] = None  # the first is stored as values; the envelope that is kept has all of them
         return self._fields(self._operation(), parameters)
+
+    def _find_positions(self, operation: Element) -> Mapping[str, str]:
+        """Return the names of parameters by the names of elements, where the first of these is not the contract's."""
+        kind = Kind(self._envelope.operation_name)
+        names = [local_name(child) for child in operation]
+        if not names or names[0] in by_name(OPERATIONS[kind].parameters):
+            return {}
+        return names_by_position(names, OPERATIONS[kind])
 
     def _operation(self) -> Element:
         return self._references.follow(self._envelope.operation)

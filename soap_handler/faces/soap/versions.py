@@ -10,42 +10,40 @@ from soap_handler.contract import SOAP_11, SOAP_12
 
 @dataclass(frozen=True, slots=True)
 class SoapVersion:
-    """One version of SOAP."""
+    """One version of SOAP. Tags and attributes are in lxml's notation."""
 
     namespace: str
     """The namespace of its envelope, by which a message says its version."""
-    content_type: str
-    """The Content-Type of its answers. Some stacks refuse ``application/xml``."""
+    media_type: str
+    """The media type of its messages. Some stacks refuse ``application/xml``."""
     role: str
     """The attribute that names the receiver of a header block."""
     our_roles: frozenset[str]
     """The receivers that mean us. A block without the attribute is for us too."""
+    envelope: str
+    header: str
+    body: str
+    fault: str
+    must_understand: str
+    encoding_style: str
 
-    def name(self, local: str) -> str:
-        """Return the tag of an element, or the name of an attribute, of this version."""
-        return f"{{{self.namespace}}}{local}"
+    @property
+    def content_type(self) -> str:
+        """The Content-Type of its answers."""
+        return f"{self.media_type}; charset=utf-8"
 
 
-SOAP_1_1: Final = SoapVersion(
-    SOAP_11,
-    "text/xml; charset=utf-8",
-    "actor",
-    frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"}),
-)
-SOAP_1_2: Final = SoapVersion(
+def _version(namespace: str, media_type: str, role: str, our_roles: frozenset[str]) -> SoapVersion:
+    names = ("Envelope", "Header", "Body", "Fault", "mustUnderstand", "encodingStyle")
+    in_namespace = (f"{{{namespace}}}{name}" for name in names)
+    return SoapVersion(namespace, media_type, f"{{{namespace}}}{role}", our_roles, *in_namespace)
+
+
+SOAP_1_1: Final = _version(SOAP_11, "text/xml", "actor", frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"}))
+SOAP_1_2: Final = _version(
     SOAP_12,
-    "application/soap+xml; charset=utf-8",
+    "application/soap+xml",
     "role",
     frozenset({"", f"{SOAP_12}/role/next", f"{SOAP_12}/role/ultimateReceiver"}),
 )
 VERSIONS: Final = (SOAP_1_1, SOAP_1_2)
-
-_SOAP_12_TYPE: Final = "application/soap+xml"
-
-
-def version_by_content_type(content_type: str) -> SoapVersion:
-    """Return the version that a Content-Type announces. It counts only where the envelope does not say one.
-
-    MTOM announces it in a parameter: ``application/xop+xml; type="application/soap+xml"``.
-    """
-    return SOAP_1_2 if _SOAP_12_TYPE in content_type.lower() else SOAP_1_1
