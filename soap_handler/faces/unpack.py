@@ -12,13 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.errors import PackagingError
-from soap_handler.faces.base import Exchange
 from soap_handler.faces.multipart import is_related, root_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from soap_handler.faces.base import Face, Request
+    from soap_handler.faces.base import Request
 
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS  # zlib's ways to say which header the data has
 _ZLIB_WINDOW: Final = zlib.MAX_WBITS
@@ -30,15 +29,6 @@ _NO_ENCODING: Final = frozenset({"", "identity"})
 _XML_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,64}<[?!A-Za-z_][\w:.-]{3}")
 _CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r")
 _BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-
-
-def prepare(face: Face, request: Request, max_body: int) -> Exchange:
-    """Have a face prepare a request, unpacked. ``max_body`` is in bytes."""
-    try:
-        unpacked = unpack(request, max_body)
-    except PackagingError as error:
-        return Exchange(None, face.refused(str(error)))
-    return face.prepare(unpacked)
 
 
 def unpack(request: Request, max_body: int) -> Request:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from soap_handler.faces import unpack
+from soap_handler.errors import PackagingError
 from soap_handler.faces.base import BELOW, Answer, Request, is_xml
+from soap_handler.faces.unpack import unpack
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.rendering import NOT_INDEXED
 from soap_handler.web.pages.visit import READS, Visit
@@ -129,8 +130,14 @@ class Application:
         if int(length) > self._max_body:
             return face.refused(f"The request is larger than {self._max_body} bytes")
         body = environ["wsgi.input"].read(int(length))
-        face = self.face_for(path, content_type, body) or face
-        exchange = unpack.prepare(face, _request(environ, body, caller), self._max_body)
+        request = _request(environ, body, caller)
+        if request.content_encoding or "multipart/" in request.content_type.lower():
+            try:
+                request = unpack(request, self._max_body)
+            except PackagingError as error:
+                return face.refused(str(error))
+        face = self.face_for(path, request.content_type, request.body) or face
+        exchange = face.prepare(request)
         if exchange.delay and HOLD_ANSWER in environ:
             environ[HOLD_ANSWER](exchange.delay)
         if exchange.entry is None:

@@ -10,6 +10,7 @@ from tests.corpus.charsets import encodings
 from tests.corpus.elements import odd_elements
 from tests.corpus.messages import message
 from tests.corpus.packaging import packages
+from tests.corpus.positions import positions
 from tests.corpus.refusals import REFUSED
 from tests.corpus.soap12 import soap12
 from tests.corpus.structures import structures
@@ -35,7 +36,17 @@ class Case:
 
 
 def _stored() -> Iterator[Case]:
-    groups = (wrong_texts, wrong_values, wrong_reasons, odd_elements, encodings, structures, soap12, packages)
+    groups = (
+        wrong_texts,
+        wrong_values,
+        wrong_reasons,
+        odd_elements,
+        encodings,
+        structures,
+        soap12,
+        packages,
+        positions,
+    )
     for group in groups:
         for name, told in group():
             yield Case(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from soap_handler.accounts.accounts import Accounts
-from soap_handler.faces import unpack
 from soap_handler.faces.base import Request
 from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.faces.unpack import unpack
 from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.journal import Journal
 from soap_handler.receive.receiver import Receiver
@@ -38,7 +38,7 @@ class SoapService:
 
     def prepare(self, body: bytes, content_type: str, content_encoding: str = "") -> Exchange:
         request = Request(body, "127.0.0.1", content_type, content_encoding=content_encoding)
-        return unpack.prepare(self.endpoint, request, MAX_BODY)
+        return self.endpoint.prepare(unpack(request, MAX_BODY))
 
     def post(self, body: bytes, content_type: str = "text/xml; charset=utf-8", content_encoding: str = "") -> Answer:
         exchange = self.prepare(body, content_type, content_encoding)

@@ -22,7 +22,7 @@ from soap_handler.faces.soap.faults import client_fault, fault_envelope, respons
 from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler, Call
 from soap_handler.faces.soap.values import read_call
-from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SOAP_12_TYPE, SoapVersion
+from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
@@ -67,8 +67,7 @@ class Endpoint(ServerBase, Face):
 
     def prepare(self, request: Request) -> Exchange:
         """Do everything up to the commit: read, authenticate, key."""
-        soap_12 = SOAP_12_TYPE in request.content_type.lower()  # also as a parameter of MTOM's application/xop+xml
-        call = Call(content_type=request.content_type, version=SOAP_1_2 if soap_12 else SOAP_1_1)
+        call = Call(content_type=request.content_type, version=_announced(request.content_type))
         try:
             return self._prepare(request, call)
         except Fault as fault:
@@ -152,8 +151,7 @@ class _Protocol(Soap11):
     """Limits on the structure of a request."""
 
     def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        note_version = partial(setattr, ctx.udc, "version")
-        ctx.in_document = read_envelope(b"".join(ctx.in_string), ctx.udc.content_type, self.limits, note_version)
+        ctx.in_document = read_envelope(b"".join(ctx.in_string), ctx.udc, self.limits)
 
     def decompose_incoming_envelope(self, ctx: Any, message: str = Soap11.REQUEST) -> None:  # noqa: ANN401, ARG002 - spyne's signature
         envelope = ctx.in_document
@@ -178,6 +176,11 @@ def _spyne_application(limits: Limits) -> Application:
         in_protocol=incoming,
         out_protocol=_Protocol(),
     )
+
+
+def _announced(content_type: str) -> SoapVersion:
+    """Return the version that a Content-Type announces, MTOM's in a parameter: ``application/xop+xml; type="…"``."""
+    return SOAP_1_2 if SOAP_1_2.media_type in content_type.lower() else SOAP_1_1
 
 
 def _refusal(fault: Fault, version: SoapVersion = SOAP_1_1) -> Answer:

@@ -20,9 +20,11 @@ from soap_handler.xml.charsets import charset_of
 from soap_handler.xml.parser import Document, Limits, read_document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from lxml.etree import _Element as Element
+
+    from soap_handler.faces.soap.service import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,14 @@ class Envelope:
     """Marks of what was repaired in it."""
 
 
-def read_envelope(
-    body: bytes, content_type: str, limits: Limits, note_version: Callable[[SoapVersion], None]
-) -> Envelope:
-    """Return the envelope in a request's body, in the version that its root says.
-
-    ``note_version`` is told that version as soon as it is known: a fault that follows is answered in it.
+def read_envelope(body: bytes, call: Call, limits: Limits = Limits()) -> Envelope:  # noqa: B008 - frozen
+    """Return the envelope in a request's body. Its version is noted in ``call`` as soon as it is known.
 
     Raises:
-        Fault: the bytes are not XML, are beyond the limits, or are not a SOAP message with an operation.
+        Fault: the bytes are not XML, or not a SOAP message with an operation.
     """
-    document = _read_xml(body, content_type, limits)
-    version = _version(document.root)
-    note_version(version)
+    document = _read(body, call.content_type, limits)
+    call.version = version = _version(document.root)
     header, content = _parts(document.root, version)
     _check_understood(header, version)
     operations = tuple(_elements(content))
@@ -65,7 +62,7 @@ def read_envelope(
     return Envelope(header, operations[0], name, operations[1:], document.escaped, document.repaired)
 
 
-def _read_xml(body: bytes, content_type: str, limits: Limits) -> Document:
+def _read(body: bytes, content_type: str, limits: Limits) -> Document:
     if not body.strip():
         raise client_fault("The request is empty; expected a SOAP envelope")
     try:

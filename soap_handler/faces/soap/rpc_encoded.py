@@ -10,6 +10,7 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.faces.soap.faults import client_fault
+from soap_handler.faces.soap.versions import VERSIONS
 from soap_handler.xml.charsets import text_of
 
 if TYPE_CHECKING:
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element as Element
 
+STYLES: Final = tuple(version.encoding_style for version in VERSIONS)
+"""The attributes by which an operation, or an element around it, says that it is encoded."""
 _ENCODING_12: Final = "http://www.w3.org/2003/05/soap-encoding"
-REF_12: Final = f"{{{_ENCODING_12}}}ref"
+_REF_12: Final = f"{{{_ENCODING_12}}}ref"
+REFERENCES: Final = ("href", _REF_12)
+"""The attributes by which an element refers to another one."""
 _ID_12: Final = f"{{{_ENCODING_12}}}id"
 _TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _OLD_TYPE: Final = "{http://www.w3.org/1999/XMLSchema-instance}type"
@@ -70,7 +75,7 @@ class References:
 
 
 def _reference(element: Element) -> str | None:
-    reference = element.get(REF_12)
+    reference = element.get(_REF_12)
     return element.get("href") if reference is None else f"#{reference.removeprefix('#')}"
 
 

@@ -19,8 +19,9 @@ from soap_handler.contract import (
     by_name,
 )
 from soap_handler.faces.credentials import presented
-from soap_handler.faces.soap.rpc_encoded import REF_12, References, decoded_text, members
-from soap_handler.faces.soap.versions import VERSIONS
+from soap_handler.faces.soap.positions import names_by_position
+from soap_handler.faces.soap.rpc_encoded import REFERENCES, STYLES, References, decoded_text, members
+from soap_handler.notifications import Kind
 from soap_handler.xml.repair import restore
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
     from soap_handler.contract import Parameter
     from soap_handler.faces.soap.envelope import Envelope
-    from soap_handler.notifications import Kind
     from soap_handler.receive.values import Fields
 
 RPC_ENCODED: Final = "encoded call"
+POSITIONAL: Final = "positional call"
 BASE64: Final = "base64"
 FOREIGN: Final = "namespace"
 REPEATED: Final = "repeated element"
@@ -42,7 +43,6 @@ OTHERS: Final = "repeated operation"
 """Marks of departures from the WSDL."""
 
 _OURS: Final = f"{{{NAMESPACE}}}"
-_ENCODING_STYLES: Final = tuple(version.encoding_style for version in VERSIONS)
 _OPERATION_NAMES: Final = frozenset(kind.value for kind in OPERATIONS)
 _PARAMETERS: Final = {kind: by_name(operation.parameters) for kind, operation in OPERATIONS.items()}
 _IN_HEADER: Final = by_name(CREDENTIALS)
@@ -63,13 +63,21 @@ class Values:
     """Reader of one envelope's texts. Its marks are in ``repaired``."""
 
     def __init__(self, envelope: Envelope) -> None:
+        """Look for the operation, which a reference may give.
+
+        Raises:
+            Fault: that reference cannot be followed.
+        """
         self._envelope = envelope
         self._references: References | None = None
         around = (envelope.operation, *envelope.operation.iterancestors())
-        self._rpc_encoded = any(element.get(style) is not None for element in around for style in _ENCODING_STYLES)
+        self._rpc_encoded = any(element.get(style) is not None for element in around for style in STYLES)
         self._marks = dict.fromkeys(envelope.repaired)
         if self._rpc_encoded:
             self._marks[RPC_ENCODED] = None
+        self._positions = self._find_positions(self._follow(envelope.operation))
+        if self._positions:
+            self._marks[POSITIONAL] = None
 
     @property
     def repaired(self) -> tuple[str, ...]:
@@ -92,7 +100,8 @@ class Values:
             in_header = _credentials(self._fields(self._follow(block), _IN_HEADER))
         if in_header and (in_header.username or in_header.password):
             return in_header
-        return presented(in_header, _credentials(self._fields(self._follow(self._envelope.operation), _IN_OPERATION)))
+        fields = self._fields(self._follow(self._envelope.operation), _IN_OPERATION)
+        return presented(in_header, _credentials(fields))
 
     def parameters(self, kind: Kind) -> Fields:
         """Return the texts of those of the operation's parameters that came.
@@ -105,9 +114,17 @@ class Values:
             self._marks[OTHERS] = None  # the first is stored as values; the envelope that is kept has all of them
         return self._fields(self._follow(self._envelope.operation), _PARAMETERS[kind])
 
+    def _find_positions(self, operation: Element) -> Mapping[str, str]:
+        """Return the names of parameters by the names of elements, where the first of these is not the contract's."""
+        kind = Kind(self._envelope.operation_name)
+        names = [_local_name(child) for child in operation]
+        if not names or names[0] in _PARAMETERS[kind]:
+            return {}
+        return names_by_position(names, OPERATIONS[kind])
+
     def _follow(self, element: Element) -> Element:
-        """Return the element that holds a value: this one, or the one to which its ``href`` refers."""
-        if element.get("href") is None and element.get(REF_12) is None:
+        """Return the element that holds a value: this one, or the one to which it refers."""
+        if all(element.get(reference) is None for reference in REFERENCES):
             return element
         envelope = self._envelope
         self._references = self._references or References((*envelope.header, envelope.operation, *envelope.others))
@@ -121,7 +138,8 @@ class Values:
         ours: dict[str, tuple[Parameter, Element]] = {}
         others: dict[str, tuple[Parameter, Element]] = {}
         for tag, child in members(parent) if self._rpc_encoded else _children(parent):
-            parameter = known.get(tag.rpartition("}")[2])
+            name = tag.rpartition("}")[2]
+            parameter = known.get(self._positions.get(name, name))
             if parameter is not None:
                 self._add(ours if tag.startswith(_OURS) else others, parameter, child)
         self._mark(ours, others)

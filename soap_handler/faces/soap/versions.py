@@ -10,43 +10,40 @@ from soap_handler.contract import SOAP_11, SOAP_12
 
 @dataclass(frozen=True, slots=True)
 class SoapVersion:
-    """One version of SOAP."""
+    """One version of SOAP. Tags and attributes are in lxml's notation."""
 
     namespace: str
     """The namespace of its envelope, by which a message says its version."""
-    content_type: str
-    """The Content-Type of its answers. Some stacks refuse ``application/xml``."""
+    media_type: str
+    """The media type of its messages. Some stacks refuse ``application/xml``."""
+    role: str
+    """The attribute that names the receiver of a header block."""
+    our_roles: frozenset[str]
+    """The receivers that mean us. A block without the attribute is for us too."""
     envelope: str
     header: str
     body: str
     fault: str
-    """The tags of the elements that make a message."""
     must_understand: str
-    role: str
-    """The attributes of a header block: whether it must be understood, and who its receiver is."""
-    our_roles: frozenset[str]
-    """The receivers that mean us. A block without the attribute is for us too."""
-
     encoding_style: str
-    """The attribute by which an element says that it is rpc/encoded."""
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type of its answers."""
+        return f"{self.media_type}; charset=utf-8"
 
 
-def _version(namespace: str, content_type: str, role: str, our_roles: frozenset[str]) -> SoapVersion:
-    names = ("Envelope", "Header", "Body", "Fault", "mustUnderstand", role, "encodingStyle")
-    envelope, header, body, fault, must_understand, role, style = (f"{{{namespace}}}{name}" for name in names)
-    return SoapVersion(namespace, content_type, envelope, header, body, fault, must_understand, role, our_roles, style)
+def _version(namespace: str, media_type: str, role: str, our_roles: frozenset[str]) -> SoapVersion:
+    names = ("Envelope", "Header", "Body", "Fault", "mustUnderstand", "encodingStyle")
+    in_namespace = (f"{{{namespace}}}{name}" for name in names)
+    return SoapVersion(namespace, media_type, f"{{{namespace}}}{role}", our_roles, *in_namespace)
 
 
-SOAP_1_1: Final = _version(
-    SOAP_11, "text/xml; charset=utf-8", "actor", frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"})
-)
+SOAP_1_1: Final = _version(SOAP_11, "text/xml", "actor", frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"}))
 SOAP_1_2: Final = _version(
     SOAP_12,
-    "application/soap+xml; charset=utf-8",
+    "application/soap+xml",
     "role",
     frozenset({"", f"{SOAP_12}/role/next", f"{SOAP_12}/role/ultimateReceiver"}),
 )
 VERSIONS: Final = (SOAP_1_1, SOAP_1_2)
-
-SOAP_12_TYPE: Final = "application/soap+xml"
-"""The media type of SOAP 1.2. It decides the version of an answer only where no envelope says one."""

@@ -1,0 +1,68 @@
+"""Positional calls: read by position where the count fits, and by names alone where it does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from soap_handler.notifications import MessageEvent
+from tests.support.wire import PASSWORD, REFERENCE, USERNAME, envelope, header, operation
+
+if TYPE_CHECKING:
+    from tests.support.service import Service
+
+IDENTITY: Final = "3d1b2a3c-4c7f-4a55-9d1e-0d8a2f3b4c5"
+VALUES: Final = ["Delivered", "2008-06-12T10:16:02Z"]
+CREDENTIALS: Final = [USERNAME, PASSWORD, REFERENCE]
+
+
+def call(names: list[str], values: list[str], head: str | None = None) -> bytes:
+    inner = "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, values, strict=True))
+    return envelope(operation("MessageEvent", inner=inner), head=head)
+
+
+def taken(shared: Service, body: bytes) -> MessageEvent:
+    assert shared.post(body).confirms
+    notification = shared.submitted[-1].notification
+    assert isinstance(notification, MessageEvent)
+    return notification
+
+
+@pytest.mark.parametrize("name", ["param", "arg", "in", "v", "c-gensym", "s-gensym"])
+def test_names_by_number_are_positions(shared: Service, name: str) -> None:
+    """In the order of the elements, whatever their numbers."""
+    identity = f"{IDENTITY}{len(name)}"
+    event = taken(shared, call([f"{name}{number}" for number in (9, 10, 4)], [identity, *VALUES]))
+    assert (event.id, event.event_type, event.original) == (identity, "Delivered", {})
+    assert event.occurred_at is not None
+    assert event.repaired == ("positional call",)
+
+
+def test_credentials_come_first_where_there_is_no_header(shared: Service) -> None:
+    """The version without headers, called by position; a request that holds a password so is not kept."""
+    names = [f"param{number}" for number in range(6)]
+    event = taken(shared, call(names, [*CREDENTIALS, f"{IDENTITY}a", *VALUES], head=""))
+    assert event.id == f"{IDENTITY}a"
+    assert "positional call" in event.repaired
+    assert shared.submitted[-1].envelope is None
+    assert shared.post(call(names, [USERNAME, "wrong", REFERENCE, f"{IDENTITY}b", *VALUES], head="")).fault is not None
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        (["param0", "param1"], VALUES),
+        (["param0", "param1", "param2", "param3"], [f"{IDENTITY}c", *VALUES, "x"]),
+        (["param0", "param0", "param1"], [f"{IDENTITY}d", *VALUES]),
+        (["param", "param1", "param2"], [f"{IDENTITY}e", *VALUES]),
+        (["id", "param1", "param2"], [f"{IDENTITY}f", *VALUES]),
+    ],
+    ids=["too few", "too many", "twice the same", "no number", "a name among them"],
+)
+def test_what_does_not_fit_is_not_guessed(shared: Service, names: list[str], values: list[str]) -> None:
+    """It is stored as far as its names are known, marked as incomplete."""
+    event = taken(shared, call(names, values, head=header()))
+    assert event.id == (values[0] if names[0] == "id" else "")
+    assert {"event_type missing", "occurred_at missing"} <= set(event.repaired)
+    assert "positional call" not in event.repaired
