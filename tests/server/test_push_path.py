@@ -32,9 +32,9 @@ EMS: Final = EmsAccount(
     push_password="x",
 )
 MAX_FILES: Final = 21
-MAX_LINES: Final = 3200
+MAX_LINES: Final = 3110
 """Of the files between the socket and the commit."""
-MAX_LINES_TO_THE_END: Final = 6400
+MAX_LINES_TO_THE_END: Final = 6350
 """Of the files of a push, of its handler's run and of its delete."""
 
 
