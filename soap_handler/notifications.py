@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from operator import attrgetter
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, get_args, get_type_hints
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -218,20 +218,13 @@ def usable_id(text: str) -> bool:
     return bool(text) and text != ZERO_ID and len(text) <= _MAX_ID_CHARACTERS
 
 
-class Stored(NamedTuple):
-    """What the journal keeps of a notification, besides columns to search in."""
+def stored(notification: Notification) -> tuple[str, str | None, str]:
+    """Return what the journal keeps of a notification: its key, its message id, and itself (:func:`to_json`).
 
-    key: str
-    message_id: str | None
-    """The id of its message where that names one message."""
-    payload: str
-    """The notification itself (:func:`to_json`)."""
-
-
-def stored(notification: Notification) -> Stored:
-    """Return what the journal keeps of a notification."""
+    The message id is ``None`` where there is none that names one message.
+    """
     identity = getattr(notification, "id", "")
-    return Stored(notification.key, identity if usable_id(identity) else None, to_json(notification))
+    return notification.key, identity if usable_id(identity) else None, to_json(notification)
 
 
 def is_test(notification: Notification) -> bool:

@@ -13,7 +13,11 @@ from sqlalchemy import select
 from soap_handler.journal.execute import execute, query
 from soap_handler.journal.records import Source, State
 from soap_handler.journal.schema import notification
+<<<<<<< HEAD
 from soap_handler.notifications import Stored, is_test, stored
+=======
+from soap_handler.notifications import stored
+>>>>>>> tidy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -44,10 +48,10 @@ def rows_by_key(entries: Iterable[Entry]) -> tuple[list[str], dict[str, dict[str
     keys: list[str] = []
     rows: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        kept = stored(entry.notification)
-        keys.append(kept.key)
-        if kept.key not in rows:
-            rows[kept.key] = _row(kept, entry)
+        key, message_id, payload = stored(entry.notification)
+        keys.append(key)
+        if key not in rows:
+            rows[key] = _row(key, message_id, payload, entry)
     return keys, rows
 
 
@@ -80,19 +84,25 @@ def searchable(text: str) -> str:
     return storable(text[:_SEARCHABLE_LENGTH])
 
 
-def _row(kept: Stored, entry: Entry) -> dict[str, Any]:
+def _row(key: str, message_id: str | None, payload: str, entry: Entry) -> dict[str, Any]:
     notified = entry.notification
     originator = getattr(notified, "originator", None) or getattr(notified, "mobile_number", None)
     test = is_test(notified)  # decided here, where every way into the journal ends
     return {
-        "key": kept.key,
+        "key": key,
         "account": notified.account,
         "kind": str(notified.kind),
+<<<<<<< HEAD
         "state": str(State.DONE if test else State.RECEIVED),
         "source": str(Source.TEST if test else entry.source),
         "message_id": storable(kept.message_id) if kept.message_id else None,
+=======
+        "state": str(State.RECEIVED),
+        "source": str(entry.source),
+        "message_id": storable(message_id) if message_id else None,
+>>>>>>> tidy
         "originator": searchable(originator) if originator else None,
-        "payload": kept.payload,
+        "payload": payload,
         "envelope": entry.envelope,
         "received_at": entry.received_at,
         "due_at": None if test else entry.received_at,
