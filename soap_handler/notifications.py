@@ -227,12 +227,6 @@ def stored(notification: Notification) -> tuple[str, str | None, str]:
     return notification.key, identity if usable_id(identity) else None, to_json(notification)
 
 
-def is_test(notification: Notification) -> bool:
-    """Whether it is a test notification: the journal stores it as done, so that no handler is given it."""
-    identity: str = getattr(notification, "id", "")
-    return identity.startswith(TEST_ID)
-
-
 def to_dict(notification: Notification) -> dict[str, Any]:
     """Return the notification as plain JSON values, by attribute, without the empty ones that only few have."""
     return {

@@ -13,11 +13,7 @@ from sqlalchemy import select
 from soap_handler.journal.execute import execute, query
 from soap_handler.journal.records import Source, State
 from soap_handler.journal.schema import notification
-<<<<<<< HEAD
-from soap_handler.notifications import Stored, is_test, stored
-=======
-from soap_handler.notifications import stored
->>>>>>> tidy
+from soap_handler.notifications import TEST_ID, stored
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -87,20 +83,15 @@ def searchable(text: str) -> str:
 def _row(key: str, message_id: str | None, payload: str, entry: Entry) -> dict[str, Any]:
     notified = entry.notification
     originator = getattr(notified, "originator", None) or getattr(notified, "mobile_number", None)
-    test = is_test(notified)  # decided here, where every way into the journal ends
+    # A test notification is stored as done; that is decided here, where every way into the journal ends.
+    test = message_id is not None and message_id.startswith(TEST_ID)
     return {
         "key": key,
         "account": notified.account,
         "kind": str(notified.kind),
-<<<<<<< HEAD
         "state": str(State.DONE if test else State.RECEIVED),
         "source": str(Source.TEST if test else entry.source),
-        "message_id": storable(kept.message_id) if kept.message_id else None,
-=======
-        "state": str(State.RECEIVED),
-        "source": str(entry.source),
         "message_id": storable(message_id) if message_id else None,
->>>>>>> tidy
         "originator": searchable(originator) if originator else None,
         "payload": payload,
         "envelope": entry.envelope,

@@ -21,7 +21,7 @@ from soap_handler.diagnosis.service import judge_clock, judge_http
 from soap_handler.diagnosis.visit import Login, Visit, read_address
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope, server_fault
 from soap_handler.journal import Selection, Source, State
-from soap_handler.notifications import is_test
+from soap_handler.notifications import TEST_ID
 from soap_handler.settings import ServerSettings
 from tests.deploy.proxies import free_port
 from tests.diagnosis import certificates
@@ -89,7 +89,7 @@ def test_nothing_is_wrong_with_a_good_service(front: str, tmp_path: Path) -> Non
         found = list(examine(visit(port, files, journal_url=f"sqlite:///{tmp_path / 'journal.db'}")))
         service.take(wire.message())
         assert [each.kind.value for each in service.handled] == ["MessageReceived"]
-        assert {is_test(each.notification) for each in service.submitted[:-1]} == {True}
+        assert all(each.notification.key.split("/")[2].startswith(TEST_ID) for each in service.submitted[:-1])
         first = service.app.journal.records(Selection())[-1]
         assert (first.source, first.state) == (Source.TEST, State.DONE)
     assert wrong_ones(found) == {}

@@ -31,17 +31,10 @@ EMS: Final = EmsAccount(
     push_username="x",
     push_password="x",
 )
-<<<<<<< HEAD
 MAX_FILES: Final = 23
-MAX_LINES: Final = 3200
+MAX_LINES: Final = 3300
 """Of the files between the socket and the commit."""
 MAX_LINES_TO_THE_END: Final = 6600
-=======
-MAX_FILES: Final = 21
-MAX_LINES: Final = 3110
-"""Of the files between the socket and the commit."""
-MAX_LINES_TO_THE_END: Final = 6350
->>>>>>> tidy
 """Of the files of a push, of its handler's run and of its delete."""
 
 
