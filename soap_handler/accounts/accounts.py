@@ -1,6 +1,6 @@
 """The accounts: which one a push is for, under either of its names, and whether the caller may speak for it.
 
-Who called from where, and what is logged about it, is not known here.
+Does not know who called from where, and logs nothing about it: see ``receive/receiver.py``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Verifiers of credentials: one for each user name and password in the settings, all costing the same work.
 
 Every check compares in constant time, and every refusal takes the same work: an attacker learns nothing from how long
-the answer took. Which account they belong to is not known here.
+the answer took. Does not know which account they belong to: see accounts.py.
 """
 
 from __future__ import annotations
