@@ -15,7 +15,7 @@ from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.faces.xml_push import XmlPush
 
 # -- fast path: begin (this block, the one below, and the folder fast/ can be deleted together) ------------------------
-from soap_handler.fast.seams import FastSeams
+from soap_handler.fast.assembly import FastSeams
 
 # -- fast path: end ----------------------------------------------------------------------------------------------------
 from soap_handler.inbox.deleters import Deleters
@@ -26,7 +26,7 @@ from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
 from soap_handler.server.reload import unapplied_changes
 from soap_handler.server.server import Server
-from soap_handler.sinks.stdout import TARGET as LOG_SINK
+from soap_handler.sinks.stdout import TARGET as DEFAULT_TARGET
 from soap_handler.web.application import Application
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.pages import Pages
@@ -97,7 +97,7 @@ class App:
             SchemaError: the journal is of a newer release.
             OSError: the address cannot be listened on.
         """
-        plugged = plugged or handlers.load(settings.handler.target or LOG_SINK)
+        plugged = plugged or handlers.load(settings.handler.target or DEFAULT_TARGET)
         self._settings = settings
         self._drain = settings.server.drain_timeout
         self._stop_by = 0.0

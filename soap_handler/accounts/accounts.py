@@ -1,6 +1,6 @@
 """The accounts: which one a push is for, under either of its names, and whether the caller may speak for it.
 
-Who called from where, and what is logged about it, is not known here.
+Does not know who called from where, and logs nothing about it: see ``receive/receiver.py``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from soap_handler.accounts.verifiers import EqualWork, identity_of, is_known, verifiers_of
+from soap_handler.accounts.verifiers import EqualWork, identity_of, quick_check, verifiers_of
 from soap_handler.errors import AuthenticationError
 from soap_handler.settings import name_key
 
@@ -92,7 +92,7 @@ class Accounts:
         """
         if len(self._accounts) == 1:
             return self._accounts[0]
-        owners = [account for account in self._accounts if is_known(account.verifiers, username, password)]
+        owners = [account for account in self._accounts if quick_check(account.verifiers, username, password)]
         return owners[0] if len(owners) == 1 else None
 
     def authenticate(self, credentials: Credentials | None, may_check: Callable[[], bool] = lambda: True) -> Account:
@@ -102,8 +102,8 @@ class Accounts:
         all: that is enough only where there is no choice, with one account which is anonymous. A caller that names no
         account, as with HTTP Basic alone, means the only one.
 
-        ``may_check`` is asked before a costly check. It is not asked about a pair that is known to be right; where it
-        says no, what is not known to be right is refused unchecked.
+        ``may_check`` is asked before the slow check, so never about a pair that the quick check finds right. Where it
+        says no, the other pairs are refused without the slow check.
 
         Raises:
             AuthenticationError: anything else, always in the same words.
@@ -111,18 +111,18 @@ class Accounts:
         account = self._claimed(credentials)
         verifiers = account.verifiers if account else self._work.decoys
         username, password = (credentials.username, credentials.password) if credentials else ("", "")
-        known = is_known(verifiers, username, password)
-        if account and (known or account.anonymous):
+        right = quick_check(verifiers, username, password)
+        if account and (right or account.anonymous):
             return account
-        proven = self._work.is_proven(verifiers, username, password, may_check)
-        if account and proven:
+        right = self._work.slow_check(verifiers, username, password, may_check)
+        if account and right:
             return account
         with self._lock:
             self._refused += 1
         raise AuthenticationError
 
     def recognise(self, several: Sequence[Credentials]) -> list[Account | None]:
-        """Return what :meth:`authenticate` would, where that needs no costly check, else ``None``. Counts nothing.
+        """Return what :meth:`authenticate` would, where that needs no slow check, else ``None``. Counts nothing.
 
         Credentials that are there several times are checked once.
         """
@@ -133,8 +133,8 @@ class Accounts:
         account = self.get(credentials.account)
         if account is None:
             return None
-        known = is_known(account.verifiers, credentials.username, credentials.password)
-        return account if known or account.anonymous else None
+        right = quick_check(account.verifiers, credentials.username, credentials.password)
+        return account if right or account.anonymous else None
 
     def _claimed(self, credentials: Credentials | None) -> Account | None:
         if credentials is not None and credentials.account:

@@ -1,4 +1,4 @@
-"""Password hashing: scrypt, in the PHC text form. Whose hash it is is not known here."""
+"""Password hashing: scrypt, in the PHC text form. Does not know whose hash it is."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The login throttle: slows guessers of passwords by a growing delay of each wrong answer. It checks no password.
 
 What is counted is wrong credentials from one address for one account. Up to a budget they are answered at once. Beyond
-it each wrong answer is held back, longer and longer, and a costly check is made once a second at most.
+it each wrong answer is held back, longer and longer, and a slow check is made once a second at most.
 
 Nothing here ever stands in the way of the right credentials: they are recognised before this module is asked. So a
 guesser who shares an address with EMS, such as a proxy's, cannot lock EMS out.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _KEPT_KEYS: Final = 10_000  # about two megabytes
 _DELAY_BACKOFF: Final = Backoff(first=0.5, cap=LONGEST_SECONDS)  # of answers beyond the budget; a setting is the cap
 _FORGET_SECONDS: Final = 900.0  # without a wrong one, after which all is forgiven
-_CHECK_SECONDS: Final = 1.0  # between two costly checks beyond the budget
+_CHECK_SECONDS: Final = 1.0  # between two slow checks beyond the budget
 _CACHED_ADDRESSES: Final = 1024
 
 
@@ -51,7 +51,7 @@ class Throttle:
         return len(self._records)
 
     def may_check(self, key: Hashable) -> bool:
-        """Whether a costly check may be made: always within the budget, and beyond it once a second."""
+        """Whether a slow check may be made: always within the budget, and beyond it once a second."""
         now = self._clock()
         with self._lock:
             record = self._records.get(key)

@@ -1,7 +1,9 @@
 """Verifiers of credentials: one for each user name and password in the settings, all costing the same work.
 
+First the quick check (digest). Only if it fails, the slow check (scrypt), and only if the throttle allows it.
+
 Every check compares in constant time, and every refusal takes the same work: an attacker learns nothing from how long
-the answer took. Which account they belong to is not known here.
+the answer took. Does not know which account they belong to: see accounts.py.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class DigestVerifier:
         self._username = _digest(username)
         self._password = _digest(password)
 
-    def matches(self, username: str, password: str) -> bool:
+    def quick_check(self, username: str, password: str) -> bool:
         """Whether this is the pair."""
         same_user = hmac.compare_digest(self._username, _digest(username))
         same_password = hmac.compare_digest(self._password, _digest(password))
@@ -39,29 +41,29 @@ class DigestVerifier:
 
 
 class HashVerifier:
-    """Verifies against an scrypt hash: slowly, until the right pair was there once, and from then on by a digest.
+    """Verifies against an scrypt hash: by the slow check until it found the right pair, then by the quick check.
 
-    The digest of the proven pair is keyed with a random key of this process, so that no password is kept.
+    The digest for the quick check is keyed with a random key of this process, so that no password is kept.
     """
 
-    __slots__ = ("_hash", "_key", "_proven", "_username")
+    __slots__ = ("_digest_found", "_hash", "_key", "_username")
 
     def __init__(self, username: str, hashed: PasswordHash) -> None:
         self._username = _digest(username)
         self._hash = hashed
         self._key = secrets.token_bytes()
-        self._proven = secrets.token_bytes(32)  # matches no pair
+        self._digest_found = secrets.token_bytes(32)  # matches no pair
 
-    def matches(self, username: str, password: str) -> bool:
-        """Whether this pair was proved before."""
-        return hmac.compare_digest(self._proven, self._keyed(username, password))
+    def quick_check(self, username: str, password: str) -> bool:
+        """Whether the slow check found this pair right before."""
+        return hmac.compare_digest(self._digest_found, self._keyed(username, password))
 
-    def proves(self, username: str, password: str) -> bool:
-        """Whether this pair is right, which costs an scrypt in either case."""
+    def slow_check(self, username: str, password: str) -> bool:
+        """Whether this pair is right. It costs an scrypt in either case."""
         same_user = hmac.compare_digest(self._username, _digest(username))
         right = same_user & self._hash.verify(password)
         if right:
-            self._proven = self._keyed(username, password)
+            self._digest_found = self._keyed(username, password)
         return right
 
     def _keyed(self, username: str, password: str) -> bytes:
@@ -93,22 +95,22 @@ class EqualWork:
         decoys = [DigestVerifier(secrets.token_hex(), secrets.token_hex()) for _ in range(digests)]
         return (*own, *decoys, *(HashVerifier(secrets.token_hex(), _DECOY_HASH) for _ in range(hashes)))
 
-    def is_proven(
+    def slow_check(
         self, verifiers: Sequence[Verifier], username: str, password: str, may_check: Callable[[], bool]
     ) -> bool:
-        """Whether a costly check finds the pair right; false, unchecked, where ``may_check`` or all slots say no."""
+        """Whether the slow check finds the pair right; false, unchecked, where ``may_check`` or all slots say no."""
         hashed = [verifier for verifier in verifiers if isinstance(verifier, HashVerifier)]
         if not hashed or not may_check() or not self._slots.acquire(blocking=False):
             return False
         try:
-            return any([verifier.proves(username, password) for verifier in hashed])  # noqa: C419 - all are asked
+            return any([verifier.slow_check(username, password) for verifier in hashed])  # noqa: C419 - all are asked
         finally:
             self._slots.release()
 
 
-def is_known(verifiers: Sequence[Verifier], username: str, password: str) -> bool:
-    """Whether one of the verifiers knows the pair without a costly check. All are asked, whatever the first says."""
-    return any([verifier.matches(username, password) for verifier in verifiers])  # noqa: C419 - all are asked
+def quick_check(verifiers: Sequence[Verifier], username: str, password: str) -> bool:
+    """Whether the quick check of one of the verifiers finds the pair right. All are asked, whatever the first says."""
+    return any([verifier.quick_check(username, password) for verifier in verifiers])  # noqa: C419 - all are asked
 
 
 def verifiers_of(pairs: Iterable[PushCredentials | PushToken], before: Mapping[str, Verifier]) -> dict[str, Verifier]:

@@ -15,7 +15,7 @@ from soap_handler.errors import InboxError, SettingsError, SoapHandlerError
 from soap_handler.inbox import Inbox
 from soap_handler.journal import Journal
 from soap_handler.notifications import Kind
-from soap_handler.sinks.stdout import TARGET as LOG_SINK
+from soap_handler.sinks.stdout import TARGET as DEFAULT_TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def _account(account: AccountSettings) -> Iterator[Finding]:
 def _handler(settings: Settings) -> Finding:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # the customer's module may print while it is imported
-            plugged = handlers.load(settings.handler.target or LOG_SINK)
+            plugged = handlers.load(settings.handler.target or DEFAULT_TARGET)
     except SoapHandlerError as error:
         return Finding(Verdict.WRONG, "handler", _one_line(error))
     if settings.handler.target is None:

@@ -24,6 +24,6 @@ class Admission:
         """Back-pressure: for how many seconds to leave the machine to receiving between two calls of an inbox."""
         return 0.0
 
-    def burst_begins(self) -> bool:
+    def in_burst(self) -> bool:
         """Whether a burst is on or has just begun, also at another process: then the claim loop must not sleep."""
         return False

@@ -1,4 +1,4 @@
-"""The claim loop: leases what is due and hands it to the handler pool. What a handler's end means is not known here."""
+"""The claim loop: leases what is due and hands it to the handler pool. For how a run ends, see run.py."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ClaimLoop(BackgroundLoop):
         more = self._claim()
         if pause := self._admission.pause:
             self.stopping.wait(pause)
-        return 0.0 if more or self._admission.burst_begins() else self._until_due()
+        return 0.0 if more or self._admission.in_burst() else self._until_due()
 
     def failed(self, error: Exception) -> float:
         """Log the failure and back off. A lease that was taken before it runs out by itself."""
@@ -81,12 +81,12 @@ class ClaimLoop(BackgroundLoop):
         """Wait for so long, until woken, or until a burst begins at another process that shares the port."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and not self.woken.wait(min(left, _BURST_POLL_SECONDS)):
-            if self._admission.burst_begins():
+            if self._admission.in_burst():
                 return
 
     def _claim(self) -> bool:
         """Claim what there is room for; return whether there may be more to do at once."""
-        limit = self._admission.allows(self._pool.room())
+        limit = self._admission.allows(self._pool.claims_wanted())
         if limit <= 0:
             return False
         asked = time.monotonic()
@@ -102,7 +102,7 @@ class ClaimLoop(BackgroundLoop):
 
     def _until_due(self) -> float:
         """Return for how many seconds there is nothing to claim, as far as the journal knows."""
-        if self._pool.room() <= 0:
+        if self._pool.claims_wanted() <= 0:
             return self._poll_seconds
         due = self._journal.next_handling()
         if due is None:

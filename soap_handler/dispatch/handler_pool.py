@@ -87,14 +87,18 @@ class HandlerPool:
 
     # -- the queue ---------------------------------------------------------------------------------------------------
 
-    def room(self) -> int:
-        """Return how many claims to make now; 0 until few enough are waiting (low-water mark)."""
-        each = max(1, min(_CLAIMS_PER_THREAD, int(_PREFETCH_SECONDS / max(self._handler_seconds, 1e-6))))
+    def claims_wanted(self) -> int:
+        """Return how many claims to make now; 0 until few enough are waiting (low-water mark).
+
+        Example: with 4 threads and 16 claims per thread, up to 64 are waiting or running. The low-water mark is
+        4 * 15 // 2 = 30: while 31 wait, nothing is claimed; with 30 waiting and 4 running, 64 - 4 - 30 = 30 are.
+        """
+        claims_per_thread = max(1, min(_CLAIMS_PER_THREAD, int(_PREFETCH_SECONDS / max(self._handler_seconds, 1e-6))))
         with self._lock:
-            self._low_water = self._threads * (each - 1) // 2
+            self._low_water = self._threads * (claims_per_thread - 1) // 2
             if self._waiting > self._low_water:
                 return 0
-            return max(0, self._threads * each - len(self._runs) - self._waiting)
+            return max(0, self._threads * claims_per_thread - len(self._runs) - self._waiting)
 
     def put(self, claim: Claim) -> None:
         """Queue a claim for the next idle thread."""
@@ -131,7 +135,7 @@ class HandlerPool:
             run = self._begin(claim)
             outcome = self._runner.carry_out(run)
             self._handler_seconds += (time.monotonic() - run.began - self._handler_seconds) * _AVERAGE_WEIGHT
-            if outcome is not Outcome.LOST:
+            if outcome is not Outcome.GIVEN_UP:
                 self._finish(run)
             elif not self._rejoin(run):
                 return

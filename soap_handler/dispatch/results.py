@@ -1,4 +1,4 @@
-"""Results on their way to disk: handed in again until a commit takes them. What a result means is not known here.
+"""Results on their way to disk: handed in again until a commit takes them. For their meaning, see settlements.py.
 
 A handler that returned must not run again only because the journal was out of reach when it did.
 """

@@ -1,4 +1,4 @@
-"""One run of a handler, as a straight line: started, called, outcome, settled. In which thread is not known here."""
+"""One run of a handler, as a straight line: started, called, outcome, settled. For its thread, see handler_pool.py."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Outcome(Enum):
     """A transactional handler returned, and its transaction holds the settlement."""
     FAILED = auto()
     """The handler raised or overran its time, or its transaction was not committed; ``Run.error`` says why."""
-    LOST = auto()
+    GIVEN_UP = auto()
     """The run had been given up before its handler returned: what it did later counts for nothing."""
 
 
@@ -55,9 +55,9 @@ class Run:
     """Taken by the first who ends the run, and never given back."""
 
     def end(self, error: str | None = None) -> Outcome:
-        """End the run, handled or with an error; ``LOST`` if it had ended before, which changes nothing."""
+        """End the run, handled or with an error; ``GIVEN_UP`` if it had ended before, which changes nothing."""
         if not self._ended.acquire(blocking=False):
-            return Outcome.LOST
+            return Outcome.GIVEN_UP
         self.error = error
         return Outcome.HANDLED if error is None else Outcome.FAILED
 
@@ -136,6 +136,11 @@ class Runner:
             return self._commit(transaction, run) if outcome is Outcome.HANDLED else outcome
 
     def _commit(self, transaction: Transaction, run: Run) -> Outcome:
+        """Commit the transaction of a run that ended handled; the run may still become a failed one here.
+
+        The watchdog cannot give the run up any more, since it has ended. If the settlement finds no lease or the
+        commit fails, the handler's writes are rolled back, and the error is the attempt's.
+        """
         try:
             if transaction.settle(self._settlement(run)):
                 return Outcome.COMMITTED

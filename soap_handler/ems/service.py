@@ -1,4 +1,4 @@
-"""The operations of the inbox service, by spyne. Logins and outages are decided elsewhere."""
+"""The operations of the inbox service, by spyne. For logins and outages, see inbox.py."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The versions of the API that the simulated EMS speaks: each writes a push as a request, and checks the answer.
 
-What sends the request is not known here.
+Does not send the request: see ``ems/pusher.py``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Credentials of a request, wherever a caller may put them. Whether they are right is not known here."""
+"""Credentials of a request, wherever a caller may put them. Does not check them: see ``accounts``."""
 
 from __future__ import annotations
 

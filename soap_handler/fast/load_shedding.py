@@ -68,7 +68,7 @@ class LoadShedding(Admission):
         self._tokens -= granted
         return granted
 
-    def burst_begins(self) -> bool:
+    def in_burst(self) -> bool:
         """Whether a burst is on, or enough for one has arrived since the last measurement."""
         return self.bursting or self._window_is_full()
 

@@ -1,6 +1,6 @@
 """Batch reading: one pass over pushes in the usual form, for the seam ``Face.read_many``.
 
-It skips what the general way does for odd requests: spyne, repairs, costly password checks. In return it takes only
+It skips what the general way does for odd requests: spyne, repairs, slow password checks. In return it takes only
 requests that need none of that; all others get ``None`` here, and the general way decides.
 """
 

@@ -19,7 +19,7 @@ _REFUSED_CAP_SECONDS: Final = 3600.0  # a person may take a night to look; until
 
 
 class CircuitBreaker:
-    """A circuit breaker for the inbox of one account. Used by one thread; any thread may look at :attr:`paused`.
+    """A circuit breaker for the inbox of one account. Used by one thread; any may look at :attr:`login_refused`.
 
     Closed: calls are made. Open: none are made, for a back-off. It opens after a failure, since the trouble is the
     inbox's: a message that has just been handled has no better chance than those that failed. It opens for longer
@@ -39,7 +39,7 @@ class CircuitBreaker:
         self._open_until = now()
 
     @property
-    def paused(self) -> bool:
+    def login_refused(self) -> bool:
         """Whether EMS refused us and has not accepted us since: open or half-open, with one message for each call."""
         return self._refusals > 0
 
@@ -49,14 +49,14 @@ class CircuitBreaker:
 
     def succeeded(self) -> None:
         """EMS accepted us: close."""
-        if self.paused:
+        if self.login_refused:
             telemetry.emit("inbox_accepted_again", account=self._account, refusals=self._refusals)
         self._failures = self._refusals = 0
 
     def failed(self) -> datetime:
         """Open because the inbox did not answer as it should; return until when."""
         self._failures += 1
-        if self.paused:
+        if self.login_refused:
             return self._open(timedelta(seconds=self._refusal_backoff.longest(self._refusals)))
         return self._open(self._failure_backoff.delay(self._failures, self._random))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from soap_handler.contract import NAMESPACE, wsdl_path
 from soap_handler.errors import InboxFaultError
 from soap_handler.inbox.confirmation import Answer, confirm
-from soap_handler.inbox.list_splitter import ListSplitter
+from soap_handler.inbox.message_stream import ListSplitter
 from soap_handler.inbox.messages import MessageReader
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Results of delete calls on their way to the journal. What a result means for the next call is not known here."""
+"""Results of delete calls on their way to the journal. For the next call, see deleter.py."""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ class Deleter(BackgroundLoop):
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._breaker = CircuitBreaker(account, settings)
         self._results = DeleteResults(journal)
-        # For the batch, for calls one by one as long as one may last, for the last of these, and for the settling.
+        # A lease covers one call for the whole batch, then single calls for as long as one call may last, then the
+        # single call that began just before that time was over, then the settling.
         self._lease = 3 * inbox.longest_call + timedelta(seconds=_SETTLE_SECONDS)
         self._faults = 0  # in a row
 
@@ -70,9 +71,9 @@ class Deleter(BackgroundLoop):
         return self._account
 
     @property
-    def paused(self) -> bool:
+    def login_refused(self) -> bool:
         """Whether EMS refused the credentials or the account, and has not accepted them since."""
-        return self._breaker.paused
+        return self._breaker.login_refused
 
     # -- the thread --------------------------------------------------------------------------------------------------
 
@@ -96,7 +97,7 @@ class Deleter(BackgroundLoop):
         seconds = self._breaker.open_for() or self._until_due()
         if seconds > 0:
             return min(POLL_SECONDS, seconds)
-        claims = self._journal.claim_deletions(self._account, 1 if self.paused else self._batch, self._lease)
+        claims = self._journal.claim_deletions(self._account, 1 if self.login_refused else self._batch, self._lease)
         if not claims:
             return POLL_SECONDS  # another process was quicker
         self._delete(claims)
@@ -170,10 +171,14 @@ class Deleter(BackgroundLoop):
             )
 
     def _retry_at(self, claims: Sequence[Claim], error: InboxError) -> datetime:
-        """Return when the deletes are due again: by the breaker, or where only these messages are at fault."""
+        """Return when the deletes are due again.
+
+        A refused login, an unavailable inbox and several faults in a row open the breaker, for all messages. A single
+        fault concerns these messages only. While the login is refused, every failure prolongs the breaker's pause.
+        """
         if isinstance(error, InboxRefusedError):
             return self._breaker.refused(str(error))
         self._faults += 1
-        if not isinstance(error, InboxFaultError) or self.paused or self._faults >= _INBOX_FAULTS:
+        if not isinstance(error, InboxFaultError) or self.login_refused or self._faults >= _INBOX_FAULTS:
             return self._breaker.failed()
         return clock.now() + self._backoff.delay(max(claim.attempts for claim in claims), self._random)

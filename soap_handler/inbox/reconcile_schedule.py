@@ -34,16 +34,17 @@ _DEAD_RUN_SECONDS: Final = 60.0  # beyond its timeout, for journaling; a run wit
 _LIST_STOP_SECONDS: Final = 1.0  # that a stop waits for a list that does not come: nothing is lost without it
 
 
-def at_start(account: str, started_at: datetime) -> Beginning:
-    """Return the conditions of a run at the start: needless only if another process has begun one since."""
-    return Beginning(account, clock.now(), unless_ended_since=started_at, unless_begun_since=started_at)
+def start_conditions(account: str, started_at: datetime) -> Beginning:
+    """Return the conditions of a run at the start: skipped only if another process has begun one since."""
+    return Beginning(account, clock.now(), skip_if_ended_since=started_at, skip_if_running_since=started_at)
 
 
-def in_turn(account: str, settings: ReconcileSettings) -> Beginning:
-    """Return the conditions of a run in its turn: needless if another is under way, or ended half an interval ago."""
+def interval_conditions(account: str, settings: ReconcileSettings) -> Beginning:
+    """Return the conditions of a run in an interval: skipped if one ended half an interval ago, or is under way."""
     now = clock.now()
-    recently = now - timedelta(seconds=settings.interval / 2)
-    return Beginning(account, now, recently, now - timedelta(seconds=settings.timeout + _DEAD_RUN_SECONDS))
+    half_an_interval_ago = now - timedelta(seconds=settings.interval / 2)
+    oldest_living_run = now - timedelta(seconds=settings.timeout + _DEAD_RUN_SECONDS)
+    return Beginning(account, now, skip_if_ended_since=half_an_interval_ago, skip_if_running_since=oldest_living_run)
 
 
 def jittered(interval: float, rng: random.Random) -> float:
@@ -79,11 +80,11 @@ class _AccountSchedule(BackgroundLoop):
         return not (self.is_running and self._reconciler.writing)
 
     def run(self) -> None:
-        self._beginning = at_start(self._reference, clock.now())
+        self._beginning = start_conditions(self._reference, clock.now())
         super().run()
 
     def round(self) -> float:
-        beginning = self._beginning or in_turn(self._reference, self._settings)
+        beginning = self._beginning or interval_conditions(self._reference, self._settings)
         self._beginning = None
         self._reconcile(beginning)
         return self._pause()

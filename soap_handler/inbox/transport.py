@@ -1,4 +1,4 @@
-"""The HTTP transport to the inbox: a POST, bounded in time and in size. What an answer means is not known here.
+"""The HTTP transport to the inbox: a POST, bounded in time and in size. Does not read the answer: see client.py.
 
 zeep asks no more of a transport than ``post_xml`` once the WSDL is read; its own would have neither bound, and would
 write the password to the log at DEBUG.

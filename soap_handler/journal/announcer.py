@@ -22,14 +22,14 @@ class Announcer:
     its listener. A process that does not (a command) sends it within each transaction.
     """
 
-    def __init__(self, engine: Engine, sender: str, silent: Verb) -> None:
-        """``sender`` names this process; a transaction of the verb ``silent`` alone makes no work."""
+    def __init__(self, engine: Engine, sender: str, makes_no_work: Verb) -> None:
+        """``sender`` names this process; a transaction of the verb ``makes_no_work`` alone announces nothing."""
         self._engine = engine
         self._can_notify = is_psycopg(engine)
         self.notifies = self._can_notify
         """Whether each transaction has to wake the other processes itself, with :meth:`before_commit`."""
         self._sender = sender
-        self._silent = silent
+        self._makes_no_work = makes_no_work
         self._callbacks: list[Callable[[], None]] = []
         self.listener: Listener | None = None
         """The thread that hears other processes, once :meth:`listen` was called on PostgreSQL."""
@@ -44,12 +44,12 @@ class Announcer:
 
     def before_commit(self, connection: Connection, verbs: Collection[Verb] = ()) -> None:
         """Have this transaction wake the other processes when it commits. Only where :attr:`notifies`."""
-        if not self._is_silent(verbs):
+        if not self._announces_nothing(verbs):
             notify(connection, self._sender)
 
     def after_commit(self, verbs: Collection[Verb] = ()) -> None:
         """Announce a commit in which these verbs took part."""
-        if self._is_silent(verbs):
+        if self._announces_nothing(verbs):
             return
         if self.listener is not None:
             self.listener.tell()
@@ -65,5 +65,5 @@ class Announcer:
         if self.listener is not None:
             self.listener.close()
 
-    def _is_silent(self, verbs: Collection[Verb]) -> bool:
-        return set(verbs) == {self._silent}
+    def _announces_nothing(self, verbs: Collection[Verb]) -> bool:
+        return set(verbs) == {self._makes_no_work}

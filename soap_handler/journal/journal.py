@@ -93,8 +93,9 @@ class Journal:
         except SchemaError:
             self._engine.dispose()
             raise
-        self._announcer = Announcer(self._engine, self._instance, silent=claim)
-        # A claim comes last: what is settled in the same transaction must not be claimed again, its lease being over.
+        self._announcer = Announcer(self._engine, self._instance, makes_no_work=claim)
+        # Settle before claim: a row settled in this transaction has no lease any more. A claim that ran first would
+        # still see the old state.
         self.committer: Committer = committer(self._engine, self._announcer, last=claim)
         """The seam through which this journal writes."""
 

@@ -1,10 +1,14 @@
 """Order: of one originator's notifications the first may start, and the others are blocked behind it.
 
-First is the one that is being handled already, else the one that was stored first. A row that a claim finds behind
-another is *blocked*: its due time is put off, so that the next claim does not meet it again. So a long queue of one
-originator costs a claim nothing. The transaction that ends an attempt makes the new first row due
-(:func:`unblock_next`). Rows that no claim has met are found by number: claims meet them in that order, so they need no
-entry in the index by originator.
+First is the one that is being handled already, else the one that was stored first. Example, with three rows of one
+originator: A1 is *leased*, A2 is *blocked*, A3 is *unseen*. A claim that finds A3 blocks it too, since A1 is first.
+When A1 has ended, A2 is made due; when A2 has ended, A3 is.
+
+- Blocked: a claim found the row behind another. Its due time is put off, so that the next claim does not find it again,
+  and a long queue of one originator costs a claim nothing. The transaction that ends an attempt makes the new first
+  row due (:func:`unblock_next`).
+- Unseen: no claim has found the row yet. Such rows are found by number: claims find them in that order, so they need
+  no entry in the index by originator.
 
 On PostgreSQL several claims run at once. An advisory lock per originator keeps two claims from seeing different first
 rows. A shared lock on the first row keeps it from ending unnoticed while others are blocked behind it. Both are tried
@@ -21,7 +25,7 @@ from sqlalchemy import bindparam, func, literal_column, null, select, text, upda
 
 from soap_handler.journal.execute import execute, query
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import SEQ_IN, Instant, in_state, never_claimed, notification
+from soap_handler.journal.schema import SEQ_IN, Instant, in_state, notification, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -72,10 +76,10 @@ def free_to_start(connection: Connection, rows: Sequence[Due], now: datetime) ->
     if not queued:
         return list(rows)
     contended = _contended(connection, queued)
-    before = _before(connection, [row for row in queued if row.seq not in contended])
-    waiting = _surely_waiting(connection, set(before.values()))
-    blocked = {seq for seq, first in before.items() if first in waiting}
-    unsure = contended | (before.keys() - blocked)
+    firsts = _first_of_each(connection, [row for row in queued if row.seq not in contended])
+    unended = _surely_unended(connection, set(firsts.values()))
+    blocked = {seq for seq, first in firsts.items() if first in unended}
+    unsure = contended | (firsts.keys() - blocked)
     _put_off(connection, blocked, now + BLOCKED_RECHECK, now)
     _put_off(connection, unsure, now + _CONTENDED_RECHECK, None)
     return [row for row in rows if row.seq not in blocked | unsure]
@@ -98,37 +102,37 @@ def _lock(account: str, originator: str | None) -> int:
     return _FIRST_LOCK + int.from_bytes(digest) % _LOCK_COUNT
 
 
-def _before(connection: Connection, rows: Sequence[Due]) -> dict[int, int]:
+def _first_of_each(connection: Connection, rows: Sequence[Due]) -> dict[int, int]:
     """Return, for each row that is not the first of its originator, the row that is."""
     if not rows:
         return {}
-    # In this order: meanwhile another claim may put a never claimed row off, but no row becomes never claimed again.
-    new = _first_never_claimed(connection, max(row.seq for row in rows))
+    # In this order: meanwhile another claim may block an unseen row, but no row becomes unseen again.
+    first_unseen = _first_unseen(connection, max(row.seq for row in rows))
     originators = {row.seq: (row.account, row.originator) for row in rows}
-    before = {}
-    for seq, begun, blocked in query(connection, FIRSTS, {"seqs": list(originators)}):
-        waiting = (each for each in (blocked, new.get(originators[seq])) if each is not None)
-        first = begun or min(waiting, default=seq)
+    firsts = {}
+    for seq, leased, blocked in query(connection, FIRSTS, {"seqs": list(originators)}):
+        candidates = (each for each in (blocked, first_unseen.get(originators[seq])) if each is not None)
+        first = leased or min(candidates, default=seq)
         if first != seq:
-            before[seq] = first
-    return before
+            firsts[seq] = first
+    return firsts
 
 
-def _first_never_claimed(connection: Connection, last: int) -> dict[tuple[str, str | None], int]:
-    """Return each originator's first row that no claim has met, among the rows up to one that a claim has met.
+def _first_unseen(connection: Connection, last: int) -> dict[tuple[str, str | None], int]:
+    """Return each originator's first unseen row, among the rows up to one that a claim has found.
 
-    They are few: claims meet never claimed rows in the order of their numbers.
+    They are few: claims find unseen rows in the order of their numbers.
     """
-    rows = query(connection, NEVER_CLAIMED, {"_last": last})
+    rows = query(connection, UNSEEN, {"_last": last})
     return {(account, originator): seq for seq, account, originator in reversed(rows)}
 
 
-NEVER_CLAIMED: Final = (
+UNSEEN: Final = (
     select(_table.seq, _table.account, _table.originator)
-    .where(never_claimed(), _table.seq <= bindparam("_last"))
+    .where(unseen(), _table.seq <= bindparam("_last"))
     .order_by(_table.seq)
 )
-"""The rows up to a number that no claim has met."""
+"""The unseen rows up to a number."""
 
 
 def _received_of(account: ColumnElement[str], originator: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
@@ -136,13 +140,13 @@ def _received_of(account: ColumnElement[str], originator: ColumnElement[Any]) ->
 
 
 def _first_blocked(account: ColumnElement[str], originator: ColumnElement[Any]) -> ScalarSelect[int]:
-    """Return the query for an originator's first row that a claim has met and that is not leased.
+    """Return the query for an originator's first row that is blocked or put off: found by a claim, and not leased.
 
     ORDER BY and a literal LIMIT, not min(seq): for that, PostgreSQL reads the whole queue while it believes that the
     queue is short.
     """
-    met = _other.c.leased_at.is_(None), _other.c.due_at != _other.c.received_at
-    first = select(_other.c.seq).where(*_received_of(account, originator), *met)
+    found = _other.c.leased_at.is_(None), _other.c.due_at != _other.c.received_at
+    first = select(_other.c.seq).where(*_received_of(account, originator), *found)
     return first.order_by(_other.c.leased_at, _other.c.seq).limit(literal_column("1")).scalar_subquery()
 
 
@@ -150,15 +154,15 @@ def _firsts() -> Select[Any]:
     # Two subqueries, not one sorted result: the index answers each at once, however long the queue is.
     mine = _received_of(_table.account, _table.originator)
     is_leased = _other.c.leased_at >= literal_column("0")  # as a range, which the index serves
-    begun = select(func.min(_other.c.seq)).where(*mine, is_leased).scalar_subquery()
-    return select(_table.seq, begun, _first_blocked(_table.account, _table.originator)).where(SEQ_IN)
+    leased = select(func.min(_other.c.seq)).where(*mine, is_leased).scalar_subquery()
+    return select(_table.seq, leased, _first_blocked(_table.account, _table.originator)).where(SEQ_IN)
 
 
 FIRSTS: Final = _firsts()
 """For each of some rows: its originator's first row that is leased, and the first that is blocked or put off."""
 
 
-def _surely_waiting(connection: Connection, seqs: Collection[int]) -> set[int]:
+def _surely_unended(connection: Connection, seqs: Collection[int]) -> set[int]:
     """Return those rows that have yet to end, and cannot end before our commit: they get a shared lock."""
     return {seq for (seq,) in query(connection, STILL_RECEIVED, {"seqs": list(seqs)})} if seqs else set()
 

@@ -1,6 +1,6 @@
 """Reconciliation, the journal's side: which keys are known, which are deleted again, and a record of each run.
 
-Which messages are in the inbox is known in ``inbox``, not here.
+Does not know which messages are in the inbox: see ``inbox/reconciler.py``.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class Beginning:
 
     account: str
     now: datetime
-    unless_ended_since: datetime | None = None
-    unless_begun_since: datetime | None = None
+    skip_if_ended_since: datetime | None = None
+    skip_if_running_since: datetime | None = None
     """A run that began since then, and has not ended, is taken to be under way."""
 
 
@@ -132,10 +132,10 @@ def _begin(connection: Connection, beginning: Beginning) -> int | None:
 
 def _needless(connection: Connection, beginning: Beginning) -> bool:
     others: list[ColumnElement[bool]] = []
-    if beginning.unless_ended_since is not None:
-        others.append(_runs.ended_at >= beginning.unless_ended_since)
-    if beginning.unless_begun_since is not None:
-        others.append(_runs.ended_at.is_(None) & (_runs.started_at >= beginning.unless_begun_since))
+    if beginning.skip_if_ended_since is not None:
+        others.append(_runs.ended_at >= beginning.skip_if_ended_since)
+    if beginning.skip_if_running_since is not None:
+        others.append(_runs.ended_at.is_(None) & (_runs.started_at >= beginning.skip_if_running_since))
     if not others:
         return False
     query = select(_runs.id).where(_runs.account == beginning.account, or_(*others)).limit(1)

@@ -93,10 +93,10 @@ def in_state(state: State, table: FromClause = notification) -> ColumnElement[bo
     return table.c.state == literal_column(f"'{state.value}'")
 
 
-def never_claimed(table: FromClause = notification) -> ColumnElement[bool]:
-    """Return the condition "received and never claimed": due since it was received, no lease.
+def unseen(table: FromClause = notification) -> ColumnElement[bool]:
+    """Return the condition "received and unseen" (no claim has found it yet): due since it was received, no lease.
 
-    A back-off or a release sets another due_at. One that equals received_at to the microsecond reads as never claimed;
+    A back-off or a release sets another due_at. One that equals received_at to the microsecond reads as unseen;
     harmless, since no lease is held.
     """
     return and_(in_state(State.RECEIVED, table), table.c.leased_at.is_(None), table.c.due_at == table.c.received_at)
@@ -114,7 +114,7 @@ dead = Index("ix_notification_dead", notification.c.seq)
 # Two indexes for the order of an originator. A row enters the index by originator only after a claim has met it: an
 # entry at a random place for each push would add a sixth to the cost of storing it. Rows that no claim has met are few
 # and are found by number. An engine uses a partial index only where the query repeats its condition.
-never_claimed_rows = Index("ix_notification_untouched", notification.c.seq)
+unseen_rows = Index("ix_notification_untouched", notification.c.seq)
 in_order = Index(
     "ix_notification_in_order",
     notification.c.account,
@@ -126,7 +126,7 @@ _CONDITIONS: Final = (
     (to_handle, in_state(State.RECEIVED)),
     (to_delete, in_state(State.HANDLED)),
     (dead, in_state(State.DEAD)),
-    (never_claimed_rows, never_claimed()),
+    (unseen_rows, unseen()),
     (
         in_order,
         and_(

@@ -20,6 +20,9 @@ class BoundedBuffer(OverflowableBuffer):  # type: ignore[misc] # waitress has no
     """Keeps the beginning of a body that is too large: enough to see that it is, whatever follows.
 
     So such a body is read to its end, and a caller that sends first and reads afterwards finds our answer.
+
+    ``overflow`` is the largest body plus two. waitress moves a buffer of ``overflow`` bytes to a file, so one byte less
+    is kept: never a file. That is one byte more than the largest body: enough to see that a body is too large.
     """
 
     def append(self, s: bytes) -> None:
@@ -28,7 +31,7 @@ class BoundedBuffer(OverflowableBuffer):  # type: ignore[misc] # waitress has no
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
-    """Reads requests. ``adj.inbuf_overflow`` must be greater by two than the largest body that is wanted."""
+    """Reads requests. ``adj.inbuf_overflow`` is the largest body plus two: see :class:`BoundedBuffer`."""
 
     def received(self, data: bytes) -> int:
         """Take in what has come; return how much of it belongs to this request."""

@@ -35,7 +35,7 @@ def parser_limits(settings: ServerSettings) -> dict[str, int]:
     """Return the limits of one request, by waitress's names for them."""
     return {
         "max_request_header_size": settings.max_header_size,
-        "inbuf_overflow": settings.max_body + 2,  # as the parser wants it; so no body ever becomes a file either
+        "inbuf_overflow": settings.max_body + 2,  # see ``BoundedBuffer``
         "max_request_body_size": max(_DISCARDED_BYTES, 4 * settings.max_body),
     }
 

@@ -1,4 +1,4 @@
-"""Settings: the name, type, default and meaning of each. Where the values come from is not known here.
+"""Settings: the name, type, default and meaning of each. For the sources of values, see sources.py.
 
 The page ``soap-handler docs settings`` and the file that ``init`` writes are made from these descriptions.
 """

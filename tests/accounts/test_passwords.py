@@ -100,7 +100,7 @@ WRONG = Credentials("ems", "guess", "EX1")
 
 
 class Checks:
-    """Counts the costly checks."""
+    """Counts the slow checks."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0

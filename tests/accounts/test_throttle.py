@@ -39,7 +39,7 @@ def test_keys_do_not_concern_each_other(clock: Clock) -> None:
     assert throttle.may_check(("192.0.2.3", "EX1"))
 
 
-def test_over_the_budget_one_costly_check_a_second_is_left(clock: Clock) -> None:
+def test_over_the_budget_one_slow_check_a_second_is_left(clock: Clock) -> None:
     """So EMS behind the address of a guesser gets in even when nothing is known to be right yet."""
     throttle = Throttle(2, 5.0, clock)
     for _ in range(2):

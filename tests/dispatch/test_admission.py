@@ -28,7 +28,7 @@ class OneByOne(Admission):
     def allows(self, wanted: int) -> int:
         return min(wanted, 1)
 
-    def burst_begins(self) -> bool:
+    def in_burst(self) -> bool:
         return True
 
 
@@ -55,4 +55,4 @@ def test_the_plain_way_is_granted_everything_at_once() -> None:
     """No limit, no pause, no gap."""
     unlimited = Admission()
     assert unlimited.allows(10_000) == 10_000
-    assert (unlimited.pause, unlimited.delete_gap, unlimited.burst_begins()) == (0, 0, False)
+    assert (unlimited.pause, unlimited.delete_gap, unlimited.in_burst()) == (0, 0, False)

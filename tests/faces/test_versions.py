@@ -19,7 +19,7 @@ from soap_handler.ems.soap_push import SoapWriter
 from soap_handler.faces.base import Request
 from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
-from soap_handler.fast.seams import FastSeams
+from soap_handler.fast.assembly import FastSeams
 from soap_handler.notifications import (
     ErrorType,
     EventCode,

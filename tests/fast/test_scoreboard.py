@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from soap_handler.fast.assembly import FastSeams
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
-from soap_handler.fast.seams import FastSeams
 from tests.support.service import serving, settings_for
 from tests.support.waiting import wait_for
 from tests.support.wire import message

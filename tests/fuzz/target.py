@@ -15,7 +15,7 @@ from soap_handler.contract import NAMESPACE, SOAP_11, SOAP_12
 from soap_handler.faces.base import PATH, Request
 from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
-from soap_handler.fast.seams import FastSeams
+from soap_handler.fast.assembly import FastSeams
 from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.journal import Journal, Selection
 from soap_handler.receive.receiver import Receiver

@@ -41,14 +41,14 @@ def breaker(clock: Clock) -> CircuitBreaker:
 
 def test_a_new_breaker_is_closed(breaker: CircuitBreaker) -> None:
     """Nothing is known against the inbox yet."""
-    assert (breaker.open_for(), breaker.paused) == (0, False)
+    assert (breaker.open_for(), breaker.login_refused) == (0, False)
 
 
 def test_a_failure_opens_it_for_the_back_off(breaker: CircuitBreaker, clock: Clock) -> None:
     """The first failure opens it for two seconds at most, and then calls are made again."""
     open_until = breaker.failed()
     assert clock.now <= open_until <= clock.now + timedelta(seconds=2)
-    assert not breaker.paused
+    assert not breaker.login_refused
     clock.advance(2)
     assert breaker.open_for() == 0
 
@@ -58,7 +58,7 @@ def test_refusals_double_the_pause_up_to_an_hour(breaker: CircuitBreaker, clock:
     pauses = []
     for _ in range(6):
         breaker.refused("HTTP 401")
-        assert breaker.paused
+        assert breaker.login_refused
         pauses.append(breaker.open_for())
         clock.advance(breaker.open_for())
     assert pauses == [600, 1200, 2400, 3600, 3600, 3600]
@@ -77,7 +77,7 @@ def test_a_failure_does_not_end_a_pause(breaker: CircuitBreaker, clock: Clock) -
     breaker.refused("HTTP 401")
     clock.advance(600)
     breaker.failed()
-    assert (breaker.open_for(), breaker.paused) == (600, True)
+    assert (breaker.open_for(), breaker.login_refused) == (600, True)
 
 
 def test_a_success_ends_the_pause_and_forgets_it(breaker: CircuitBreaker) -> None:
@@ -85,7 +85,7 @@ def test_a_success_ends_the_pause_and_forgets_it(breaker: CircuitBreaker) -> Non
     for _ in range(3):
         breaker.refused("HTTP 401")
     breaker.succeeded()
-    assert not breaker.paused
+    assert not breaker.login_refused
     breaker.refused("HTTP 401")
     assert breaker.open_for() == pytest.approx(600)
 
@@ -120,6 +120,6 @@ def test_whatever_happens_calls_are_made_again_within_an_hour(steps: list[tuple[
         else:
             getattr(breaker, step)()
         refused = step == "refused" or (refused and step != "succeeded")
-        assert breaker.paused == refused
+        assert breaker.login_refused == refused
         assert 0 <= breaker.open_for() <= (3600 if refused or step == "succeeded" else 300)
         clock.advance(seconds)

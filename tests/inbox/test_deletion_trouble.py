@@ -174,7 +174,7 @@ def test_a_refusal_stops_the_calls_at_once(journal: Journal, count: int) -> None
     ):
         wait_for(lambda: len(errors(journal)) == count)
         handle(journal, [1000])
-        wait_for(lambda: deleter.paused)
+        wait_for(lambda: deleter.login_refused)
     assert ems.refused_logins == 1
     assert not any(record.leased for record in records(journal, State.HANDLED))
     [line] = [line for line in lines if line["event"] == "inbox_refused"]
@@ -191,9 +191,9 @@ def test_a_refused_account_is_tried_with_one_message_until_it_is_accepted(journa
     with Server(right) as server:
         server.answer = lambda _, connection: connection.send(500, fault(string="Account not live"))
         with captured_events() as lines, deleting(journal, settings(server.url)) as deleter:
-            wait_for(lambda: len(server.calls) == 3 and deleter.paused)
+            wait_for(lambda: len(server.calls) == 3 and deleter.login_refused)
             server.answer = right
-            wait_for(lambda: all_done(journal, 20)() and not deleter.paused)
+            wait_for(lambda: all_done(journal, 20)() and not deleter.login_refused)
     assert [len(call.ids) for call in server.calls[:4]] == [20, 1, 1, 1]
     assert [line["pause_seconds"] for line in lines if line["event"] == "inbox_refused"] == [0.2, 0.4, 0.8]
     assert [line["event"] for line in lines if line["log_level"] == "info"] == ["inbox_accepted_again"]
@@ -218,7 +218,7 @@ def test_neither_a_fault_nor_an_outage_ends_the_pause(journal: Journal) -> None:
         server.answer = answer
         with deleting(journal, settings(server.url)) as deleter:
             wait_for(lambda: len(server.calls) >= 4)
-            assert deleter.paused
+            assert deleter.login_refused
     assert [len(call.ids) for call in server.calls] == [20, 1, 1, 1]
     assert all(later - earlier >= QUICK.refused_backoff for earlier, later in pairwise(times))
 
@@ -230,7 +230,7 @@ def test_an_ordered_refusal_of_ems_is_understood(journal: Journal) -> None:
         ems.mailbox.put(message(1))
         ems.answer_with_fault(VendorCode.METHOD_NOT_ENABLED)
         with deleting(journal, settings(ems.url)) as deleter:
-            wait_for(lambda: deleter.paused)
+            wait_for(lambda: deleter.login_refused)
             ems.restore()
             wait_for(all_done(journal, 1))
 

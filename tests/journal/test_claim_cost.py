@@ -199,7 +199,7 @@ def test_postgresql_reads_little_of_a_long_backlog_to_find_who_comes_first(
     with engine.begin() as connection:
         if known:
             connection.execute(text("ANALYZE notification"))
-        for statement, values in ((order.NEVER_CLAIMED, {"_last": 40}), (order.FIRSTS, {"seqs": [31, 32, 33, 34]})):
+        for statement, values in ((order.UNSEEN, {"_last": 40}), (order.FIRSTS, {"seqs": [31, 32, 33, 34]})):
             assert pages_read(connection, statement, values) < 50
     engine.dispose()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
+from soap_handler.fast.assembly import fast_committer
 from soap_handler.fast.compiled_sql import COMPILED
-from soap_handler.fast.seams import fast_committer
 
 if TYPE_CHECKING:
     from soap_handler.journal.execute import Executor

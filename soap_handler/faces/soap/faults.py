@@ -1,4 +1,4 @@
-"""SOAP messages that we send: the constant responses, and faults. Which fault is sent is decided elsewhere."""
+"""SOAP messages that we send: the constant responses, and faults. For the choice of a fault, see endpoint.py."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Texts of a call's credentials and parameters by attribute, in any place and form that SOAP stacks give them.
 
-Conversion of the texts is elsewhere (``receive.values``). No understandable form is refused; each departure from the
+For the conversion of the texts, see ``receive/values.py``. No understandable form is refused; each departure from the
 WSDL leaves a mark.
 """
 

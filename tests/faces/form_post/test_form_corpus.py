@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.faces.base import Request
 from soap_handler.faces.form_post.face import CONFIRMED, CONTENT_TYPE, FormPost
-from soap_handler.fast.seams import FastSeams
+from soap_handler.fast.assembly import FastSeams
 from soap_handler.receive.receiver import Receiver
 from tests.corpus.cases import CASES
 from tests.corpus.messages import PASSWORD as CORPUS_PASSWORD

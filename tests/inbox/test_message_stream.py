@@ -15,7 +15,7 @@ from soap_handler.contract import NAMESPACE
 from soap_handler.ems import EmsAccount, InboxService
 from soap_handler.errors import InboxError, InboxFaultError, InboxRefusedError, InboxUnavailableError
 from soap_handler.inbox import Inbox, InboxMessage, Unreadable
-from soap_handler.inbox.list_splitter import ListSplitter
+from soap_handler.inbox.message_stream import ListSplitter
 from soap_handler.notifications import MessageReceived
 from tests.inbox.servers import Call, Connection, Server, always, envelope, fault, http, response, settings
 
