@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.dispatch.handlers import Handlers
 from soap_handler.ems import Disturbances
-from tests.campaigns.figures import PromiseBrokenError, SkippedError
+from tests.campaigns.figures import PromiseBrokenError
 from tests.campaigns.plan import Plan
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ def crash(run: Run) -> None:
 
 def crash_transactional(run: Run) -> None:
     """Kill one whose handler's effects commit together with "handled": never lost, never doubled."""
-    need_transactional_handlers()
     _crash(run, Plan(transactional=True))
 
 
@@ -56,12 +53,6 @@ def _kill_some(run: Run, site: Site, whom: str) -> None:
         service.kill()
     else:
         service.kill_one(run.rng.choice(workers))
-
-
-def need_transactional_handlers() -> None:
-    """Skip the campaign where this release has none."""
-    if "transactional" not in inspect.signature(Handlers.message_received).parameters:
-        raise SkippedError("this release has no transactional handlers")
 
 
 def _crash(run: Run, plan: Plan) -> None:

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.ems import Disturbances, PushSettings
-from tests.campaigns.crash import need_transactional_handlers
 from tests.campaigns.plan import Plan
 from tests.campaigns.postgresql import PostgreSQL
 from tests.campaigns.proxy import Proxy
@@ -27,7 +26,6 @@ def hosts(run: Run) -> None:
 
 def hosts_transactional(run: Run) -> None:
     """Let handlers write into the shared database: nothing lost, nothing doubled, whoever wakes up late."""
-    need_transactional_handlers()
     _hosts(run, Plan(slowest=0.5, delete_lease=2.5, transactional=True))
 
 
