@@ -75,11 +75,11 @@ class XmlPush(Face):
         emit_defect(error)
         return self.failed()
 
-    def refused(self, text: str) -> Answer:
-        """Return 400."""
-        return _answer("400 Bad Request", text)
+    def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:  # noqa: ARG002 - one form
+        """Return 400, or 403 where the sender is refused."""
+        return _answer("403 Forbidden" if forbidden else "400 Bad Request", text)
 
-    def failed(self) -> Answer:
+    def failed(self, content_type: str = "") -> Answer:  # noqa: ARG002 - one form
         """Return 503 that says nothing about our insides."""
         return _answer("503 Service Unavailable", "Internal error; please send it again")
 

@@ -70,10 +70,10 @@ class FormPost(Face):
         emit_defect(error)
         return self.failed()
 
-    def refused(self, text: str) -> Answer:
-        """Return 400."""
-        return _text("400 Bad Request", text)
+    def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:  # noqa: ARG002 - one form
+        """Return 400, or 403 where the sender is refused."""
+        return _text("403 Forbidden" if forbidden else "400 Bad Request", text)
 
-    def failed(self) -> Answer:
+    def failed(self, content_type: str = "") -> Answer:  # noqa: ARG002 - one form
         """Return 500 with a text that says nothing about our insides."""
         return _text("500 Internal Server Error", "Internal error; please send it again")
