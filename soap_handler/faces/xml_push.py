@@ -43,6 +43,11 @@ CONFIRMED: Final = _answer("200 OK", "OK")
 """The answer that confirms a notification."""
 
 
+def denied(error: AuthenticationError) -> Answer:
+    """Return the answer to wrong credentials: 403."""
+    return _answer("403 Forbidden", str(error))
+
+
 class XmlPush(Face):
     """The vendor's present push service, as a face."""
 
@@ -63,7 +68,7 @@ class XmlPush(Face):
         except NotUnderstoodError as error:
             return Exchange(None, self.refused(str(error)))
         except AuthenticationError as error:
-            return Exchange(None, _answer("403 Forbidden", str(error)), error.delay)
+            return Exchange(None, denied(error), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             emit_defect(error)
             return Exchange(None, self.failed())

@@ -35,7 +35,7 @@ from soap_handler.notifications import (
     SubscriptionEvent,
 )
 from soap_handler.receive.receiver import Receiver
-from tests.support.quickly import prepare_quickly
+from tests.support.quickly import assert_alike, prepare_quickly
 from tests.support.service import ACCOUNTS
 from tests.support.versions import as_said_in
 from tests.support.wire import PASSWORD, REFERENCE, USERNAME
@@ -108,8 +108,7 @@ def pushed(notification: Notification, version: Version) -> Notification:
     exchange = face.prepare(Request(request.body, "127.0.0.1", *sent))
     assert exchange.entry is not None, exchange.answer
     quick = prepare_quickly(face, request.body, *sent)
-    assert quick is None or quick.entry is not None
-    assert quick is None or quick.entry.notification == exchange.entry.notification  # type: ignore[union-attr] # see above
+    assert_alike(quick, exchange)
     return exchange.entry.notification
 
 

@@ -73,7 +73,7 @@ class Endpoint(ServerBase, Face):
         except Fault as fault:
             return Exchange(None, _refusal(fault, call.version))
         except AuthenticationError as error:
-            return Exchange(None, _refusal(client_fault(str(error)), call.version), error.delay)
+            return Exchange(None, denied(error, call.version), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             return Exchange(None, _refusal(_defect(error), call.version))
 
@@ -185,6 +185,11 @@ def _announced(content_type: str) -> SoapVersion:
 
 def _refusal(fault: Fault, version: SoapVersion = SOAP_1_1) -> Answer:
     return Answer("500 Internal Server Error", version.content_type, fault_envelope(fault, version))
+
+
+def denied(error: AuthenticationError, version: SoapVersion = SOAP_1_1) -> Answer:
+    """Return the answer to wrong credentials: a Client fault."""
+    return _refusal(client_fault(str(error)), version)
 
 
 def _not_stored(version: SoapVersion, error: BaseException) -> Answer:

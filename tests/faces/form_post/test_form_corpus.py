@@ -17,7 +17,7 @@ from soap_handler.receive.receiver import Receiver
 from tests.corpus.cases import CASES
 from tests.corpus.messages import PASSWORD as CORPUS_PASSWORD
 from tests.support.forms import FORM_TYPE, FORMS, form
-from tests.support.quickly import prepare_quickly
+from tests.support.quickly import assert_alike, prepare_quickly
 from tests.support.service import ACCOUNTS
 
 if TYPE_CHECKING:
@@ -84,13 +84,7 @@ def prepared(body: bytes, content_type: str = FORM_TYPE) -> Exchange:
 
 def assert_quick_way_agrees(body: bytes, content_type: str, general: Exchange) -> None:
     """Check that the quick way leaves a request alone, or makes the same of it."""
-    quick = prepare_quickly(FACE, body, content_type)
-    if quick is not None:
-        assert quick.answer == general.answer
-        assert quick.entry is not None
-        assert general.entry is not None
-        assert quick.entry.notification == general.entry.notification
-        assert quick.entry.envelope is general.entry.envelope is None
+    assert_alike(prepare_quickly(FACE, body, content_type), general)
 
 
 @pytest.mark.parametrize("content_type", TYPES)
