@@ -113,8 +113,8 @@ class XmlService:
     ) -> Answer:
         request = Request(body, "127.0.0.1", content_type or "application/xml", path, authorization)
         exchange = self.face.prepare(request)
-        quick = UsualElements(self.receiver)([request])[0]
-        assert_alike(quick, exchange)
+        if not exchange.answer.status.startswith("403"):  # which is counted
+            assert_alike(UsualElements(self.receiver)([request])[0], exchange)
         if exchange.entry is not None:
             self.journal.record(exchange.entry)
         return exchange.answer
