@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from io import BytesIO
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 from lxml import etree
@@ -16,7 +16,6 @@ from soap_handler.app import build_application, build_faces
 from soap_handler.contract import NAMESPACE, SOAP_11, SOAP_12
 from soap_handler.faces.base import PATH, is_xml
 from soap_handler.faces.xml_push import PATH as PUSH_PATH
-from soap_handler.journal import Journal
 from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
 from soap_handler.settings import PushCredentials, ServerSettings
@@ -26,13 +25,14 @@ from tests.corpus.messages import PASSWORD as CORPUS_PASSWORD
 from tests.faces.form_post.test_form_corpus import BROKEN
 from tests.faces.xml_push.xml_service import FIELDS, basic, element
 from tests.support.forms import FORM_TYPE, FORMS, form
+from tests.support.naming import naming
 from tests.support.service import ACCOUNTS, Service, serving, settings_for
 from tests.support.wire import USERNAME, Answer, Connection, envelope, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from soap_handler.journal import Entry
+    from soap_handler.journal import Entry, Journal
     from soap_handler.web.application import Application
 
 SOAP_TYPES: Final = {SOAP_11: "text/xml; charset=utf-8", SOAP_12: "application/soap+xml; charset=utf-8"}
@@ -139,14 +139,14 @@ def _inputs() -> Iterator[tuple[str, bytes, str, str]]:
 INPUTS: Final = tuple(_inputs())
 
 
-class Watched(Journal):
-    """A journal that counts what it stored."""
+class Noting:
+    """In the place of a journal: counts what is to be stored. That it can be, other tests of the corpora show."""
 
     recorded = 0
 
-    def record(self, entry: Entry) -> bool:
+    def record(self, _entry: Entry) -> bool:
         self.recorded += 1
-        return super().record(entry)
+        return True
 
 
 def assert_answered(status: str, headers: dict[str, str], body: bytes, *, soap: bool) -> None:
@@ -184,28 +184,23 @@ def posted(
     return started[0], dict(started[1]), answer
 
 
-def test_every_request_of_the_corpus_at_every_face_is_answered_in_its_form(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    """SOAP's, the forms' and XML push's requests, each at the address of each face; what is taken is in the journal."""
-    folder = tmp_path_factory.mktemp("every")  # by the plain way alone: the fast way leaves out what it refuses
+def test_every_request_of_the_corpus_at_every_face_is_answered_in_its_form() -> None:
+    """Of SOAP, forms and XML push, at the address of each face; what is confirmed, and that alone, is stored."""
     server = ServerSettings()
     taken = dict.fromkeys((PATH, f"{PATH}.aspx", PUSH_PATH), 0)
     pairs = (*ACCOUNTS[0].push, PushCredentials(username=USERNAME, password=SecretStr(CORPUS_PASSWORD)))
     accounts = Accounts([ACCOUNTS[0].model_copy(update={"push": pairs})])
-    with Watched(f"sqlite:///{folder / 'journal.db'}") as journal:
-        faces = build_faces(server, Receiver(accounts), Seams())
-        application = build_application(server, faces, journal, Callers())
-        for name, body, content_type, encoding in INPUTS:
-            for path in taken:
-                known = journal.recorded
-                status, headers, answer = posted(application, path, body, content_type, encoding)
-                is_form = content_type.startswith(FORM_TYPE) and not is_xml(body)
-                try:
-                    assert_answered(status, headers, answer, soap=path == PATH and not is_form)
-                except AssertionError as error:
-                    raise AssertionError(f"{name} at {path}: {status} {headers} {answer!r}") from error
-                is_taken = status == "200 OK"
-                assert (journal.recorded > known) == is_taken, f"{name} at {path}: {status}, and stored or not"
-                taken[path] += is_taken
+    journal = Noting()
+    faces = build_faces(server, Receiver(accounts), Seams())
+    application = build_application(server, faces, cast("Journal", journal), Callers())
+    for name, body, content_type, encoding in INPUTS:
+        for path in taken:
+            known = journal.recorded
+            status, headers, answer = posted(application, path, body, content_type, encoding)
+            is_form = content_type.startswith(FORM_TYPE) and not is_xml(body)
+            is_taken = status == "200 OK"
+            with naming(f"{name} at {path}: {status} {headers} {answer!r}"):
+                assert_answered(status, headers, answer, soap=path == PATH and not is_form)
+                assert (journal.recorded > known) == is_taken, "stored, or not"
+            taken[path] += is_taken
     assert all(taken.values()), "each face takes some"
