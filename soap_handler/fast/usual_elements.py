@@ -85,7 +85,7 @@ class UsualElements:
         if mark:
             return None
         error = wrong_login(self._receiver, Push(read.form.kind, read.texts, credentials, request.caller))
-        return error and Exchange(None, denied(error), error.delay)
+        return None if error is None else Exchange(None, denied(error), error.delay)
 
     def _account(self, request: Request, accounts: tuple[str, ...]) -> Account | None:
         """Return the account of a request that names one, and whose secret can be checked at little cost."""

@@ -77,7 +77,7 @@ class UsualPushes:
         if request.authorization or not has_login(read[2]):
             return None
         error = wrong_login(self._receiver, Push(*read, request.caller))
-        return error and Exchange(None, self._denied(error), error.delay)
+        return None if error is None else Exchange(None, self._denied(error), error.delay)
 
 
 def wrong_login(receiver: Receiver, push: Push) -> AuthenticationError | None:
