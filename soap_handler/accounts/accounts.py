@@ -121,6 +121,11 @@ class Accounts:
             self._refused += 1
         raise AuthenticationError
 
+    @property
+    def slow_checks(self) -> bool:
+        """Whether it may take a slow check to refuse credentials: of some password only a hash is known."""
+        return self._work.slow
+
     def recognise(self, several: Sequence[Credentials]) -> list[Account | None]:
         """Return what :meth:`authenticate` would, where that needs no slow check, else ``None``. Counts nothing.
 

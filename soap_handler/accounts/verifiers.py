@@ -88,6 +88,11 @@ class EqualWork:
         """To be asked for a caller without an account: none of them matches."""
         self._slots = threading.BoundedSemaphore(_HASH_CHECKS_AT_ONCE)
 
+    @property
+    def slow(self) -> bool:
+        """Whether any of the verifiers has a slow check."""
+        return self._hashes > 0
+
     def padded(self, own: Sequence[Verifier]) -> tuple[Verifier, ...]:
         """Return an account's verifiers with as many decoys as make the work equal."""
         digests = self._digests - sum(isinstance(one, DigestVerifier) for one in own)

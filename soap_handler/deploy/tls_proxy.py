@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from soap_handler.deploy.template import fill
 from soap_handler.faces.base import PATH
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, server_fault
+from soap_handler.faces.soap.versions import SOAP_1_2
 from soap_handler.faces.xml_push import PATH as PUSH_PATH
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _DEFAULT_FOLDER: Final = Path("/etc/soap-handler")
 _REFUSED: Final = "The request was refused before it reached the service"
 _AWAY: Final = "The service is not available at the moment; please send it again"
+_TEST: Final = "/test"  # below the endpoint's path, as web/pages/test_form.py has it
 _ANSWER_MARGIN_SECONDS: Final = 10.0  # beyond the service's own limits, before the proxy times out
 
 
@@ -42,8 +44,6 @@ def nginx(settings: Settings, proxy: TlsProxy = TlsProxy()) -> str:
     return fill(
         "nginx.conf",
         **_common(settings, proxy),
-        push_refused=_REFUSED,
-        push_away=_AWAY,
         name=_address(settings.server)[0] or "_",
         rewrite=f"rewrite ^{re.escape(base)}(/.*)$ $1 break;" if base else "# the path stays as it is",
         keep=min(32, settings.server.connections),
@@ -69,6 +69,7 @@ def _common(settings: Settings, proxy: TlsProxy) -> dict[str, object]:
         "https_port": _address(server)[1] or proxy.https_port,
         "http_port": proxy.http_port,
         "path": _path(server),
+        "root": f"^{re.escape(_base(server))}/*$",
         "push": f"^{re.escape(_base(server) + PUSH_PATH)}(/.*)?$",
         "upstream": _upstream(server),
         "body": server.max_body,
@@ -80,6 +81,10 @@ def _common(settings: Settings, proxy: TlsProxy) -> dict[str, object]:
         "answer": _round_up(settings.journal.timeout + server.login_failure_delay + _ANSWER_MARGIN_SECONDS),
         "refused": _one_line(fault_envelope(client_fault(_REFUSED))),
         "away": _one_line(fault_envelope(server_fault(_AWAY))),
+        "refused_12": _one_line(fault_envelope(client_fault(_REFUSED), SOAP_1_2)),
+        "away_12": _one_line(fault_envelope(server_fault(_AWAY), SOAP_1_2)),
+        "push_refused": _REFUSED,
+        "push_away": _AWAY,
         "advice": _advice(server),
     }
 
@@ -108,8 +113,12 @@ def _base(server: ServerSettings) -> str:
 
 
 def _path(server: ServerSettings) -> str:
-    """Return a regular expression for the path of the endpoint, whose letter case does not count."""
-    return f"^{re.escape(_base(server) + PATH)}(\\.as[mp]x)?/*$"
+    """Return a regular expression for the path of the endpoint, whose letter case does not count.
+
+    The test form is sent to a path of its own, which is passed only where each caller is shown the form.
+    """
+    test = f"|{_TEST}" if server.test_form == "everywhere" else ""
+    return f"^{re.escape(_base(server) + PATH)}((\\.as[mp]x)?/*{test})$"
 
 
 def _upstream(server: ServerSettings) -> str:

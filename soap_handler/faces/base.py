@@ -99,12 +99,19 @@ class Face(ABC):
         """Return the answer to a request whose commit failed: EMS must push again."""
 
     @abstractmethod
-    def refused(self, text: str) -> Answer:
-        """Return the answer to a request that HTTP itself refuses; ``text`` says why, in words for its sender."""
+    def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:
+        """Return the answer to a request that HTTP itself refuses; ``text`` says why, in words for its sender.
+
+        ``content_type`` is that of the request, for a face whose answers have several forms. ``forbidden``: it was not
+        the request but its sender that is refused.
+        """
 
     @abstractmethod
-    def failed(self) -> Answer:
-        """Return the answer to a request over which a defect of ours broke: EMS must push again."""
+    def failed(self, content_type: str = "") -> Answer:
+        """Return the answer to a request over which a defect of ours broke: EMS must push again.
+
+        ``content_type`` is as in :meth:`refused`.
+        """
 
     def describe(self, query: Collection[str], address: str) -> Answer | None:  # noqa: ARG002 - none by default
         """Return the description for programs that GET asks for, such as a WSDL; ``None`` where it asks for none.

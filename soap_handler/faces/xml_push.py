@@ -43,6 +43,11 @@ CONFIRMED: Final = _answer("200 OK", "OK")
 """The answer that confirms a notification."""
 
 
+def denied(error: AuthenticationError) -> Answer:
+    """Return the answer to wrong credentials: 403."""
+    return _answer("403 Forbidden", str(error))
+
+
 class XmlPush(Face):
     """The vendor's present push service, as a face."""
 
@@ -63,7 +68,7 @@ class XmlPush(Face):
         except NotUnderstoodError as error:
             return Exchange(None, self.refused(str(error)))
         except AuthenticationError as error:
-            return Exchange(None, _answer("403 Forbidden", str(error)), error.delay)
+            return Exchange(None, denied(error), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             emit_defect(error)
             return Exchange(None, self.failed())
@@ -75,11 +80,11 @@ class XmlPush(Face):
         emit_defect(error)
         return self.failed()
 
-    def refused(self, text: str) -> Answer:
-        """Return 400."""
-        return _answer("400 Bad Request", text)
+    def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:  # noqa: ARG002 - one form
+        """Return 400, or 403 where the sender is refused."""
+        return _answer("403 Forbidden" if forbidden else "400 Bad Request", text)
 
-    def failed(self) -> Answer:
+    def failed(self, content_type: str = "") -> Answer:  # noqa: ARG002 - one form
         """Return 503 that says nothing about our insides."""
         return _answer("503 Service Unavailable", "Internal error; please send it again")
 

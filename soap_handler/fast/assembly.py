@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from soap_handler.faces.form_post.face import CONFIRMED
+from soap_handler.faces.form_post.face import CONFIRMED, denied
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
 from soap_handler.fast.compiled_sql import COMPILED
@@ -65,7 +65,7 @@ class FastSeams(Seams):
 
     def read_many_forms(self, receiver: Receiver) -> ReadMany:
         """Read usual forms in the loop."""
-        return UsualPushes(receiver, read_usual_forms, dict.fromkeys(Kind, CONFIRMED))
+        return UsualPushes(receiver, read_usual_forms, dict.fromkeys(Kind, CONFIRMED), denied)
 
     def read_many_elements(self, receiver: Receiver) -> ReadMany:
         """Read usual elements of XML push in the loop."""

@@ -37,7 +37,7 @@ _BATCH_INLINE: Final = 64  # requests worth a commit in the loop, during which n
 
 @dataclass(frozen=True, slots=True)
 class _Push:
-    """The first request of a channel, ready for its commit."""
+    """The first request of a channel, ready for its commit, or refused."""
 
     channel: BatchingChannel
     face: Face
@@ -46,6 +46,13 @@ class _Push:
     def send_answer(self, error: BaseException | None) -> None:
         not_stored = self.exchange.not_stored or self.face.not_stored
         self.channel.send_answer(self.exchange.answer if error is None else not_stored(error))
+
+    def refuse(self) -> None:
+        """Answer a push with which there is nothing to commit."""
+        if self.exchange.delay:
+            self.channel.hold(self.exchange.delay)
+        self.channel.send_answer(self.exchange.answer)
+        self.channel.finish_request()
 
 
 @dataclass(slots=True, eq=False)
@@ -111,6 +118,8 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         for channel, push in zip(channels, self._read(channels), strict=True):
             if push is None:
                 super().add_task(channel)
+            elif push.exchange.entry is None:
+                _guarded(channel, push.refuse)
             else:
                 self._ready.append(push)
         if len(self._ready) >= enough and not self._committing:

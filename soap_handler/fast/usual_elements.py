@@ -16,9 +16,11 @@ from soap_handler import clock
 from soap_handler.contract import Structure, Type
 from soap_handler.faces.base import Exchange
 from soap_handler.faces.xml_elements import FORMS, in_utc
-from soap_handler.faces.xml_push import CONFIRMED, credentials_of
+from soap_handler.faces.xml_push import CONFIRMED, credentials_of, denied
+from soap_handler.fast.usual_pushes import wrong_login
 from soap_handler.journal import Entry
 from soap_handler.notifications import Kind
+from soap_handler.receive.receiver import Push
 from soap_handler.receive.values import read_notification
 from soap_handler.xml.charsets import charset_of
 
@@ -74,8 +76,16 @@ class UsualElements:
             if secret not in known:
                 known[secret] = self._account(request, read.accounts)
             account = known[secret]
-            exchanges.append(None if account is None else self._exchange(read, account))
+            exchanges.append(self._exchange(read, account) if account else self._refusal(read, request))
         return exchanges
+
+    def _refusal(self, read: _Read, request: Request) -> Exchange | None:
+        """Refuse wrong credentials of an account that is named; a guesser must not cost more than EMS."""
+        credentials, mark = credentials_of(request, read.accounts, self._receiver)
+        if mark:
+            return None
+        error = wrong_login(self._receiver, Push(read.form.kind, read.texts, credentials, request.caller))
+        return None if error is None else Exchange(None, denied(error), error.delay)
 
     def _account(self, request: Request, accounts: tuple[str, ...]) -> Account | None:
         """Return the account of a request that names one, and whose secret can be checked at little cost."""

@@ -1,7 +1,8 @@
 """Batch reading: one pass over pushes in the usual form, for the seam ``Face.read_many``.
 
 It skips what the general way does for odd requests: spyne, repairs, slow password checks. In return it takes only
-requests that need none of that; all others get ``None`` here, and the general way decides.
+requests that need none of that; all others get ``None`` here, and the general way decides. Wrong credentials in a usual
+push are refused here too: a guesser must not cost more than EMS.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soap_handler import clock
+from soap_handler.errors import AuthenticationError
 from soap_handler.faces.base import Exchange
-from soap_handler.faces.soap.endpoint import CONFIRMED
+from soap_handler.faces.credentials import has_login
+from soap_handler.faces.soap.endpoint import CONFIRMED, denied
 from soap_handler.fast.usual_reader import UsualReader
 from soap_handler.journal import Entry
+from soap_handler.receive.receiver import Push
 from soap_handler.receive.values import read_notification
 from soap_handler.xml.charsets import charset_of
 
@@ -35,12 +39,17 @@ class UsualPushes:
         receiver: Receiver,
         read: Callable[[Sequence[Request]], list[Read | None]] | None = None,
         confirmed: Mapping[Kind, Answer] = CONFIRMED,
+        denied: Callable[[AuthenticationError], Answer] = denied,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        """``receiver`` has the accounts in use. ``read`` and ``confirmed`` are a face's; by default the SOAP face's."""
+        """``receiver`` has the accounts in use. The other three are a face's, by default the SOAP face's.
+
+        They read requests, confirm notifications and refuse wrong credentials.
+        """
         self._receiver = receiver
         self._read = read or UsualEnvelopes().read
         self._confirmed = confirmed
+        self._denied = denied
         self._now = now
 
     def __call__(self, requests: Sequence[Request]) -> list[Exchange | None]:
@@ -49,8 +58,8 @@ class UsualPushes:
         accounts = self._recognised(read)
         now = self._now()
         return [
-            None if one is None or account is None else self._exchange(one, account, now)
-            for one, account in zip(read, accounts, strict=True)
+            None if one is None else self._exchange(one, account, now) if account else self._refusal(one, request)
+            for one, account, request in zip(read, accounts, requests, strict=True)
         ]
 
     def _recognised(self, read: Sequence[Read | None]) -> list[Account | None]:
@@ -62,6 +71,24 @@ class UsualPushes:
         kind, fields, _ = read
         notification = read_notification(kind, fields, account=account.reference, zone=account.time_zone)
         return None if notification.repaired else Exchange(Entry(notification, now), self._confirmed[kind])
+
+    def _refusal(self, read: Read, request: Request) -> Exchange | None:
+        """Refuse wrong credentials. ``None`` where there is more to be checked than those of the request itself."""
+        if request.authorization or not has_login(read[2]):
+            return None
+        error = wrong_login(self._receiver, Push(*read, request.caller))
+        return None if error is None else Exchange(None, self._denied(error), error.delay)
+
+
+def wrong_login(receiver: Receiver, push: Push) -> AuthenticationError | None:
+    """Count and log wrong credentials as the general way does; ``None`` where it takes a slow check to tell."""
+    if receiver.accounts.slow_checks:
+        return None
+    try:
+        receiver.prepare(push)
+    except AuthenticationError as error:
+        return error
+    return None
 
 
 class UsualEnvelopes:

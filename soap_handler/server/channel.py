@@ -58,7 +58,9 @@ def refusal(refusing_face: Callable[[str, str], Face], called: Any, error: Any) 
     content_type = getattr(called, "headers", {}).get("CONTENT_TYPE", "")
     face = refusing_face(getattr(called, "path", ""), content_type)
     ours = isinstance(error, InternalServerError)
-    return face.failed() if ours else face.refused(f"The HTTP request was refused: {error.reason}")
+    if ours:
+        return face.failed(content_type)
+    return face.refused(f"The HTTP request was refused: {error.reason}", content_type)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types

@@ -111,7 +111,7 @@ class Application:
         caller, may_call = self._callers.check(environ)
         face, path = self._route(environ.get("PATH_INFO", ""))
         if not may_call:
-            return _forbidden(self.face_or_first(path, environ.get("CONTENT_TYPE", "")), method)
+            return self._forbidden(path, environ.get("CONTENT_TYPE", ""), method)
         if face is None:
             return self._elsewhere(environ)
         if method == "POST":
@@ -120,22 +120,28 @@ class Application:
             return self._describe(face, path, environ)
         return _OPTIONS if method == "OPTIONS" else _NOT_ALLOWED
 
+    def _forbidden(self, path: str, content_type: str, method: str) -> Answer:
+        text = "Not allowed from this address"
+        if method == "POST":
+            return self.face_or_first(path, content_type).refused(text, content_type, forbidden=True)
+        return Answer("403 Forbidden", _TEXT, f"{text}\n".encode())
+
     def _push(self, environ: WSGIEnvironment, caller: str) -> Answer:
         """Prepare, commit, answer: in this order, so that nothing is confirmed that is not on disk."""
         path, content_type = environ["PATH_INFO"], environ.get("CONTENT_TYPE", "")
         face = self.face_or_first(path, content_type)
         length = environ.get("CONTENT_LENGTH") or "0"
         if not _LENGTH.fullmatch(length):
-            return face.refused("The Content-Length is no usable number")
+            return face.refused("The Content-Length is no usable number", content_type)
         if int(length) > self._max_body:
-            return face.refused(f"The request is larger than {self._max_body} bytes")
+            return face.refused(f"The request is larger than {self._max_body} bytes", content_type)
         body = environ["wsgi.input"].read(int(length))
         request = _request(environ, body, caller)
         if request.content_encoding or "multipart/" in request.content_type.lower():
             try:
                 request = unpack(request, self._max_body)
             except PackagingError as error:
-                return face.refused(str(error))
+                return face.refused(str(error), content_type)
         face = self.face_for(path, request.content_type, request.body) or face
         exchange = face.prepare(request)
         if exchange.delay and HOLD_ANSWER in environ:
@@ -188,8 +194,3 @@ def _request(environ: WSGIEnvironment, body: bytes, caller: str) -> Request:
         authorization=environ.get("HTTP_AUTHORIZATION", ""),
         content_encoding=environ.get("HTTP_CONTENT_ENCODING", ""),
     )
-
-
-def _forbidden(face: Face, method: str) -> Answer:
-    text = "Not allowed from this address"
-    return face.refused(text) if method == "POST" else Answer("403 Forbidden", _TEXT, f"{text}\n".encode())

@@ -38,6 +38,7 @@ Seconds = Annotated[float, typer.Option(min=1, help="Whole seconds of load in ea
 Rounds = Annotated[int, typer.Option(min=1, help="Runs of each; the median counts.")]
 Rows = Annotated[int, typer.Option(min=0, help="Rows done in the full journal, beside the empty one; 0 leaves it out.")]
 Connections = Annotated[list[int], typer.Option(min=1, help="How many at once; repeat it for several.")]
+Apis = Annotated[list[load.Api], typer.Option(help="What is pushed; several are compared. refused: a wrong password.")]
 Services = Annotated[list[Service], typer.Option(help="Which services; repeat it.")]
 Against = Annotated[Path | None, typer.Option(file_okay=False, exists=True, help="Another checkout, to compare with.")]
 Set = Annotated[list[str], typer.Option("--set", help="section.name=value: a setting of the measured service.")]
@@ -52,13 +53,14 @@ def receive(
     rows: Rows = 1_000_000,
     connections: Connections = [1, 8, 32],  # noqa: B006 - typer's way to say a default
     service: Services = list(Service),  # noqa: B006
+    api: Apis = [load.Api.SOAP],  # noqa: B006
     against: Against = None,
     settings: Set = [],  # noqa: B006
     variant: Variant = [],  # noqa: B006
     draw: Annotated[Path | None, typer.Option(help="Draw the ratios into this SVG file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure bursts, beside plain spyne and waitress and beside waitress doing nothing.
+    """Measure bursts, beside plain spyne and waitress and beside waitress doing nothing; forms beside Flask.
 
     With --against or --variant, services are compared with each other instead, pair by pair.
     """
@@ -69,14 +71,14 @@ def receive(
         name for short, name in zip(Service, targets.OURS, strict=True) if short in service and name not in left_out
     ]
     servers = ours if len(chosen) > 1 else [*targets.BESIDE, *ours]
-    cells = receiving.cells(servers, connections, [0, rows] if rows else [0], seconds)
+    cells = receiving.cells(servers, connections, [0, rows] if rows else [0], seconds, api)
     with Journals(console.log) as journals:
         if len(chosen) > 1:
             found = compare.campaign(chosen, _runs(cells, journals), rounds, console.log)
         else:
             found = receiving.summary(receiving.campaign(cells, rounds, journals, chosen[0], console.log))
     if draw is not None and len(chosen) == 1:
-        draw.write_text(picture.svg(found), encoding="utf-8")
+        draw.write_text(picture.svg([row for row in found if row["api"] == load.Api.SOAP]), encoding="utf-8")
     _end(found, left_out, as_json=as_json)
 
 

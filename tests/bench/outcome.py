@@ -19,6 +19,7 @@ _HEADINGS: Final = {
     "memory_mb": "memory MB",
     "worked_off": "worked off per s",
     "plain": "plain receives per s",
+    "of_soap": "of SOAP's rate",
     "history": "rows before",
     "empty_ms": "empty ms",
     "full_ms": "full ms",
@@ -53,7 +54,7 @@ def _cell(value: object) -> str:
         return "\n".join(_verdict(each) for each in value)
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
-    return str(value)
+    return "" if value is None else str(value)
 
 
 def _verdict(target: dict[str, Any]) -> str:

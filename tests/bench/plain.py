@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
-import threading
 
 import soap_handler.faces.soap.compat  # noqa: F401 - spyne cannot be imported without it
 
@@ -13,21 +11,9 @@ from spyne.protocol.soap import Soap11
 from spyne.server.wsgi import WsgiApplication
 from waitress import create_server
 
+from tests.bench.plain_table import INSERT, connection
+
 NAMESPACE = "com.esendex.ems.soapinterface"
-local = threading.local()
-
-
-def connection(path: str) -> sqlite3.Connection:
-    """Return this thread's connection."""
-    if not hasattr(local, "connection"):
-        local.connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        local.connection.execute("PRAGMA journal_mode=WAL")
-        local.connection.execute("PRAGMA synchronous=FULL")
-        local.connection.execute(
-            "CREATE TABLE IF NOT EXISTS message (id TEXT PRIMARY KEY, originator TEXT, recipient TEXT, body TEXT,"
-            " type TEXT, sentat TEXT, receivedat TEXT)"
-        )
-    return local.connection  # type: ignore[no-any-return] # a thread-local has no types
 
 
 class MessengerHeader(ComplexModel):  # type: ignore[misc] # spyne has no types
@@ -50,7 +36,7 @@ class AccountEventHandler(Service):  # type: ignore[misc] # spyne has no types
         if ctx.in_header is None or (ctx.in_header.Username, ctx.in_header.Password) != ("ems", "s3cret"):
             raise ValueError
         values = (id, originator, recipient, body, type, sentat and sentat.isoformat(), receivedat.isoformat())
-        connection(sys.argv[1]).execute("INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        connection(sys.argv[1]).execute(INSERT, values)
 
 
 if __name__ == "__main__":

@@ -84,11 +84,20 @@ def script(module: str, *arguments: str) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def service(
-    folder: Path, inbox: str | None, *, journal: str | None = None, workers: int = 1, candidate: Candidate = THIS
+    folder: Path,
+    inbox: str | None,
+    *,
+    journal: str | None = None,
+    workers: int = 1,
+    candidate: Candidate = THIS,
+    throttle: bool = True,
 ) -> Iterator[Running]:
-    """Run ``soap-handler serve`` as a user would, with a handler that does nothing."""
+    """Run ``soap-handler serve`` as a user would, with a handler that does nothing.
+
+    Without the login ``throttle``, wrong passwords are answered at once, however many come.
+    """
     configuration = folder / "soap-handler.toml"
-    configuration.write_text(_configuration(folder, inbox, journal, workers))
+    configuration.write_text(_configuration(folder, inbox, journal, workers, throttle=throttle))
     command = [sys.executable, "-m", "soap_handler", "serve", "--config", str(configuration)]
     own: dict[str, Any] = {"cwd": folder, "env": candidate.environment()}
     with (folder / "log").open("w+") as log, _run(command, stderr=log, **own) as (process, begun):
@@ -96,13 +105,14 @@ def service(
         yield Running(process, f"http://127.0.0.1:{port}/AccountEventHandler", time.monotonic() - begun)
 
 
-def _configuration(folder: Path, inbox: str | None, journal: str | None, workers: int) -> str:
+def _configuration(folder: Path, inbox: str | None, journal: str | None, workers: int, *, throttle: bool) -> str:
     account = '[[account]]\nreference = "EX0012345"\npush = [{ username = "ems", password = "s3cret" }]\n'
     if inbox is not None:
         account += f'[account.inbox]\nurl = "{inbox}"\nusername = "user"\npassword = "pass"\n'
-    several = f"workers = {workers}\n" if workers > 1 else ""
+    server = f"workers = {workers}\n" if workers > 1 else ""
+    server += "" if throttle else "login_failures_allowed = 1000000\n"
     return (
-        f'[server]\nport = 0\n{several}[journal]\nurl = "{journal or f"sqlite:///{folder}/journal.db"}"\n'
+        f'[server]\nport = 0\n{server}[journal]\nurl = "{journal or f"sqlite:///{folder}/journal.db"}"\n'
         f'[handler]\ntarget = "tests.bench.handlers:handlers"\n[reconcile]\ninterval = 0\n'
         f'[log]\nformat = "json"\n{account}'
     )

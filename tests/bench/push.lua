@@ -1,6 +1,6 @@
 -- Each request is a MessageReceived as EMS sends it: a random version-4 GUID, one of 100,000 originators, one of
 -- 500 bodies of 2 to 12 words, times that move with the clock. Argument 1 seeds the dice, argument 2 is the version of
--- the API: soap, soap-no-header, form or xml.
+-- the API: soap, soap-no-header, form or xml; refused is SOAP with a wrong password.
 local head = [[<?xml version="1.0" encoding="utf-8"?>
 <soap:Envelope xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
   <soap:Header>
@@ -43,6 +43,10 @@ local function speak_xml()
   after_id, middle = "</MessageId><From>4477009", "</From><To>447786204254</To><MessageText>%s</MessageText>"
   after_sent, tail, fraction, time_format, content_type = "", "</InboundMessage>", "", "", "application/xml"
   wrk.headers["Authorization"] = "Basic ZW1zOnMzY3JldA=="
+end
+
+local function speak_with_a_wrong_password()
+  head = head:gsub("s3cret", "guessed")
 end
 
 local words = {}
@@ -95,6 +99,7 @@ function init(arguments)
   if arguments[2] == "soap-no-header" then speak_without_header() end
   if arguments[2] == "form" then speak_form() end
   if arguments[2] == "xml" then speak_xml() end
+  if arguments[2] == "refused" then speak_with_a_wrong_password() end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = content_type
   wrk.headers["SOAPAction"] = '"com.esendex.ems.soapinterface/MessageReceived"'

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.bench import books, load, processes, targets
 from tests.bench.candidates import THIS, Candidate
-from tests.bench.targets import CONSTANT, ONE, PLAIN, TWO, TWO_POSTGRESQL
+from tests.bench.load import Api
+from tests.bench.targets import CONSTANT, FLASK, ONE, PLAIN, TWO, TWO_POSTGRESQL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,11 +28,12 @@ class Reading:
     """One run of one server."""
 
     server: str
+    api: Api
     connections: int
     history: int
     """Messages that were stored and done before."""
     answered: int
-    """Requests answered 200."""
+    """Requests answered 200; or refused, where that is what is measured."""
     rate: float
     p50_ms: float
     p99_ms: float
@@ -39,7 +41,7 @@ class Reading:
     """Of the server, for each request; a database's own processes do not count."""
     memory_mb: float
     refused: int
-    """Answers other than 200, and connections that broke."""
+    """Other answers, and connections that broke."""
     missing: int
     """Requests answered 200 that are not stored."""
     extra: int
@@ -51,6 +53,8 @@ class Reading:
         """Return the reading with what the books say: so many rows are new, those of the warming up included."""
         answered = warm.answered + self.answered
         refused = warm.refused + self.refused
+        if self.api is Api.REFUSED:
+            return replace(self, refused=refused, extra=rows)
         unheard = 2 * self.connections + refused  # stored perhaps, when wrk had stopped to listen: twice
         return replace(self, refused=refused, missing=max(0, answered - rows), extra=max(0, rows - answered - unheard))
 
@@ -63,9 +67,10 @@ class Cell:
     connections: int
     history: int
     seconds: float
+    api: Api = Api.SOAP
 
     def __str__(self) -> str:
-        return f"{self.server}, {self.connections} connections, {self.history:,} rows before"
+        return f"{self.server}, {self.api}, {self.connections} connections, {self.history:,} rows before"
 
     def measure(self, journals: Journals, candidate: Candidate = THIS) -> Reading:
         """Run the server under load."""
@@ -73,24 +78,34 @@ class Cell:
             return _RUNS[self.server](self, Path(folder), journals, candidate)
 
 
-def cells(servers: Sequence[str], connections: Sequence[int], history: Sequence[int], seconds: float) -> list[Cell]:
-    """Return all that makes sense of these servers, connections and numbers of rows before."""
+def cells(
+    servers: Sequence[str],
+    connections: Sequence[int],
+    history: Sequence[int],
+    seconds: float,
+    apis: Sequence[Api] = (Api.SOAP,),
+) -> list[Cell]:
+    """Return all that makes sense of these servers, connections, numbers of rows before and versions of the API."""
     return [
-        Cell(server, number, rows, seconds)
+        Cell(server, number, rows, seconds, api)
         for number in connections
         for rows in history
         for server in servers
-        if (number > 1 or server not in _NOT_ALONE) and (rows == history[0] or server != CONSTANT)
+        for api in apis
+        if (number > 1 or server not in _NOT_ALONE)
+        and (rows == history[0] or server != CONSTANT)
+        and targets.BESIDE.get(server, api) is api
     ]
 
 
 def _push(cell: Cell, started: processes.Running) -> Reading:
     """Return what was seen, without what the books say."""
     before = started.used()
-    seen = load.push(started.url, cell.connections, cell.seconds)
+    seen = load.push(started.url, cell.connections, cell.seconds, cell.api)
     after = started.used()
     return Reading(
         server=cell.server,
+        api=cell.api,
         connections=cell.connections,
         history=cell.history,
         answered=seen.answered,
@@ -114,8 +129,9 @@ def _constant(cell: Cell, _folder: Path, _journals: Journals, _candidate: Candid
 
 def _plain(cell: Cell, folder: Path, journals: Journals, _candidate: Candidate) -> Reading:
     file = journals.plain(folder, cell.history)
-    with processes.script("tests.bench.plain", str(file)) as started:
-        warm = load.warm_up(started.url, cell.connections)
+    module = "tests.bench.plain_form" if cell.server == FLASK else "tests.bench.plain"
+    with processes.script(module, str(file)) as started:
+        warm = load.warm_up(started.url, cell.connections, cell.api)
         reading = _push(cell, started)
     return reading.booked(warm, books.rows(f"sqlite:///{file}", "message") - cell.history)
 
@@ -136,9 +152,16 @@ def _ours(cell: Cell, folder: Path, journal: str, candidate: Candidate) -> Readi
     workers = 1 if cell.server == ONE else 2
     with (
         processes.script("tests.bench.inbox") as inbox,
-        processes.service(folder, inbox.url, journal=journal, workers=workers, candidate=candidate) as started,
+        processes.service(
+            folder,
+            inbox.url,
+            journal=journal,
+            workers=workers,
+            candidate=candidate,
+            throttle=cell.api is not Api.REFUSED,  # it holds refusals back by design
+        ) as started,
     ):
-        warm = load.warm_up(started.url, cell.connections)
+        warm = load.warm_up(started.url, cell.connections, cell.api)
         books.wait_until_done(journal, _PATIENCE)
         begun = time.time()
         reading = _push(cell, started)
@@ -151,6 +174,7 @@ def _ours(cell: Cell, folder: Path, journal: str, candidate: Candidate) -> Readi
 _RUNS: Final[dict[str, Callable[[Cell, Path, Journals, Candidate], Reading]]] = {
     CONSTANT: _constant,
     PLAIN: _plain,
+    FLASK: _plain,
     ONE: _sqlite,
     TWO: _sqlite,
     TWO_POSTGRESQL: _postgresql,
@@ -171,25 +195,38 @@ def campaign(
 
 
 def summary(readings: Sequence[Reading]) -> list[dict[str, Any]]:
-    """Return the medians of each server in each cell, with the ratio to the plain one there and the targets."""
-    groups: dict[tuple[int, int, str], list[Reading]] = {}
+    """Return the medians of each server in each cell, with their ratios and the targets.
+
+    One ratio is to the plain server of the same version of the API, where there is one; the other is to the same server
+    in SOAP, where both were measured.
+    """
+    groups: dict[tuple[int, int, str, str], list[Reading]] = {}
     for reading in readings:
-        groups.setdefault((reading.connections, reading.history, reading.server), []).append(reading)
-    rows = [_median(group) for group in groups.values()]
-    plain = {(row["connections"], row["history"]): row for row in rows if row["server"] == PLAIN}
-    return [_judged(row, plain[row["connections"], row["history"]]) for row in rows]
+        groups.setdefault((reading.connections, reading.history, reading.api, reading.server), []).append(reading)
+    medians = {key: _median(group) for key, group in groups.items()}
+    return [
+        _judged(
+            row,
+            medians.get((connections, history, api, targets.YARDSTICKS.get(Api(api), ""))),
+            medians.get((connections, history, Api.SOAP, server)) if api != Api.SOAP else None,
+        )
+        for (connections, history, api, server), row in medians.items()
+    ]
 
 
-def _judged(row: dict[str, Any], plain: dict[str, Any]) -> dict[str, Any]:
-    first = {name: row[name] for name in ("server", "connections", "history", "rate")}
-    row = first | {"plain": plain["rate"], "ratio": row["rate"] / plain["rate"]} | row
-    return targets.with_verdicts(row, targets.receive(row, plain))
+def _judged(row: dict[str, Any], plain: dict[str, Any] | None, soap: dict[str, Any] | None) -> dict[str, Any]:
+    first = {name: row[name] for name in ("server", "api", "connections", "history", "rate")}
+    ratios = {"plain": plain and plain["rate"], "ratio": plain and row["rate"] / plain["rate"]}
+    row = first | ratios | {"of_soap": soap and row["rate"] / soap["rate"]} | row
+    if row["api"] != Api.SOAP:
+        return targets.with_verdicts(row, targets.of_soap(row))
+    return targets.with_verdicts(row, targets.receive(row, plain) if plain else [])
 
 
 def _median(group: list[Reading]) -> dict[str, Any]:
     values = {name: [asdict(each)[name] for each in group] for name in asdict(group[0])}
     sums = {"refused", "missing", "extra"}  # one is too many, in whichever round
-    same = {name: each[0] for name, each in values.items() if name in {"server", "connections", "history"}}
+    same = {name: each[0] for name, each in values.items() if name in {"server", "api", "connections", "history"}}
     return same | {
         name: sum(each) if name in sums else statistics.median(each)
         for name, each in values.items()

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from tests.bench.load import Api
+
 PLAIN: Final = "plain spyne + waitress"
 CONSTANT: Final = "waitress, a constant"
+FLASK: Final = "Flask + waitress + SQLite"
 ONE: Final = "soap_handler, 1 process"
 TWO: Final = "soap_handler, 2 processes"
 TWO_POSTGRESQL: Final = "soap_handler, 2 processes, PostgreSQL"
-BESIDE: Final = (CONSTANT, PLAIN)
+BESIDE: Final = {CONSTANT: Api.SOAP, PLAIN: Api.SOAP, FLASK: Api.FORM}
+"""What is measured beside, with the version of the API that it takes."""
+YARDSTICKS: Final = {Api.SOAP: PLAIN, Api.FORM: FLASK}
 OURS: Final = (ONE, TWO, TWO_POSTGRESQL)
 
 RECEIVE: Final[dict[tuple[str, int], float]] = {
@@ -24,6 +29,10 @@ RECEIVE: Final[dict[tuple[str, int], float]] = {
 
 Two processes on SQLite are measured without a target: they take turns to write.
 """
+OF_SOAP: Final = {Api.SOAP_NO_HEADER: 0.9, Api.FORM: 0.9, Api.XML: 0.8, Api.REFUSED: 1.0}
+"""Of the pushes a second by SOAP in the same run, in one process. A refusal may not be dearer than what is taken."""
+OF_SOAP_AT: Final = {Api.REFUSED: (8,)}
+"""Connections at which that is judged, where not at 8 and 32."""
 JUDGED: Final = (ONE, TWO_POSTGRESQL)
 CPU: Final = {8: 200.0, 32: 150.0}  # microseconds for each request, in one process
 P99: Final = 25.0  # milliseconds, at 32 connections on a quiet machine
@@ -65,8 +74,15 @@ def with_verdicts(row: dict[str, Any], verdicts: list[Verdict]) -> dict[str, Any
     return row | {"targets": [asdict(verdict) for verdict in verdicts]}
 
 
+def of_soap(row: dict[str, Any]) -> list[Verdict]:
+    """Judge the row of a burst in another version of the API, where SOAP was measured beside it."""
+    api = row["api"]
+    judged = row["server"] == ONE and row["of_soap"] is not None and row["connections"] in OF_SOAP_AT.get(api, (8, 32))
+    return [at_least(row, "of_soap", OF_SOAP[api])] if judged and api in OF_SOAP else []
+
+
 def receive(row: dict[str, Any], plain: dict[str, Any]) -> list[Verdict]:
-    """Judge the row of a burst; ``plain`` is the plain server's beside it."""
+    """Judge the row of a burst of SOAP; ``plain`` is the plain server's beside it."""
     server, connections = row["server"], row["connections"]
     verdicts = []
     if (server, connections) in RECEIVE:

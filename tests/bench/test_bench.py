@@ -5,29 +5,37 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import sqlite3
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from lxml import etree
 
+from soap_handler.faces.base import PATH
 from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
 from soap_handler.notifications import MessageReceived
 from tests.bench import books, candidates, compare, load, outcome, picture, processes, receive, targets, whole_way
-from tests.bench.load import Load
+from tests.bench.load import Api, Load
+from tests.support import forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.service import Service
+
 WARM = Load(requests=100, seconds=1, not_2xx=0, socket_errors=0, p50_ms=1, p99_ms=2)
 READING = receive.Reading(
     server=targets.PLAIN,
+    api=Api.SOAP,
     connections=8,
     history=0,
     answered=500,
@@ -86,6 +94,14 @@ def test_rows_that_nobody_asked_for_are_counted() -> None:
 def test_a_refusal_while_warming_up_is_one() -> None:
     """No answer but 200 is overlooked, measured or not."""
     assert READING.booked(replace(WARM, not_2xx=2, socket_errors=1), 598).refused == 3
+
+
+def test_of_refusals_none_is_stored() -> None:
+    """Where every password is wrong, 200 is the answer that is refused, and every row is one too many."""
+    seen = Load(requests=100, seconds=1, not_2xx=98, socket_errors=1, p50_ms=1, p99_ms=2, refusals=True)
+    assert (seen.answered, seen.refused) == (98, 3)
+    booked = replace(READING, api=Api.REFUSED).booked(seen, 2)
+    assert (booked.missing, booked.extra, booked.refused) == (0, 2, 3)
 
 
 def test_the_books_tell_what_is_received_handled_and_done(tmp_path: Path) -> None:
@@ -158,6 +174,30 @@ def test_servers_that_are_not_ours_have_no_targets() -> None:
     assert not any(row["targets"] for row in rows)
 
 
+@pytest.mark.parametrize(("api", "bound"), targets.OF_SOAP.items())
+def test_other_versions_are_held_to_soap_of_the_same_run(api: Api, bound: float) -> None:
+    """In one process, at 8 connections; where SOAP was not measured beside them, there is nothing to hold them to."""
+    other = replace(OURS, api=api, rate=bound * OURS.rate)
+    _, _, row = receive.summary([READING, OURS, other])
+    assert verdicts(row) == {f"of_soap ≥ {bound:g}": True}
+    _, _, slow = receive.summary([READING, OURS, replace(other, rate=bound * OURS.rate - 1)])
+    assert set(verdicts(slow).values()) == {False}
+    (alone,) = receive.summary([other])
+    assert (alone["of_soap"], alone["targets"]) == (None, [])
+
+
+def test_a_form_has_a_yardstick_of_its_own() -> None:
+    """Each yardstick is measured with the version that it takes, and the ratio is to that one."""
+    chosen = receive.cells([*targets.BESIDE, targets.ONE], [8], [0], 1, [Api.SOAP, Api.FORM, Api.XML])
+    assert [(cell.server, cell.api) for cell in chosen] == [
+        *targets.BESIDE.items(),
+        *((targets.ONE, api) for api in (Api.SOAP, Api.FORM, Api.XML)),
+    ]
+    flask = replace(READING, server=targets.FLASK, api=Api.FORM, rate=50.0)
+    found = receive.summary([flask, replace(OURS, api=Api.FORM), replace(OURS, api=Api.XML)])
+    assert [row["ratio"] for row in found] == [1.0, 16.0, None]
+
+
 def test_every_target_of_a_burst_is_judged_once() -> None:
     """No ratio that is to be reached is forgotten."""
     judged = [
@@ -206,6 +246,30 @@ def test_the_load_is_as_the_world_is() -> None:
     assert all(str(message[5].text) < str(message[6].text) for message in messages)
     assert len({message[6].text for message in messages}) > 100
     assert len({message[1].text for message in messages}) > 100
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_the_load_of_each_version_is_taken(service: Service) -> None:
+    """What is measured is pushes that are stored; and refusals, of which nothing is."""
+    url = f"http://127.0.0.1:{service.port}{PATH}"
+    with ThreadPoolExecutor(len(Api)) as pool:
+        seen = dict(zip(Api, pool.map(lambda api: load.push(url, 1, 1, api), Api), strict=True))
+    assert {api: each.refused for api, each in seen.items()} == dict.fromkeys(Api, 0)
+    assert all(each.answered > 5 for each in seen.values())
+    taken = sum(each.answered for api, each in seen.items() if api is not Api.REFUSED)
+    assert taken <= len(list(service.app.journal.records(Selection()))) <= taken + len(Api)
+
+
+def test_the_yardstick_of_forms_stores_all_seven_values(tmp_path: Path) -> None:
+    """It does the work that it is compared by."""
+    pytest.importorskip("flask")
+    values = {**forms.values(), "password": "s3cret"}
+    with processes.script("tests.bench.plain_form", str(tmp_path / "plain.db")) as started:
+        assert requests.post(started.url, values, timeout=10).text == "OK"
+        assert requests.post(started.url, {**values, "password": "guess"}, timeout=10).status_code == 403
+    with contextlib.closing(sqlite3.connect(tmp_path / "plain.db")) as connection:
+        rows = connection.execute("SELECT * FROM message").fetchall()
+    assert rows == [tuple(forms.FORMS["MessageReceived"].values())]
 
 
 @contextlib.contextmanager

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
+from soap_handler.contract import Version
 from tests.campaigns import figures
-from tests.campaigns.run import carry_out
 from tests.campaigns.schedule import ALL, CAMPAIGNS
+from tests.campaigns.several import Order, carry_out_all, orders
 from tests.support.fast_path import FastPath, choose
 
 
@@ -21,6 +22,8 @@ def main(
     scale: Annotated[float, typer.Option(min=0.001, help="1 is the full size; 0.05 is a glance.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same plan.")] = 1,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="How long the soak takes; 8 times the scale.")] = None,
+    api: Annotated[Version, typer.Option(help="In which version of the API EMS pushes.")] = Version.SOAP,
+    at_once: Annotated[int, typer.Option(min=1, help="How many of all run at once, where no clock judges them.")] = 1,
     fast_path: Annotated[FastPath, typer.Option(help="server.fast_path of the services: auto or off.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
@@ -28,12 +31,8 @@ def main(
     if name not in {ALL, *CAMPAIGNS}:
         raise typer.BadParameter(f"{name!r} is none; expected {ALL} or one of {', '.join(CAMPAIGNS)}")
     choose(fast_path)
-    chosen = CAMPAIGNS if name == ALL else {name: CAMPAIGNS[name]}
-    outcomes = []
-    for each, campaign in chosen.items():
-        if not as_json:
-            typer.echo(f"{each} …", err=True)
-        outcomes.append(carry_out(each, campaign, scale, seed, minutes))
+    asked = Order(name=name, api=api, scale=scale, seed=seed, minutes=minutes, fast_path=fast_path)
+    outcomes = carry_out_all(list(orders(asked)), at_once, lambda text: None if as_json else typer.echo(text, err=True))
     if as_json:
         typer.echo(json.dumps([each.summary() for each in outcomes], indent=1))
     else:

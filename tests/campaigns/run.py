@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.contract import Version
 from tests.campaigns.figures import Figures, PromiseBrokenError, SkippedError
 from tests.campaigns.site import Site
 
@@ -26,6 +27,8 @@ class Run:
     seed: int = 1
     minutes: float | None = None
     """How long the soak takes, where it was asked for."""
+    api: Version = Version.SOAP
+    """The version of the API in which EMS pushes."""
     rng: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -38,7 +41,7 @@ class Run:
     def site(self, **how: Any) -> Site:
         """Return a scene in a folder of its own."""
         folder = Path(tempfile.mkdtemp(prefix="site-", dir=self.folder))
-        return Site(folder, seed=self.seed, figures=self.figures, **how)
+        return Site(folder, seed=self.seed, figures=self.figures, api=self.api, **how)
 
     def tally(self, name: str, more: float = 1) -> None:
         """Count something that only this campaign counts."""
@@ -51,16 +54,22 @@ def _look_for_processes() -> None:
 
 
 def carry_out(
-    name: str, campaign: Callable[[Run], None], scale: float, seed: int, minutes: float | None = None
+    name: str,
+    campaign: Callable[[Run], None],
+    scale: float,
+    seed: int,
+    minutes: float | None = None,
+    *,
+    api: Version = Version.SOAP,
 ) -> Figures:
     """Run a campaign to its end and return what it counted; a broken promise is among that."""
-    figures = Figures(campaign=name)
+    figures = Figures(campaign=name if api is Version.SOAP else f"{name}, {api}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # PostgreSQL's account must get through to its folder
         try:
             _look_for_processes()
-            campaign(Run(figures=figures, folder=Path(folder), scale=scale, seed=seed, minutes=minutes))
+            campaign(Run(figures=figures, folder=Path(folder), scale=scale, seed=seed, minutes=minutes, api=api))
         except SkippedError as reason:
             figures.skipped = str(reason)
         except PromiseBrokenError as broken:

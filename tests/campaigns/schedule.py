@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from tests.campaigns.run import Run
 
 ALL: Final = "all"
+BESIDE: Final = ("crash", "crash-transactional", "crash-workers", "power", "disk-full", "inbox", "network")
+"""Campaigns that may run at the same time as others: how long something takes decides nothing in them."""
+IN_EACH_VERSION: Final = "crash"
+"""The campaign that ``all`` runs, small, in the other versions of the API too."""
+SMALL: Final = 0.03
 CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
     "crash": crash,
     "crash-transactional": crash_transactional,

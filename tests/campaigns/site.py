@@ -8,8 +8,10 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
+from soap_handler.contract import Version
 from soap_handler.ems import Counts, Disturbances, EmsAccount, PushSettings, SimulatedEms, believable_notifications
 from soap_handler.faces.base import PATH
+from soap_handler.faces.xml_push import PATH as PUSH_PATH
 from soap_handler.journal import State
 from soap_handler.notifications import MessageReceived
 from tests.campaigns.books import Books, make_room_for_effects
@@ -18,6 +20,7 @@ from tests.campaigns.plan import Plan
 from tests.campaigns.service import PASSWORD, REFERENCE, USERNAME, Service, configuration, free_port
 from tests.campaigns.spelling import both_spellings
 from tests.support import fast_path
+from tests.support.versions import named_as_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +52,7 @@ class Site:
         *,
         seed: int,
         figures: Figures,
+        api: Version = Version.SOAP,
         plan: Plan | None = None,
         disturbances: Disturbances | None = None,
         pushing: PushSettings = PUSHING,
@@ -63,9 +67,10 @@ class Site:
         self.figures = figures
         self.journal = journal or f"sqlite:///{folder / 'journal.db'}"
         self.plan = dataclasses.replace(plan or Plan(), diary=str(folder / "diary.txt"), seed=seed)
-        self.ems = SimulatedEms([ACCOUNT], disturbances=disturbances, push_settings=pushing, seed=seed)
+        self.ems = SimulatedEms([ACCOUNT], disturbances=disturbances, push_settings=pushing, seed=seed, api=api)
+        self._path = PUSH_PATH if api is Version.XML_PUSH else PATH
         self._spelling = both_spellings()
-        self._told = believable_notifications(REFERENCE, seed=seed)
+        self._told = (named_as_in(api, each) for each in believable_notifications(REFERENCE, seed=seed))
         self.told: list[Notification] = []
         self._sections = sections or {}
         port = urlsplit(self.ems.inbox_url).port
@@ -112,10 +117,9 @@ class Site:
         if error is None or isinstance(error, PromiseBrokenError):
             self.figures.add(self.audit())
 
-    @staticmethod
-    def url_of(port: int) -> str:
+    def url_of(self, port: int) -> str:
         """Return where the service at a port takes pushes."""
-        return f"http://127.0.0.1:{port}{PATH}"
+        return f"http://127.0.0.1:{port}{self._path}"
 
     def start(self) -> None:
         """Start the first service and wait until it answers."""

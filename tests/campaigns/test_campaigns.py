@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from soap_handler.contract import Version
 from tests.campaigns.figures import Figures, show
 from tests.campaigns.plan import SABOTAGE
 from tests.campaigns.run import carry_out
-from tests.campaigns.schedule import CAMPAIGNS
+from tests.campaigns.schedule import BESIDE, CAMPAIGNS
 from tests.campaigns.service import ROOT
+from tests.campaigns.several import Order, orders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +84,27 @@ def test_the_table_says_everything(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     for expected in ("12", "kills 7", "broken", "first: 3 are missing", "there is no compiler"):
         assert expected in printed
+
+
+def test_all_runs_each_campaign_and_one_in_each_version() -> None:
+    """What the table of the commands promises, without a run."""
+    several = list(orders(Order(name="all", scale=0.5)))
+    assert [order.name for order in several if order.api is Version.SOAP] == list(CAMPAIGNS)
+    assert {(order.name, order.api) for order in several if order.api is not Version.SOAP} == {
+        ("crash", api) for api in Version if api is not Version.SOAP
+    }
+    assert set(BESIDE) <= set(CAMPAIGNS)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.campaign
+@pytest.mark.parametrize("api", [api for api in Version if api is not Version.SOAP])
+def test_each_version_keeps_the_promise(api: Version) -> None:
+    """Killed again and again, the service loses nothing and handles nothing twice without a reason."""
+    figures = carry_out("crash", CAMPAIGNS["crash"], SMALL, seed=2, api=api)
+    if figures.skipped:
+        pytest.skip(figures.skipped)
+    assert (figures.broken, figures.missing, figures.pushed) == ([], 0, figures.handled)
 
 
 def test_an_unknown_campaign_is_refused() -> None:

@@ -17,9 +17,11 @@ import zeep
 from soap_handler.contract import NAMESPACE
 from soap_handler.deploy import caddy, nginx
 from soap_handler.settings import ServerSettings
+from soap_handler.web.pages.test_form import TEST_PATH
 from tests.deploy.proxies import FILES, Proxy, certified, need, running
 from tests.support import wire
 from tests.support.events import captured_events
+from tests.support.forms import FORM_TYPE
 from tests.support.service import Service, serving, settings_for
 from tests.support.waiting import wait_for
 
@@ -103,19 +105,31 @@ def test_http_is_refused_and_never_redirected(behind: tuple[Service, Proxy]) -> 
         assert b"https" in answer.content
 
 
-def test_only_the_endpoint_is_reachable(behind: tuple[Service, Proxy]) -> None:
-    """Its paths in any letter case, with a slash at the end or without, and nothing else."""
+PUBLIC = ("", ".asmx", ".aspx", ".asmx/", "?op=MessageReceived", ".asmx?wsdl", "?singleWsdl", "?wsdl12", "?disco")
+"""What callers and browsers ask for below the endpoint's path."""
+
+
+def get(proxy: Proxy, path: str) -> requests.Response:
+    return requests.get(url(proxy, path), verify=str(proxy.root), timeout=10)
+
+
+def test_the_endpoint_and_its_pages_are_reachable_and_nothing_else(behind: tuple[Service, Proxy]) -> None:
+    """In any letter case, with a slash at the end or without; and the page at the root."""
     _, proxy = behind
-    found = {
-        path: requests.get(url(proxy, path), verify=str(proxy.root), timeout=10).status_code
-        for path in (wire.PATH, f"{wire.PATH}.asmx", f"{wire.PATH}.aspx", wire.PATH.upper(), f"{wire.PATH}.asmx/")
-    }
-    lost = {
-        path: requests.get(url(proxy, path), verify=str(proxy.root), timeout=10).status_code
-        for path in ("/", "/metrics", f"{wire.PATH}/x", "/x.asmx")
-    }
-    assert set(found.values()) == {200}
-    assert set(lost.values()) == {404}
+    found = {path: get(proxy, path).status_code for path in ("/", wire.PATH.upper(), *(wire.PATH + x for x in PUBLIC))}
+    lost = {path: get(proxy, path).status_code for path in ("/metrics", f"{wire.PATH}/x", "/x.asmx", "/x")}
+    assert set(found.values()) == {200}, found
+    assert set(lost.values()) == {404}, lost
+
+
+def test_through_the_proxy_no_caller_is_on_this_machine(behind: tuple[Service, Proxy]) -> None:
+    """A browser here that comes by the proxy is shown no test form, and what it sends does not get through."""
+    service, proxy = behind
+    assert b"<form" not in get(proxy, f"{wire.PATH}?op=MessageReceived").content
+    direct = requests.get(f"http://127.0.0.1:{service.port}{wire.PATH}?op=MessageReceived", timeout=10)
+    assert b"<form" in direct.content
+    sent = post(proxy, b"operation=MessageReceived", TEST_PATH, **{"Content-Type": FORM_TYPE})
+    assert sent.status_code == 404
 
 
 def test_xml_push_passes_and_its_tokens_are_not_logged(behind: tuple[Service, Proxy]) -> None:
@@ -156,23 +170,39 @@ def _handshake(context: ssl.SSLContext, proxy: Proxy) -> bool:
             return False
 
 
-def test_what_the_proxy_refuses_is_refused_by_a_fault(behind: tuple[Service, Proxy]) -> None:
-    """A body over the limit: a SOAP caller can read the answer."""
+SPOKEN = {
+    "SOAP 1.1": (wire.PATH, "text/xml; charset=utf-8", "text/xml", b"soap:Client", b"soap:Server"),
+    "SOAP 1.2": (wire.PATH, "application/soap+xml", "application/soap+xml", b"soap:Sender", b"soap:Receiver"),
+    "Form Post": (f"{wire.PATH}.aspx", FORM_TYPE, "text/plain", b"refused", b"again"),
+    "XML push": ("/push/inbound", "application/xml", "text/plain", b"refused", b"again"),
+}
+"""Path and Content-Type of a request; media type of its answer, and a word of that: when it is refused, and put off."""
+
+
+@pytest.mark.parametrize("version", SPOKEN)
+def test_what_the_proxy_refuses_is_refused_in_the_form_that_was_spoken(
+    behind: tuple[Service, Proxy], version: str
+) -> None:
+    """A body over the limit: each caller can read the answer."""
     _, proxy = behind
-    answer = post(proxy, b"x" * 300_000)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "text/xml; charset=utf-8")
-    assert b"</faultcode>" in answer.content  # Client by nginx; to Caddy it is a service that broke off
+    path, content_type, media_type, *words = SPOKEN[version]
+    answer = post(proxy, b"x" * 300_000, path, **{"Content-Type": content_type})
+    assert answer.status_code in ({400, 503} if media_type == "text/plain" else {500})
+    assert answer.headers["Content-Type"].partition(";")[0] == media_type
+    assert any(word in answer.content for word in words)  # refused by nginx; to Caddy it is a service that broke off
     assert "Server" not in answer.headers or "/" not in answer.headers["Server"]
 
 
 @pytest.mark.parametrize("kind", list(FILES))
-def test_a_service_that_is_away_is_a_server_fault(kind: str, tmp_path: Path) -> None:
-    """EMS is asked to come back while the service is restarted."""
+def test_a_service_that_is_away_is_asked_again(kind: str, tmp_path: Path) -> None:
+    """By a Server fault, or 503: EMS is to come back when the service is restarted."""
     settings = settings_for(tmp_path, server=ServerSettings(port=1))
     with running(kind, tmp_path, settings) as proxy:
-        answer = post(proxy, wire.envelope())
-    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "text/xml; charset=utf-8")
-    assert b"soap:Server</faultcode>" in answer.content
+        for path, content_type, media_type, _, word in SPOKEN.values():
+            answer = post(proxy, wire.envelope(), path, **{"Content-Type": content_type})
+            assert answer.status_code == (503 if media_type == "text/plain" else 500)
+            assert answer.headers["Content-Type"].partition(";")[0] == media_type
+            assert word in answer.content
 
 
 @pytest.mark.parametrize("kind", list(FILES))
@@ -183,6 +213,16 @@ def test_a_base_path_is_taken_off(kind: str, tmp_path: Path) -> None:
         answer = post(proxy, wire.envelope(), f"/sms{wire.PATH}")
         assert answer.status_code == 200
         assert post(proxy, wire.envelope()).status_code == 404
+        roots = {path: get(proxy, path).status_code for path in ("/sms", "/sms/", "/")}
+        assert roots == {"/sms": 200, "/sms/": 200, "/": 404}
+
+
+def test_a_test_form_for_everybody_passes_the_proxy(tmp_path: Path) -> None:
+    """Only then is the path to which it is sent in the files."""
+    for form, passed in (("local", False), ("everywhere", True)):
+        settings = settings_for(tmp_path, server=ServerSettings.model_validate({"test_form": form}))
+        ending = f"|{TEST_PATH.removeprefix(wire.PATH)})"
+        assert [(ending in made(settings)) for made in (nginx, caddy)] == [passed, passed]
 
 
 def test_a_path_prefix_is_in_the_address(tmp_path: Path) -> None:

@@ -81,6 +81,16 @@ def test_pipelined_requests_are_answered_in_order(service: Service) -> None:
         assert connection.answer().confirms == "MessageReceived"
 
 
+def test_wrong_passwords_are_refused_in_the_loop(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In their places between right ones, and no thread is woken for them."""
+    monkeypatch.setattr(Endpoint, "prepare", None)
+    wrong = push().replace(b"s3cret", b"guess!")
+    with Connection(service.port) as connection:
+        connection.send(push() + wrong + wrong + push())
+        assert [fault_code(connection.answer()) for _ in range(4)] == [None, "Client", "Client", None]
+    assert service.app._accounts.refused == 2
+
+
 def test_what_is_slow_holds_up_no_other(tmp_path: Path) -> None:
     """While every thread waits for the journal with an unusual request, the loop still takes in what arrives."""
     settings = settings_for(tmp_path, server=ServerSettings(port=0, threads=1))

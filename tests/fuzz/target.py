@@ -15,6 +15,8 @@ from soap_handler.contract import NAMESPACE, SOAP_11, SOAP_12
 from soap_handler.faces.base import PATH, Request
 from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.faces.xml_push import PATH as PUSH_PATH
+from soap_handler.faces.xml_push import XmlPush
 from soap_handler.fast.assembly import FastSeams
 from soap_handler.fast.usual_pushes import UsualPushes
 from soap_handler.journal import Journal, Selection
@@ -22,18 +24,22 @@ from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials
 from soap_handler.web.application import Application
 from tests.corpus.messages import PASSWORD, REFERENCE, USERNAME
+from tests.faces.xml_push.xml_service import basic
 from tests.support.events import captured_events
-from tests.support.quickly import prepare_quickly
+from tests.support.quickly import assert_alike, prepare_quickly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from soap_handler.faces.base import Exchange, Face
     from soap_handler.journal import Entry
 
 FORM_START: Final = (
     f"username={USERNAME}&password={PASSWORD}&account={REFERENCE}&notificationType=MessageReceived&".encode()
 )
+LOGIN: Final = basic(USERNAME, PASSWORD)
+"""The Authorization header of a good login."""
 SECONDS: Final = 2.0
 """In which any input must be answered."""
 _TYPES: Final = {SOAP_11: "text/xml; charset=utf-8", SOAP_12: "application/soap+xml; charset=utf-8"}
@@ -62,8 +68,11 @@ class Target:
         self._endpoint = Endpoint(receiver, read_many=UsualPushes(receiver))
         self._application = Application([self._endpoint], journal)
         self._form = FormPost(receiver, FastSeams().read_many_forms(receiver))
+        self._xml = XmlPush(receiver, read_many=FastSeams().read_many_elements(receiver))
         self.stored = 0
         self.refused = 0
+        self.elements = 0
+        """How many inputs XML push took; the others count what SOAP did."""
 
     def post(self, body: bytes, content_type: str) -> None:
         """Post one input, and check everything that was promised about the answer."""
@@ -87,30 +96,32 @@ class Target:
             self.refused += 1
         self._check_quick(body, content_type)
         for form in (body, FORM_START + body):
-            self._check_form(form, content_type)
+            self._check_text(self._form, form, content_type)
+        self._check_text(self._xml, body, content_type, PUSH_PATH)
+        exchange = self._check_text(self._xml, body, content_type, PUSH_PATH, LOGIN)
+        self.elements += exchange.entry is not None
 
-    def _check_form(self, body: bytes, content_type: str) -> None:
-        """Check the answer of the form face to the same input, alone and after a good login."""
-        exchange = self._form.prepare(Request(body, "127.0.0.1", content_type))
+    def _check_text(
+        self, face: Face, body: bytes, content_type: str, path: str = "", authorization: str = ""
+    ) -> Exchange:
+        """Check the answer of a face that answers in plain text, to the same input, by either way of reading."""
+        exchange = face.prepare(Request(body, "127.0.0.1", content_type, path, authorization))
         assert exchange.answer.content_type == "text/plain; charset=utf-8"
-        assert exchange.answer.status[:3] in {"200", "400", "403"}, "the form face broke"
+        assert exchange.answer.status[:3] in {"200", "400", "403"}, f"the face broke: {face.title}"
         assert exchange.answer.status.startswith("200") == (exchange.entry is not None)
         _check_private(exchange.answer.body, [])
         assert exchange.entry is None or PASSWORD.encode() not in (exchange.entry.envelope or b"")
-        quick = prepare_quickly(self._form, body, content_type)
-        if quick is not None:
-            assert quick.entry is not None
-            assert exchange.entry is not None, "the fast way takes what the general way refuses"
-            assert quick.entry.notification == exchange.entry.notification, "the fast way reads other values"
+        assert_alike(prepare_quickly(face, body, content_type, path, authorization), exchange)
+        return exchange
 
     def _check_quick(self, body: bytes, content_type: str) -> None:
         """Check that the fast way leaves the input alone, or reads what the general way stored."""
         quick = prepare_quickly(self._endpoint, body, content_type)
         if quick is not None:
             general = self.journal.last
-            assert general is not None, "the fast way takes what the general way refuses"
-            assert quick.entry is not None
-            assert quick.entry.notification == general.notification, "the fast way reads other values"
+            assert (quick.entry is None) == (general is None), "the fast way takes what the general way refuses"
+            if quick.entry is not None and general is not None:
+                assert quick.entry.notification == general.notification, "the fast way reads other values"
 
     def _call(self, body: bytes, content_type: str) -> tuple[str, dict[str, str], bytes]:
         environ: dict[str, Any] = {

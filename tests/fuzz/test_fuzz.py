@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fuzz.corpus import CONTENT_TYPES, CORPUS, GOOD
+from tests.fuzz.corpus import CONTENT_TYPES, CORPUS, ELEMENTS, GOOD
 from tests.fuzz.hypothesis_engine import with_hypothesis
 from tests.fuzz.target import opened
 
@@ -32,6 +32,10 @@ def test_the_corpus_keeps_every_promise(target: Target) -> None:
     """Its entries, under every Content-Type in turn, are answered as promised; both outcomes occur."""
     for number, body in enumerate(CORPUS[::5]):
         target.post(body, CONTENT_TYPES[number % len(CONTENT_TYPES)])
+    known = target.elements
+    for body in GOOD:
+        target.post(body, USUAL)
+    assert target.elements - known == len(ELEMENTS)
     assert target.stored > 50
     assert target.refused > 5
 

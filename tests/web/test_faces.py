@@ -45,10 +45,10 @@ class PlainFace(Face):
     def not_stored(self, error: BaseException) -> Answer:
         return self._answer("503 Service Unavailable", f"not stored: {type(error).__name__}")
 
-    def refused(self, text: str) -> Answer:
-        return self._answer("400 Bad Request", text)
+    def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:  # noqa: ARG002 - one form
+        return self._answer("403 Forbidden" if forbidden else "400 Bad Request", text)
 
-    def failed(self) -> Answer:
+    def failed(self, content_type: str = "") -> Answer:  # noqa: ARG002 - one form
         return self._answer("500 Internal Server Error", "failed")
 
     def describe(self, query: Collection[str], address: str) -> Answer:

@@ -29,6 +29,11 @@ CONFIRMED: Final = _text("200 OK", "OK")
 """The answer that confirms a notification. EMS looks at its status."""
 
 
+def denied(error: AuthenticationError) -> Answer:
+    """Return the answer to wrong credentials: 403."""
+    return _text("403 Forbidden", str(error))
+
+
 class FormPost(Face):
     """The Account Event Handler over Form Post, as a face. Forms at the other faces' addresses come here too."""
 
@@ -47,7 +52,7 @@ class FormPost(Face):
         except FormError as error:
             return Exchange(None, self.refused(str(error)))
         except AuthenticationError as error:
-            return Exchange(None, _text("403 Forbidden", str(error)), error.delay)
+            return Exchange(None, denied(error), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             emit_defect(error)
             return Exchange(None, self.failed())
@@ -70,10 +75,10 @@ class FormPost(Face):
         emit_defect(error)
         return self.failed()
 
-    def refused(self, text: str) -> Answer:
-        """Return 400."""
-        return _text("400 Bad Request", text)
+    def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:  # noqa: ARG002 - one form
+        """Return 400, or 403 where the sender is refused."""
+        return _text("403 Forbidden" if forbidden else "400 Bad Request", text)
 
-    def failed(self) -> Answer:
+    def failed(self, content_type: str = "") -> Answer:  # noqa: ARG002 - one form
         """Return 500 with a text that says nothing about our insides."""
         return _text("500 Internal Server Error", "Internal error; please send it again")

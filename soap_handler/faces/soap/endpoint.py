@@ -50,8 +50,8 @@ _CONFIRMED: Final = {SOAP_1_1: CONFIRMED, SOAP_1_2: _confirmations(SOAP_1_2)}
 class Endpoint(ServerBase, Face):
     """The Account Event Handler over SOAP 1.1 and 1.2, as a face. spyne reads a request; the rest is here.
 
-    A request is answered in the version of its envelope, whatever its Content-Type. Where no envelope can be read, the
-    Content-Type decides. What HTTP itself refuses is answered in SOAP 1.1.
+    A request is answered in the version of its envelope, whatever its Content-Type. Where no envelope is read, as in
+    what HTTP itself refuses, the Content-Type decides.
     """
 
     transport = "http://schemas.xmlsoap.org/soap/http"
@@ -73,7 +73,7 @@ class Endpoint(ServerBase, Face):
         except Fault as fault:
             return Exchange(None, _refusal(fault, call.version))
         except AuthenticationError as error:
-            return Exchange(None, _refusal(client_fault(str(error)), call.version), error.delay)
+            return Exchange(None, denied(error, call.version), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             return Exchange(None, _refusal(_defect(error), call.version))
 
@@ -113,13 +113,13 @@ class Endpoint(ServerBase, Face):
         """Return a Server fault, upon which EMS pushes again."""
         return _not_stored(SOAP_1_1, error)
 
-    def refused(self, text: str) -> Answer:
-        """Return a Client fault."""
-        return _refusal(client_fault(text))
+    def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:  # noqa: ARG002 - see the design page
+        """Return a Client fault. Its status is that of every fault: a 403 would hide it from most SOAP stacks."""
+        return _refusal(client_fault(text), _announced(content_type))
 
-    def failed(self) -> Answer:
+    def failed(self, content_type: str = "") -> Answer:
         """Return a Server fault that says nothing about our insides."""
-        return _refusal(_our_fault())
+        return _refusal(_our_fault(), _announced(content_type))
 
     def describe(self, query: Collection[str], address: str) -> Answer | None:
         """Return the WSDL, its schema or the discovery document, where ``query`` names one."""
@@ -185,6 +185,11 @@ def _announced(content_type: str) -> SoapVersion:
 
 def _refusal(fault: Fault, version: SoapVersion = SOAP_1_1) -> Answer:
     return Answer("500 Internal Server Error", version.content_type, fault_envelope(fault, version))
+
+
+def denied(error: AuthenticationError, version: SoapVersion = SOAP_1_1) -> Answer:
+    """Return the answer to wrong credentials: a Client fault."""
+    return _refusal(client_fault(str(error)), version)
 
 
 def _not_stored(version: SoapVersion, error: BaseException) -> Answer:

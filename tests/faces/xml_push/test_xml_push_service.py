@@ -85,7 +85,7 @@ def test_nothing_is_at_addresses_that_only_begin_alike(both: Service) -> None:
 def test_an_anonymous_account_with_a_list_of_callers(tmp_path: Path) -> None:
     """The addresses of EMS stand for its credentials."""
     anonymous = ACCOUNT.model_copy(update={"push": (), "push_tokens": (), "anonymous": True})
-    for network, status in (("127.0.0.1", 200), ("192.0.2.0/24", 400)):
+    for network, status in (("127.0.0.1", 200), ("192.0.2.0/24", 403)):
         folder = tmp_path / str(status)
         folder.mkdir()
         server = ServerSettings.model_validate({"port": 0, "allow_from": [network]})

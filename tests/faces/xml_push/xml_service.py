@@ -18,6 +18,7 @@ from soap_handler.fast.usual_elements import UsualElements
 from soap_handler.journal import Journal, Selection
 from soap_handler.receive.receiver import Receiver
 from soap_handler.settings import AccountSettings, PushCredentials, PushToken
+from tests.support.quickly import assert_alike
 from tests.support.wire import PASSWORD, REFERENCE, USERNAME
 
 if TYPE_CHECKING:
@@ -112,12 +113,8 @@ class XmlService:
     ) -> Answer:
         request = Request(body, "127.0.0.1", content_type or "application/xml", path, authorization)
         exchange = self.face.prepare(request)
-        quick = UsualElements(self.receiver)([request])[0]
-        if quick is not None:  # the fast way says the same, or nothing
-            assert exchange.entry is not None
-            assert quick.entry is not None
-            assert quick.entry.notification == exchange.entry.notification
-            assert quick.answer == exchange.answer
+        if not exchange.answer.status.startswith("403"):  # which is counted
+            assert_alike(UsualElements(self.receiver)([request])[0], exchange)
         if exchange.entry is not None:
             self.journal.record(exchange.entry)
         return exchange.answer
