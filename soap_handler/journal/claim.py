@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, bindparam, insert, null, select, update
 
-from soap_handler.journal import order
-from soap_handler.journal.execute import execute, query
+from soap_handler.journal import order, queue_clock
+from soap_handler.journal.execute import QUEUE_CLOCK, execute, query, queue_now
 from soap_handler.journal.order import Due
 from soap_handler.journal.records import Claim, State, Step
 from soap_handler.journal.schema import SEQ_IN, Instant, attempt, in_state, notification
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection, Select
+
+    from soap_handler.clock import QueueClock
 
 ATTEMPT: Final = insert(attempt).inline()
 """Write attempts into the history."""
@@ -34,54 +37,109 @@ _table = notification.c
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """A request for work: at most ``limit`` notifications that are due, leased to ``owner`` until ``until``."""
+    """A request for work: at most ``limit`` notifications that are due, leased to ``owner`` for ``lease``."""
 
     step: Step
     owner: str
     now: datetime
-    until: datetime
+    """By the wall clock, for the history; what is due is said by the queue's clock."""
+    lease: timedelta
     limit: int
     account: str | None = None
     """Of this account only. Always given for deletions, which go to one inbox at a time."""
     in_order: bool = False
     """Of one originator on one account, only the first, and only while no other is leased."""
+    running: frozenset[int] = frozenset()
+    """The rows on which the claiming process works: never claimed, even where their lease seems to have run out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """The present instant of the queue, and which expired leases count."""
+
+    now: datetime
+    takes_expired: bool
+    follows: bool
+    """Whether another clock is followed, so that ours may be wrong at this moment."""
 
 
 def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
     """Lease what is due, longest due first. An expired lease is due again, and its loss goes into the history."""
+    queue_clock.refresh(connection, max(request.lease for request in requests))
     return [_claim(connection, request) for request in requests]
 
 
 def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
+    terms = _terms(connection, request)
     if not request.in_order:
-        return _lease(connection, request, _find(connection, request, request.limit))
+        rows = _without_running(connection, request, terms, _find(connection, request, terms, request.limit))
+        return _lease(connection, request, terms, rows)
     claims: list[Claim] = []
     examined, rows_wanted = 0, request.limit
     while len(claims) < request.limit and examined < ROWS_PER_CLAIM:
-        rows = _find(connection, request, rows_wanted)
-        free = order.free_to_start(connection, rows, request.now)
-        claims += _lease(connection, request, free[: request.limit - len(claims)])
-        if len(rows) < rows_wanted:
+        found = _find(connection, request, terms, rows_wanted)
+        rows = _without_running(connection, request, terms, found)
+        free = order.free_to_start(connection, rows, terms.now)
+        claims += _lease(connection, request, terms, free[: request.limit - len(claims)])
+        if len(found) < rows_wanted:
             break
-        examined, rows_wanted = examined + len(rows), FOLLOWING_ROWS
+        examined, rows_wanted = examined + len(found), FOLLOWING_ROWS
     return claims
 
 
-def _find(connection: Connection, request: ClaimRequest, limit: int) -> list[Due]:
+def _terms(connection: Connection, request: ClaimRequest) -> _Terms:
+    """Say what is due. After a jump of the clock that is followed, a lease that another process holds may only seem
+    to have run out: none is taken for so long that each of them has ended."""
+    followed: QueueClock | None = connection.get_execution_options().get(QUEUE_CLOCK)
+    follows = connection.dialect.name == "postgresql" and followed is not None and followed.is_set
+    doubtful = timedelta(seconds=queue_clock.REFRESH_SECONDS) + request.lease
+    takes_expired = followed is None or not follows or not followed.jumped_within(doubtful)
+    return _Terms(queue_now(connection), takes_expired, follows)
+
+
+def _find(connection: Connection, request: ClaimRequest, terms: _Terms, limit: int) -> list[Due]:
     """Return what is due, locked where another process could claim it too."""
-    values = {"_now": request.now, "_limit": limit}
+    values: dict[str, Any] = {"_now": terms.now, "_limit": limit}
     if request.account is not None:
         values["_account"] = request.account
-    return [Due(*row) for row in query(connection, due(request.step, of_account=request.account is not None), values)]
+    of_account = request.account is not None
+    statement = due(
+        request.step, of_account=of_account, takes_expired=terms.takes_expired, checks_clock=terms.follows
+    )
+    return [Due(*row) for row in query(connection, statement, values)]
+
+
+def _without_running(
+    connection: Connection, request: ClaimRequest, terms: _Terms, rows: list[Due]
+) -> list[Due]:
+    """Leave out what this process works on, and prolong its lease: or each claim would find it again."""
+    running = [row.seq for row in rows if row.seq in request.running]
+    if not running:
+        return rows
+    execute(connection, PROLONG, [{"seqs": running, "_until": terms.now + request.lease}])
+    return [row for row in rows if row.seq not in request.running]
+
+
+PROLONG: Final = update(notification).where(SEQ_IN).values(due_at=bindparam("_until", type_=Instant()))
+"""Have leases last until a later instant."""
 
 
 @cache
-def due(step: Step, *, of_account: bool) -> Select[Any]:
-    """Return the query of what is due at a step, in the order of its partial index."""
+def due(step: Step, *, of_account: bool, takes_expired: bool = True, checks_clock: bool = False) -> Select[Any]:
+    """Return the query of what is due at a step, in the order of its partial index.
+
+    ``takes_expired``: also what is leased, and whose lease has run out. ``checks_clock``: nothing, where our instant is
+    not the database's.
+    """
     state = State.RECEIVED if step is Step.HANDLE else State.HANDLED
-    conditions = [in_state(state), _table.due_at <= bindparam("_now")]
+    now = bindparam("_now", type_=Instant())
+    conditions = [in_state(state), _table.due_at <= now]
     if of_account:
         conditions.append(_table.account == bindparam("_account"))
+    if not takes_expired:
+        conditions.append(_table.owner.is_(None))
+    if checks_clock:
+        conditions.append(queue_clock.is_right(now))
     counted = {"attempts": count_of(step)}
     return (
         select(*(_table[counted.get(name, name)] for name in Due._fields))
@@ -92,10 +150,11 @@ def due(step: Step, *, of_account: bool) -> Select[Any]:
     )
 
 
-def _lease(connection: Connection, request: ClaimRequest, rows: Sequence[Due]) -> list[Claim]:
+def _lease(connection: Connection, request: ClaimRequest, terms: _Terms, rows: Sequence[Due]) -> list[Claim]:
     if not rows:
         return []
-    lease = {"seqs": [row.seq for row in rows], "_owner": request.owner, "_until": request.until, "_now": request.now}
+    until = terms.now + request.lease
+    lease = {"seqs": [row.seq for row in rows], "_owner": request.owner, "_until": until, "_now": request.now}
     execute(connection, LEASE[request.step], [lease])
     execute(connection, ATTEMPT, [_lost(request, row) for row in rows if row.owner is not None])
     return [_claimed(request, row) for row in rows]

@@ -167,7 +167,10 @@ class JournalSettings(_Table):
     )
     retention: DaysOrNone = Field(
         default=30.0,
-        description="Days for which done notifications are kept, and the records of reconciliations; 0: for ever.",
+        description=(
+            "Days for which done notifications are kept, and the records of reconciliations; 0: for ever. "
+            "At least 4 days in which the service ran must pass in any case, since EMS pushes for 72 hours."
+        ),
     )
 
     @property

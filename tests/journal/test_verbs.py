@@ -253,7 +253,7 @@ def test_a_result_goes_before_a_claim_of_the_same_transaction(journal: Journal, 
 
 
 def request(step: Step, clock: Clock, account: str | None = None) -> ClaimRequest:
-    return ClaimRequest(step, f"me:{step}", clock(), clock() + LEASE, 1, account)
+    return ClaimRequest(step, f"me:{step}", clock(), LEASE, 1, account)
 
 
 def test_the_longest_due_is_claimed_first(journal: Journal, clock: Clock) -> None:
