@@ -1,4 +1,4 @@
-"""``journal list``, ``show``, ``retry``, ``release`` and ``reconciliations``: reads the journal, and moves what waits."""
+"""``journal list``, ``show``, ``retry``, ``release``, ``reconciliations``: reads the journal, and moves what waits."""
 
 from __future__ import annotations
 

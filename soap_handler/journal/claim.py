@@ -88,8 +88,11 @@ def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
 
 
 def _terms(connection: Connection, request: ClaimRequest) -> _Terms:
-    """Say what is due. After a jump of the clock that is followed, a lease that another process holds may only seem
-    to have run out: none is taken for so long that each of them has ended."""
+    """Return what is due.
+
+    After a jump of the clock that is followed, a lease of another process may only seem to have run out. None is taken
+    until each of them has ended.
+    """
     followed: QueueClock | None = connection.get_execution_options().get(QUEUE_CLOCK)
     follows = connection.dialect.name == "postgresql" and followed is not None and followed.is_set
     doubtful = timedelta(seconds=queue_clock.REFRESH_SECONDS) + request.lease
@@ -103,15 +106,11 @@ def _find(connection: Connection, request: ClaimRequest, terms: _Terms, limit: i
     if request.account is not None:
         values["_account"] = request.account
     of_account = request.account is not None
-    statement = due(
-        request.step, of_account=of_account, takes_expired=terms.takes_expired, checks_clock=terms.follows
-    )
+    statement = due(request.step, of_account=of_account, takes_expired=terms.takes_expired, checks_clock=terms.follows)
     return [Due(*row) for row in query(connection, statement, values)]
 
 
-def _without_running(
-    connection: Connection, request: ClaimRequest, terms: _Terms, rows: list[Due]
-) -> list[Due]:
+def _without_running(connection: Connection, request: ClaimRequest, terms: _Terms, rows: list[Due]) -> list[Due]:
     """Leave out what this process works on, and prolong its lease: or each claim would find it again."""
     running = [row.seq for row in rows if row.seq in request.running]
     if not running:

@@ -164,7 +164,7 @@ class Journal:
 
         ``in_order``: of one originator on one account only the first, and none while another one is leased. Where very
         many wait behind others, one call may find less than there is; the next one goes on from there.
-        ``running``: the rows on which this process works. They are not claimed; an expired lease of theirs is prolonged.
+        ``running``: the rows on which this process works. They are not claimed; their leases are prolonged.
         """
         return self._claim(Step.HANDLE, limit, lease, in_order=in_order, running=running)
 

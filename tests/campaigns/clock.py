@@ -85,9 +85,7 @@ def _two_hosts(run: Run, clocks: Clocks, server: PostgreSQL) -> None:
     """Two hosts on PostgreSQL whose clocks differ, and of which one steps."""
     plan = Plan(slowest=0.05, raises=0.05)
     with (
-        run.site(
-            plan=plan, journal=server.url("journal"), hosts=2, sections=TROUBLED, disturbances=DISTURBED
-        ) as site,
+        run.site(plan=plan, journal=server.url("journal"), hosts=2, sections=TROUBLED, disturbances=DISTURBED) as site,
         Proxy([service.port for service in site.services]) as balancer,
     ):
         site.ems.handler_url = site.url_of(balancer.port)

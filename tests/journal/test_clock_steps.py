@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from soap_handler import clock as clocks
-from soap_handler.journal import Beginning, Entry, Journal, Selection, Settlement, State, Step, queue_clock
+from soap_handler.journal import Beginning, Entry, Journal, Selection, Settlement, State, Step, Tally, queue_clock
 from soap_handler.journal import claim as claiming
 from soap_handler.journal.retention import FLOOR, Retention
 from tests.journal.entries import ANN, LEASE, START, Clock, bodies, claim_in_order, message
@@ -17,15 +17,24 @@ from tests.support.waiting import wait_for
 from tests.support.wall_clock import WallClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from soap_handler.journal import Claim
     from tests.journal.engines import PostgreSQL
     from tests.journal.ways import Way
 
-STEPS: Final = [{"seconds": 5}, {"seconds": -5}, {"seconds": 60}, {"seconds": -60}, {"hours": 1}, {"hours": -1}]
-STEPS += [{"days": 2}, {"days": -2}, {"days": 40}]
+STEPS: Final = (
+    {"seconds": 5},
+    {"seconds": -5},
+    {"seconds": 60},
+    {"seconds": -60},
+    {"hours": 1},
+    {"hours": -1},
+    {"days": 2},
+    {"days": -2},
+    {"days": 40},
+)
 ACCOUNT: Final = "EX0000001"
 
 
@@ -97,7 +106,12 @@ def test_what_this_process_runs_it_does_not_claim(journal: Journal, clock: Clock
 def claimed(journal: Journal) -> list[Claim]:
     """Claim what is due: on a machine that is slow now, a claim may find that its instant is over, and nothing else."""
     found: list[Claim] = []
-    wait_for(lambda: found.extend(journal.claim(5, LEASE)) or found)
+
+    def look() -> bool:
+        found.extend(journal.claim(5, LEASE))
+        return bool(found)
+
+    wait_for(look)
     return found
 
 
@@ -144,7 +158,7 @@ def test_without_a_name_of_the_start_the_wall_clock_serves(
 
 
 @pytest.fixture
-def move_database(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def move_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Move the database's clock, as far as the statements of the journal see it."""
     monkeypatch.setattr(queue_clock, "REFRESH_SECONDS", 0.0)
 
@@ -185,18 +199,12 @@ def test_a_run_from_the_future_makes_none_needless(journal: Journal, clock: Cloc
     number = journal.begin_reconciliation(Beginning(ACCOUNT, clock.forward(2 * 86400)))
     assert number is not None
     if ended:
-        journal.end_reconciliation(number, claiming_tally(), None)
+        journal.end_reconciliation(number, Tally(), None)
     now = clock.forward(-2 * 86400)
     assert journal.begin_reconciliation(Beginning(ACCOUNT, now, now, now)) is not None, "the look at the start"
     earlier = now - timedelta(minutes=5)
     other = journal.begin_reconciliation(Beginning("EX0000002", now, earlier, earlier))
     assert other is not None
-
-
-def claiming_tally() -> Any:
-    from soap_handler.journal import Tally  # noqa: PLC0415 - one name of many
-
-    return Tally()
 
 
 def test_what_was_done_in_the_future_counts_as_done_before(journal: Journal, clock: Clock) -> None:
