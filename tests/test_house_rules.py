@@ -28,7 +28,7 @@ RIDDLES_ALLOWED: Final = 10
 PARSER_ROOM: Final = "xml/parser.py"
 PARSERS: Final = {"XMLParser", "HTMLParser", "XMLPullParser", "HTMLPullParser", "ETCompatXMLParser", "iterparse"}
 
-WALL_CLOCK: Final = re.compile(r"\bclock\.now\b|\bdatetime\.now\(|\butcnow\b|\btime\.time\(")
+WALL_CLOCK: Final = re.compile(r"(?<!queue_)clock\.now\b|\bdatetime\.now\(|\butcnow\b|\btime\.time\(")
 READS_WALL_CLOCK: Final = {
     "clock.py": "it is the one",
     "cli/push_target.py": "a value of a message",

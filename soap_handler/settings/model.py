@@ -167,10 +167,7 @@ class JournalSettings(_Table):
     )
     retention: DaysOrNone = Field(
         default=30.0,
-        description=(
-            "Days for which done notifications are kept, and the records of reconciliations; 0: for ever. "
-            "At least 4 days in which the service ran must pass in any case, since EMS pushes for 72 hours."
-        ),
+        description="Days that done notifications and records of reconciliations are kept, 4 at least; 0: for ever.",
     )
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.campaigns.site import Site
 
 HOUR, DAY = 3600, 86400
-STEPS: Final = (HOUR, -HOUR, 5, -5, 2 * DAY, 0, -60, 40 * DAY, 0, 60, -30 * DAY, 0)
+STEPS: Final = (HOUR, -HOUR, -5, 2 * DAY, 0, 5, -60, 40 * DAY, 0, 60, -30 * DAY, 0)
 """Seconds by which the wall clock is off, one after the other."""
 APART: Final = (60, -60)
 """Seconds by which the clocks of two hosts are off before the first step."""
