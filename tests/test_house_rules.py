@@ -41,11 +41,9 @@ READS_WALL_CLOCK: Final = {
     "fast/batching_channel.py": "the Date header, and an attribute of waitress",
     "fast/usual_elements.py": "received_at",
     "fast/usual_pushes.py": "received_at",
-    "inbox/reconciler.py": "received_at, and what was done before a list was asked for",
     "journal/execute.py": "the queue's clock, where it is not set",
     "journal/journal.py": "the history",
     "journal/queue_clock.py": "the queue's clock is set by it",
-    "journal/retention.py": "the age that retention is about, beside time that surely passed",
     "receive/receiver.py": "received_at",
     "web/pages/example_values.py": "a value of a message",
 }

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import clock, telemetry
+from soap_handler import telemetry
 from soap_handler.errors import InboxError, JournalUnavailableError
 from soap_handler.inbox.messages import Unreadable
 from soap_handler.journal import Entry, Source, State, Tally
@@ -58,16 +58,19 @@ class Reconciler:
         inbox: Inbox,
         journal: Journal,
         settings: ReconcileSettings,
-        now: Callable[[], datetime] = clock.now,
+        now: Callable[[], datetime] | None = None,
         *,
         chunk: int = _CHUNK_MESSAGES,
     ) -> None:
-        """``chunk`` messages are compared at a time. Neither the inbox nor the journal is closed by this class."""
+        """``chunk`` messages are compared at a time. Neither the inbox nor the journal is closed by this class.
+
+        ``now`` takes the place of the journal's clock, for a test.
+        """
         self._account = account
         self._inbox = inbox
         self._journal = journal
         self._settings = settings
-        self._now = now
+        self._now = now or journal.now
         self._chunk = chunk
         self._writing = False
         self._under_way: tuple[int, _Progress] | None = None

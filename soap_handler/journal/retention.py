@@ -15,7 +15,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import clock, telemetry
+from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
 from soap_handler.errors import JournalUnavailableError
 
@@ -42,12 +42,14 @@ class Retention(BackgroundLoop):
         self,
         journal: Journal,
         days: float,
-        now: Callable[[], datetime] = clock.now,
+        now: Callable[[], datetime] | None = None,
         *,
         delay: float = _START_DELAY_SECONDS,
         floor: timedelta = FLOOR,
     ) -> None:
         """``days`` is how long it is kept; 0 keeps it for ever. ``delay`` seconds pass before the first round.
+
+        ``now`` takes the place of the journal's clock, for a test.
 
         The journal is not closed by this class.
         """
@@ -57,7 +59,7 @@ class Retention(BackgroundLoop):
         super().__init__("retention", delay=self._jittered(delay))
         self._journal = journal
         self._kept = timedelta(days=days)
-        self._now = now
+        self._now = now or journal.now
 
     def start(self) -> None:
         """Begin; there is no thread where everything is kept."""
