@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, bindparam, insert, null, select, update
 
 from soap_handler.journal import order, queue_clock
-from soap_handler.journal.execute import QUEUE_CLOCK, execute, query, queue_now
+from soap_handler.journal.execute import execute, query, queue_now
 from soap_handler.journal.order import Due
 from soap_handler.journal.records import Claim, State, Step
 from soap_handler.journal.schema import SEQ_IN, Instant, attempt, in_state, notification
@@ -18,11 +17,11 @@ from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sqlalchemy import Connection, Select
 
-    from soap_handler.clock import QueueClock
+    from soap_handler.journal.queue_clock import Doubts
 
 ATTEMPT: Final = insert(attempt).inline()
 """Write attempts into the history."""
@@ -53,70 +52,45 @@ class ClaimRequest:
     """The rows on which the claiming process works: never claimed, even where their lease seems to have run out."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """The present instant of the queue, and which expired leases count."""
-
-    now: datetime
-    takes_expired: bool
-    follows: bool
-    """Whether another clock is followed, so that ours may be wrong at this moment."""
-
-
 def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
     """Lease what is due, longest due first. An expired lease is due again, and its loss goes into the history."""
-    queue_clock.refresh(connection, max(request.lease for request in requests))
     return [_claim(connection, request) for request in requests]
 
 
 def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
-    terms = _terms(connection, request)
+    follows = connection.dialect.name == "postgresql"
+    doubts = queue_clock.follow(connection, request.lease) if follows else queue_clock.NO_DOUBTS
+    now = queue_now(connection)
     if not request.in_order:
-        rows = _without_running(connection, request, terms, _find(connection, request, terms, request.limit))
-        return _lease(connection, request, terms, rows)
+        rows = _find(connection, request, now, request.limit, doubts)
+        return _lease(connection, request, now, _without_running(connection, request, now, rows))
     claims: list[Claim] = []
     examined, rows_wanted = 0, request.limit
     while len(claims) < request.limit and examined < ROWS_PER_CLAIM:
-        found = _find(connection, request, terms, rows_wanted)
-        rows = _without_running(connection, request, terms, found)
-        free = order.free_to_start(connection, rows, terms.now)
-        claims += _lease(connection, request, terms, free[: request.limit - len(claims)])
-        if len(found) < rows_wanted:
+        rows = _find(connection, request, now, rows_wanted, doubts)
+        free = order.free_to_start(connection, _without_running(connection, request, now, rows), now)
+        claims += _lease(connection, request, now, free[: request.limit - len(claims)])
+        if len(rows) < rows_wanted:
             break
-        examined, rows_wanted = examined + len(found), FOLLOWING_ROWS
+        examined, rows_wanted = examined + len(rows), FOLLOWING_ROWS
     return claims
 
 
-def _terms(connection: Connection, request: ClaimRequest) -> _Terms:
-    """Return what is due.
-
-    After a jump of the clock that is followed, a lease of another process may only seem to have run out. None is taken
-    until each of them has ended.
-    """
-    followed: QueueClock | None = connection.get_execution_options().get(QUEUE_CLOCK)
-    follows = connection.dialect.name == "postgresql" and followed is not None and followed.is_set
-    doubtful = timedelta(seconds=queue_clock.REFRESH_SECONDS) + request.lease
-    takes_expired = followed is None or not follows or not followed.jumped_within(doubtful)
-    return _Terms(queue_now(connection), takes_expired, follows)
-
-
-def _find(connection: Connection, request: ClaimRequest, terms: _Terms, limit: int) -> list[Due]:
+def _find(connection: Connection, request: ClaimRequest, now: datetime, limit: int, doubts: Doubts) -> list[Due]:
     """Return what is due, locked where another process could claim it too."""
-    values: dict[str, Any] = {"_now": terms.now, "_limit": limit}
+    values: dict[str, Any] = {"_now": now, "_limit": limit}
     if request.account is not None:
         values["_account"] = request.account
-    of_account = request.account is not None
-    statement = due(request.step, of_account=of_account, takes_expired=terms.takes_expired, checks_clock=terms.follows)
+    statement = due(request.step, of_account=request.account is not None, doubts=doubts)
     return [Due(*row) for row in query(connection, statement, values)]
 
 
-def _without_running(connection: Connection, request: ClaimRequest, terms: _Terms, rows: list[Due]) -> list[Due]:
+def _without_running(connection: Connection, request: ClaimRequest, now: datetime, rows: list[Due]) -> list[Due]:
     """Leave out what this process works on, and prolong its lease: or each claim would find it again."""
     running = [row.seq for row in rows if row.seq in request.running]
-    if not running:
-        return rows
-    execute(connection, PROLONG, [{"seqs": running, "_until": terms.now + request.lease}])
-    return [row for row in rows if row.seq not in request.running]
+    if running:
+        execute(connection, PROLONG, [{"seqs": running, "_until": now + request.lease}])
+    return [row for row in rows if row.seq not in request.running] if running else rows
 
 
 PROLONG: Final = update(notification).where(SEQ_IN).values(due_at=bindparam("_until", type_=Instant()))
@@ -124,20 +98,16 @@ PROLONG: Final = update(notification).where(SEQ_IN).values(due_at=bindparam("_un
 
 
 @cache
-def due(step: Step, *, of_account: bool, takes_expired: bool = True, checks_clock: bool = False) -> Select[Any]:
-    """Return the query of what is due at a step, in the order of its partial index.
-
-    ``takes_expired``: also what is leased, and whose lease has run out. ``checks_clock``: nothing, where our instant is
-    not the database's.
-    """
+def due(step: Step, *, of_account: bool, doubts: Doubts = queue_clock.NO_DOUBTS) -> Select[Any]:
+    """Return the query of what is due at a step, in the order of its partial index."""
     state = State.RECEIVED if step is Step.HANDLE else State.HANDLED
     now = bindparam("_now", type_=Instant())
     conditions = [in_state(state), _table.due_at <= now]
     if of_account:
         conditions.append(_table.account == bindparam("_account"))
-    if not takes_expired:
+    if doubts.of_leases:
         conditions.append(_table.owner.is_(None))
-    if checks_clock:
+    if doubts.of_clock:
         conditions.append(queue_clock.is_right(now))
     counted = {"attempts": count_of(step)}
     return (
@@ -149,11 +119,11 @@ def due(step: Step, *, of_account: bool, takes_expired: bool = True, checks_cloc
     )
 
 
-def _lease(connection: Connection, request: ClaimRequest, terms: _Terms, rows: Sequence[Due]) -> list[Claim]:
+def _lease(connection: Connection, request: ClaimRequest, now: datetime, rows: Sequence[Due]) -> list[Claim]:
     if not rows:
         return []
-    until = terms.now + request.lease
-    lease = {"seqs": [row.seq for row in rows], "_owner": request.owner, "_until": until, "_now": request.now}
+    until, seqs = now + request.lease, [row.seq for row in rows]
+    lease = {"seqs": seqs, "_owner": request.owner, "_until": until, "_now": request.now}
     execute(connection, LEASE[request.step], [lease])
     execute(connection, ATTEMPT, [_lost(request, row) for row in rows if row.owner is not None])
     return [_claimed(request, row) for row in rows]

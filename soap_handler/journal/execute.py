@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from soap_handler import clock
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Executable
+
+    from soap_handler.clock import QueueClock
 
     Values: TypeAlias = Mapping[str, Any]
     """Parameters of one execution by name, as the types of their columns take them."""
@@ -26,7 +26,7 @@ EXECUTOR: Final = "executor"
 """The name of the execution option that holds the :class:`Executor`."""
 
 QUEUE_CLOCK: Final = "queue_clock"
-"""The name of the execution option that holds the journal's :class:`clock.QueueClock`."""
+"""The name of the execution option that holds the journal's :class:`QueueClock`."""
 
 
 class Executor:
@@ -60,8 +60,8 @@ def query(connection: Connection, statement: Executable, values: Values | Sequen
 
 def queue_now(connection: Connection | Engine) -> datetime:
     """Return the present instant by the clock of due times and leases."""
-    queue_clock: clock.QueueClock | None = connection.get_execution_options().get(QUEUE_CLOCK)
-    return clock.now() if queue_clock is None else queue_clock.now()
+    queue_clock: QueueClock = connection.get_execution_options()[QUEUE_CLOCK]
+    return queue_clock.now()
 
 
 def _executor_of(connection: Connection) -> Executor:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from soap_handler.journal.execute import execute, query, queue_now
+from soap_handler.journal.execute import QUEUE_CLOCK, execute, query
 from soap_handler.journal.records import Source, State
 from soap_handler.journal.schema import notification
 from soap_handler.notifications import TEST_ID, stored
@@ -30,7 +30,7 @@ _table = notification.c
 
 def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     """Insert the entries whose key is new, and return for each entry whether it was new."""
-    keys, rows = rows_by_key(entries, queue_now(connection))
+    keys, rows = rows_by_key(entries, connection.get_execution_options()[QUEUE_CLOCK].now())
     insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
     return are_new(keys, insert(connection, rows))
 

@@ -11,7 +11,7 @@ import secrets
 import socket
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -166,24 +166,15 @@ class Journal:
         many wait behind others, one call may find less than there is; the next one goes on from there.
         ``running``: the rows on which this process works. They are not claimed; their leases are prolonged.
         """
-        return self._claim(Step.HANDLE, limit, lease, in_order=in_order, running=running)
+        return self._claim(Step.HANDLE, limit, lease, in_order=in_order, running=frozenset(running))
 
     def claim_deletions(self, account: str, limit: int, lease: timedelta = timedelta(minutes=5)) -> list[Claim]:
         """Lease up to ``limit`` handled messages of one account whose inbox delete is due."""
         return self._claim(Step.DELETE, limit, lease, account)
 
-    def _claim(
-        self,
-        step: Step,
-        limit: int,
-        lease: timedelta,
-        account: str | None = None,
-        *,
-        in_order: bool = False,
-        running: Collection[int] = (),
-    ) -> list[Claim]:
+    def _claim(self, step: Step, limit: int, lease: timedelta, account: str | None = None, **terms: Any) -> list[Claim]:  # noqa: ANN401 - fields of a ClaimRequest
         owner = f"{self._instance}:{next(self._leases)}"  # of this claim alone, so that a late settling is noticed
-        request = ClaimRequest(step, owner, self._clock(), lease, limit, account, in_order, frozenset(running))
+        request = ClaimRequest(step, owner, self._clock(), lease, limit, account, **terms)
         return self.committer.submit(claim, request).result()
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import BigInteger, Column, Integer, Table, delete, func, insert, select, update
 
 from soap_handler.journal.execute import queue_now
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import notification, purge_mark, reconciliation
+from soap_handler.journal.schema import Instant, metadata, notification, reconciliation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,15 @@ ROWS_PER_STEP: Final = 200
 
 _LOCK: Final = 0x534F4150 << 8  # an advisory lock: any number of our own
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+purge_mark = Table(
+    "purge_mark",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("marked_at", Instant, nullable=False),  # by the queue's clock
+    Column("passed", BigInteger, nullable=False),  # microseconds that surely have passed, in sum over all marks
+    Column("last_seq", BigInteger, nullable=False),  # the newest notification then
+)
 
 _table = notification.c
 

@@ -13,16 +13,15 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import Column, Table, Text, delete, func, insert, literal_column, or_, select, update
 
 from soap_handler import clock, telemetry
 from soap_handler.journal.execute import QUEUE_CLOCK
 from soap_handler.journal.queries import selected
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import Instant, from_number, in_state, notification
-from soap_handler.journal.schema import queue_clock as _setting
+from soap_handler.journal.schema import Instant, from_number, in_state, metadata, notification
 from soap_handler.journal.sqlite import READ_ONLY
 
 if TYPE_CHECKING:
@@ -39,8 +38,17 @@ REFRESH_SECONDS: Final = 1.0
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 _SERVER_NOW: Final = "CAST(extract(epoch FROM {}()) * 1000000 AS BIGINT)"
+_JUMP: Final = timedelta(seconds=2)  # a difference of more is no delay of the network
+_FALL_SECONDS: Final = 5.0  # after a fall: what was written just before it was noticed comes in that time
 _LONGEST_LOOK_SECONDS: Final = 0.5  # a slower answer says too little about the moment at which it was given
 _table = notification.c
+_setting = Table(
+    "queue_clock",
+    metadata,
+    # On SQLite alone, and one row: what the queue's clock says where the machine's uptime is 0.
+    Column("boot", Text, primary_key=True),  # of which start of the machine
+    Column("zero", Instant, nullable=False),
+)
 
 
 def join(engine: Engine, queue_clock: QueueClock) -> None:
@@ -51,7 +59,7 @@ def join(engine: Engine, queue_clock: QueueClock) -> None:
     elif boot := _boot():
         with engine.connect().execution_options(**READ_ONLY) as connection:
             zero = connection.scalar(select(_setting.c.zero).where(_setting.c.boot == boot))
-        queue_clock.set(zero if zero is not None else _begin(engine, boot), 0.0)
+        set_to(queue_clock, zero if zero is not None else _begin(engine, boot), 0.0)
 
 
 def _boot() -> str | None:
@@ -78,16 +86,30 @@ def _begin(engine: Engine, boot: str) -> datetime:
         return zero
 
 
-def refresh(connection: Connection, longest_lease: timedelta) -> None:
-    """Follow the database's clock, where there is one; after it was set back, pull in what lies too far ahead."""
-    queue_clock: QueueClock | None = connection.get_execution_options().get(QUEUE_CLOCK)
-    if queue_clock is None or not queue_clock.is_set or connection.dialect.name != "postgresql":
-        return
-    if queue_clock.age < REFRESH_SECONDS:
-        return
-    _look(connection, queue_clock)
-    if queue_clock.fell_back:
-        _pull_in(connection, queue_clock.now(), longest_lease)
+class Doubts(NamedTuple):
+    """What a claim on PostgreSQL must not rely on."""
+
+    of_leases: bool = False
+    """A lease of another process may only seem to have run out: none is taken until each of them has ended."""
+    of_clock: bool = False
+    """Our instant may be one of before a jump: it counts only where it is the server's."""
+
+
+NO_DOUBTS: Final = Doubts()
+"""A claim on SQLite."""
+
+
+def follow(connection: Connection, lease: timedelta) -> Doubts:
+    """Follow PostgreSQL's clock before a claim for so long; after it was set back, pull in what lies too far ahead."""
+    queue_clock: QueueClock = connection.get_execution_options()[QUEUE_CLOCK]
+    if queue_clock.zero is None:
+        return NO_DOUBTS
+    if clock.uptime() - queue_clock.set_at >= REFRESH_SECONDS:
+        _look(connection, queue_clock)
+        if clock.uptime() - queue_clock.fell_at < _FALL_SECONDS:
+            _pull_in(connection, queue_clock.now(), lease)
+    jumped = clock.uptime() - queue_clock.jumped_at < lease.total_seconds() + REFRESH_SECONDS
+    return Doubts(of_leases=jumped, of_clock=True)
 
 
 def _look(connection: Connection, queue_clock: QueueClock) -> None:
@@ -95,19 +117,28 @@ def _look(connection: Connection, queue_clock: QueueClock) -> None:
     number = connection.scalar(select(literal_column(_SERVER_NOW.format("clock_timestamp"))))
     answered = clock.uptime()
     moment = from_number(number)
-    if moment is not None and (answered - asked < _LONGEST_LOOK_SECONDS or not queue_clock.is_set):
-        jump = queue_clock.set(moment, (asked + answered) / 2)
-        if jump:
-            telemetry.emit("database_clock_jumped", seconds=round(jump.total_seconds(), 1))
+    if moment is not None and (answered - asked < _LONGEST_LOOK_SECONDS or queue_clock.zero is None):
+        set_to(queue_clock, moment, (asked + answered) / 2)
+
+
+def set_to(queue_clock: QueueClock, moment: datetime, at: float) -> None:
+    """Set the clock: it was this moment when the uptime was ``at``. A jump against the last setting is noted."""
+    if queue_clock.source is not None:
+        return
+    zero = moment - timedelta(seconds=at)
+    jump = zero - (queue_clock.zero or zero)
+    queue_clock.zero, queue_clock.set_at = zero, at
+    if abs(jump) > _JUMP:
+        queue_clock.jumped_at = at
+        if jump < timedelta():
+            queue_clock.fell_at = at
+        telemetry.emit("database_clock_jumped", seconds=round(jump.total_seconds(), 1))
 
 
 def is_right(now: ColumnElement[datetime]) -> ColumnElement[bool]:
-    """Return the condition that an instant is the present one by PostgreSQL's clock, give or take a little.
-
-    A claim with a clock of before a jump must find nothing.
-    """
+    """Return the condition that an instant is the present one by PostgreSQL's clock, give or take a little."""
     server: ColumnElement[datetime] = literal_column(_SERVER_NOW.format("statement_timestamp"), Instant())
-    return now.between(_plus(server, -clock.JUMP), _plus(server, clock.JUMP))
+    return now.between(_plus(server, -_JUMP), _plus(server, _JUMP))
 
 
 def _plus(server: ColumnElement[datetime], duration: timedelta) -> ColumnElement[datetime]:

@@ -158,23 +158,6 @@ attempt = Table(
     Column("owner", Text, nullable=False),
 )
 
-queue_clock = Table(
-    "queue_clock",
-    metadata,
-    # On SQLite alone, and one row: what the queue's clock says where the machine's uptime is 0.
-    Column("boot", Text, primary_key=True),  # of which start of the machine
-    Column("zero", Instant, nullable=False),
-)
-
-purge_mark = Table(
-    "purge_mark",
-    metadata,
-    Column("id", _Number, primary_key=True, autoincrement=True),
-    Column("marked_at", Instant, nullable=False),  # by the queue's clock
-    Column("passed", BigInteger, nullable=False),  # microseconds that surely have passed, in sum over all marks
-    Column("last_seq", _Number, nullable=False),  # the newest notification then
-)
-
 reconciliation = Table(
     "reconciliation",
     metadata,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from soap_handler import clock
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
-
     import pytest
 
 
@@ -18,14 +16,7 @@ class WallClock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._off = timedelta()
-        wall = self
-
-        class Stepping(datetime):
-            @classmethod
-            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override] # a plain one
-                return datetime.now(tz) + wall._off
-
-        monkeypatch.setattr(clock, "datetime", Stepping)
+        monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + self._off)
 
     def step(self, **duration: float) -> None:
         """Move it by so much, as in ``step(hours=-1)``."""

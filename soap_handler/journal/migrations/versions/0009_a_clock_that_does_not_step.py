@@ -39,5 +39,5 @@ def upgrade() -> None:
         sa.Column("id", _number, primary_key=True, autoincrement=True),
         sa.Column("marked_at", sa.BigInteger, nullable=False),
         sa.Column("passed", sa.BigInteger, nullable=False),
-        sa.Column("last_seq", _number, nullable=False),
+        sa.Column("last_seq", sa.BigInteger, nullable=False),
     )
