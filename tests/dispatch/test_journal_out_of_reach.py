@@ -137,8 +137,8 @@ class SlowOnce:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    def claim(self, limit: int, lease: timedelta, *, in_order: bool) -> object:
-        claims = self._journal.claim(limit, lease, in_order=in_order)
+    def claim(self, limit: int, lease: timedelta, **terms: Any) -> object:
+        claims = self._journal.claim(limit, lease, **terms)
         if not self._late:
             self._late = True
             time.sleep(1.1)  # the fault to show is exactly this delay
