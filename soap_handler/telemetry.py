@@ -139,6 +139,8 @@ EVENTS: Final[Mapping[str, Event]] = {
              "The LISTEN thread met a defect and starts again. Please report the traceback."),
             ("journal_listener_failed", "error", "error exc_info",
              "A part of the service failed when it was told of a commit. Please report the traceback."),
+            ("database_clock_jumped", "warning", "seconds",
+             "PostgreSQL's clock was moved. What a dead process had begun is taken over one lease time later."),
             ("transaction_connection_lost", "info", "error",
              "The connection of a transactional handler was lost; the attempt counts as failed."),
             ("transaction_not_ended", "error", "error",

@@ -28,6 +28,26 @@ RIDDLES_ALLOWED: Final = 10
 PARSER_ROOM: Final = "xml/parser.py"
 PARSERS: Final = {"XMLParser", "HTMLParser", "XMLPullParser", "HTMLPullParser", "ETCompatXMLParser", "iterparse"}
 
+WALL_CLOCK: Final = re.compile(r"(?<!queue_)clock\.now\b|\bdatetime\.now\b|\butcnow\b|\btime\.time\(")
+READS_WALL_CLOCK: Final = {
+    "clock.py": "it is the one",
+    "cli/push_target.py": "a value of a message",
+    "diagnosis/certificate.py": "the validity of a certificate",
+    "diagnosis/exchange.py": "the service's clock is compared with ours",
+    "diagnosis/probe.py": "a value of a message",
+    "dispatch/run.py": "the history",
+    "dispatch/settlements.py": "the history",
+    "ems/mailbox.py": "the history",
+    "fast/batching_channel.py": "the Date header, and an attribute of waitress",
+    "fast/usual_elements.py": "received_at",
+    "fast/usual_pushes.py": "received_at",
+    "journal/journal.py": "the history",
+    "journal/queue_clock.py": "the queue's clock is set by it",
+    "receive/receiver.py": "received_at",
+    "web/pages/example_values.py": "a value of a message",
+}
+"""The modules that read the wall clock, and what for: never for a pause, a time limit, a lease or a due time."""
+
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
     """Return each module of the package, by its path in it."""
@@ -96,6 +116,16 @@ def test_parsers_are_made_in_one_place() -> None:
     """Safe options (no entities, no network, limits) are set once."""
     made = [f"{path}:{call.lineno}" for path, tree in modules() for call in calls(tree, PARSERS) if path != PARSER_ROOM]
     assert made == []
+
+
+def test_the_wall_clock_is_read_for_people_alone() -> None:
+    """It may step at any time, so whatever measures or waits uses another clock."""
+    readers = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if _reads_wall_clock(path)}
+    assert readers == READS_WALL_CLOCK.keys()
+
+
+def _reads_wall_clock(path: Path) -> bool:
+    return WALL_CLOCK.search(path.read_text(encoding="utf-8")) is not None
 
 
 def emitted() -> Iterator[tuple[str, str, set[str]]]:

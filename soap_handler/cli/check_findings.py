@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import ArgumentError
@@ -14,6 +15,7 @@ from soap_handler.dispatch import handlers
 from soap_handler.errors import InboxError, SettingsError, SoapHandlerError
 from soap_handler.inbox import Inbox
 from soap_handler.journal import Journal
+from soap_handler.journal.retention import FLOOR
 from soap_handler.notifications import Kind
 from soap_handler.sinks.stdout import TARGET as DEFAULT_TARGET
 
@@ -39,6 +41,7 @@ def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:
         yield from _account(account)
     yield _handler(settings)
     yield _journal(settings)
+    yield from _retention(settings)
     if with_inbox:
         for account in settings.account:
             if account.inbox is not None:
@@ -95,6 +98,13 @@ def _journal(settings: Settings) -> Finding:
     except (SoapHandlerError, ImportError, ArgumentError) as error:  # the last two: no such driver of a database
         return Finding(Verdict.WRONG, "journal", f"{settings.journal.masked_url}: {_one_line(error)}")
     return Finding(Verdict.OK, "journal", f"{settings.journal.masked_url} is open; notifications in it: {count}")
+
+
+def _retention(settings: Settings) -> Iterator[Finding]:
+    days, least = settings.journal.retention, FLOOR / timedelta(days=1)
+    if 0 < days < least:
+        text = f"is {days:g} days; expected at least {least:g}: EMS pushes for 72 hours, so all is kept for that long"
+        yield Finding(Verdict.WARNING, "journal.retention", text)
 
 
 def _login(reference: str, settings: InboxSettings) -> Finding:

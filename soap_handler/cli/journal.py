@@ -1,16 +1,21 @@
-"""``journal list``, ``show``, ``retry`` and ``reconciliations``: reads the journal and requeues dead notifications."""
+"""``journal list``, ``show``, ``retry``, ``release``, ``reconciliations``: reads the journal, and moves what waits."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from soap_handler.cli.options import Config, Json  # noqa: TC001 - typer reads them
 from soap_handler.notifications import Kind
 
-commands = typer.Typer(name="journal", help="Look into the journal, and send dead notifications round again.")
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from soap_handler.journal import Selection
+
+commands = typer.Typer(name="journal", help="Look into the journal, and send round again what is dead or waits.")
 
 KindFilter = Annotated[Kind | None, typer.Option("--kind", help="Only this kind.")]
 AccountFilter = Annotated[str | None, typer.Option("--account", help="Only this account, by its reference.")]
@@ -76,19 +81,59 @@ def retry(
     """Send dead notifications round again, with a fresh count of attempts. A running service takes them up."""
     from soap_handler.cli import journal_view  # noqa: PLC0415 - it loads SQLAlchemy
 
+    wanted = _wanted(journal_view, keys, everything=everything, kind=kind, account=account, originator=originator)
+    with journal_view.open_journal(config) as journal:
+        sent = [journal.retry(each) for each in wanted]
+    typer.echo(f"sent round again: {sum(sent)}")
+    alive = [each.key for each, count in zip(wanted, sent, strict=True) if keys and not count]
+    for key in alive:
+        typer.echo(f"soap-handler: the journal has no dead {key}", err=True)
+    raise typer.Exit(1 if alive else 0)
+
+
+@commands.command()
+def release(
+    keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys of notifications.")] = None,
+    *,
+    config: Config = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that wait, or those of the filters.")] = False,
+    kind: KindFilter = None,
+    account: AccountFilter = None,
+    originator: OriginatorFilter = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")] = False,
+) -> None:
+    """Make due at once what waits for a later time, such as a retry or a delete; nothing that is being worked on.
+
+    It is for a cause that is mended, or for a clock that was wrong. Attempts keep their count.
+    """
+    from soap_handler.cli import journal_view  # noqa: PLC0415 - it loads SQLAlchemy
+
+    wanted = _wanted(journal_view, keys, everything=everything, kind=kind, account=account, originator=originator)
+    with journal_view.open_journal(config) as journal:
+        counts = [journal.count_held_back(each) if dry_run else journal.release_due(each) for each in wanted]
+    typer.echo(f"{'would be released' if dry_run else 'released'}: {sum(counts)}")
+    held = [each.key for each, count in zip(wanted, counts, strict=True) if keys and not count]
+    for key in held:
+        typer.echo(f"soap-handler: nothing holds back {key}, or the journal has it not", err=True)
+    raise typer.Exit(1 if held else 0)
+
+
+def _wanted(
+    journal_view: ModuleType,
+    keys: list[str] | None,
+    *,
+    everything: bool,
+    kind: Kind | None,
+    account: str | None,
+    originator: str | None,
+) -> list[Selection]:
+    """Return the selections that are asked for: one of each key, or one of the filters."""
     if bool(keys) == everything:
         raise typer.BadParameter("expected either keys, or --all")
     if keys and (kind or account or originator):
         raise typer.BadParameter("filters go with --all, not with keys")
     asked = [journal_view.selection(key=key) for key in keys or ()]
-    wanted = asked or [journal_view.selection(kind=kind, account=account, originator=originator)]
-    with journal_view.open_journal(config) as journal:
-        sent = [journal.retry(each) for each in wanted]
-    typer.echo(f"sent round again: {sum(sent)}")
-    alive = [each.key for each, count in zip(asked, sent, strict=False) if not count]
-    for key in alive:
-        typer.echo(f"soap-handler: the journal has no dead {key}", err=True)
-    raise typer.Exit(1 if alive else 0)
+    return asked or [journal_view.selection(kind=kind, account=account, originator=originator)]
 
 
 @commands.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -60,7 +59,8 @@ def reconcile(config: Path | None, account: str | None, *, dry_run: bool, show: 
             assert each.inbox is not None  # noqa: S101 - _chosen guarantees it; this tells mypy
             inbox = open_inboxes.enter_context(contextlib.closing(Inbox(each.reference, each.inbox)))
             reconciler = Reconciler(each, inbox, journal, settings.reconcile)
-            outcomes.append(Outcome(each.reference, _run(each.reference, reconciler, show, dry_run=dry_run)))
+            beginning = Beginning(each.reference, journal.now())
+            outcomes.append(Outcome(each.reference, _run(beginning, reconciler, show, dry_run=dry_run)))
     return outcomes
 
 
@@ -77,19 +77,17 @@ def _chosen(settings: Settings, name: str | None) -> list[Account]:
     return [account]
 
 
-def _run(reference: str, reconciler: Reconciler, show: Show, *, dry_run: bool) -> Result:
+def _run(beginning: Beginning, reconciler: Reconciler, show: Show, *, dry_run: bool) -> Result:
+    reference = beginning.account
+
     def show_tally(tally: Tally) -> None:
         show({reference: (tally.inbox, None)})  # the total is known only at the end
 
     show_tally(Tally())
-    result = reconciler.rehearse(show_tally) if dry_run else reconciler.run(_unconditional(reference), show=show_tally)
-    assert result is not None  # noqa: S101 - an unconditional run is never skipped
+    result = reconciler.rehearse(show_tally) if dry_run else reconciler.run(beginning, show=show_tally)
+    assert result is not None  # noqa: S101 - a run without conditions is never skipped
     show({reference: (result.tally.inbox, result.tally.inbox)})
     return result
-
-
-def _unconditional(reference: str) -> Beginning:
-    return Beginning(reference, datetime.now(UTC))
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import clock, telemetry
+from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Step
@@ -90,7 +90,8 @@ class ClaimLoop(BackgroundLoop):
         if limit <= 0:
             return False
         asked = time.monotonic()
-        claims = self._journal.claim(limit, timedelta(seconds=self._lease.seconds), in_order=self._in_order)
+        lease = timedelta(seconds=self._lease.seconds)
+        claims = self._journal.claim(limit, lease, in_order=self._in_order, running=self._pool.claimed())
         if time.monotonic() - asked > self._lease.margin:
             telemetry.emit("claim_took_too_long", notifications=len(claims))
             self._journal.release(claims, Step.HANDLE)
@@ -107,4 +108,4 @@ class ClaimLoop(BackgroundLoop):
         due = self._journal.next_handling()
         if due is None:
             return self._poll_seconds
-        return max(0.0, min(self._poll_seconds, (due - clock.now()).total_seconds()))
+        return max(0.0, min(self._poll_seconds, (due - self._journal.queue_now()).total_seconds()))

@@ -48,7 +48,7 @@ class Dispatcher:
         """
         lease = LeaseTimes(settings.timeout)
         retry = RetryPolicy(Backoff(settings.backoff, settings.backoff_cap), settings.max_attempts)
-        settlements = Settlements(retry, needs_delete)
+        settlements = Settlements(retry, needs_delete, journal.queue_now)
         self.results = Results(journal)
         runner = Runner(journal, handlers, settlements, self.results, lease.seconds)
         self.pool = HandlerPool(journal, runner, settings.threads, lease)

@@ -46,6 +46,7 @@ class HandlerPool:
         self._threads = 0  # that can take work: neither ended nor hanging
         self._waiting = 0  # claims that no thread has taken up yet
         self._low_water = 0  # with so many waiting or fewer, it is time to claim again
+        self._claimed: set[int] = set()  # the rows of _runs, and of what is waiting
         self._hanging = 0
         self._handler_seconds = _PREFETCH_SECONDS  # that a handler takes, as a moving average
 
@@ -100,10 +101,16 @@ class HandlerPool:
                 return 0
             return max(0, self._threads * claims_per_thread - len(self._runs) - self._waiting)
 
+    def claimed(self) -> frozenset[int]:
+        """Return the rows whose handlers are running or wait for a thread."""
+        with self._lock:
+            return frozenset(self._claimed)
+
     def put(self, claim: Claim) -> None:
         """Queue a claim for the next idle thread."""
         with self._lock:
             self._waiting += 1
+            self._claimed.add(claim.seq)
         self._queue.put(claim)
 
     def give_back(self) -> None:
@@ -119,6 +126,7 @@ class HandlerPool:
         """Give back claims that no handler was begun for."""
         with self._lock:
             self._waiting -= len(waiting)
+            self._claimed.difference_update(claim.seq for claim in waiting)
         try:
             self._journal.release(waiting, Step.HANDLE)
         except JournalUnavailableError as error:
@@ -151,6 +159,7 @@ class HandlerPool:
         """Forget a run, only after its result was handed in: a drain must see either the one or the other."""
         with self._lock:
             self._runs.discard(run)
+            self._claimed.discard(run.claim.seq)
             has_room = self._waiting <= self._low_water
         if has_room:
             self._wake()
@@ -183,6 +192,7 @@ class HandlerPool:
         with self._lock:
             hung = [run for run in self._runs if run.began < latest and run.end(error) is Outcome.FAILED]
             self._runs.difference_update(hung)
+            self._claimed.difference_update(run.claim.seq for run in hung)
             replaceable = max(0, self._size * _HANGING_PER_THREAD - self._hanging)
             self._hanging += len(hung)
             self._threads -= len(hung)

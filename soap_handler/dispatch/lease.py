@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
-
-from soap_handler import clock
 
 if TYPE_CHECKING:
     from soap_handler.journal import Claim
@@ -35,4 +33,4 @@ class LeaseTimes:
 
     def is_stale(self, claim: Claim) -> bool:
         """Whether too much of a claim's lease has passed to begin its handler."""
-        return clock.now() - claim.leased_at > timedelta(seconds=self.margin)
+        return time.monotonic() - claim.claimed_at > self.margin

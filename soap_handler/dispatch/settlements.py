@@ -24,17 +24,23 @@ class Settlements:
     ``received`` with a due time, or to ``dead`` after the last attempt.
     """
 
-    def __init__(self, retry: RetryPolicy, needs_delete: Callable[[str], bool]) -> None:
-        """``needs_delete`` says of an account, by its reference, whether its messages must leave an inbox."""
+    def __init__(
+        self, retry: RetryPolicy, needs_delete: Callable[[str], bool], queue_now: Callable[[], datetime] = clock.now
+    ) -> None:
+        """``needs_delete`` says of an account, by its reference, whether its messages must leave an inbox.
+
+        ``queue_now`` is the clock of due times.
+        """
+        self._queue_now = queue_now
         self._retry = retry
         self._needs_delete = needs_delete
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
 
     def of(self, claim: Claim, started_at: datetime, error: str | None) -> Settlement:
         """Return the settlement of a run that ended just now, handled or with an error."""
-        ended_at = clock.now()
-        state, due_at = self._handled(claim, ended_at) if error is None else self._failed(claim, ended_at)
-        return Settlement(claim, Step.HANDLE, state, due_at, started_at, ended_at, error)
+        now = self._queue_now()
+        state, due_at = self._handled(claim, now) if error is None else self._failed(claim, now)
+        return Settlement(claim, Step.HANDLE, state, due_at, started_at, clock.now(), error)
 
     def has_no_attempt_left(self, claim: Claim) -> bool:
         """Whether the attempts before this claim were all that are allowed: each began, and none ended."""

@@ -46,7 +46,7 @@ SETTLE: Final = """
         )
     )
     UPDATE notification SET
-        state = given._state, due_at = given._due_at, owner = NULL, leased_at = NULL, parked_at = NULL,
+        state = given._state, due_at = given._due_at, owner = NULL, leased_at = -1, parked_at = NULL,
         handled_at = coalesce(notification.handled_at, given._handled_at), done_at = given._done_at
     FROM given
     WHERE notification.seq = ANY (ARRAY(SELECT _seq FROM given)) AND notification.seq = given._seq
@@ -61,7 +61,7 @@ UNBLOCK: Final = """
         SELECT (
             SELECT other.seq FROM notification AS other
             WHERE other.state = 'received' AND other.account = _account AND other.originator = _originator
-                AND other.leased_at IS NULL AND other.due_at != other.received_at
+                AND other.leased_at = -1
             ORDER BY other.leased_at, other.seq LIMIT 1
         ) FROM given
     ))

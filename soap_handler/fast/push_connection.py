@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from soap_handler.fast.json_rows import PUSH, as_json
 from soap_handler.journal import insert
 from soap_handler.journal.engine import abandon
+from soap_handler.journal.execute import queue_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -92,7 +93,7 @@ class PushConnection:
 
     def _rows(self, requests: Sequence[Request]) -> str:
         entries = [entry for request in requests for entry in request.argument]
-        self._keys, rows = insert.rows_by_key(entries)
+        self._keys, rows = insert.rows_by_key(entries, queue_now(self._connection))
         return as_json(rows.values())
 
     def _flush(self) -> None:

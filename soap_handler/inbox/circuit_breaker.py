@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+import time
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import clock, telemetry
+from soap_handler import telemetry
 from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from soap_handler.settings import DeleteSettings
 
@@ -27,8 +26,8 @@ class CircuitBreaker:
     back-off after a refusal is over, and a call with one message finds out whether EMS accepts us again.
     """
 
-    def __init__(self, account: str, settings: DeleteSettings, now: Callable[[], datetime] = clock.now) -> None:
-        """``account`` is its reference."""
+    def __init__(self, account: str, settings: DeleteSettings, now: Callable[[], float] = time.monotonic) -> None:
+        """``account`` is its reference. ``now`` is a clock in seconds that does not step."""
         self._account = account
         self._now = now
         self._failure_backoff = Backoff(settings.backoff, settings.backoff_cap)
@@ -45,7 +44,7 @@ class CircuitBreaker:
 
     def open_for(self) -> float:
         """Return for how many seconds no call may be made; 0 when one may be."""
-        return max(0.0, (self._open_until - self._now()).total_seconds())
+        return max(0.0, self._open_until - self._now())
 
     def succeeded(self) -> None:
         """EMS accepted us: close."""
@@ -53,22 +52,22 @@ class CircuitBreaker:
             telemetry.emit("inbox_accepted_again", account=self._account, refusals=self._refusals)
         self._failures = self._refusals = 0
 
-    def failed(self) -> datetime:
-        """Open because the inbox did not answer as it should; return until when."""
+    def failed(self) -> float:
+        """Open because the inbox did not answer as it should; return for how many seconds."""
         self._failures += 1
         if self.login_refused:
-            return self._open(timedelta(seconds=self._refusal_backoff.longest(self._refusals)))
-        return self._open(self._failure_backoff.delay(self._failures, self._random))
+            return self._open(self._refusal_backoff.longest(self._refusals))
+        return self._open(self._failure_backoff.delay(self._failures, self._random).total_seconds())
 
-    def refused(self, reason: str) -> datetime:
-        """Open because EMS refused us, each time for twice as long; return until when."""
+    def refused(self, reason: str) -> float:
+        """Open because EMS refused us, each time for twice as long; return for how many seconds."""
         self._refusals += 1
         seconds = self._refusal_backoff.longest(self._refusals)
         telemetry.emit(
             "inbox_refused", account=self._account, reason=reason, refusals=self._refusals, pause_seconds=seconds
         )
-        return self._open(timedelta(seconds=seconds))
+        return self._open(seconds)
 
-    def _open(self, duration: timedelta) -> datetime:
-        self._open_until = self._now() + duration
-        return self._open_until
+    def _open(self, seconds: float) -> float:
+        self._open_until = self._now() + seconds
+        return seconds

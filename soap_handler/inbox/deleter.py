@@ -11,7 +11,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import clock, telemetry
+from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
 from soap_handler.dispatch.admission import Admission
 from soap_handler.errors import (
@@ -27,7 +27,6 @@ from soap_handler.retry import FAILED_ROUND, Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from soap_handler.inbox.client import Inbox
     from soap_handler.journal import Claim, Journal
@@ -121,7 +120,7 @@ class Deleter(BackgroundLoop):
 
     def _until_due(self) -> float:
         due = self._journal.next_deletion(self._account)
-        return POLL_SECONDS if due is None else max(0.0, (due - clock.now()).total_seconds())
+        return POLL_SECONDS if due is None else max(0.0, (due - self._journal.queue_now()).total_seconds())
 
     # -- deleting ----------------------------------------------------------------------------------------------------
 
@@ -159,19 +158,19 @@ class Deleter(BackgroundLoop):
             self._breaker.succeeded()
             self._results.add_deleted(claims)
             return
-        retry_at = self._retry_at(claims, error)
-        self._results.add_failed(claims, str(error), retry_at)
+        pause = timedelta(seconds=self._retry_in(claims, error))
+        self._results.add_failed(claims, str(error), self._journal.queue_now() + pause)
         if not isinstance(error, InboxRefusedError):  # of a refusal the breaker has told, as an error
             telemetry.emit(
                 "delete_failed",
                 account=self._account,
                 messages=len(claims),
                 reason=str(error),
-                retry_at=retry_at.isoformat(),
+                retry_at=(self._journal.now() + pause).isoformat(),
             )
 
-    def _retry_at(self, claims: Sequence[Claim], error: InboxError) -> datetime:
-        """Return when the deletes are due again.
+    def _retry_in(self, claims: Sequence[Claim], error: InboxError) -> float:
+        """Return in how many seconds the deletes are due again.
 
         A refused login, an unavailable inbox and several faults in a row open the breaker, for all messages. A single
         fault concerns these messages only. While the login is refused, every failure prolongs the breaker's pause.
@@ -181,4 +180,4 @@ class Deleter(BackgroundLoop):
         self._faults += 1
         if not isinstance(error, InboxFaultError) or self.login_refused or self._faults >= _INBOX_FAULTS:
             return self._breaker.failed()
-        return clock.now() + self._backoff.delay(max(claim.attempts for claim in claims), self._random)
+        return self._backoff.delay(max(claim.attempts for claim in claims), self._random).total_seconds()

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import clock, telemetry
+from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
 from soap_handler.errors import InboxError, InboxRefusedError, JournalUnavailableError
 from soap_handler.inbox.circuit_breaker import CircuitBreaker
@@ -34,14 +34,13 @@ _DEAD_RUN_SECONDS: Final = 60.0  # beyond its timeout, for journaling; a run wit
 _LIST_STOP_SECONDS: Final = 1.0  # that a stop waits for a list that does not come: nothing is lost without it
 
 
-def start_conditions(account: str, started_at: datetime) -> Beginning:
+def start_conditions(account: str, started_at: datetime, now: datetime) -> Beginning:
     """Return the conditions of a run at the start: skipped only if another process has begun one since."""
-    return Beginning(account, clock.now(), skip_if_ended_since=started_at, skip_if_running_since=started_at)
+    return Beginning(account, now, skip_if_ended_since=started_at, skip_if_running_since=started_at)
 
 
-def interval_conditions(account: str, settings: ReconcileSettings) -> Beginning:
+def interval_conditions(account: str, settings: ReconcileSettings, now: datetime) -> Beginning:
     """Return the conditions of a run in an interval: skipped if one ended half an interval ago, or is under way."""
-    now = clock.now()
     half_an_interval_ago = now - timedelta(seconds=settings.interval / 2)
     oldest_living_run = now - timedelta(seconds=settings.timeout + _DEAD_RUN_SECONDS)
     return Beginning(account, now, skip_if_ended_since=half_an_interval_ago, skip_if_running_since=oldest_living_run)
@@ -61,6 +60,7 @@ class _AccountSchedule(BackgroundLoop):
         super().__init__(f"reconciliation {account.reference}")
         self._reference = account.reference
         self._inbox = inbox
+        self._journal = journal
         self._settings = settings
         self._reconciler = Reconciler(account, inbox, journal, settings)
         self._breaker = CircuitBreaker(account.reference, delete)
@@ -80,11 +80,12 @@ class _AccountSchedule(BackgroundLoop):
         return not (self.is_running and self._reconciler.writing)
 
     def run(self) -> None:
-        self._beginning = start_conditions(self._reference, clock.now())
+        now = self._journal.now()
+        self._beginning = start_conditions(self._reference, now, now)
         super().run()
 
     def round(self) -> float:
-        beginning = self._beginning or interval_conditions(self._reference, self._settings)
+        beginning = self._beginning or interval_conditions(self._reference, self._settings, self._journal.now())
         self._beginning = None
         self._reconcile(beginning)
         return self._pause()

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import clock, telemetry
+from soap_handler import telemetry
 from soap_handler.errors import InboxError, JournalUnavailableError
 from soap_handler.inbox.messages import Unreadable
 from soap_handler.journal import Entry, Source, State, Tally
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from soap_handler.journal import Beginning, Journal, Known
     from soap_handler.settings import ReconcileSettings
 
+_AHEAD: Final = timedelta(seconds=1)  # what the clocks of two processes may differ by
 _CHUNK_MESSAGES: Final = 500  # that share one look into the journal, one commit and one move
 STOPPED: Final = "stopped before the end"
 """What the record of a run says that was told to end early."""
@@ -56,16 +58,19 @@ class Reconciler:
         inbox: Inbox,
         journal: Journal,
         settings: ReconcileSettings,
-        now: Callable[[], datetime] = clock.now,
+        now: Callable[[], datetime] | None = None,
         *,
         chunk: int = _CHUNK_MESSAGES,
     ) -> None:
-        """``chunk`` messages are compared at a time. Neither the inbox nor the journal is closed by this class."""
+        """``chunk`` messages are compared at a time. Neither the inbox nor the journal is closed by this class.
+
+        ``now`` takes the place of the journal's clock, for a test.
+        """
         self._account = account
         self._inbox = inbox
         self._journal = journal
         self._settings = settings
-        self._now = now
+        self._now = now or journal.now
         self._chunk = chunk
         self._writing = False
         self._under_way: tuple[int, _Progress] | None = None
@@ -142,7 +147,7 @@ class Reconciler:
         unreadable = sum(isinstance(message, Unreadable) for message in chunk)
         known = self._journal.known(list(entries))
         recovered = self._recover([entry for key, entry in entries.items() if key not in known], dry=dry)
-        lingering = [key for key, of in known.items() if _is_done(of, began)]
+        lingering = [key for key, of in known.items() if _is_done(of, began, self._now())]
         again = len(lingering) if dry or not lingering else self._journal.delete_again(lingering, began)
         if again and not dry:
             telemetry.emit("messages_deleted_again", account=self._account.reference, messages=again)
@@ -193,8 +198,9 @@ class _Progress:
         return self.stopped
 
 
-def _is_done(known: Known, began: datetime) -> bool:
-    in_time = known.done_at is not None and known.done_at < began
+def _is_done(known: Known, began: datetime, now: datetime) -> bool:
+    """Whether a message was done before the run began. So was one of a time that has yet to come: the clock stepped."""
+    in_time = known.done_at is not None and not began <= known.done_at <= now + _AHEAD
     return known.state is State.DONE and known.has_id and in_time
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, bindparam, insert, null, select, update
 
-from soap_handler.journal import order
-from soap_handler.journal.execute import execute, query
+from soap_handler.journal import order, queue_clock
+from soap_handler.journal.execute import execute, query, queue_now
 from soap_handler.journal.order import Due
 from soap_handler.journal.records import Claim, State, Step
 from soap_handler.journal.schema import SEQ_IN, Instant, attempt, in_state, notification
@@ -17,9 +17,11 @@ from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sqlalchemy import Connection, Select
+
+    from soap_handler.journal.queue_clock import Doubts
 
 ATTEMPT: Final = insert(attempt).inline()
 """Write attempts into the history."""
@@ -34,17 +36,20 @@ _table = notification.c
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """A request for work: at most ``limit`` notifications that are due, leased to ``owner`` until ``until``."""
+    """A request for work: at most ``limit`` notifications that are due, leased to ``owner`` for ``lease``."""
 
     step: Step
     owner: str
     now: datetime
-    until: datetime
+    """By the wall clock, for the history; what is due is said by the queue's clock."""
+    lease: timedelta
     limit: int
     account: str | None = None
     """Of this account only. Always given for deletions, which go to one inbox at a time."""
     in_order: bool = False
     """Of one originator on one account, only the first, and only while no other is leased."""
+    running: frozenset[int] = frozenset()
+    """The rows on which the claiming process works: never claimed, even where their lease seems to have run out."""
 
 
 def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
@@ -53,35 +58,57 @@ def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list
 
 
 def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
+    follows = connection.dialect.name == "postgresql"
+    doubts = queue_clock.follow(connection, request.lease) if follows else queue_clock.NO_DOUBTS
+    now = queue_now(connection)
     if not request.in_order:
-        return _lease(connection, request, _find(connection, request, request.limit))
+        rows = _find(connection, request, now, request.limit, doubts)
+        return _lease(connection, request, now, _without_running(connection, request, now, rows))
     claims: list[Claim] = []
     examined, rows_wanted = 0, request.limit
     while len(claims) < request.limit and examined < ROWS_PER_CLAIM:
-        rows = _find(connection, request, rows_wanted)
-        free = order.free_to_start(connection, rows, request.now)
-        claims += _lease(connection, request, free[: request.limit - len(claims)])
+        rows = _find(connection, request, now, rows_wanted, doubts)
+        free = order.free_to_start(connection, _without_running(connection, request, now, rows), now)
+        claims += _lease(connection, request, now, free[: request.limit - len(claims)])
         if len(rows) < rows_wanted:
             break
         examined, rows_wanted = examined + len(rows), FOLLOWING_ROWS
     return claims
 
 
-def _find(connection: Connection, request: ClaimRequest, limit: int) -> list[Due]:
+def _find(connection: Connection, request: ClaimRequest, now: datetime, limit: int, doubts: Doubts) -> list[Due]:
     """Return what is due, locked where another process could claim it too."""
-    values = {"_now": request.now, "_limit": limit}
+    values: dict[str, Any] = {"_now": now, "_limit": limit}
     if request.account is not None:
         values["_account"] = request.account
-    return [Due(*row) for row in query(connection, due(request.step, of_account=request.account is not None), values)]
+    statement = due(request.step, of_account=request.account is not None, doubts=doubts)
+    return [Due(*row) for row in query(connection, statement, values)]
+
+
+def _without_running(connection: Connection, request: ClaimRequest, now: datetime, rows: list[Due]) -> list[Due]:
+    """Leave out what this process works on, and prolong its lease: or each claim would find it again."""
+    running = [row.seq for row in rows if row.seq in request.running]
+    if running:
+        execute(connection, PROLONG, [{"seqs": running, "_until": now + request.lease}])
+    return [row for row in rows if row.seq not in request.running] if running else rows
+
+
+PROLONG: Final = update(notification).where(SEQ_IN).values(due_at=bindparam("_until", type_=Instant()))
+"""Have leases last until a later instant."""
 
 
 @cache
-def due(step: Step, *, of_account: bool) -> Select[Any]:
+def due(step: Step, *, of_account: bool, doubts: Doubts = queue_clock.NO_DOUBTS) -> Select[Any]:
     """Return the query of what is due at a step, in the order of its partial index."""
     state = State.RECEIVED if step is Step.HANDLE else State.HANDLED
-    conditions = [in_state(state), _table.due_at <= bindparam("_now")]
+    now = bindparam("_now", type_=Instant())
+    conditions = [in_state(state), _table.due_at <= now]
     if of_account:
         conditions.append(_table.account == bindparam("_account"))
+    if doubts.of_leases:
+        conditions.append(_table.owner.is_(None))
+    if doubts.of_clock:
+        conditions.append(queue_clock.is_right(now))
     counted = {"attempts": count_of(step)}
     return (
         select(*(_table[counted.get(name, name)] for name in Due._fields))
@@ -92,10 +119,11 @@ def due(step: Step, *, of_account: bool) -> Select[Any]:
     )
 
 
-def _lease(connection: Connection, request: ClaimRequest, rows: Sequence[Due]) -> list[Claim]:
+def _lease(connection: Connection, request: ClaimRequest, now: datetime, rows: Sequence[Due]) -> list[Claim]:
     if not rows:
         return []
-    lease = {"seqs": [row.seq for row in rows], "_owner": request.owner, "_until": request.until, "_now": request.now}
+    until, seqs = now + request.lease, [row.seq for row in rows]
+    lease = {"seqs": seqs, "_owner": request.owner, "_until": until, "_now": request.now}
     execute(connection, LEASE[request.step], [lease])
     execute(connection, ATTEMPT, [_lost(request, row) for row in rows if row.owner is not None])
     return [_claimed(request, row) for row in rows]

@@ -8,9 +8,10 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
+from soap_handler.clock import QueueClock
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import postgresql, sqlite
-from soap_handler.journal.execute import EXECUTOR, PLAIN
+from soap_handler.journal.execute import EXECUTOR, PLAIN, QUEUE_CLOCK
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 _INSTALL: Final = "pip install 'soap-handler[postgresql]'"
 
 
-def open_engine(url: str, executor: Executor = PLAIN) -> Engine:
+def open_engine(url: str, executor: Executor = PLAIN, queue_clock: QueueClock | None = None) -> Engine:
     """Return an engine for a SQLAlchemy URL, set up so that a commit is durable.
 
-    ``executor`` runs the frequent statements (``execute``).
+    ``executor`` runs the frequent statements (``execute``); ``queue_clock`` is that of due times and leases.
 
     Raises:
         sqlalchemy.exc.ArgumentError: the text is no SQLAlchemy URL, or names an engine that is not known.
@@ -36,7 +37,7 @@ def open_engine(url: str, executor: Executor = PLAIN) -> Engine:
             pool_pre_ping=address.get_backend_name() != "sqlite",
             max_overflow=-1,  # as many connections as there are threads that need one; none waits for another
             hide_parameters=True,  # an error's text must not quote phone numbers and bodies
-            execution_options={EXECUTOR: executor},
+            execution_options={EXECUTOR: executor, QUEUE_CLOCK: queue_clock or QueueClock()},
         )
     except ModuleNotFoundError as error:
         text = f"the journal needs the Python package {error.name}, which is not installed"

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
-    from sqlalchemy import Connection, Executable
+    from sqlalchemy import Connection, Engine, Executable
+
+    from soap_handler.clock import QueueClock
 
     Values: TypeAlias = Mapping[str, Any]
     """Parameters of one execution by name, as the types of their columns take them."""
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 EXECUTOR: Final = "executor"
 """The name of the execution option that holds the :class:`Executor`."""
+
+QUEUE_CLOCK: Final = "queue_clock"
+"""The name of the execution option that holds the journal's :class:`QueueClock`."""
 
 
 class Executor:
@@ -50,6 +56,12 @@ def execute(connection: Connection, statement: Executable, rows: Sequence[Values
 def query(connection: Connection, statement: Executable, values: Values | Sequence[Values]) -> Sequence[Any]:
     """Execute a statement and return its rows; an ``INSERT … RETURNING`` takes several rows of values."""
     return _executor_of(connection).query(connection, statement, values)
+
+
+def queue_now(connection: Connection | Engine) -> datetime:
+    """Return the present instant by the clock of due times and leases."""
+    queue_clock: QueueClock = connection.get_execution_options()[QUEUE_CLOCK]
+    return queue_clock.now()
 
 
 def _executor_of(connection: Connection) -> Executor:

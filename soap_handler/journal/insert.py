@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from soap_handler.journal.execute import execute, query
+from soap_handler.journal.execute import QUEUE_CLOCK, execute, query
 from soap_handler.journal.records import Source, State
 from soap_handler.journal.schema import notification
 from soap_handler.notifications import TEST_ID, stored
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection, Executable
 
@@ -29,7 +30,7 @@ _table = notification.c
 
 def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     """Insert the entries whose key is new, and return for each entry whether it was new."""
-    keys, rows = rows_by_key(entries)
+    keys, rows = rows_by_key(entries, connection.get_execution_options()[QUEUE_CLOCK].now())
     insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
     return are_new(keys, insert(connection, rows))
 
@@ -39,15 +40,18 @@ def record_all(connection: Connection, batches: Sequence[Sequence[Entry]]) -> li
     return by_batch(batches, record(connection, [entry for batch in batches for entry in batch]))
 
 
-def rows_by_key(entries: Iterable[Entry]) -> tuple[list[str], dict[str, dict[str, Any]]]:
-    """Return the key of each entry, and the rows to insert by key. Of equal entries the first is the one to store."""
+def rows_by_key(entries: Iterable[Entry], now: datetime) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """Return the key of each entry, and the rows to insert by key. Of equal entries the first is the one to store.
+
+    ``now`` is of the queue's clock: they are due at once, whatever the wall clock of :attr:`Entry.received_at` said.
+    """
     keys: list[str] = []
     rows: dict[str, dict[str, Any]] = {}
     for entry in entries:
         key, message_id, payload = stored(entry.notification)
         keys.append(key)
         if key not in rows:
-            rows[key] = _row(key, message_id, payload, entry)
+            rows[key] = _row(key, message_id, payload, entry, now)
     return keys, rows
 
 
@@ -80,7 +84,7 @@ def searchable(text: str) -> str:
     return storable(text[:_SEARCHABLE_LENGTH])
 
 
-def _row(key: str, message_id: str | None, payload: str, entry: Entry) -> dict[str, Any]:
+def _row(key: str, message_id: str | None, payload: str, entry: Entry, now: datetime) -> dict[str, Any]:
     notified = entry.notification
     originator = getattr(notified, "originator", None) or getattr(notified, "mobile_number", None)
     # A test notification is stored as done; that is decided here, where every way into the journal ends.
@@ -96,7 +100,7 @@ def _row(key: str, message_id: str | None, payload: str, entry: Entry) -> dict[s
         "payload": payload,
         "envelope": entry.envelope,
         "received_at": entry.received_at,
-        "due_at": None if test else entry.received_at,
+        "due_at": None if test else now,
         "done_at": entry.received_at if test else None,
         "attempts": 0,
         "delete_attempts": 0,

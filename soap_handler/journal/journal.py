@@ -11,13 +11,13 @@ import secrets
 import socket
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import clock as wall_clock
 from soap_handler.errors import JournalUnavailableError, SchemaError
-from soap_handler.journal import insert, purge, queries, reconciliations
+from soap_handler.journal import insert, purge, queries, queue_clock, reconciliations
 from soap_handler.journal.announcer import Announcer
 from soap_handler.journal.claim import ClaimRequest, claim
 from soap_handler.journal.database_errors import reason
@@ -64,7 +64,7 @@ class Journal:
         url: str,
         *,
         timeout: float = 10.0,
-        clock: Callable[[], datetime] = wall_clock.now,
+        clock: Callable[[], datetime] | None = None,
         note_arrivals: Callable[[int], None] = lambda _: None,
         committer: CommitterFactory = GroupCommit,
         execute: Executor = PLAIN,
@@ -73,20 +73,24 @@ class Journal:
 
         ``timeout`` is how long (seconds) a verb waits for its commit. ``note_arrivals`` is told how many entries come
         in, before they are committed: load shedding knows a burst by it. ``committer`` and ``execute`` are the two
-        seams for speed, plain by default.
+        seams for speed, plain by default. ``clock`` takes the place of all clocks, for a test.
 
         Raises:
             JournalUnavailableError: the database cannot be opened.
             SchemaError: its tables are of a newer release.
         """
-        self._engine = open_engine(url, execute)
+        self._queue_clock = wall_clock.QueueClock(clock)
+        self._engine = open_engine(url, execute, self._queue_clock)
         self._timeout = timeout
         self._note_arrivals = note_arrivals
-        self._clock = clock
+        # Hosts that share a database differ in their wall clocks: there, the database's serves people too.
+        of_database = self._engine.dialect.name == "postgresql"
+        self._clock = clock or (self._queue_clock.now if of_database else wall_clock.now)
         self._instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._leases = itertools.count(1)
         try:
             migrate(self._engine)
+            queue_clock.join(self._engine, self._queue_clock)
         except SQLAlchemyError as error:
             self._engine.dispose()
             raise JournalUnavailableError(f"the journal cannot be opened: {reason(error)}") from error
@@ -110,6 +114,14 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def now(self) -> datetime:
+        """Return the present instant for people: by the wall clock, or by that of the database that hosts share."""
+        return self._clock()
+
+    def queue_now(self) -> datetime:
+        """Return the present instant by the clock of due times and leases, which no step of the wall clock moves."""
+        return self._queue_clock.now()
 
     # -- receiving ---------------------------------------------------------------------------------------------------
 
@@ -145,24 +157,24 @@ class Journal:
 
     # -- the queue ---------------------------------------------------------------------------------------------------
 
-    def claim(self, limit: int, lease: timedelta, *, in_order: bool = False) -> list[Claim]:
+    def claim(
+        self, limit: int, lease: timedelta, *, in_order: bool = False, running: Collection[int] = ()
+    ) -> list[Claim]:
         """Lease up to ``limit`` notifications whose handler is due.
 
         ``in_order``: of one originator on one account only the first, and none while another one is leased. Where very
         many wait behind others, one call may find less than there is; the next one goes on from there.
+        ``running``: the rows on which this process works. They are not claimed; their leases are prolonged.
         """
-        return self._claim(Step.HANDLE, limit, lease, in_order=in_order)
+        return self._claim(Step.HANDLE, limit, lease, in_order=in_order, running=frozenset(running))
 
     def claim_deletions(self, account: str, limit: int, lease: timedelta = timedelta(minutes=5)) -> list[Claim]:
         """Lease up to ``limit`` handled messages of one account whose inbox delete is due."""
         return self._claim(Step.DELETE, limit, lease, account)
 
-    def _claim(
-        self, step: Step, limit: int, lease: timedelta, account: str | None = None, *, in_order: bool = False
-    ) -> list[Claim]:
-        moment = self._clock()
+    def _claim(self, step: Step, limit: int, lease: timedelta, account: str | None = None, **terms: Any) -> list[Claim]:  # noqa: ANN401 - fields of a ClaimRequest
         owner = f"{self._instance}:{next(self._leases)}"  # of this claim alone, so that a late settling is noticed
-        request = ClaimRequest(step, owner, moment, moment + lease, limit, account, in_order)
+        request = ClaimRequest(step, owner, self._clock(), lease, limit, account, **terms)
         return self.committer.submit(claim, request).result()
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
@@ -179,7 +191,7 @@ class Journal:
         self.settle([Settlement(claim, Step.DELETE, State.DONE, None, claim.leased_at, moment) for claim in claims])
 
     def settle_delete_failed(self, claims: Sequence[Claim], error: str, retry_at: datetime) -> None:
-        """Note that the deletes failed, and are due again at ``retry_at``."""
+        """Note that the deletes failed, and are due again at ``retry_at``, by :meth:`queue_now`."""
         moment = self._clock()
         state = State.HANDLED
         self.settle(
@@ -188,11 +200,20 @@ class Journal:
 
     def release(self, claims: Sequence[Claim], step: Step = Step.DELETE) -> None:
         """Give back leases on work that was not begun."""
-        self.committer.submit(release, (step, self._clock(), claims)).result()
+        self.committer.submit(release, (step, claims)).result()
 
     def retry(self, selection: Selection) -> int:
         """Send the dead notifications of a selection round again; return how many there were."""
-        return self.committer.submit(requeue_dead, (selection, self._clock())).result()
+        return self.committer.submit(requeue_dead, selection).result()
+
+    def release_due(self, selection: Selection) -> int:
+        """Make due at once what waits for a later time and is not being worked on; return how much there was."""
+        return self.committer.submit(queue_clock.release_due, (selection, self.queue_now())).result()
+
+    def count_held_back(self, selection: Selection) -> int:
+        """Return how much :meth:`release_due` would release."""
+        now = self.queue_now()
+        return self._read(lambda connection: queue_clock.count_held_back(connection, selection, now))
 
     def transaction(self, seconds: float) -> Transaction:
         """Return a transaction in which a handler writes and is settled, for ``seconds`` at most.
@@ -239,9 +260,19 @@ class Journal:
 
     # -- what does not stay -------------------------------------------------------------------------------------------
 
-    def purge(self, before: datetime, after: int = 0) -> Cleared:
-        """Take one step through the journal, behind row ``after``: delete what was done before an instant."""
-        return self.wait(self.committer.submit(purge.purge, purge.Cut(before, after)))
+    def purge(self, before: datetime, after: int = 0, last: int | None = None) -> Cleared:
+        """Take one step through the journal, behind row ``after``: delete what was done before an instant.
+
+        ``last`` is the newest row that may go; ``None`` is any.
+        """
+        return self.wait(self.committer.submit(purge.purge, purge.Cut(before, after, last=last)))
+
+    def pass_time(self, uptime: timedelta, floor: timedelta) -> int:
+        """Note that this process has seen so much time pass since it last said so.
+
+        Returns the newest row that has been here while ``floor`` surely passed, with all processes; 0 for none.
+        """
+        return self.wait(self.committer.submit(purge.pass_time, purge.Passing(uptime, floor)))
 
     def purge_reconciliations(self, before: datetime) -> int:
         """Delete the records of reconciliations that began before an instant; return how many there were."""
@@ -272,11 +303,11 @@ class Journal:
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def next_handling(self) -> datetime | None:
-        """Return when the next handler is due, or ``None`` when there is nothing to handle."""
+        """Return when the next handler is due, by :meth:`queue_now`; ``None`` when there is nothing to handle."""
         return self._read(queries.next_handling)
 
     def next_deletion(self, account: str) -> datetime | None:
-        """Return when the next delete of an account is due, or ``None`` when there is nothing to delete."""
+        """Return when the next delete of an account is due, by :meth:`queue_now`; ``None`` when there is none."""
         return self._read(lambda connection: queries.next_deletion(connection, account))
 
     def counts(self) -> dict[tuple[Kind, State], int]:
@@ -285,7 +316,9 @@ class Journal:
 
     def records(self, selection: Selection, limit: int | None = None, offset: int = 0) -> list[Record]:
         """Return the records of a selection, latest first."""
-        return self._read(lambda connection: queries.records(connection, selection, limit, offset))
+        # Both clocks are read a moment apart, so that less than a second is no difference.
+        ahead = timedelta(seconds=round((self.queue_now() - self._clock()).total_seconds()))
+        return self._read(lambda connection: queries.records(connection, selection, limit, offset, ahead))
 
     def history(self, seq: int) -> list[Attempt]:
         """Return the attempts at a notification, oldest first."""

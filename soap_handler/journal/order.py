@@ -25,7 +25,7 @@ from sqlalchemy import bindparam, func, literal_column, null, select, text, upda
 
 from soap_handler.journal.execute import execute, query
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import SEQ_IN, Instant, in_state, notification, unseen
+from soap_handler.journal.schema import NO_LEASE, SEQ_IN, Instant, in_state, notification, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -145,8 +145,7 @@ def _first_blocked(account: ColumnElement[str], originator: ColumnElement[Any]) 
     ORDER BY and a literal LIMIT, not min(seq): for that, PostgreSQL reads the whole queue while it believes that the
     queue is short.
     """
-    found = _other.c.leased_at.is_(None), _other.c.due_at != _other.c.received_at
-    first = select(_other.c.seq).where(*_received_of(account, originator), *found)
+    first = select(_other.c.seq).where(*_received_of(account, originator), _other.c.leased_at == NO_LEASE)
     return first.order_by(_other.c.leased_at, _other.c.seq).limit(literal_column("1")).scalar_subquery()
 
 
@@ -184,9 +183,13 @@ def _put_off(connection: Connection, seqs: Collection[int], until: datetime, blo
 PUT_OFF: Final = (
     update(notification)
     .where(SEQ_IN)
-    .values(due_at=bindparam("_until", type_=Instant()), parked_at=bindparam("_blocked_at", type_=Instant()))
+    .values(
+        due_at=bindparam("_until", type_=Instant()),
+        parked_at=bindparam("_blocked_at", type_=Instant()),
+        leased_at=NO_LEASE,
+    )
 )
-"""Make rows due later."""
+"""Make rows due later that a claim has found."""
 
 
 def _parameter(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:

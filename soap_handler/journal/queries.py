@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import func, select
@@ -41,10 +42,15 @@ def counts(connection: Connection) -> dict[tuple[Kind, State], int]:
     return {(Kind(kind), State(state)): count for kind, state, count in rows}
 
 
-def records(connection: Connection, selection: Selection, limit: int | None, offset: int) -> list[Record]:
-    """Return the records of a selection, latest first."""
+def records(
+    connection: Connection, selection: Selection, limit: int | None, offset: int, ahead: timedelta = timedelta()
+) -> list[Record]:
+    """Return the records of a selection, latest first.
+
+    ``ahead`` is by how much the queue's clock is ahead of the wall clock, by which people read due times.
+    """
     query = select(notification).where(*selected(selection)).order_by(notification.c.seq.desc())
-    return [_record(row) for row in connection.execute(query.limit(limit).offset(offset))]
+    return [_record(row, ahead) for row in connection.execute(query.limit(limit).offset(offset))]
 
 
 def selected(selection: Selection) -> list[ColumnElement[bool]]:
@@ -61,7 +67,7 @@ def selected(selection: Selection) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _record(row: Row[Any]) -> Record:
+def _record(row: Row[Any], ahead: timedelta) -> Record:
     return Record(
         seq=row.seq,
         key=row.key,
@@ -71,7 +77,7 @@ def _record(row: Row[Any]) -> Record:
         source=Source(row.source),
         originator=row.originator,
         received_at=row.received_at,
-        due_at=row.due_at,
+        due_at=None if row.due_at is None else row.due_at - ahead,
         handled_at=row.handled_at,
         done_at=row.done_at,
         attempts=row.attempts,

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from sqlalchemy import func, insert, or_, select, update
 
+from soap_handler.journal.execute import queue_now
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import notification, reconciliation
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
 
 _LOCK_CLASS: Final = 0x534F4152  # an advisory lock: any number of our own, beside that of the migrations
+
+_AHEAD: Final = timedelta(seconds=1)  # what the clocks of two processes may differ by
 
 _table = notification.c
 _runs = reconciliation.c
@@ -100,17 +104,20 @@ def known(connection: Connection, keys: Sequence[str]) -> dict[str, Known]:
 
 
 def delete_again(connection: Connection, requests: Sequence[tuple[Sequence[str], datetime, datetime]]) -> list[int]:
-    """Move what was done before an instant back to handled, so that it is deleted again; return how many there were."""
+    """Move what was done before an instant back to handled, so that it is deleted again; return how many there were.
+
+    What bears a time that has yet to come was done before a step of the clock: one delete too many does no harm.
+    """
     return [
         connection.execute(
             update(notification)
             .where(
                 _table.key.in_(keys),
                 _table.state == State.DONE.value,
-                _table.done_at < before,
+                or_(_table.done_at < before, _table.done_at > now + _AHEAD),
                 _table.message_id.is_not(None),
             )
-            .values(state=State.HANDLED.value, due_at=now, done_at=None)
+            .values(state=State.HANDLED.value, due_at=queue_now(connection), done_at=None)
         ).rowcount
         for keys, before, now in requests
     ]
@@ -131,11 +138,13 @@ def _begin(connection: Connection, beginning: Beginning) -> int | None:
 
 
 def _needless(connection: Connection, beginning: Beginning) -> bool:
+    """Whether another run makes one needless. A record from the future, as a step of the clock leaves it, does not."""
     others: list[ColumnElement[bool]] = []
+    latest = beginning.now + _AHEAD
     if beginning.skip_if_ended_since is not None:
-        others.append(_runs.ended_at >= beginning.skip_if_ended_since)
+        others.append(_runs.ended_at.between(beginning.skip_if_ended_since, latest))
     if beginning.skip_if_running_since is not None:
-        others.append(_runs.ended_at.is_(None) & (_runs.started_at >= beginning.skip_if_running_since))
+        others.append(_runs.ended_at.is_(None) & _runs.started_at.between(beginning.skip_if_running_since, latest))
     if not others:
         return False
     query = select(_runs.id).where(_runs.account == beginning.account, or_(*others)).limit(1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,10 @@ class Claim:
     """How many attempts at this step began, this one included."""
     received_at: datetime
     leased_at: datetime
+    """By the wall clock, for the history."""
     payload: str
+    claimed_at: float = field(default_factory=time.monotonic, compare=False)
+    """By the monotonic clock, for what is left of the lease."""
 
     @property
     def notification(self) -> Notification:
@@ -83,7 +87,7 @@ class Settlement:
     state: State
     """The state after this attempt; the same as before when there will be another."""
     due_at: datetime | None
-    """When the next attempt or step is due; ``None`` when nothing more is to be done."""
+    """When the next attempt or step is due, by ``Journal.queue_now``; ``None`` when nothing more is to be done."""
     started_at: datetime
     ended_at: datetime
     error: str | None = None

@@ -20,7 +20,6 @@ from sqlalchemy import (
     bindparam,
     event,
     literal_column,
-    or_,
 )
 
 from soap_handler.journal.records import State
@@ -57,6 +56,9 @@ def from_number(number: int | None) -> datetime | None:
     return None if number is None else _EPOCH + timedelta(microseconds=number)
 
 
+NO_LEASE: Final = literal_column("-1", Instant())
+"""The ``leased_at`` of a row that a claim has found and that no claim holds."""
+
 # SQLite assigns row numbers only to a column of type INTEGER, which is 64 bits wide there.
 _Number = BigInteger().with_variant(Integer, "sqlite")
 
@@ -76,9 +78,11 @@ notification = Table(
     Column("payload", Text, nullable=False),
     Column("envelope", LargeBinary),
     Column("received_at", Instant, nullable=False),
-    Column("due_at", Instant),  # when it may be claimed: now, after a back-off, or when the present lease runs out
+    # When it may be claimed: now, after a back-off, or when the present lease runs out. By the queue's clock; all other
+    # times are of the wall clock, for people.
+    Column("due_at", Instant),
     Column("owner", Text),  # the name of the claim that holds the lease
-    Column("leased_at", Instant),
+    Column("leased_at", Instant),  # NULL until a claim finds the row, and NO_LEASE after that while no claim holds it
     Column("attempts", Integer, nullable=False, default=0),
     Column("delete_attempts", Integer, nullable=False, default=0),
     Column("handled_at", Instant),
@@ -94,12 +98,8 @@ def in_state(state: State, table: FromClause = notification) -> ColumnElement[bo
 
 
 def unseen(table: FromClause = notification) -> ColumnElement[bool]:
-    """Return the condition "received and unseen" (no claim has found it yet): due since it was received, no lease.
-
-    A back-off or a release sets another due_at. One that equals received_at to the microsecond reads as unseen;
-    harmless, since no lease is held.
-    """
-    return and_(in_state(State.RECEIVED, table), table.c.leased_at.is_(None), table.c.due_at == table.c.received_at)
+    """Return the condition "received and unseen": no claim has found the row yet."""
+    return and_(in_state(State.RECEIVED, table), table.c.leased_at.is_(None))
 
 
 SEQ_IN: Final = notification.c.seq.in_(bindparam("seqs", expanding=True))
@@ -132,7 +132,7 @@ _CONDITIONS: Final = (
         and_(
             in_state(State.RECEIVED),
             notification.c.originator.is_not(None),
-            or_(notification.c.leased_at.is_not(None), notification.c.due_at != notification.c.received_at),
+            notification.c.leased_at.is_not(None),
         ),
     ),
 )

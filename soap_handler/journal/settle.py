@@ -12,11 +12,11 @@ from sqlalchemy import bindparam, func, null, select, update
 from soap_handler.journal import order
 from soap_handler.journal.claim import ATTEMPT, count_of
 from soap_handler.journal.erasure.phone_number import ERASED
-from soap_handler.journal.execute import execute, query
+from soap_handler.journal.execute import execute, query, queue_now
 from soap_handler.journal.insert import by_batch, storable
 from soap_handler.journal.queries import selected
 from soap_handler.journal.records import Settlement, State, Step
-from soap_handler.journal.schema import SEQ_IN, Instant, in_state, notification
+from soap_handler.journal.schema import NO_LEASE, SEQ_IN, Instant, in_state, notification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,8 +48,8 @@ def _settle(connection: Connection, settlements: Sequence[Settlement]) -> list[b
         if seq in rows:  # else it was purged
             attempts.append(_attempt(settlement, rows[seq], in_time=answer))
     execute(connection, SETTLE, [_settled(settlement) for settlement in ended])
-    handled = ((each.claim, each.ended_at) for each in ended if each.step is Step.HANDLE)
-    order.unblock_next(connection, _freed(handled, rows))
+    handled = [each.claim for each in ended if each.step is Step.HANDLE]
+    order.unblock_next(connection, _freed(handled, rows, queue_now(connection)))
     execute(connection, ATTEMPT, attempts)
     return answers
 
@@ -61,7 +61,7 @@ SETTLE: Final = (
         state=bindparam("_state"),
         due_at=bindparam("_due_at", type_=Instant()),
         owner=null(),
-        leased_at=null(),
+        leased_at=NO_LEASE,
         parked_at=null(),
         handled_at=func.coalesce(_table.handled_at, bindparam("_handled_at", type_=Instant())),
         done_at=bindparam("_done_at", type_=Instant()),
@@ -96,12 +96,12 @@ def _is_held(claim: Claim, rows: Mapping[int, _Present]) -> bool:
     return claim.seq in rows and rows[claim.seq].owner == claim.owner
 
 
-def _freed(ended: Iterable[tuple[Claim, datetime]], rows: Mapping[int, _Present]) -> Iterator[order.Freed]:
-    """Yield the originators whose next row may start, and since when."""
-    for claim, moment in ended:
+def _freed(ended: Iterable[Claim], rows: Mapping[int, _Present], now: datetime) -> Iterator[order.Freed]:
+    """Yield the originators whose next row may start, from now on."""
+    for claim in ended:
         row = rows[claim.seq]
         if row.originator is not None:
-            yield order.Freed(row.account, row.originator, moment)
+            yield order.Freed(row.account, row.originator, now)
 
 
 def _settled(settlement: Settlement) -> dict[str, Any]:
@@ -131,29 +131,30 @@ def _attempt(settlement: Settlement, row: _Present, *, in_time: bool) -> dict[st
     }
 
 
-def release(connection: Connection, releases: Sequence[tuple[Step, datetime, Sequence[Claim]]]) -> list[None]:
+def release(connection: Connection, releases: Sequence[tuple[Step, Sequence[Claim]]]) -> list[None]:
     """Give back leases on work that was not begun: due at once, and not counted as an attempt."""
-    for step, now, claims in releases:
+    now = queue_now(connection)
+    for step, claims in releases:
         rows = _locked(connection, claims)
         held = [claim for claim in claims if _is_held(claim, rows)]
         count = count_of(step)
         connection.execute(
             update(notification)
             .where(_table.seq.in_([claim.seq for claim in held]))
-            .values(owner=None, leased_at=None, due_at=now, **{count: _table[count] - 1})
+            .values(owner=None, leased_at=NO_LEASE, due_at=now, **{count: _table[count] - 1})
         )
         if step is Step.HANDLE:
-            order.unblock_next(connection, _freed(((claim, now) for claim in held), rows))
+            order.unblock_next(connection, _freed(held, rows, now))
     return [None] * len(releases)
 
 
-def requeue_dead(connection: Connection, requests: Sequence[tuple[Selection, datetime]]) -> list[int]:
+def requeue_dead(connection: Connection, selections: Sequence[Selection]) -> list[int]:
     """Send the dead notifications of a selection round again with a fresh count of attempts; return how many."""
     return [
         connection.execute(
             update(notification)
             .where(in_state(State.DEAD), *selected(selection))
-            .values(state=State.RECEIVED.value, due_at=now, attempts=0)
+            .values(state=State.RECEIVED.value, due_at=queue_now(connection), leased_at=NO_LEASE, attempts=0)
         ).rowcount
-        for selection, now in requests
+        for selection in selections
     ]

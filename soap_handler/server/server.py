@@ -191,11 +191,21 @@ class Server:
     def _give_back(self, listeners: list[Any], timeout: float) -> None:
         """End the threads, as far as they come to an end within ``timeout`` seconds, and close every socket."""
         for dispatcher in {listener.task_dispatcher for listener in listeners}:
-            dispatcher.shutdown(timeout=timeout)
+            end_threads(dispatcher, timeout)
         wasyncore.close_all(self.sockets, ignore_all=True)
 
     def _find_listeners(self) -> list[Any]:
         return [each for each in self.sockets.values() if hasattr(each, "task_dispatcher")]
+
+
+def end_threads(dispatcher: Any, timeout: float) -> None:  # noqa: ANN401 - waitress has no types
+    """Have the request threads end, for ``timeout`` seconds at most. waitress would wait by the wall clock."""
+    dispatcher.set_thread_count(0)
+    deadline = time.monotonic() + timeout
+    with dispatcher.lock:
+        while dispatcher.threads and (left := deadline - time.monotonic()) > 0:
+            dispatcher.thread_exit_cv.wait(left)
+    dispatcher.shutdown(timeout=0)
 
 
 def _is_in_flight(channel: Channel, now: float) -> bool:

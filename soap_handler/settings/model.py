@@ -167,7 +167,7 @@ class JournalSettings(_Table):
     )
     retention: DaysOrNone = Field(
         default=30.0,
-        description="Days for which done notifications are kept, and the records of reconciliations; 0: for ever.",
+        description="Days that done notifications and records of reconciliations are kept, 4 at least; 0: for ever.",
     )
 
     @property

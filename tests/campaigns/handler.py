@@ -112,7 +112,10 @@ def _handlers() -> Handlers:
 
 Journal.claim_deletions = _with_a_short_lease(Journal.claim_deletions)  # type: ignore[method-assign] # for the campaign
 if PLAN.purge_every:
-    vars(retention).update(_FIRST=PLAN.purge_every, _INTERVAL=PLAN.purge_every)
+    vars(retention).update(ROUND_SECONDS=PLAN.purge_every)
+    options = retention.Retention.__init__.__kwdefaults__
+    assert options is not None
+    options.update(delay=PLAN.purge_every, floor=timedelta())
 if SABOTAGE in os.environ:
     sabotage(os.environ[SABOTAGE])
 handlers = _handlers()

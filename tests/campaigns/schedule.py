@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.campaigns.clock import clock
 from tests.campaigns.crash import crash, crash_transactional, crash_workers
 from tests.campaigns.database import database
 from tests.campaigns.disk_full import disk_full
@@ -39,5 +40,6 @@ CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
     "hosts": hosts,
     "hosts-transactional": hosts_transactional,
     "outage": outage,
+    "clock": clock,
     "soak": soak,
 }

@@ -104,6 +104,18 @@ def test_check_warns_of_what_may_not_be_meant(tmp_path: Path, run: Run) -> None:
     assert any("has no inbox" in line for line in warnings)
 
 
+@pytest.mark.parametrize(("days", "warned"), [("1", True), ("0.04", True), ("4", False), ("0", False)])
+def test_check_warns_of_a_retention_that_is_shorter_than_ems_pushes(
+    tmp_path: Path, run: Run, days: str, *, warned: bool
+) -> None:
+    """What may be pushed again must be known: so it is kept for four days, which differs from what is set."""
+    path = write_configuration(tmp_path)
+    path.write_text(path.read_text().replace("[journal]", f"[journal]\nretention = {days}"))
+    result = run("check")
+    assert result.code == 0, result.out
+    assert any("journal.retention" in line and "72 hours" in line for line in result.out.splitlines()) is warned
+
+
 def test_check_warns_of_an_old_name_and_says_the_new_one(tmp_path: Path, run: Run) -> None:
     """The configuration of an earlier release passes, and its owner learns what to write today."""
     write_configuration(tmp_path, server="drain = 5")

@@ -1,4 +1,4 @@
-"""``journal``: list, show and retry, on a journal that no service has open."""
+"""``journal``: list, show, retry and release, on a journal that no service has open."""
 
 from __future__ import annotations
 
@@ -116,10 +116,33 @@ def test_retry_all_of_a_kind(run: Run, keys: Keys) -> None:
     assert keys("--state", "dead") == [MESSAGE.key]
 
 
+@pytest.mark.parametrize("command", ["retry", "release"])
 @pytest.mark.parametrize("arguments", [(), ("KEY", "--all"), ("KEY", "--originator", "SHOP")])
-def test_retry_asks_for_keys_or_all(run: Run, arguments: tuple[str, ...]) -> None:
+def test_retry_asks_for_keys_or_all(run: Run, command: str, arguments: tuple[str, ...]) -> None:
     """Nothing is sent round by mistake: either keys or --all, and filters only with the latter."""
-    assert run("journal", "retry", *arguments).code == 2
+    assert run("journal", command, *arguments).code == 2
+
+
+def put_off(folder: Path) -> None:
+    """Have the notification that waits for its handler wait for 30 days, as a clock that was wrong may leave it."""
+    with Journal(f"sqlite:///{folder / 'journal.db'}") as journal:
+        (claim,) = journal.claim(1, timedelta(minutes=1))
+        due_at, now = journal.queue_now() + timedelta(days=30), datetime.now(UTC)
+        journal.settle([Settlement(claim, Step.HANDLE, State.RECEIVED, due_at, now, now, "ValueError: no")])
+
+
+def test_release_makes_due_what_waits_for_a_later_time(run: Run, tmp_path: Path) -> None:
+    """By the filters of retry; a dry run only counts, and what is dead or due already is no part of it."""
+    put_off(tmp_path)
+    assert run("journal", "release", "--all", "--kind", "MessageEvent").out == "released: 0\n"
+    assert run("journal", "release", "--all", "--dry-run").out == "would be released: 1\n"
+    assert run("journal", "release", LATER.key).out == "released: 1\n"
+    again = run("journal", "release", LATER.key, MESSAGE.key)
+    assert (again.code, again.out) == (1, "released: 0\n")
+    assert MESSAGE.key in again.err
+    with Journal(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
+        (claim,) = journal.claim(5, timedelta(minutes=1))
+        assert (claim.key, claim.attempts) == (LATER.key, 2)
 
 
 def test_a_state_that_there_is_not(run: Run) -> None:

@@ -68,7 +68,7 @@ def test_a_result_is_settled_later_without_running_the_handler_again(
         lock = locked(url)
         may_end.set()
         wait_for(lambda: events(log, "settling_failed"))
-        wait_for(lambda: record_of(journal, 1).due_at < datetime.now(UTC))  # type: ignore[operator] # it is leased
+        wait_for(lambda: record_of(journal, 1).due_at < journal.now())  # type: ignore[operator] # it is leased
         unlock(lock)
         wait_for(lambda: in_state(journal, State.HANDLED) == 1)
         wait_for(lambda: not dispatcher.busy)
@@ -137,8 +137,8 @@ class SlowOnce:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    def claim(self, limit: int, lease: timedelta, *, in_order: bool) -> object:
-        claims = self._journal.claim(limit, lease, in_order=in_order)
+    def claim(self, limit: int, lease: timedelta, **terms: Any) -> object:
+        claims = self._journal.claim(limit, lease, **terms)
         if not self._late:
             self._late = True
             time.sleep(1.1)  # the fault to show is exactly this delay

@@ -42,8 +42,8 @@ BACKLOG = """
 """
 """So many that no claim has met yet, of 1,000 originators."""
 
-HANDLING = ClaimRequest(Step.HANDLE, "me:1", START + LEASE, START + LEASE * 2, 5)
-DELETION = ClaimRequest(Step.DELETE, "me:2", START + LEASE, START + LEASE * 2, 5, "EX0000001")
+HANDLING = ClaimRequest(Step.HANDLE, "me:1", START + LEASE, LEASE, 5)
+DELETION = ClaimRequest(Step.DELETE, "me:2", START + LEASE, LEASE, 5, "EX0000001")
 
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "claim": lambda connection: claim(connection, [HANDLING]),

@@ -266,7 +266,7 @@ def steps_of_claims(url: str, count: int) -> list[int]:
         driver: Any = connection.connection.driver_connection
         for number in range(count):
             now = START + timedelta(milliseconds=number)
-            request = ClaimRequest(Step.HANDLE, f"me:{number}", now, now + LEASE, 4, in_order=True)
+            request = ClaimRequest(Step.HANDLE, f"me:{number}", now, LEASE, 4, in_order=True)
             steps: list[int] = []
             driver.set_progress_handler(lambda steps=steps: steps.append(1), 10)
             (claims,) = claim(connection, [request])
@@ -310,7 +310,7 @@ def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL, way
         store(journal, 1)
         store(journal, 2)
         with journal._engine.connect() as other:
-            (theirs,) = claim(other, [ClaimRequest(Step.HANDLE, "other", START, START + LEASE, 1, in_order=True)])
+            (theirs,) = claim(other, [ClaimRequest(Step.HANDLE, "other", START, LEASE, 1, in_order=True)])
             assert bodies(theirs) == ["1"]
             assert claim_in_order(journal) == []
             other.rollback()
@@ -324,7 +324,7 @@ def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgre
         with journal._engine.connect() as late, journal._engine.connect() as other:
             record(late, [Entry(message(1), START)])
             store(journal, 2)
-            (theirs,) = claim(other, [ClaimRequest(Step.HANDLE, "other", START, START + LEASE, 1, in_order=True)])
+            (theirs,) = claim(other, [ClaimRequest(Step.HANDLE, "other", START, LEASE, 1, in_order=True)])
             assert bodies(theirs) == ["2"]
             late.commit()
             assert claim_in_order(journal) == []

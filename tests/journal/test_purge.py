@@ -55,7 +55,7 @@ def count(url: str, table: str) -> int:
 
 
 def purge(journal: Journal, now: datetime, days: float = 30) -> int:
-    return Retention(journal, days, lambda: now).purge()
+    return Retention(journal, days, lambda: now, floor=timedelta()).purge()
 
 
 def bring_to(journal: Journal, number: int, state: State) -> None:
@@ -129,7 +129,7 @@ def test_nothing_is_purged_where_all_is_kept(journal: Journal) -> None:
 def test_the_thread_purges_and_ends(journal: Journal) -> None:
     """In the service it happens by itself."""
     bring_to(journal, 1, State.DONE)
-    retention = Retention(journal, 30, lambda: START + timedelta(days=31), delay=0.01)
+    retention = Retention(journal, 30, lambda: START + timedelta(days=31), delay=0.01, floor=timedelta())
     retention.start()
     wait_for(lambda: not journal.records(Selection()))
     assert retention.stop(5)
@@ -153,7 +153,7 @@ def test_pushes_hardly_notice_a_purge(url: str, way: Way) -> None:
     fill(url, rows)
     with Journal(url, **way) as journal:
         quiet = latencies(journal, 0, 1.0)
-        retention = Retention(journal, 30)
+        retention = Retention(journal, 30, floor=timedelta())
         purging = threading.Thread(target=retention.purge)
         purging.start()
         busy = latencies(journal, 10_000, 30.0, purging.is_alive)
@@ -172,7 +172,7 @@ def test_pushes_hardly_notice_a_purge_of_fifty_thousand(url: str, way: Way) -> N
     with Journal(url, **way) as journal:
         quiet = latencies(journal, 0, 5.0)
         began = time.monotonic()
-        purging = threading.Thread(target=Retention(journal, 30).purge)
+        purging = threading.Thread(target=Retention(journal, 30, floor=timedelta()).purge)
         purging.start()
         busy = latencies(journal, 100_000, 300.0, purging.is_alive)
         purging.join()

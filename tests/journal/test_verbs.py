@@ -253,13 +253,18 @@ def test_a_result_goes_before_a_claim_of_the_same_transaction(journal: Journal, 
 
 
 def request(step: Step, clock: Clock, account: str | None = None) -> ClaimRequest:
-    return ClaimRequest(step, f"me:{step}", clock(), clock() + LEASE, 1, account)
+    return ClaimRequest(step, f"me:{step}", clock(), LEASE, 1, account)
 
 
 def test_the_longest_due_is_claimed_first(journal: Journal, clock: Clock) -> None:
     """Claims follow the due times, not the order of storing; equals follow the order of storing."""
-    for number, due in enumerate([30, 10, 20, 10, 99]):
-        journal.record(entry(number, second(due)))
+    for number in range(5):
+        journal.record(entry(number))
+    failed = [
+        ended(each, State.RECEIVED, second(due), "no")
+        for each, due in zip(journal.claim(5, LEASE), [30, 10, 20, 10, 99], strict=True)
+    ]
+    journal.settle(failed)
     clock.forward(50)
     claims = [journal.claim(3, LEASE), journal.claim(3, LEASE)]
     assert [[claim.notification.body for claim in batch] for batch in claims if batch] == [["1", "3", "2"], ["0"]]  # type: ignore[union-attr] # all are messages

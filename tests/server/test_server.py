@@ -8,16 +8,18 @@ import socket
 import threading
 import time
 import uuid
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from waitress import wasyncore
+from waitress import task, wasyncore
+from waitress.task import ThreadedTaskDispatcher
 
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.receive.receiver import Receiver
 from soap_handler.server import server as server_module
-from soap_handler.server.server import Server
+from soap_handler.server.server import Server, end_threads
 from soap_handler.settings import ServerSettings
 from tests.faces.soap.answers import assert_proper
 from tests.support.service import serving, settings_for
@@ -180,6 +182,26 @@ def test_a_drain_that_takes_too_long_says_so(caplog: pytest.LogCaptureFixture) -
         server.server.stop()
         server.join()
         assert server.drained is False
+
+
+def test_the_end_of_a_drain_is_not_measured_by_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step ahead cuts no request off, as waitress's own wait would; a step back prolongs nothing."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Task:
+        def service(self) -> None:
+            begun.set()
+            assert go_on.wait(10)
+
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.set_thread_count(1)
+    dispatcher.add_task(Task())
+    assert begun.wait(10)
+    hours = iter(range(99))
+    monkeypatch.setattr(task, "time", SimpleNamespace(time=lambda: 3600.0 * next(hours)))
+    threading.Timer(0.1, go_on.set).start()
+    end_threads(dispatcher, timeout=10)
+    assert not dispatcher.threads
 
 
 def test_stopping_twice_and_before_running_is_harmless() -> None:

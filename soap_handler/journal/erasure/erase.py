@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 
 from soap_handler.journal import order
 from soap_handler.journal.erasure.phone_number import ERASED, is_any
+from soap_handler.journal.execute import queue_now
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import attempt, notification, reconciliation
 from soap_handler.notifications import Kind
@@ -191,23 +192,23 @@ def _make_tombstone(connection: Connection, row: Row[Any], wanted: ErasureReques
     }
     if known_id is None:  # its key was made of its content
         values["key"] = f"{quote(row.account, safe='')}/{row.kind}/erased-{uuid.uuid4().hex}"
-    values |= _ending(row, wanted, has_id=known_id is not None)
+    values |= _ending(row, wanted, queue_now(connection), has_id=known_id is not None)
     connection.execute(update(notification).where(_table.seq == row.seq).values(**values))
     texts = (attempt.c.seq == row.seq) & attempt.c.error.is_not(None) & (attempt.c.error != ERASED)
     attempts = connection.execute(update(attempt).where(texts).values(error=ERASED)).rowcount
     waiting = row.state == State.RECEIVED.value
     if waiting and row.originator is not None:
-        order.unblock_next(connection, [order.Freed(row.account, row.originator, wanted.now)])
+        order.unblock_next(connection, [order.Freed(row.account, row.originator, queue_now(connection))])
     return Erasure(1, int(waiting), attempts=attempts)
 
 
-def _ending(row: Row[Any], wanted: ErasureRequest, *, has_id: bool) -> dict[str, Any]:
+def _ending(row: Row[Any], wanted: ErasureRequest, due_at: datetime, *, has_id: bool) -> dict[str, Any]:
     """Return where an erased row goes: it is not handled any more, but it still leaves the inbox."""
     if row.state == State.DONE.value or (row.state == State.HANDLED.value and has_id):
         return {}
     values: dict[str, Any] = {"owner": None, "leased_at": None}
     if has_id and row.kind == Kind.MESSAGE_RECEIVED.value and row.account in wanted.inboxes:
-        return {**values, "state": State.HANDLED.value, "due_at": wanted.now}
+        return {**values, "state": State.HANDLED.value, "due_at": due_at}
     return {**values, "state": State.DONE.value, "due_at": None, "done_at": wanted.now}
 
 

@@ -138,7 +138,9 @@ def test_processes_that_start_together_make_one_run(journal: Journal, url: str) 
         numbers: list[int | None] = []
         threads = [
             threading.Thread(
-                target=lambda each=each: numbers.append(each.begin_reconciliation(start_conditions(REFERENCE, started)))
+                target=lambda each=each: numbers.append(
+                    each.begin_reconciliation(start_conditions(REFERENCE, started, started))
+                )
             )
             for each in (journal, other) * 5
         ]
@@ -154,10 +156,10 @@ def test_a_run_in_its_turn_waits_for_one_under_way_but_not_for_a_dead_one(journa
     """One that has not ended counts for as long as a run can take, and no longer."""
     settings = ReconcileSettings(interval=300.0, timeout=120.0)
     assert journal.begin_reconciliation(Beginning(REFERENCE, datetime.now(UTC) - timedelta(seconds=170)))
-    assert journal.begin_reconciliation(interval_conditions(REFERENCE, settings)) is None
-    assert journal.begin_reconciliation(interval_conditions("EX0000009", settings)) is not None
+    assert journal.begin_reconciliation(interval_conditions(REFERENCE, settings, datetime.now(UTC))) is None
+    assert journal.begin_reconciliation(interval_conditions("EX0000009", settings, datetime.now(UTC))) is not None
     shorter = ReconcileSettings(interval=300.0, timeout=100.0)
-    assert journal.begin_reconciliation(interval_conditions(REFERENCE, shorter)) is not None
+    assert journal.begin_reconciliation(interval_conditions(REFERENCE, shorter, datetime.now(UTC))) is not None
 
 
 def test_a_run_in_its_turn_waits_half_an_interval(journal: Journal, url: str) -> None:
@@ -166,8 +168,10 @@ def test_a_run_in_its_turn_waits_half_an_interval(journal: Journal, url: str) ->
         number = earlier.begin_reconciliation(Beginning(REFERENCE, datetime.now(UTC) - timedelta(seconds=1000)))
         assert number is not None
         earlier.end_reconciliation(number, Tally(), None)
-    assert journal.begin_reconciliation(interval_conditions(REFERENCE, ReconcileSettings(interval=300.0))) is None
-    assert journal.begin_reconciliation(interval_conditions(REFERENCE, ReconcileSettings(interval=260.0))) is not None
+    now = datetime.now(UTC)
+    long, short = ReconcileSettings(interval=300.0), ReconcileSettings(interval=260.0)
+    assert journal.begin_reconciliation(interval_conditions(REFERENCE, long, now)) is None
+    assert journal.begin_reconciliation(interval_conditions(REFERENCE, short, now)) is not None
 
 
 def test_a_run_that_is_asked_for_is_never_needless(journal: Journal) -> None:

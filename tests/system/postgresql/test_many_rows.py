@@ -88,7 +88,7 @@ def test_each_row_gets_its_own_values(postgresql: PostgreSQL) -> None:
 
 def claim_and_settle(connection: Connection) -> None:
     """Execute each statement of claims and settlements: some rows may start, some are blocked, some end."""
-    request = ClaimRequest(Step.HANDLE, "other", START + LEASE, START + 2 * LEASE, 5, in_order=True)
+    request = ClaimRequest(Step.HANDLE, "other", START + LEASE, LEASE, 5, in_order=True)
     for number in range(3):
         (claims,) = claim(connection, [replace(request, owner=f"other:{number}")])
         settle(connection, [[result(each, State.DONE) for each in claims]])
