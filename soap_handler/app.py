@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from soap_handler import telemetry
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
-from soap_handler.dispatch import handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
+from soap_handler.errors import HandlerNotFoundError
 from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.faces.xml_push import XmlPush
@@ -26,7 +26,7 @@ from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
 from soap_handler.server.reload import unapplied_changes
 from soap_handler.server.server import Server
-from soap_handler.sinks.stdout import TARGET as DEFAULT_TARGET
+from soap_handler.sinks import target
 from soap_handler.web.application import Application
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.pages import Pages
@@ -92,24 +92,25 @@ class App:
         is then what was made before the fork.
 
         Raises:
-            HandlerNotFoundError: the target cannot be loaded.
+            HandlerNotFoundError: the target cannot be loaded, or a kind has neither a handler nor is it ignored.
             JournalUnavailableError: the journal cannot be opened.
             SchemaError: the journal is of a newer release.
             OSError: the address cannot be listened on.
         """
-        plugged = plugged or handlers.load(settings.handler.target or DEFAULT_TARGET)
         self._settings = settings
         self._drain = settings.server.drain_timeout
         self._stop_by = 0.0
+        self.must_renew = False
+        """Whether :meth:`run` ended as all handler threads hang: only another process goes on."""
         self.seams = shared or seams(settings.server)
         self._accounts = Accounts(settings.account)
         self.journal = Journal(
             settings.journal.url.get_secret_value(), timeout=settings.journal.timeout, **self.seams.journal()
         )
-        self._build_background(settings, plugged)
-        try:
+        try:  # after the journal is open: the customer's module may change the working directory
+            self._build_background(settings, _complete(plugged, settings))
             self.server = self._build_server(settings, sockets)
-        except OSError:
+        except (OSError, HandlerNotFoundError):
             self.journal.close()
             raise
 
@@ -126,6 +127,7 @@ class App:
             self.deleters.__contains__,
             in_order=settings.dispatch.order == "originator",
             admission=admission,
+            stands_still=self._renew,
         )
 
     def _build_server(self, settings: Settings, sockets: Sequence[socket.socket]) -> Server:
@@ -162,6 +164,11 @@ class App:
         A request is checked against the accounts of before or of after, never of both. Everything else in the
         settings waits for a restart, which the log says. Waits for the deletes in flight where a login changes.
         """
+        try:
+            target.refuse_unnamed_output(settings.model_copy(update={"handler": self._settings.handler}))
+        except HandlerNotFoundError as error:
+            telemetry.emit("reload_refused", problem=str(error))
+            return
         accounts = Accounts(settings.account, self._accounts)
         self._accounts = accounts
         self.deleters.expect(accounts)
@@ -179,5 +186,19 @@ class App:
         self.seams.stop()
         self.server.stop()
 
+    def _renew(self) -> None:
+        """End for another process to go on. It has all threads again; no thread of this one can be taken back."""
+        if not self.must_renew:
+            self.must_renew = True
+            self.stop()
+
     def _time_left(self) -> float:
         return max(_STOP_SECONDS, self._stop_by - time.monotonic())
+
+
+def _complete(plugged: Handlers | None, settings: Settings) -> Handlers:
+    """Return the handlers to use, once it is sure that each kind has one or is ignored on purpose."""
+    if plugged is None:
+        return target.load(settings)
+    target.refuse_gaps(plugged, settings)
+    return plugged

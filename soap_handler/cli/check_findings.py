@@ -10,12 +10,11 @@ from sqlalchemy.exc import ArgumentError
 
 from soap_handler.cli import configuration
 from soap_handler.diagnosis.finding import Finding, Verdict
-from soap_handler.dispatch import handlers
 from soap_handler.errors import InboxError, SettingsError, SoapHandlerError
 from soap_handler.inbox import Inbox
 from soap_handler.journal import Journal
 from soap_handler.notifications import Kind
-from soap_handler.sinks.stdout import TARGET as DEFAULT_TARGET
+from soap_handler.sinks import target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +36,8 @@ def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:
     yield _public_url(settings)
     for account in settings.account:
         yield from _account(account)
+    yield _journal(settings)  # before the customer's module is loaded, which may change the working directory
     yield _handler(settings)
-    yield _journal(settings)
     if with_inbox:
         for account in settings.account:
             if account.inbox is not None:
@@ -78,14 +77,18 @@ def _account(account: AccountSettings) -> Iterator[Finding]:
 def _handler(settings: Settings) -> Finding:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # the customer's module may print while it is imported
-            plugged = handlers.load(settings.handler.target or DEFAULT_TARGET)
+            target.load(settings)
     except SoapHandlerError as error:
         return Finding(Verdict.WRONG, "handler", _one_line(error))
     if settings.handler.target is None:
         return Finding(Verdict.WARNING, "handler", "none is set: notifications go to the standard output and are done")
-    without = [kind.value for kind in Kind if plugged.get(kind) is None]
-    text = f"{settings.handler.target} is loaded"
-    return Finding(Verdict.OK, "handler", f"{text}; only journaled: {', '.join(without)}" if without else text)
+    ignored = settings.handler.ignore
+    text = f"{settings.handler.target} is loaded" + (f"; ignored on purpose: {', '.join(ignored)}" if ignored else "")
+    inboxes = [account.reference for account in settings.account if account.inbox is not None]
+    if Kind.MESSAGE_RECEIVED in ignored and inboxes:
+        text = f"{text}; so messages stay in the inbox of {', '.join(inboxes)}"
+        return Finding(Verdict.WARNING, "handler", text)
+    return Finding(Verdict.OK, "handler", text)
 
 
 def _journal(settings: Settings) -> Finding:

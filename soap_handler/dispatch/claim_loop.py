@@ -10,9 +10,12 @@ from soap_handler import clock, telemetry
 from soap_handler.background import BackgroundLoop
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Step
+from soap_handler.log_throttle import LogThrottle
 from soap_handler.retry import FAILED_ROUND
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soap_handler.dispatch.admission import Admission
     from soap_handler.dispatch.handler_pool import HandlerPool
     from soap_handler.dispatch.lease import LeaseTimes
@@ -42,8 +45,12 @@ class ClaimLoop(BackgroundLoop):
         lease: LeaseTimes,
         admission: Admission,
         in_order: bool,
+        stands_still: Callable[[], None],
     ) -> None:
-        """``in_order``: of one originator on one account, one at a time, across all who share the journal."""
+        """``in_order``: of one originator on one account, one at a time, across all who share the journal.
+
+        ``stands_still`` is called, again and again, while every handler thread hangs and none is replaced any more.
+        """
         super().__init__("dispatch")
         self._journal = journal
         self._pool = pool
@@ -52,6 +59,8 @@ class ClaimLoop(BackgroundLoop):
         self._lease = lease
         self._admission = admission
         self._in_order = in_order
+        self._stands_still = stands_still
+        self._throttle = LogThrottle()
         self._poll_seconds = min(POLL_SECONDS, lease.timeout / 4)
 
     def start(self) -> None:
@@ -62,6 +71,10 @@ class ClaimLoop(BackgroundLoop):
     def round(self) -> float:
         """Look after the handlers that hang and the results that failed, then claim; return when to look again."""
         self._pool.give_up_hanging()
+        if self._pool.stands_still:
+            if self._throttle.due("dispatch_stands_still"):
+                telemetry.emit("dispatch_stands_still", hanging=self._pool.hanging)
+            self._stands_still()
         self._results.retry()
         more = self._claim()
         if pause := self._admission.pause:
@@ -90,7 +103,9 @@ class ClaimLoop(BackgroundLoop):
         if limit <= 0:
             return False
         asked = time.monotonic()
-        claims = self._journal.claim(limit, timedelta(seconds=self._lease.seconds), in_order=self._in_order)
+        lease = timedelta(seconds=self._lease.seconds)
+        suspects = 0 if self._pool.has_suspect else 1
+        claims = self._journal.claim(limit, lease, in_order=self._in_order, suspects=suspects)
         if time.monotonic() - asked > self._lease.margin:
             telemetry.emit("claim_took_too_long", notifications=len(claims))
             self._journal.release(claims, Step.HANDLE)
@@ -98,11 +113,11 @@ class ClaimLoop(BackgroundLoop):
         for claim in claims:
             if not self._runner.settle_uncalled(claim):
                 self._pool.put(claim)
-        return len(claims) == limit
+        return len(claims) == limit or any(claim.is_suspect for claim in claims)
 
     def _until_due(self) -> float:
         """Return for how many seconds there is nothing to claim, as far as the journal knows."""
-        if self._pool.claims_wanted() <= 0:
+        if self._pool.claims_wanted() <= 0 or self._pool.has_suspect:  # the other suspects are due, and wait for it
             return self._poll_seconds
         due = self._journal.next_handling()
         if due is None:

@@ -40,20 +40,29 @@ class Dispatcher:
         *,
         in_order: bool = True,
         admission: Admission | None = None,
+        stands_still: Callable[[], None] = lambda: None,
     ) -> None:
         """``needs_delete`` says of an account, by its reference, whether its messages must leave an EMS inbox.
 
         ``in_order``: of one originator on one account, one after the other, across all who share the journal.
-        Without an ``admission`` it takes all that it can handle.
+        Without an ``admission`` it takes all that it can handle. ``stands_still`` is called, again and again, while
+        every handler thread hangs: only a new process helps then.
         """
         lease = LeaseTimes(settings.timeout)
         retry = RetryPolicy(Backoff(settings.backoff, settings.backoff_cap), settings.max_attempts)
         settlements = Settlements(retry, needs_delete)
         self.results = Results(journal)
-        runner = Runner(journal, handlers, settlements, self.results, lease.seconds)
-        self.pool = HandlerPool(journal, runner, settings.threads, lease)
+        runner = Runner(journal, handlers, settlements, self.results, lease)
+        self.pool = HandlerPool(runner, settings.threads, lease)
         self._claims = ClaimLoop(
-            journal, self.pool, runner, self.results, lease=lease, admission=admission or Admission(), in_order=in_order
+            journal,
+            self.pool,
+            runner,
+            self.results,
+            lease=lease,
+            admission=admission or Admission(),
+            in_order=in_order,
+            stands_still=stands_still,
         )
 
     def start(self) -> None:

@@ -36,8 +36,17 @@ class Settlements:
         state, due_at = self._handled(claim, ended_at) if error is None else self._failed(claim, ended_at)
         return Settlement(claim, Step.HANDLE, state, due_at, started_at, ended_at, error)
 
+    def ignored(self, claim: Claim, started_at: datetime) -> Settlement:
+        """Return the settlement of what no handler is wanted for: done, and never deleted from an inbox."""
+        return Settlement(claim, Step.HANDLE, State.DONE, None, started_at, clock.now(), uncalled="ignored")
+
+    def dead(self, claim: Claim, error: str) -> Settlement:
+        """Return the settlement of a claim whose handler must not be called once more."""
+        telemetry.emit("notification_dead", key=claim.key, attempts=claim.attempts - 1)
+        return Settlement(claim, Step.HANDLE, State.DEAD, None, claim.leased_at, clock.now(), error, uncalled="dead")
+
     def has_no_attempt_left(self, claim: Claim) -> bool:
-        """Whether the attempts before this claim were all that are allowed: each began, and none ended."""
+        """Whether the attempts before this claim were all that are allowed."""
         return self._retry.is_over(claim.attempts - 1)
 
     def _handled(self, claim: Claim, now: datetime) -> tuple[State, datetime | None]:

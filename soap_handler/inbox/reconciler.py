@@ -195,7 +195,7 @@ class _Progress:
 
 def _is_done(known: Known, began: datetime) -> bool:
     in_time = known.done_at is not None and known.done_at < began
-    return known.state is State.DONE and known.has_id and in_time
+    return known.state is State.DONE and known.has_id and not known.is_ignored and in_time
 
 
 def _chunks(messages: Iterator[InboxMessage | Unreadable], size: int) -> Iterator[list[InboxMessage | Unreadable]]:

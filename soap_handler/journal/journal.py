@@ -19,7 +19,7 @@ from soap_handler import clock as wall_clock
 from soap_handler.errors import JournalUnavailableError, SchemaError
 from soap_handler.journal import insert, purge, queries, reconciliations
 from soap_handler.journal.announcer import Announcer
-from soap_handler.journal.claim import ClaimRequest, claim
+from soap_handler.journal.claim import ClaimRequest, begin, claim
 from soap_handler.journal.database_errors import reason
 from soap_handler.journal.engine import open_engine
 from soap_handler.journal.erasure import erase
@@ -145,24 +145,34 @@ class Journal:
 
     # -- the queue ---------------------------------------------------------------------------------------------------
 
-    def claim(self, limit: int, lease: timedelta, *, in_order: bool = False) -> list[Claim]:
+    def claim(
+        self, limit: int, lease: timedelta, *, in_order: bool = False, suspects: int | None = None
+    ) -> list[Claim]:
         """Lease up to ``limit`` notifications whose handler is due.
 
         ``in_order``: of one originator on one account only the first, and none while another one is leased. Where very
         many wait behind others, one call may find less than there is; the next one goes on from there.
+        ``suspects``: how many may be among them whose last lease ran out without a result.
         """
-        return self._claim(Step.HANDLE, limit, lease, in_order=in_order)
+        return self._claim(Step.HANDLE, limit, lease, in_order=in_order, suspects=suspects)
 
     def claim_deletions(self, account: str, limit: int, lease: timedelta = timedelta(minutes=5)) -> list[Claim]:
         """Lease up to ``limit`` handled messages of one account whose inbox delete is due."""
         return self._claim(Step.DELETE, limit, lease, account)
 
     def _claim(
-        self, step: Step, limit: int, lease: timedelta, account: str | None = None, *, in_order: bool = False
+        self,
+        step: Step,
+        limit: int,
+        lease: timedelta,
+        account: str | None = None,
+        *,
+        in_order: bool = False,
+        suspects: int | None = None,
     ) -> list[Claim]:
         moment = self._clock()
         owner = f"{self._instance}:{next(self._leases)}"  # of this claim alone, so that a late settling is noticed
-        request = ClaimRequest(step, owner, moment, moment + lease, limit, account, in_order)
+        request = ClaimRequest(step, owner, moment, moment + lease, limit, account, in_order, suspects)
         return self.committer.submit(claim, request).result()
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
@@ -186,9 +196,13 @@ class Journal:
             [Settlement(claim, Step.DELETE, state, retry_at, claim.leased_at, moment, error) for claim in claims]
         )
 
-    def release(self, claims: Sequence[Claim], step: Step = Step.DELETE) -> None:
-        """Give back leases on work that was not begun."""
-        self.committer.submit(release, (step, self._clock(), claims)).result()
+    def begin(self, claim: Claim) -> bool:
+        """Count the attempt of a claim before its handler is called; return false where the lease is lost."""
+        return self.committer.submit(begin, claim).result()
+
+    def release(self, claims: Sequence[Claim], step: Step = Step.DELETE, pause: timedelta = timedelta()) -> None:
+        """Give back leases on work that was not begun; it is due after a pause."""
+        self.committer.submit(release, (step, self._clock() + pause, claims)).result()
 
     def retry(self, selection: Selection) -> int:
         """Send the dead notifications of a selection round again; return how many there were."""

@@ -18,6 +18,7 @@ from soap_handler.settings.value_types import (
     DaysOrNone,
     ExistingPath,
     JournalUrl,
+    KindName,
     Name,
     Network,
     Password,
@@ -181,8 +182,19 @@ class HandlerSettings(_Table):
 
     target: Target | None = Field(
         default=None,
-        description="Your handlers as package.module:attribute; unset, notifications go to standard output as JSON.",
+        description=(
+            "Your handlers as package.module:attribute; unset, notifications go to standard output as JSON. "
+            "With an account.inbox it must be set."
+        ),
         examples=["my_package.sms:handlers"],
+    )
+    ignore: tuple[KindName, ...] = Field(
+        default=(),
+        description=(
+            "Kinds that your handlers leave out on purpose: stored, not handled, never deleted from an inbox. "
+            "Any other kind without a handler keeps the service from starting."
+        ),
+        examples=[["MessageEvent", "SubscriptionEvent"]],
     )
     threads: Count = Field(
         default=4, description="Handlers that run at once; messages of one originator keep their order."

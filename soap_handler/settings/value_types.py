@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -127,7 +127,7 @@ def _network(value: object) -> object:
 def _existing(path: Path) -> Path:
     if not path.exists():
         raise ValueError("the path of a file that exists")
-    return path
+    return path.absolute()  # the customer's code may change the working directory
 
 
 Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1)]
@@ -146,6 +146,7 @@ PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 ServiceAddress = Annotated[str, AfterValidator(_service_address)]
 ProxyAddress = Annotated[str, AfterValidator(_web_address), PlainSerializer(masked_url)]
 JournalUrl = Annotated[SecretStr, AfterValidator(_journal_url)]
+KindName = Literal["MessageReceived", "MessageEvent", "MessageError", "SubscriptionEvent"]
 Target = Annotated[str, AfterValidator(_target)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 ExistingPath = Annotated[Path, AfterValidator(_existing)]

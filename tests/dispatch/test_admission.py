@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from soap_handler.dispatch.admission import Admission
 from soap_handler.journal import Journal, State
@@ -37,8 +37,8 @@ def test_no_more_is_claimed_than_is_granted_and_no_sooner(journal: Journal, monk
     claims: list[int] = []
     claim = journal.claim
 
-    def counted(limit: int, lease: timedelta, *, in_order: bool = False) -> list[Claim]:
-        claimed = claim(limit, lease, in_order=in_order)
+    def counted(limit: int, lease: timedelta, **how: Any) -> list[Claim]:
+        claimed = claim(limit, lease, **how)
         claims.append(len(claimed))
         return claimed
 
