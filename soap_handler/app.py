@@ -98,6 +98,7 @@ class App:
             OSError: the address cannot be listened on.
         """
         self._settings = settings
+        self._loads_target = plugged is None
         self._drain = settings.server.drain_timeout
         self._stop_by = 0.0
         self.must_renew = False
@@ -165,7 +166,8 @@ class App:
         settings waits for a restart, which the log says. Waits for the deletes in flight where a login changes.
         """
         try:
-            target.refuse_unnamed_output(settings.model_copy(update={"handler": self._settings.handler}))
+            if self._loads_target:
+                target.refuse_unnamed_output(settings.model_copy(update={"handler": self._settings.handler}))
         except HandlerNotFoundError as error:
             telemetry.emit("reload_refused", problem=str(error))
             return

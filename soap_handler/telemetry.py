@@ -165,7 +165,7 @@ EVENTS: Final[Mapping[str, Event]] = {
             ("handler_not_begun", "warning", "key reason times",
              "A handler was not called, as the journal was out of reach; it is no attempt, and is made again."),
             ("run_broke", "error", "key at error",
-             "A run failed outside of the handler's call; it counts as a failed attempt. Look at what the handler does."),
+             "A run failed outside of the handler's call; the attempt failed. Look at what the handler does."),
             ("handler_returned_late", "warning", "key",
              "A handler returned after its timeout; the result does not count."),
             ("notification_dead", "error", "key attempts",

@@ -9,16 +9,13 @@ from __future__ import annotations
 import os
 import socket
 import weakref
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 
 class HasSockets(Protocol):
     """A server, with waitress's map of what its loop waits for."""
 
-    sockets: Mapping[int, Any]
+    sockets: dict[int, Any]
 
 
 _servers: Final[weakref.WeakSet[Any]] = weakref.WeakSet()

@@ -182,26 +182,16 @@ class HandlerSettings(_Table):
 
     target: Target | None = Field(
         default=None,
-        description=(
-            "Your handlers as package.module:attribute; unset, notifications go to standard output as JSON. "
-            "With an account.inbox it must be set."
-        ),
+        description="Your handlers as package.module:attribute; unset, which no inbox allows, standard output as JSON.",
         examples=["my_package.sms:handlers"],
     )
     ignore: tuple[KindName, ...] = Field(
         default=(),
-        description=(
-            "Kinds that your handlers leave out on purpose: stored, not handled, never deleted from an inbox. "
-            "Any other kind without a handler keeps the service from starting."
-        ),
+        description="Kinds without a handler on purpose: stored, not handled, not deleted; any other must have one.",
         examples=[["MessageEvent", "SubscriptionEvent"]],
     )
-    threads: Count = Field(
-        default=4, description="Handlers that run at once; messages of one originator keep their order."
-    )
-    timeout: Seconds = Field(
-        default=30.0, description="Seconds a handler may take; after that the attempt counts as failed."
-    )
+    threads: Count = Field(default=4, description="Handlers at once; messages of one originator keep their order.")
+    timeout: Seconds = Field(default=30.0, description="Seconds a handler may take; then the attempt has failed.")
     max_attempts: Count = Field(default=10, description="Attempts of a handler before the notification is dead.")
     backoff: Seconds = Field(
         default=1.0, description="Seconds before the first retry, at most; each later one waits twice as long."

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
+_FILL_IN: Final = {"target"}  # it has a default, but not beside an inbox, which the file has
 _HEAD: Final = """\
 # The configuration of soap-handler.
 # Every line marked "fill in" needs a value. Lines that begin with "#" show defaults and examples.
@@ -50,6 +51,6 @@ def _line(name: str, field: FieldInfo) -> str:
         if field.examples:  # it may be left out
             return f"# {name} = [{{ {pair} }}]"
         return f"{name} = [\n  {{ {pair} }}, # fill in\n]"
-    if field.is_required():
+    if field.is_required() or name in _FILL_IN:
         return f'{name} = "" # fill in'
     return f"# {name} = {toml(field.examples[0] if field.examples else field.default)}"

@@ -1,4 +1,4 @@
-"""The handlers that the settings ask for: loaded, and refused where a notification would count as handled by no code."""
+"""The handlers that the settings ask for: loaded, and refused where a kind would count as handled without any code."""
 
 from __future__ import annotations
 

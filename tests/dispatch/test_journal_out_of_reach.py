@@ -146,9 +146,9 @@ class SlowOnce:
         return claims
 
 
-@pytest.mark.parametrize("suspect", [False, True])
+@pytest.mark.parametrize("verb", ["transaction", "begin"])
 def test_a_journal_out_of_reach_is_no_attempt(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch, log: list[Any], suspect: bool
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, log: list[Any], verb: str
 ) -> None:
     """While there is no connection for a transaction, or no commit for a begin, no handler is called or blamed."""
     monkeypatch.setattr(run, "_NOT_BEGUN_PAUSE", timedelta(milliseconds=5))
@@ -156,9 +156,9 @@ def test_a_journal_out_of_reach_is_no_attempt(
     handlers = Handlers()
     handlers.all_kinds(transactional=True)(lambda told, _: handled.append(told))
     journal.record(entry(1))
-    if suspect:
+    if verb == "begin":  # of a suspect alone
         assert journal.claim(1, timedelta(microseconds=-1))
-    busy = BusyFor(journal, 20, "begin" if suspect else "transaction")
+    busy = BusyFor(journal, 20, verb)
     with dispatching(busy, handlers, max_attempts=1):  # type: ignore[arg-type] # it stands for the journal
         wait_for(lambda: in_state(journal, State.HANDLED) == 1)
     assert (len(handled), record_of(journal, 1).attempts) == (1, 1)

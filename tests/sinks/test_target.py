@@ -1,4 +1,4 @@
-"""What may be plugged in: a handler for each kind or its name in ``handler.ignore``, and no inbox emptied by default."""
+"""What may be plugged in: each kind has a handler or is in ``handler.ignore``, and no inbox is emptied by default."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from soap_handler.settings import AccountSettings, HandlerSettings, InboxSetting
 from soap_handler.settings.value_types import KindName
 from soap_handler.sinks import target
 from tests.support.events import captured_events
-from tests.support.service import ACCOUNTS, Service, settings_for
+from tests.support.service import ACCOUNTS, settings_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,9 @@ def test_the_names_are_those_of_the_kinds() -> None:
         (ALL, ALL[:1], "handler.ignore names MessageReceived, for which"),
     ],
 )
-def test_each_kind_is_handled_or_ignored(handled: tuple[str, ...], ignored: tuple[str, ...], problem: str) -> None:
+def test_each_kind_is_handled_or_ignored(
+    handled: tuple[str, ...], ignored: tuple[str, ...], problem: str | None
+) -> None:
     """A forgotten decorator, an empty Handlers() and a contradiction are refused, with the kinds in the text."""
     handlers = Handlers()
     for kind in Kind:
@@ -79,10 +81,11 @@ def test_a_service_with_a_gap_does_not_start(tmp_path: Path) -> None:
 
 def test_a_reload_cannot_bring_an_inbox_to_the_default_output(tmp_path: Path) -> None:
     """It is refused whole; the accounts stay as they were."""
-    service = Service(settings_for(tmp_path))
+    app = App(settings_for(tmp_path))
     with captured_events() as log:
-        service.app.reload(with_inbox(settings_for(tmp_path)))
-    service.stop()
+        app.reload(with_inbox(settings_for(tmp_path)))
+    app.stop()
+    app.run()
     assert [event["event"] for event in log if event["event"].startswith("reload")] == ["reload_refused"]
 
 

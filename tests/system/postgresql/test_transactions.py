@@ -219,8 +219,8 @@ def test_an_end_that_is_hidden_is_found_out(journal: Journal, end: Work, log: li
 def test_past_sqlalchemy_from_the_first_statement(journal: Journal) -> None:
     """The driver's connection used by itself: what it wrote is in the transaction, or the attempt fails."""
 
-    def handle(told: Notification, connection: Connection) -> None:
-        connection.connection.cursor().execute(f"INSERT INTO effect VALUES ('{told.key}')")
+    def handle(_: Notification, connection: Connection) -> None:
+        connection.connection.cursor().execute("INSERT INTO effect VALUES ('x')")
 
     with dispatching(journal, handle):
         state, attempts = ended(journal)
