@@ -29,7 +29,7 @@ class RetryLater(SoapHandlerError):  # noqa: N818 - a verdict that a handler rai
 
 
 class GiveUp(SoapHandlerError):  # noqa: N818 - a verdict that a handler raises, not a defect
-    """Raised by a handler or a sink: this notification will never be handled. It is dead at once; the reason is kept."""
+    """Raised by a handler or a sink: this will never be handled. It is dead at once; the reason is kept."""
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason or "the handler gave up")

@@ -286,6 +286,7 @@ def _segment(text: str) -> str:
 
 
 def instant(when: datetime | None) -> str:
+    """Return an instant as RFC 3339 in UTC, or the empty text for none."""
     if not when:
         return ""
     return (when if when.tzinfo is UTC else when.astimezone(UTC)).isoformat().replace("+00:00", "Z")

@@ -105,11 +105,7 @@ def _found(place: Place, value: object) -> str:
     field = introspection.field_at(Settings, place)
     if value in ("", (), []):
         return "empty"
-    shown = (
-        field is not None
-        and not introspection.secret(field)
-        and introspection.below(field) is None
-    )
+    shown = field is not None and not introspection.secret(field) and introspection.below(field) is None
     if field is not None and introspection.secret(field) and isinstance(value, str | SecretStr):
         return "of another form (not shown)"
     return _shown(value) if shown else _kind(value)

@@ -5,11 +5,10 @@ A sink is a table of its own, ``[sink.NAME]``, whose ``type`` says which of the 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from soap_handler.notifications import Kind
 from soap_handler.settings.table import Table
 from soap_handler.settings.value_types import (
     CommandLine,
@@ -27,7 +26,11 @@ from soap_handler.settings.value_types import (
     Template,
     Text,
     WebhookKey,
+    known_fields,
 )
+
+if TYPE_CHECKING:
+    from soap_handler.notifications import Kind
 
 PYTHON: Final = "python"
 """The destination of a route that is ``handler.target``, and no sink."""
@@ -40,7 +43,9 @@ class RouteSettings(Table):
         default=(), description="Kinds that the route takes; empty: all.", examples=[["MessageReceived"]]
     )
     accounts: tuple[Name, ...] = Field(
-        default=(), description="Accounts that the route takes, by any of their names; empty: all.", examples=[["EX0012345"]]
+        default=(),
+        description="Accounts that the route takes, by any of their names; empty: all.",
+        examples=[["EX0012345"]],
     )
     sink: Text = Field(description='Name of the [sink.NAME] that takes them, or "python" for handler.target.')
 
@@ -163,6 +168,12 @@ class AmqpSettings(SinkSettings, _Tls):
     routing_key: Template = Field(
         default="{account}.{kind}", description="Routing key; {account}, {kind} and {key} are put in."
     )
+
+    @field_validator("routing_key")
+    @classmethod
+    def _known(cls, routing_key: str) -> str:
+        return known_fields(routing_key, {"account", "kind", "key"})
+
     declare: bool = Field(
         default=False, description="Declare the exchange (topic, durable) and queue; false: declare nothing."
     )
@@ -189,8 +200,18 @@ class FilesSettings(SinkSettings):
     directory: ExistingPath = Field(description="Directory of the files, which must exist.")
     name: Template = Field(
         default="{stored_at}-{kind}-{digest}.json",
-        description="Name of a file; {stored_at}, {kind}, {account}, {id} and {digest} (of the key) are put in.",
+        description=(
+            "Name of a file; {stored_at}, {kind}, {account}, {id} and {digest} are put in. {digest}, of the key, must "
+            "be in it: it tells notifications apart."
+        ),
     )
+
+    @field_validator("name")
+    @classmethod
+    def _distinct(cls, name: str) -> str:
+        if "{digest}" not in name or "/" in name or "\\" in name:
+            raise ValueError("a file name without folder, with {digest} in it")
+        return known_fields(name, {"stored_at", "kind", "account", "id", "digest"})
 
 
 class StdoutSettings(SinkSettings):

@@ -10,7 +10,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from string import Formatter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,9 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from soap_handler.accounts.passwords import PasswordHash, is_foreign_hash, is_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _JOURNAL_URL = re.compile(r"sqlite(\+\w+)?:///(?!:memory:).+|postgresql(\+\w+)?://.+", re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{20,200}", re.ASCII)
@@ -184,6 +187,18 @@ def _webhook_key(secret: SecretStr) -> SecretStr:
     if not 24 <= len(key) <= 64:
         raise ValueError("whsec_ and 24 to 64 bytes in base64")
     return secret
+
+
+def known_fields(template: str, names: Collection[str]) -> str:
+    """Return a template whose braces hold only these names.
+
+    Raises:
+        ValueError: something else is in braces.
+    """
+    for _, name, form, conversion in Formatter().parse(template):
+        if name is not None and (name not in names or form or conversion):
+            raise ValueError("in braces only " + ", ".join(sorted(names)))
+    return template
 
 
 def _template(text: str) -> str:

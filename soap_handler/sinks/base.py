@@ -1,7 +1,7 @@
 """What a sink is: a ready-made handler that brings notifications to one destination, and confirms each.
 
-A sink is one file in this room. It is made from its settings (``settings/sinks.py``) by ``build`` and serves all threads
-of its dispatcher at once.
+A sink is one file in this room. It is made from its settings (``settings/sinks.py``), and one object serves all
+threads of its dispatcher at once.
 """
 
 from __future__ import annotations
@@ -61,5 +61,5 @@ class Sink(ABC):
             SinkError: the destination would take nothing now; the text says why.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to give back
         """Give back what is open. No delivery is under way, and none follows."""
