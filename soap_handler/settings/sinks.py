@@ -5,10 +5,11 @@ A sink is a table of its own, ``[sink.NAME]``, whose ``type`` says which of the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from soap_handler.notifications import Kind  # noqa: TC001 - the type of a field
 from soap_handler.settings.table import Table
 from soap_handler.settings.value_types import (
     CommandLine,
@@ -28,9 +29,6 @@ from soap_handler.settings.value_types import (
     WebhookKey,
     known_fields,
 )
-
-if TYPE_CHECKING:
-    from soap_handler.notifications import Kind
 
 PYTHON: Final = "python"
 """The destination of a route that is ``handler.target``, and no sink."""

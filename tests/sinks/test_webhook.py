@@ -39,6 +39,7 @@ class Endpoint:
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self.connections = 0
         self.answer: Callable[[bytes], tuple[int, dict[str, str]]] = lambda _: (204, {})
+        self.content = b""
         self.delay = 0.0
         self.url = ""
 
@@ -67,6 +68,7 @@ def endpoint(context: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
             for name, value in {"Content-Length": "0", **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(found.content)
 
         def do_OPTIONS(self) -> None:
             self.send_response(found.answer(b"")[0])
