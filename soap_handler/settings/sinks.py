@@ -34,6 +34,16 @@ PYTHON: Final = "python"
 """The destination of a route that is ``handler.target``, and no sink."""
 
 
+# fmt: off
+SQL_ATTRIBUTES: Final = frozenset({
+    "key", "kind", "account", "id", "notification_id", "originator", "recipient", "mobile_number", "contact_id", "body",
+    "type", "event_type", "error_type", "event_code", "detail", "failure_code", "failure_description",
+    "failure_is_permanent", "sent_at", "received_at", "occurred_at", "stored_at", "payload",
+})
+# fmt: on
+"""What a column of the sink ``sql`` can be filled with."""
+
+
 class RouteSettings(Table):
     """One rule: these kinds of these accounts go to that sink. The first rule that matches takes a notification."""
 
@@ -189,6 +199,15 @@ class SqlSettings(SinkSettings):
         description="Column for each attribute that is stored; empty: all, each in a column of its name.",
         examples=[{"key": "sms_key", "body": "text"}],
     )
+
+    @field_validator("columns")
+    @classmethod
+    def _with_key(cls, columns: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(set(columns) - SQL_ATTRIBUTES):
+            raise ValueError(f"no {unknown[0]!r}, but some of {', '.join(sorted(SQL_ATTRIBUTES))}")
+        if columns and "key" not in columns:
+            raise ValueError("a column for key, which makes inserts idempotent")
+        return columns
 
 
 class FilesSettings(SinkSettings):

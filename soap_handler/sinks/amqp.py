@@ -1,4 +1,4 @@
-"""The sink that publishes to a message broker (AMQP 0-9-1, RabbitMQ first): persistent messages, confirmed by the broker.
+"""The sink that publishes to a message broker (AMQP 0-9-1, RabbitMQ first): persistent messages with confirms.
 
 The library is pika, RabbitMQ's own choice for Python: it is small, and its blocking channel raises what the broker did
 not take. A connection belongs to one thread. One that has rested is made anew, since brokers and firewalls forget it.

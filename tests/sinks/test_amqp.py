@@ -128,7 +128,7 @@ def test_a_full_queue_refuses_the_message(broker: RabbitMq) -> None:
 
 
 def test_a_broker_that_was_killed_keeps_what_it_confirmed(broker: RabbitMq) -> None:
-    """Killed and started again: meanwhile deliveries fail, afterwards the same sink goes on; nothing confirmed is lost."""
+    """Meanwhile deliveries fail; after its restart the same sink goes on, and nothing confirmed is lost."""
     with amqp(broker, **declared("killed")) as sink:
         sink.deliver(received("1"))
         broker.kill()
