@@ -1,8 +1,8 @@
 """The sink that inserts into a table of the customer's database, one row for each notification.
 
 SQLAlchemy speaks to PostgreSQL, MySQL and MariaDB, SQL Server, Oracle and SQLite. A unique key makes it idempotent: a
-row that is there already is a success. What a column cannot hold (NUL, half a surrogate pair) is replaced; the column for
-``payload`` has the JSON form, and with it the exact text.
+row that is there already is a success. What a column cannot hold (NUL, half a surrogate pair) is replaced; the column
+for ``payload`` has the JSON form, and with it the exact text.
 """
 
 from __future__ import annotations

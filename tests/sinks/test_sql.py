@@ -226,7 +226,7 @@ def test_a_database_that_was_away_is_found_again(mariadb: MariaDb) -> None:
 def test_a_refused_login_tells_no_password(mariadb: MariaDb) -> None:
     """The reason has the code of the error alone."""
     url = f"mysql+pymysql://who:s3cret@127.0.0.1:{mariadb.port}/sms"
-    with table(url) as sink, pytest.raises(SinkDownError, match="28000|1045") as caught:
+    with table(url) as sink, pytest.raises(SinkDownError, match=r"28000|1045") as caught:
         sink.deliver(received())
     assert "s3cret" not in str(caught.value)
 
