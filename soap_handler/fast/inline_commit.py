@@ -2,6 +2,8 @@
 
 To hand a push to the journal's thread and be called back costs more than a quick commit. The price: the caller, which
 is the I/O loop, does nothing else during the fsync, so on a slow disk the thread commits.
+
+Without it: 0.81 of the rate with 8 connections, 0.74 from push to delete with 32.
 """
 
 from __future__ import annotations
