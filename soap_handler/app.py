@@ -26,7 +26,7 @@ from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
 from soap_handler.server.reload import unapplied_changes
 from soap_handler.server.server import Server
-from soap_handler.sinks import target
+from soap_handler.sinks import routes, target
 from soap_handler.web.application import Application
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.pages import Pages
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from soap_handler.dispatch.destination import Destination
     from soap_handler.dispatch.handlers import Handlers
     from soap_handler.faces.base import Face
     from soap_handler.settings import ServerSettings, Settings
@@ -109,27 +110,29 @@ class App:
             settings.journal.url.get_secret_value(), timeout=settings.journal.timeout, **self.seams.journal()
         )
         try:  # after the journal is open: the customer's module may change the working directory
-            self._build_background(settings, _complete(plugged, settings))
+            self._build_background(settings, routes.destinations(settings, plugged))
             self.server = self._build_server(settings, sockets)
         except (OSError, HandlerNotFoundError):
             self.journal.close()
             raise
 
-    def _build_background(self, settings: Settings, plugged: Handlers) -> None:
+    def _build_background(self, settings: Settings, destinations: Sequence[Destination]) -> None:
         """Build what runs beside the server."""
         admission = self.seams.admission()
         self.deleters = Deleters(self._accounts, self.journal, settings.delete, admission)
         self.reconcile_schedule = ReconcileSchedule(self._accounts, self.journal, settings.reconcile, settings.delete)
         self.retention = Retention(self.journal, settings.journal.retention)
-        self.dispatcher = Dispatcher(
-            self.journal,
-            plugged,
-            settings.handler,
-            self.deleters.__contains__,
-            in_order=settings.dispatch.order == "originator",
-            admission=admission,
-            stands_still=self._renew,
-        )
+        self.dispatchers = [
+            Dispatcher(
+                self.journal,
+                destination,
+                self.deleters.__contains__,
+                in_order=settings.dispatch.order == "originator",
+                admission=admission,
+                stands_still=self._renew,
+            )
+            for destination in destinations
+        ]
 
     def _build_server(self, settings: Settings, sockets: Sequence[socket.socket]) -> Server:
         """Build the way of a push, from the journal back to the socket."""
@@ -143,7 +146,8 @@ class App:
 
     def run(self) -> bool:
         """Serve until :meth:`stop`; then drain and close everything. Return whether nothing was left in flight."""
-        self.dispatcher.start()
+        for dispatcher in self.dispatchers:
+            dispatcher.start()
         self.deleters.start()
         self.reconcile_schedule.start()
         self.retention.start()
@@ -153,7 +157,10 @@ class App:
         self.seams.end()
         self.retention.stop(self._time_left())  # the next round goes on where this one ends
         reconciled = self.reconcile_schedule.stop(self._time_left)
-        handled = self.dispatcher.stop(self._time_left())
+        for dispatcher in self.dispatchers:
+            dispatcher.claim_no_more()
+        stopped = [dispatcher.stop(self._time_left()) for dispatcher in self.dispatchers]
+        handled = all(stopped)
         deleted = self.deleters.stop(self._time_left)
         self.journal.close()
         telemetry.emit("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)
@@ -196,11 +203,3 @@ class App:
 
     def _time_left(self) -> float:
         return max(_STOP_SECONDS, self._stop_by - time.monotonic())
-
-
-def _complete(plugged: Handlers | None, settings: Settings) -> Handlers:
-    """Return the handlers to use, once it is sure that each kind has one or is ignored on purpose."""
-    if plugged is None:
-        return target.load(settings)
-    target.refuse_gaps(plugged, settings)
-    return plugged

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _MAX_DOUBLINGS: Final = 1000  # at most; 2.0**1000 is still a float, and any sensible cap is reached long before
+_ATTEMPTS_AT_LEAST: Final = 3  # of what is too old already when it is tried first, as after an outage of our own
 LONGEST_SECONDS: Final = 10**9
 """The longest delay that can be asked for, in seconds; a timedelta holds it."""
 
@@ -53,18 +54,26 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """A back-off with an end: attempts until one succeeds or the last one has failed."""
+    """A back-off with an end: attempts until one succeeds, or the last one has failed, or the time is over."""
 
     backoff: Backoff
-    max_attempts: int
+    max_attempts: int | None = None
+    """``None``: as many as the time allows."""
+    give_up_after: float | None = None
+    """Seconds after which a notification that fails is given up; ``None``: never. It gets a few attempts."""
 
-    def is_over(self, attempts: int) -> bool:
-        """Whether there is no attempt left after so many."""
-        return attempts >= self.max_attempts
+    def is_over(self, attempts: int, age: timedelta = timedelta()) -> bool:
+        """Whether there is no attempt left after so many, for what has waited for so long."""
+        if self.max_attempts is not None and attempts >= self.max_attempts:
+            return True
+        too_old = self.give_up_after is not None and age > timedelta(seconds=self.give_up_after)
+        return too_old and attempts >= _ATTEMPTS_AT_LEAST
 
-    def next_at(self, attempts: int, now: datetime, rng: random.Random) -> datetime | None:
+    def next_at(
+        self, attempts: int, now: datetime, rng: random.Random, age: timedelta = timedelta()
+    ) -> datetime | None:
         """Return when the next attempt is due after so many have failed, or ``None``: give up."""
-        return None if self.is_over(attempts) else now + self.backoff.delay(attempts, rng)
+        return None if self.is_over(attempts, age) else now + self.backoff.delay(attempts, rng)
 
 
 FAILED_ROUND: Final = Backoff(first=0.2, cap=5.0)

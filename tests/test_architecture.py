@@ -36,7 +36,14 @@ FLOORS: Final[list[set[str]]] = [
 FLOOR_OF: Final = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 APART: Final = "ems"
-KNOWN_TO_EMS: Final = {"contract", "notifications", "telemetry", "xml.parser", "xml.control_characters", "faces.soap.compat"}
+KNOWN_TO_EMS: Final = {
+    "contract",
+    "notifications",
+    "telemetry",
+    "xml.parser",
+    "xml.control_characters",
+    "faces.soap.compat",
+}
 KNOW_EMS: Final = {"cli"}
 PUBLIC: Final = {"dispatch", "errors", "notifications"}
 """What the package itself, the customers' door, is made of. Nobody inside goes through that door."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import clock, telemetry
+from soap_handler.dispatch.failure import Failure, failure_of, text_of
 from soap_handler.errors import JournalUnavailableError, TransactionError
 from soap_handler.journal import Step
 from soap_handler.log_throttle import LogThrottle
@@ -22,13 +23,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from soap_handler.dispatch.handlers import Handlers
+    from soap_handler.dispatch.destination import Destination
     from soap_handler.dispatch.lease import LeaseTimes
     from soap_handler.dispatch.results import Results
     from soap_handler.dispatch.settlements import Settlements
     from soap_handler.journal import Claim, Journal, Settlement, Transaction
 
-_ERROR_LENGTH: Final = 500  # characters of an error's text that the journal keeps
 _NO_ATTEMPT_LEFT: Final = "no attempt is left: the last ones never ended, as the process died or the lease ran out"
 _NOT_BEGUN_PAUSE: Final = timedelta(seconds=1)  # until a run that could not begin is claimed again
 
@@ -58,7 +58,7 @@ class Run:
     started_at: datetime = field(default_factory=clock.now)
     began: float | None = None
     """When the handler was called, on the monotonic clock; ``None`` before that."""
-    error: str | None = None
+    failure: Failure | None = None
     """Why the attempt failed; ``None`` when it did not."""
     give_up: Callable[[], None] = lambda: None
     """Frees what the handler holds (its transaction) although it is still running."""
@@ -71,12 +71,17 @@ class Run:
         """Note that the handler is called now."""
         self.started_at, self.began = clock.now(), time.monotonic()
 
-    def end(self, error: str | None = None) -> Outcome:
-        """End the run, handled or with an error; ``GIVEN_UP`` if it had ended before, which changes nothing."""
+    @property
+    def error(self) -> str | None:
+        """What was said when the attempt failed."""
+        return None if self.failure is None else self.failure.text
+
+    def end(self, failure: Failure | None = None) -> Outcome:
+        """End the run, handled or with a failure; ``GIVEN_UP`` if it had ended before, which changes nothing."""
         if not self._ended.acquire(blocking=False):
             return Outcome.GIVEN_UP
-        self.error = error
-        return Outcome.HANDLED if error is None else Outcome.FAILED
+        self.failure = failure
+        return Outcome.HANDLED if failure is None else Outcome.FAILED
 
     def is_overdue(self, seconds: float) -> bool:
         """Whether the handler was called longer ago than this, and has not ended."""
@@ -85,14 +90,14 @@ class Run:
     def give_up_as_hanging(self, error: str) -> bool:
         """End the run for its handler, which still runs; return false if it has just ended by itself."""
         self.hangs = True  # before the end: the handler's thread may look as soon as that is there
-        self.hangs = self.end(error) is Outcome.FAILED
+        self.hangs = self.end(Failure(error)) is Outcome.FAILED
         return self.hangs
 
     def fail(self, error: str) -> Outcome:
         """Have the run end as failed, even where its handler had returned; ``GIVEN_UP`` if it had been given up."""
-        if self.end(error) is Outcome.GIVEN_UP and self.hangs:
+        if self.end(Failure(error)) is Outcome.GIVEN_UP and self.hangs:
             return Outcome.GIVEN_UP
-        self.error = error
+        self.failure = Failure(error)
         return Outcome.FAILED
 
 
@@ -100,11 +105,17 @@ class Runner:
     """Carries out runs: calls the handler, and settles how it ended. Thread-safe."""
 
     def __init__(
-        self, journal: Journal, handlers: Handlers, settlements: Settlements, results: Results, lease: LeaseTimes
+        self,
+        journal: Journal,
+        destination: Destination,
+        settlements: Settlements,
+        results: Results,
+        lease: LeaseTimes,
     ) -> None:
         """``lease`` bounds a transaction too: a settlement counts only within its lease."""
         self._journal = journal
-        self._handlers = handlers
+        self._takers = destination.takers
+        self._breaker = destination.breaker
         self._settlements = settlements
         self._results = results
         self._lease = lease
@@ -117,7 +128,7 @@ class Runner:
             outcome = self._outcome_of(run)
         except BaseException as error:  # noqa: BLE001 - what is left behind by a handler must not end our thread
             telemetry.emit("run_broke", key=run.claim.key, at=_place_of(error), error=type(error).__name__)
-            outcome = run.fail(_text_of(error))
+            outcome = run.fail(text_of(error))
         if outcome in {Outcome.HANDLED, Outcome.FAILED}:
             self.settle(run)
         elif outcome is Outcome.IGNORED:
@@ -127,10 +138,10 @@ class Runner:
         return outcome
 
     def _outcome_of(self, run: Run) -> Outcome:
-        function = self._handlers.get(run.claim.kind)
+        function = self._takers.function_for(run.claim)
         if function is None:
             return Outcome.IGNORED
-        if self._handlers.is_transactional(run.claim.kind):
+        if self._takers.is_transactional(run.claim.kind):
             return self._call_in_transaction(run, function)
         if not self._may_begin(run):
             return Outcome.NOT_BEGUN
@@ -178,17 +189,19 @@ class Runner:
         if times := self._throttle.due("handler_not_begun"):
             telemetry.emit("handler_not_begun", key=run.claim.key, reason=str(error), times=times)
 
-    def _call(self, run: Run, function: Callable[..., None], *connection: Connection) -> str | None:
+    def _call(self, run: Run, function: Callable[..., None], *connection: Connection) -> Failure | None:
         """Call the handler; return what went wrong."""
         claim = run.claim
         try:
-            function(claim.notification, *connection)
+            function(*connection)
         except BaseException as error:  # noqa: BLE001 - even sys.exit() in a handler is a failed attempt, not our end
             self._end_forked_child(1)
             what = type(error).__name__
             telemetry.emit("handler_failed", key=claim.key, attempt=claim.attempts, error=what, at=_place_of(error))
-            return _text_of(error)
+            return failure_of(error, self._breaker)
         self._end_forked_child(0)
+        if self._breaker is not None:
+            self._breaker.succeeded()
         return None
 
     def _end_forked_child(self, code: int) -> None:
@@ -197,7 +210,7 @@ class Runner:
             os._exit(code)
 
     def _settlement(self, run: Run) -> Settlement:
-        return self._settlements.of(run.claim, run.started_at, run.error)
+        return self._settlements.of(run.claim, run.started_at, run.failure)
 
     # -- transactional handlers --------------------------------------------------------------------------------------
 
@@ -228,19 +241,11 @@ class Runner:
         try:
             if transaction.settle(self._settlement(run)):
                 return Outcome.COMMITTED
-            run.error = "rolled back: the lease had run out"
+            run.failure = Failure("rolled back: the lease had run out")
         except (JournalUnavailableError, TransactionError) as error:
             telemetry.emit("transaction_failed", key=run.claim.key, attempt=run.claim.attempts, reason=str(error))
-            run.error = _text_of(error)
+            run.failure = Failure(text_of(error))
         return Outcome.FAILED
-
-
-def _text_of(error: BaseException) -> str:
-    """Return what an error says, for the journal."""
-    try:
-        return f"{type(error).__name__}: {error}"[:_ERROR_LENGTH]
-    except BaseException:  # noqa: BLE001 - a customer's exception may fail even at this
-        return type(error).__name__
 
 
 def _place_of(error: BaseException) -> str:

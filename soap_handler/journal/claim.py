@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Select
 
+    from soap_handler.journal.scope import Scope
+
 ATTEMPT: Final = insert(attempt).inline()
 """Write attempts into the history."""
 
@@ -52,6 +54,8 @@ class ClaimRequest:
     """Of one originator on one account, only the first, and only while no other is leased."""
     suspects: int | None = None
     """How many suspects it may lease at most; the others stay due. ``None`` sets no limit."""
+    scope: Scope | None = None
+    """Of this part of the queue only."""
 
 
 def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
@@ -82,6 +86,9 @@ def _find(connection: Connection, request: ClaimRequest, limit: int, suspects: i
     if request.account is not None:
         values["_account"] = request.account
     statement = due(request.step, of_account=request.account is not None, suspects=suspects != 0)
+    if request.scope is not None:  # a part of the queue: not one of the few statements that are worth compiling once
+        rows = connection.execute(statement.where(request.scope.condition()), values).all()
+        return [Due(*row) for row in rows]
     return [Due(*row) for row in query(connection, statement, values)]
 
 

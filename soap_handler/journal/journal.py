@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from soap_handler.journal.purge import Cleared
     from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection
+    from soap_handler.journal.scope import Scope
     from soap_handler.notifications import Kind
 
 T = TypeVar("T")
@@ -146,15 +147,21 @@ class Journal:
     # -- the queue ---------------------------------------------------------------------------------------------------
 
     def claim(
-        self, limit: int, lease: timedelta, *, in_order: bool = False, suspects: int | None = None
+        self,
+        limit: int,
+        lease: timedelta,
+        *,
+        in_order: bool = False,
+        suspects: int | None = None,
+        scope: Scope | None = None,
     ) -> list[Claim]:
         """Lease up to ``limit`` notifications whose handler is due.
 
         ``in_order``: of one originator on one account only the first, and none while another one is leased. Where very
         many wait behind others, one call may find less than there is; the next one goes on from there.
-        ``suspects``: how many may be among them whose last lease ran out without a result.
+        ``suspects``: how many may be among them whose last lease ran out without a result. ``scope``: of this part.
         """
-        return self._claim(Step.HANDLE, limit, lease, in_order=in_order, suspects=suspects)
+        return self._claim(Step.HANDLE, limit, lease, in_order=in_order, suspects=suspects, scope=scope)
 
     def claim_deletions(self, account: str, limit: int, lease: timedelta = timedelta(minutes=5)) -> list[Claim]:
         """Lease up to ``limit`` handled messages of one account whose inbox delete is due."""
@@ -169,10 +176,11 @@ class Journal:
         *,
         in_order: bool = False,
         suspects: int | None = None,
+        scope: Scope | None = None,
     ) -> list[Claim]:
         moment = self._clock()
         owner = f"{self._instance}:{next(self._leases)}"  # of this claim alone, so that a late settling is noticed
-        request = ClaimRequest(step, owner, moment, moment + lease, limit, account, in_order, suspects)
+        request = ClaimRequest(step, owner, moment, moment + lease, limit, account, in_order, suspects, scope)
         return self.committer.submit(claim, request).result()
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
@@ -285,9 +293,9 @@ class Journal:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def next_handling(self) -> datetime | None:
+    def next_handling(self, scope: Scope | None = None) -> datetime | None:
         """Return when the next handler is due, or ``None`` when there is nothing to handle."""
-        return self._read(queries.next_handling)
+        return self._read(lambda connection: queries.next_handling(connection, scope))
 
     def next_deletion(self, account: str) -> datetime | None:
         """Return when the next delete of an account is due, or ``None`` when there is nothing to delete."""

@@ -18,6 +18,7 @@ from soap_handler.settings.value_types import (
     BaseAddress,
     Count,
     DaysOrNone,
+    Duration,
     ExistingPath,
     JournalUrl,
     KindName,
@@ -192,11 +193,18 @@ class HandlerSettings(Table):
     )
     threads: Count = Field(default=4, description="Handlers at once; messages of one originator keep their order.")
     timeout: Seconds = Field(default=30.0, description="Seconds a handler may take; then the attempt has failed.")
-    max_attempts: Count = Field(default=10, description="Attempts of a handler before the notification is dead.")
+    give_up_after: Duration = Field(
+        default=259200.0,
+        description='Time after which a notification that is still failing is dead, such as "90s", "12h" or "3d".',
+        examples=["3d"],
+    )
+    max_attempts: Count | None = Field(
+        default=None, description="Attempts before a notification is dead; unset: as many as give_up_after allows."
+    )
     backoff: Seconds = Field(
         default=1.0, description="Seconds before the first retry, at most; each later one waits twice as long."
     )
-    backoff_cap: Seconds = Field(default=300.0, description="Seconds between two retries, at most.")
+    backoff_cap: Seconds = Field(default=900.0, description="Seconds between two retries, at most.")
 
 
 class DispatchSettings(Table):

@@ -10,6 +10,8 @@ from soap_handler.notifications import Kind
 from soap_handler.sinks.stdout import TARGET as STANDARD_OUTPUT
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from soap_handler.dispatch.handlers import Handlers
     from soap_handler.settings import Settings
 
@@ -23,6 +25,24 @@ def load(settings: Settings) -> Handlers:
     refuse_unnamed_output(settings)
     plugged = handlers.load(settings.handler.target or STANDARD_OUTPUT)
     refuse_gaps(plugged, settings)
+    return plugged
+
+
+def load_some(settings: Settings, kinds: Collection[Kind]) -> Handlers:
+    """Return the handlers that ``handler.target`` names, which must have one for each of these kinds.
+
+    Raises:
+        HandlerNotFoundError: there is no target, it cannot be loaded, or it lacks a kind.
+    """
+    if settings.handler.target is None:
+        raise HandlerNotFoundError('handler.target is missing, and a route leads to "python"; expected your handlers')
+    plugged = handlers.load(settings.handler.target)
+    missing = [kind.value for kind in kinds if plugged.get(kind) is None and kind not in settings.handler.ignore]
+    if missing:
+        raise HandlerNotFoundError(
+            f"handler.target {settings.handler.target!r} has no handler for {', '.join(missing)}, "
+            "which a route leads to it; expected a handler, or another route"
+        )
     return plugged
 
 

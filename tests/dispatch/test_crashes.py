@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
+from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Entry, Journal, Selection, State
@@ -43,7 +44,7 @@ def serve_once():
     handlers.all_kinds(handle)
     settings = HandlerSettings(threads=4, max_attempts=ATTEMPTS)
     with Journal(url) as journal:
-        dispatcher = Dispatcher(journal, handlers, settings, lambda _: False)
+        dispatcher = Dispatcher(journal, of_handlers(handlers, settings), lambda _: False)
         dispatcher.pool._handler_seconds = 0.0  # as after many quick ones: claims are large
         dispatcher.start()
         while journal.records(Selection(state=State.RECEIVED), 1):

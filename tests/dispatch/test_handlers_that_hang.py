@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.dispatch.run import Run
@@ -81,7 +82,7 @@ def test_when_all_threads_hang_it_is_said_and_every_attempt_counts(journal: Jour
     handlers = Handlers()
     handlers.all_kinds(hang)
     chosen = settings(threads=1, timeout=0.05, max_attempts=1)
-    dispatcher = Dispatcher(journal, handlers, chosen, {ACCOUNT}.__contains__, stands_still=told.set)
+    dispatcher = Dispatcher(journal, of_handlers(handlers, chosen), {ACCOUNT}.__contains__, stands_still=told.set)
     journal.record_all([entry(number) for number in range(12)])
     dispatcher.start()
     try:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from soap_handler.dispatch import run
+from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.errors import JournalUnavailableError
@@ -83,7 +84,7 @@ def test_a_row_claimed_before_its_result_arrived_takes_that_result(journal: Jour
     handlers = Handlers()
     handlers.all_kinds(handled.append)
     deaf = DeafFor(journal, settlements=2)  # the first time, and once more before the claim
-    dispatcher = Dispatcher(deaf, handlers, settings(), {ACCOUNT}.__contains__)  # type: ignore[arg-type] # it stands for the journal
+    dispatcher = Dispatcher(deaf, of_handlers(handlers, settings()), {ACCOUNT}.__contains__)  # type: ignore[arg-type] # it stands for the journal
     journal.record(entry(1))
     (early,) = journal.claim(1, timedelta(microseconds=-1))
     dispatcher.results.add(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from soap_handler import Handlers, Notification
+from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.journal import Attempt, Entry, Journal, Selection, State
 from soap_handler.settings import HandlerSettings
@@ -45,7 +46,7 @@ def dispatching(journal: Journal, work: Work, settings: HandlerSettings = QUICK)
     """Run this handler, for one message that is there."""
     handlers = Handlers()
     handlers.all_kinds(transactional=True)(work)
-    dispatcher = Dispatcher(journal, handlers, settings, lambda _: False)
+    dispatcher = Dispatcher(journal, of_handlers(handlers, settings), lambda _: False)
     journal.record(Entry(message(1), datetime.now(UTC)))
     dispatcher.start()
     try:
