@@ -131,7 +131,7 @@ def test_a_refused_notification_is_dead_and_the_others_arrive(tmp_path: Path, ho
         service.receive(message(1), message(2, "bad"), *(message(number) for number in range(3, 20)))
         wait_for(lambda: service.counts() == {"done": 18, "dead": 1})
         (dead,) = service.app.journal.records(Selection(state=State.DEAD))
-        assert dead.message_id == "m2"
+        assert getattr(dead.notification, "id", "") == "m2"
         assert [each.error for each in service.app.journal.history(dead.seq)] == ["HTTP 422", "HTTP 422"]
     finally:
         service.stop()
@@ -206,7 +206,7 @@ def test_a_handler_says_when_to_try_again_and_when_never(tmp_path: Path) -> None
         service.receive(message(1), message(2))
         wait_for(lambda: service.counts() == {"done": 1, "dead": 1})
         errors = {
-            record.message_id: [each.error for each in service.app.journal.history(record.seq)]
+            getattr(record.notification, "id", ""): [each.error for each in service.app.journal.history(record.seq)]
             for record in service.app.journal.records(Selection())
         }
     finally:
