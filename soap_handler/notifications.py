@@ -253,7 +253,7 @@ def from_dict(kind: Kind, values: Mapping[str, Any]) -> Notification:
     return cls(**{name: _native(name, values[name]) for name in _NAMES[cls] if name in values})
 
 
-def _type_of(hint: Any) -> Any:  # noqa: ANN401 - whatever an attribute is annotated with
+def plain_type(hint: Any) -> Any:  # noqa: ANN401 - whatever an attribute is annotated with
     """Return the type without the ``None`` that may stand beside it."""
     types = get_args(hint)
     return next(each for each in types if each is not NoneType) if NoneType in types else hint
@@ -263,7 +263,7 @@ _NAMES = {cls: tuple(spec.name for spec in dataclasses.fields(cls)) for cls in K
 _MAX_ID_CHARACTERS = 64
 _OMITTED_WHEN_EMPTY = frozenset({"notification_id", "original", "repaired"})
 _TYPES = {
-    spec.name: _type_of(hints[spec.name])
+    spec.name: plain_type(hints[spec.name])
     for cls, hints in ((cls, get_type_hints(cls)) for cls in KINDS.values())
     for spec in dataclasses.fields(cls)
 }

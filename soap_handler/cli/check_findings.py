@@ -14,7 +14,7 @@ from soap_handler.errors import InboxError, SettingsError, SoapHandlerError
 from soap_handler.inbox import Inbox
 from soap_handler.journal import Journal
 from soap_handler.notifications import Kind
-from soap_handler.sinks import target
+from soap_handler.sinks import registry, routes, target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from soap_handler.settings import AccountSettings, InboxSettings, Settings
 
 
-def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:
+def findings(config: Path | None, *, with_inbox: bool, with_sinks: bool = False) -> Iterator[Finding]:
     """Run every check and yield its finding; slow checks come last."""
     try:
         settings = configuration.load(config)
@@ -37,7 +37,9 @@ def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:
     for account in settings.account:
         yield from _account(account)
     yield _journal(settings)  # before the customer's module is loaded, which may change the working directory
-    yield _handler(settings)
+    yield from _destinations(settings)
+    if with_sinks:
+        yield from _reached(settings)
     if with_inbox:
         for account in settings.account:
             if account.inbox is not None:
@@ -72,6 +74,46 @@ def _account(account: AccountSettings) -> Iterator[Finding]:
         yield Finding(Verdict.WARNING, what, "has no inbox: handled messages stay in the EMS inbox")
     if not account.anonymous and account.inbox is not None:
         yield Finding(Verdict.OK, what, "has credentials and an inbox")
+
+
+def _destinations(settings: Settings) -> Iterator[Finding]:
+    if not settings.route:
+        yield _handler(settings)
+        if settings.sink:
+            text = "leads to no sink; expected [[route]] tables that name " + ", ".join(settings.sink)
+            yield Finding(Verdict.WARNING, "route", text)
+        return
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # the customer's module may print while it is imported
+            found = routes.destinations(settings)
+    except SoapHandlerError as error:
+        yield Finding(Verdict.WRONG, "route", _one_line(error))
+        return
+    for destination in found:
+        destination.close()
+    used = ", ".join(dict.fromkeys(route.sink for route in settings.route))
+    yield Finding(Verdict.OK, "route", f"each kind of each account has a destination: {used}")
+    for name, sink in settings.sink.items():
+        if sink.type == "stdout":
+            text = "is the standard output: a line in a pipe counts as delivered before it is on any disk"
+            yield Finding(Verdict.WARNING, f"sink.{name}", text)
+        if name not in {route.sink for route in settings.route}:
+            yield Finding(Verdict.WARNING, f"sink.{name}", "is used by no route")
+
+
+def _reached(settings: Settings) -> Iterator[Finding]:
+    for name, each in settings.sink.items():
+        try:
+            sink = registry.build(name, each)
+        except SoapHandlerError as error:
+            yield Finding(Verdict.WRONG, f"sink.{name}", _one_line(error))
+            continue
+        try:
+            yield Finding(Verdict.OK, f"sink.{name}", sink.probe())
+        except SoapHandlerError as error:
+            yield Finding(Verdict.WRONG, f"sink.{name}", _one_line(error))
+        finally:
+            sink.close()
 
 
 def _handler(settings: Settings) -> Finding:
