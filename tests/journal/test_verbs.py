@@ -317,14 +317,14 @@ def test_a_suspect_that_was_begun_and_given_back_was_no_attempt(journal: Journal
     ] * 2
 
 
-@pytest.mark.parametrize("how", [{"in_order": False}, {"in_order": True}])
-def test_suspects_are_claimed_as_many_as_are_wanted(journal: Journal, clock: Clock, how: dict[str, bool]) -> None:
+@pytest.mark.parametrize("in_order", [False, True])
+def test_suspects_are_claimed_as_many_as_are_wanted(journal: Journal, clock: Clock, in_order: bool) -> None:
     """The others stay due and suspect, and what is no suspect is claimed past them."""
     for number in range(6):
         journal.record(Entry(message(number, originator=f"44770090000{number}"), START))
-    assert len(journal.claim(4, LEASE, **how)) == 4
+    assert len(journal.claim(4, LEASE, in_order=in_order)) == 4
     clock.forward(60)
-    claims = [journal.claim(3, LEASE, suspects=suspects, **how) for suspects in (1, 0, 0, 1, None)]
+    claims = [journal.claim(3, LEASE, suspects=suspects, in_order=in_order) for suspects in (1, 0, 0, 1, None)]
     assert [sum(claim.is_suspect for claim in batch) for batch in claims] == [1, 0, 0, 1, 2]
     assert sum(len(batch) for batch in claims) == 6
     assert {claim.notification.body for batch in claims[:3] for claim in batch} == {"0", "4", "5"}  # type: ignore[union-attr] # all are messages

@@ -149,7 +149,7 @@ def test_a_slow_destination_holds_up_no_other(tmp_path: Path, hook: Endpoint) ->
     spool = tmp_path / "spool"
     spool.mkdir()
     hook.delay = 1.0
-    routes = [{"kinds": ["MessageEvent"], "sink": "slow"}, {"sink": "spool"}]
+    routes: list[dict[str, Any]] = [{"kinds": ["MessageEvent"], "sink": "slow"}, {"sink": "spool"}]
     sinks = {
         "slow": {"type": "webhook", "url": hook.url, "concurrency": 1},
         "spool": {"type": "files", "directory": str(spool)},
