@@ -318,7 +318,7 @@ def test_a_suspect_that_was_begun_and_given_back_was_no_attempt(journal: Journal
 
 
 @pytest.mark.parametrize("in_order", [False, True])
-def test_suspects_are_claimed_as_many_as_are_wanted(journal: Journal, clock: Clock, in_order: bool) -> None:
+def test_suspects_are_claimed_as_many_as_are_wanted(journal: Journal, clock: Clock, *, in_order: bool) -> None:
     """The others stay due and suspect, and what is no suspect is claimed past them."""
     for number in range(6):
         journal.record(Entry(message(number, originator=f"44770090000{number}"), START))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from soap_handler.sinks.base import Delivery
 from soap_handler.sinks.form import form
 from soap_handler.sinks.schema import json_schema
 from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received
+
+if TYPE_CHECKING:
+    from soap_handler.sinks.base import Delivery
 
 
 @pytest.mark.parametrize("delivery", [*ALL_KINDS, *(received(body=text) for text in AWKWARD.values())])
