@@ -1,4 +1,4 @@
-"""Transactional handlers that end their transaction or spoil their connection: found out, and outlived. Both engines."""
+"""Transactional handlers that end their transaction or spoil their connection: found out, and outlived."""
 
 from __future__ import annotations
 
