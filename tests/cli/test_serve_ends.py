@@ -51,7 +51,6 @@ class ServingSoon(Serving):
             self.process = subprocess.Popen(
                 [sys.executable, "-c", SOON, "serve"], cwd=folder, env=environment(), stdout=out, stderr=log
             )
-        self.await_serving()
 
 
 def send(serving: Serving, *identities: str) -> None:
@@ -74,6 +73,7 @@ def test_what_a_handler_leaves_behind_holds_up_nothing(tmp_path: Path) -> None:
     serving = ServingSoon(tmp_path)
     child = 0
     try:
+        serving.await_serving()
         with socket.create_connection(("127.0.0.1", serving.port), 10) as idle:
             send(serving, "1")
             wait_for(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())

@@ -51,7 +51,7 @@ def rolls_back_on_the_driver(_told: Notification, connection: Connection) -> Non
     connection.connection.rollback()
 
 
-def hides_it_in_nested_comments(_told: Notification, connection: Connection) -> None:
+def says_it_on_the_cursor_of_the_driver(_told: Notification, connection: Connection) -> None:
     connection.connection.cursor().execute("/* a */ COMMIT")
 
 
@@ -67,7 +67,7 @@ def begins_another(_told: Notification, connection: Connection) -> None:
         says_it_behind_a_comment,
         commits_on_the_driver,
         rolls_back_on_the_driver,
-        hides_it_in_nested_comments,
+        says_it_on_the_cursor_of_the_driver,
         begins_another,
     ],
 )
