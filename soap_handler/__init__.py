@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soap_handler.dispatch.handlers import Handlers
+from soap_handler.errors import GiveUp, RetryLater
 from soap_handler.notifications import (
     ErrorType,
     EventCode,
@@ -22,6 +23,7 @@ __all__ = [
     "EventCode",
     "EventType",
     "FailureReason",
+    "GiveUp",
     "Handlers",
     "Kind",
     "MessageError",
@@ -29,5 +31,6 @@ __all__ = [
     "MessageReceived",
     "MessageType",
     "Notification",
+    "RetryLater",
     "SubscriptionEvent",
 ]

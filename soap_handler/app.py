@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from soap_handler import telemetry
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
-from soap_handler.dispatch import handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
+from soap_handler.errors import HandlerNotFoundError
 from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.faces.xml_push import XmlPush
@@ -26,7 +26,7 @@ from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
 from soap_handler.server.reload import unapplied_changes
 from soap_handler.server.server import Server
-from soap_handler.sinks.stdout import TARGET as DEFAULT_TARGET
+from soap_handler.sinks import routes, target
 from soap_handler.web.application import Application
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.pages import Pages
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from soap_handler.dispatch.destination import Destination
     from soap_handler.dispatch.handlers import Handlers
     from soap_handler.faces.base import Face
     from soap_handler.settings import ServerSettings, Settings
@@ -92,41 +93,46 @@ class App:
         is then what was made before the fork.
 
         Raises:
-            HandlerNotFoundError: the target cannot be loaded.
+            HandlerNotFoundError: the target cannot be loaded, or a kind has neither a handler nor is it ignored.
             JournalUnavailableError: the journal cannot be opened.
             SchemaError: the journal is of a newer release.
             OSError: the address cannot be listened on.
         """
-        plugged = plugged or handlers.load(settings.handler.target or DEFAULT_TARGET)
         self._settings = settings
+        self._loads_target = plugged is None
         self._drain = settings.server.drain_timeout
         self._stop_by = 0.0
+        self.must_renew = False
+        """Whether :meth:`run` ended as all handler threads hang: only another process goes on."""
         self.seams = shared or seams(settings.server)
         self._accounts = Accounts(settings.account)
         self.journal = Journal(
             settings.journal.url.get_secret_value(), timeout=settings.journal.timeout, **self.seams.journal()
         )
-        self._build_background(settings, plugged)
-        try:
+        try:  # after the journal is open: the customer's module may change the working directory
+            self._build_background(settings, routes.destinations(settings, plugged))
             self.server = self._build_server(settings, sockets)
-        except OSError:
+        except (OSError, HandlerNotFoundError):
             self.journal.close()
             raise
 
-    def _build_background(self, settings: Settings, plugged: Handlers) -> None:
+    def _build_background(self, settings: Settings, destinations: Sequence[Destination]) -> None:
         """Build what runs beside the server."""
         admission = self.seams.admission()
         self.deleters = Deleters(self._accounts, self.journal, settings.delete, admission)
         self.reconcile_schedule = ReconcileSchedule(self._accounts, self.journal, settings.reconcile, settings.delete)
         self.retention = Retention(self.journal, settings.journal.retention)
-        self.dispatcher = Dispatcher(
-            self.journal,
-            plugged,
-            settings.handler,
-            self.deleters.__contains__,
-            in_order=settings.dispatch.order == "originator",
-            admission=admission,
-        )
+        self.dispatchers = [
+            Dispatcher(
+                self.journal,
+                destination,
+                self.deleters.__contains__,
+                in_order=settings.dispatch.order == "originator",
+                admission=admission,
+                stands_still=self._renew,
+            )
+            for destination in destinations
+        ]
 
     def _build_server(self, settings: Settings, sockets: Sequence[socket.socket]) -> Server:
         """Build the way of a push, from the journal back to the socket."""
@@ -140,7 +146,8 @@ class App:
 
     def run(self) -> bool:
         """Serve until :meth:`stop`; then drain and close everything. Return whether nothing was left in flight."""
-        self.dispatcher.start()
+        for dispatcher in self.dispatchers:
+            dispatcher.start()
         self.deleters.start()
         self.reconcile_schedule.start()
         self.retention.start()
@@ -150,7 +157,10 @@ class App:
         self.seams.end()
         self.retention.stop(self._time_left())  # the next round goes on where this one ends
         reconciled = self.reconcile_schedule.stop(self._time_left)
-        handled = self.dispatcher.stop(self._time_left())
+        for dispatcher in self.dispatchers:
+            dispatcher.claim_no_more()
+        stopped = [dispatcher.stop(self._time_left()) for dispatcher in self.dispatchers]
+        handled = all(stopped)
         deleted = self.deleters.stop(self._time_left)
         self.journal.close()
         telemetry.emit("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)
@@ -162,6 +172,12 @@ class App:
         A request is checked against the accounts of before or of after, never of both. Everything else in the
         settings waits for a restart, which the log says. Waits for the deletes in flight where a login changes.
         """
+        try:
+            if self._loads_target:
+                target.refuse_unnamed_output(settings.model_copy(update={"handler": self._settings.handler}))
+        except HandlerNotFoundError as error:
+            telemetry.emit("reload_refused", problem=str(error))
+            return
         accounts = Accounts(settings.account, self._accounts)
         self._accounts = accounts
         self.deleters.expect(accounts)
@@ -178,6 +194,12 @@ class App:
         self._stop_by = time.monotonic() + self._drain
         self.seams.stop()
         self.server.stop()
+
+    def _renew(self) -> None:
+        """End for another process to go on. It has all threads again; no thread of this one can be taken back."""
+        if not self.must_renew:
+            self.must_renew = True
+            self.stop()
 
     def _time_left(self) -> float:
         return max(_STOP_SECONDS, self._stop_by - time.monotonic())

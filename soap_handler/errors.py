@@ -17,6 +17,45 @@ class HandlerNotFoundError(SoapHandlerError):
     """``handler.target`` does not lead to something that can handle notifications."""
 
 
+class RetryLater(SoapHandlerError):  # noqa: N818 - a verdict that a handler raises, not a defect
+    """Raised by a handler or a sink: not yet. ``after`` is the shortest time until the next attempt, in seconds.
+
+    The reason is kept in the history. Without ``after`` the usual back-off decides.
+    """
+
+    def __init__(self, reason: str = "", after: float | None = None) -> None:
+        super().__init__(reason or "the handler asked for a later attempt")
+        self.after = after
+
+
+class GiveUp(SoapHandlerError):  # noqa: N818 - a verdict that a handler raises, not a defect
+    """Raised by a handler or a sink: this will never be handled. It is dead at once; the reason is kept."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason or "the handler gave up")
+
+
+class SinkError(SoapHandlerError):
+    """Base of the errors of sinks. The text carries no personal data and no secret."""
+
+
+class SinkDownError(SinkError):
+    """The destination as a whole is out of order or out of reach: no fault of this notification, so no attempt is used.
+
+    ``after`` is the shortest time until the next try, in seconds, if the destination named one. ``for_good`` says that
+    the destination asked for nothing more (HTTP 410): a person must look.
+    """
+
+    def __init__(self, reason: str, after: float | None = None, *, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.after = after
+        self.for_good = for_good
+
+
+class SinkRefusedError(SinkError):
+    """The destination works, and refuses this one notification."""
+
+
 class AuthenticationError(SoapHandlerError):
     """The caller did not prove to be EMS calling for one of our accounts. The text never says why.
 

@@ -136,7 +136,7 @@ class _Notification(ABC):
         """Return the identity of an event of a message: the message's id, what happened, and when."""
         if not usable_id(identity):
             return (self._digest(),)
-        moment = _instant(when) or self.original.get("occurred_at", "") or "none"
+        moment = instant(when) or self.original.get("occurred_at", "") or "none"
         return _segment(identity), _segment(what), _segment(moment)
 
 
@@ -253,7 +253,7 @@ def from_dict(kind: Kind, values: Mapping[str, Any]) -> Notification:
     return cls(**{name: _native(name, values[name]) for name in _NAMES[cls] if name in values})
 
 
-def _type_of(hint: Any) -> Any:  # noqa: ANN401 - whatever an attribute is annotated with
+def plain_type(hint: Any) -> Any:  # noqa: ANN401 - whatever an attribute is annotated with
     """Return the type without the ``None`` that may stand beside it."""
     types = get_args(hint)
     return next(each for each in types if each is not NoneType) if NoneType in types else hint
@@ -263,7 +263,7 @@ _NAMES = {cls: tuple(spec.name for spec in dataclasses.fields(cls)) for cls in K
 _MAX_ID_CHARACTERS = 64
 _OMITTED_WHEN_EMPTY = frozenset({"notification_id", "original", "repaired"})
 _TYPES = {
-    spec.name: _type_of(hints[spec.name])
+    spec.name: plain_type(hints[spec.name])
     for cls, hints in ((cls, get_type_hints(cls)) for cls in KINDS.values())
     for spec in dataclasses.fields(cls)
 }
@@ -285,7 +285,8 @@ def _segment(text: str) -> str:
     return quoted if len(quoted) <= _MAX_ID_CHARACTERS else hashlib.sha256(quoted.encode()).hexdigest()[:32]
 
 
-def _instant(when: datetime | None) -> str:
+def instant(when: datetime | None) -> str:
+    """Return an instant as RFC 3339 in UTC, or the empty text for none."""
     if not when:
         return ""
     return (when if when.tzinfo is UTC else when.astimezone(UTC)).isoformat().replace("+00:00", "Z")
@@ -294,7 +295,7 @@ def _instant(when: datetime | None) -> str:
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification
     match value:
         case datetime():
-            return _instant(value)
+            return instant(value)
         case FailureReason():
             return dataclasses.asdict(value)
         case tuple():
@@ -310,7 +311,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any attribute of any notificati
 def _encoder(name: str) -> Callable[[Any], str]:
     """Return the function that makes JSON of the attributes of this name."""
     if name in _TIMES:
-        return lambda when: f'"{_instant(when)}"' if when else "null"
+        return lambda when: f'"{instant(when)}"' if when else "null"
     if name in _ENUMS or _TYPES[name] is str:
         return _quoted
     return lambda value: _JSON.encode(_plain(value))

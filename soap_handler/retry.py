@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil, log2
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class Backoff:
         doublings = min(max(failures - 1, 0), _MAX_DOUBLINGS)
         return min(self.cap, self.first * 2.0**doublings)
 
+    def mean_of_all(self, failures: int) -> float:
+        """Return how long (seconds) the delays after so many failures take together, on average."""
+        growing = min(failures, max(0, ceil(log2(self.cap / self.first))))
+        return (self.first * (2.0**growing - 1) + self.cap * (failures - growing)) / 2
+
     def delay(self, failures: int, rng: random.Random) -> timedelta:
         """Return how long to wait after so many failures in a row, this one included."""
         return timedelta(seconds=rng.uniform(0, self.longest(failures)))
@@ -53,14 +59,23 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """A back-off with an end: attempts until one succeeds or the last one has failed."""
+    """A back-off with an end: attempts until one succeeds, the last one has failed, or they have taken long enough.
+
+    How long they take is reckoned by their number and mean delay, not by a clock: no step of a clock, and no outage of
+    our own, uses up patience.
+    """
 
     backoff: Backoff
-    max_attempts: int
+    max_attempts: int | None = None
+    """``None``: as many as the time allows."""
+    give_up_after: float | None = None
+    """Seconds of trying after which it is given up; ``None``: as many attempts as are allowed."""
 
     def is_over(self, attempts: int) -> bool:
         """Whether there is no attempt left after so many."""
-        return attempts >= self.max_attempts
+        if self.max_attempts is not None and attempts >= self.max_attempts:
+            return True
+        return self.give_up_after is not None and self.backoff.mean_of_all(attempts) >= self.give_up_after
 
     def next_at(self, attempts: int, now: datetime, rng: random.Random) -> datetime | None:
         """Return when the next attempt is due after so many have failed, or ``None``: give up."""

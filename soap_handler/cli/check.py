@@ -16,6 +16,9 @@ def check(
     inbox: Annotated[
         bool, typer.Option("--inbox", help="Log in to the inbox of each account too, with a harmless call.")
     ] = False,
+    sinks: Annotated[
+        bool, typer.Option("--sinks", help="Reach out to each sink too, harmlessly: connect, log in, look.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check the configuration, the handler and the journal. Ends with 1 if anything is wrong."""
@@ -23,7 +26,7 @@ def check(
     from soap_handler.diagnosis.finding import Verdict  # noqa: PLC0415 - needed only here
 
     found = []
-    for finding in findings(config, with_inbox=inbox):
+    for finding in findings(config, with_inbox=inbox, with_sinks=sinks):
         found.append(finding)
         if not as_json:
             typer.echo(f"{finding.verdict.value:<8} {finding.what}: {finding.text}")

@@ -11,13 +11,12 @@ from sqlalchemy.exc import ArgumentError
 
 from soap_handler.cli import configuration
 from soap_handler.diagnosis.finding import Finding, Verdict
-from soap_handler.dispatch import handlers
 from soap_handler.errors import InboxError, SettingsError, SoapHandlerError
 from soap_handler.inbox import Inbox
 from soap_handler.journal import Journal
 from soap_handler.journal.retention import FLOOR
 from soap_handler.notifications import Kind
-from soap_handler.sinks.stdout import TARGET as DEFAULT_TARGET
+from soap_handler.sinks import registry, routes, target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from soap_handler.settings import AccountSettings, InboxSettings, Settings
 
 
-def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:
+def findings(config: Path | None, *, with_inbox: bool, with_sinks: bool = False) -> Iterator[Finding]:
     """Run every check and yield its finding; slow checks come last."""
     try:
         settings = configuration.load(config)
@@ -39,9 +38,11 @@ def findings(config: Path | None, *, with_inbox: bool) -> Iterator[Finding]:
     yield _public_url(settings)
     for account in settings.account:
         yield from _account(account)
-    yield _handler(settings)
-    yield _journal(settings)
+    yield _journal(settings)  # before the customer's module is loaded, which may change the working directory
     yield from _retention(settings)
+    yield from _destinations(settings)
+    if with_sinks:
+        yield from _reached(settings)
     if with_inbox:
         for account in settings.account:
             if account.inbox is not None:
@@ -78,17 +79,61 @@ def _account(account: AccountSettings) -> Iterator[Finding]:
         yield Finding(Verdict.OK, what, "has credentials and an inbox")
 
 
+def _destinations(settings: Settings) -> Iterator[Finding]:
+    if not settings.route:
+        yield _handler(settings)
+        if settings.sink:
+            text = "leads to no sink; expected [[route]] tables that name " + ", ".join(settings.sink)
+            yield Finding(Verdict.WARNING, "route", text)
+        return
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # the customer's module may print while it is imported
+            found = routes.destinations(settings)
+    except SoapHandlerError as error:
+        yield Finding(Verdict.WRONG, "route", _one_line(error))
+        return
+    for destination in found:
+        destination.close()
+    used = ", ".join(dict.fromkeys(route.sink for route in settings.route))
+    yield Finding(Verdict.OK, "route", f"each kind of each account has a destination: {used}")
+    for name, sink in settings.sink.items():
+        if sink.type == "stdout":
+            text = "is the standard output: a line in a pipe counts as delivered before it is on any disk"
+            yield Finding(Verdict.WARNING, f"sink.{name}", text)
+        if name not in {route.sink for route in settings.route}:
+            yield Finding(Verdict.WARNING, f"sink.{name}", "is used by no route")
+
+
+def _reached(settings: Settings) -> Iterator[Finding]:
+    for name, each in settings.sink.items():
+        try:
+            sink = registry.build(name, each)
+        except SoapHandlerError as error:
+            yield Finding(Verdict.WRONG, f"sink.{name}", _one_line(error))
+            continue
+        try:
+            yield Finding(Verdict.OK, f"sink.{name}", sink.probe())
+        except SoapHandlerError as error:
+            yield Finding(Verdict.WRONG, f"sink.{name}", _one_line(error))
+        finally:
+            sink.close()
+
+
 def _handler(settings: Settings) -> Finding:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # the customer's module may print while it is imported
-            plugged = handlers.load(settings.handler.target or DEFAULT_TARGET)
+            target.load(settings)
     except SoapHandlerError as error:
         return Finding(Verdict.WRONG, "handler", _one_line(error))
     if settings.handler.target is None:
         return Finding(Verdict.WARNING, "handler", "none is set: notifications go to the standard output and are done")
-    without = [kind.value for kind in Kind if plugged.get(kind) is None]
-    text = f"{settings.handler.target} is loaded"
-    return Finding(Verdict.OK, "handler", f"{text}; only journaled: {', '.join(without)}" if without else text)
+    ignored = settings.handler.ignore
+    text = f"{settings.handler.target} is loaded" + (f"; ignored on purpose: {', '.join(ignored)}" if ignored else "")
+    inboxes = [account.reference for account in settings.account if account.inbox is not None]
+    if Kind.MESSAGE_RECEIVED in ignored and inboxes:
+        text = f"{text}; so messages stay in the inbox of {', '.join(inboxes)}"
+        return Finding(Verdict.WARNING, "handler", text)
+    return Finding(Verdict.OK, "handler", text)
 
 
 def _journal(settings: Settings) -> Finding:

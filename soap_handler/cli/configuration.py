@@ -24,6 +24,12 @@ def find(given: Path | None) -> Path | None:
     return Path(named) if named else None
 
 
+def located(given: Path | None) -> Path | None:
+    """Return the file to read as an absolute path: later the working directory may be another one."""
+    found = find(given)
+    return found.absolute() if found is not None else None
+
+
 def load(given: Path | None) -> Settings:
     """Return the settings of the configuration that ``find`` names, overlaid by the environment.
 

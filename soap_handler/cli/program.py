@@ -24,6 +24,7 @@ from soap_handler.cli import (
     reconcile,
     serve,
     simulate,
+    sink,
 )
 
 program = typer.Typer(
@@ -46,6 +47,7 @@ program.command()(erase.erase)
 program.command()(migrate.migrate)
 program.command()(docs.docs)
 program.add_typer(journal.commands)
+program.add_typer(sink.commands)
 program.add_typer(deploy.commands)
 
 

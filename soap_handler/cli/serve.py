@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import threading
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
@@ -15,7 +16,7 @@ from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 from soap_handler.errors import SettingsError, SoapHandlerError
 from soap_handler.server.reload import Reloader, refused
 from soap_handler.server.supervisor import Supervisor, listen
-from soap_handler.server.worker_process import CANNOT_START
+from soap_handler.server.worker_process import CANNOT_START, RENEW
 
 if TYPE_CHECKING:
     import socket
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from soap_handler.settings import Settings
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_EXIT_SECONDS: Final = 5.0  # what the customer's threads and child processes get to end after the service has
 
 
 def serve(
@@ -40,14 +42,18 @@ def serve(
 
     SIGHUP reads the configuration anew and takes up its accounts and passwords.
 
-    Ends with 0, with 1 if something was left in flight after server.drain_timeout, with 2 if it cannot start.
+    Ends with 0, with 1 if something was left in flight after server.drain_timeout, with 2 if it cannot start, with 3 if
+    all handler threads hang: then it must be started again (systemd does it, and so does --workers with 2 or more).
     """
+    config = configuration.located(config)
     settings = configuration.load(config)
     logs.configure(settings.log.level, settings.log.format)
     count = workers or settings.server.workers
     if count > 1 and not hasattr(os, "fork"):
         _refuse(f"server.workers is {count}; expected 1 on this system, which cannot share a port between processes")
-    raise typer.Exit(_serve(settings, config) if count == 1 else _share(settings, config, count))
+    code = _serve(settings, config) if count == 1 else _share(settings, config, count)
+    _end_by_force_later(code)
+    raise typer.Exit(code)
 
 
 def _serve(
@@ -70,7 +76,25 @@ def _serve(
     gc.freeze()  # what is there now stays: to look through it again would stop all for 0.1 s
     drained = app.run()
     reloader.stop()
+    if app.must_renew:
+        return RENEW
     return 0 if drained else 1
+
+
+def _end_by_force_later(code: int) -> None:
+    """End this process in some seconds with its exit code, if it has not ended by then.
+
+    Python waits at its end for threads and child processes without a limit, also for those that a handler left.
+    """
+
+    def end() -> None:
+        left = [thread.name for thread in threading.enumerate() if not thread.daemon and thread.name != "MainThread"]
+        telemetry.emit("exit_forced", seconds=_EXIT_SECONDS, threads=left)
+        os._exit(code)
+
+    timer = threading.Timer(_EXIT_SECONDS, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _share(settings: Settings, config: Path | None, count: int) -> int:
@@ -150,7 +174,13 @@ def _announce(settings: Settings, port: int) -> None:
 
 
 def _listen_to_signals(app: App, reloader: Reloader) -> None:
-    def stop(_number: int, _frame: FrameType | None) -> None:
+    process = os.getpid()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != process:  # a child that a handler forked: it ends as it would without this service
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)  # the next one ends the process at once
         app.stop()

@@ -10,10 +10,14 @@ from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Step
+from soap_handler.log_throttle import LogThrottle
 from soap_handler.retry import FAILED_ROUND
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from soap_handler.dispatch.admission import Admission
+    from soap_handler.dispatch.destination import Destination
     from soap_handler.dispatch.handler_pool import HandlerPool
     from soap_handler.dispatch.lease import LeaseTimes
     from soap_handler.dispatch.results import Results
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS: Final = 1.0
 """Between two looks at the journal that nothing woke us for: finds what other processes recorded."""
+_PUT_OFF_AT_ONCE: Final = 500  # notifications that are put off by one commit
 _BURST_POLL_SECONDS: Final = 0.2  # between two looks at what other processes take in
 
 
@@ -42,8 +47,13 @@ class ClaimLoop(BackgroundLoop):
         lease: LeaseTimes,
         admission: Admission,
         in_order: bool,
+        stands_still: Callable[[], None],
+        destination: Destination,
     ) -> None:
-        """``in_order``: of one originator on one account, one at a time, across all who share the journal."""
+        """``in_order``: of one originator on one account, one at a time, across all who share the journal.
+
+        ``stands_still`` is called, again and again, while every handler thread hangs and none is replaced any more.
+        """
         super().__init__("dispatch")
         self._journal = journal
         self._pool = pool
@@ -52,6 +62,10 @@ class ClaimLoop(BackgroundLoop):
         self._lease = lease
         self._admission = admission
         self._in_order = in_order
+        self._stands_still = stands_still
+        self._scope = destination.scope
+        self._breaker = destination.breaker
+        self._throttle = LogThrottle()
         self._poll_seconds = min(POLL_SECONDS, lease.timeout / 4)
 
     def start(self) -> None:
@@ -62,6 +76,10 @@ class ClaimLoop(BackgroundLoop):
     def round(self) -> float:
         """Look after the handlers that hang and the results that failed, then claim; return when to look again."""
         self._pool.give_up_hanging()
+        if self._pool.stands_still:
+            if self._throttle.due("dispatch_stands_still"):
+                telemetry.emit("dispatch_stands_still", hanging=self._pool.hanging)
+            self._stands_still()
         self._results.retry()
         more = self._claim()
         if pause := self._admission.pause:
@@ -87,11 +105,20 @@ class ClaimLoop(BackgroundLoop):
     def _claim(self) -> bool:
         """Claim what there is room for; return whether there may be more to do at once."""
         limit = self._admission.allows(self._pool.claims_wanted())
+        if self._breaker is not None:
+            limit = self._breaker.allows(limit, self._pool.busy)
         if limit <= 0:
-            return False
+            return self._put_off()
         asked = time.monotonic()
         lease = timedelta(seconds=self._lease.seconds)
-        claims = self._journal.claim(limit, lease, in_order=self._in_order, running=self._pool.claimed())
+        claims = self._journal.claim(
+            limit,
+            lease,
+            in_order=self._in_order,
+            suspects=0 if self._pool.has_suspect else 1,
+            running=self._pool.claimed(),
+            scope=self._scope,
+        )
         if time.monotonic() - asked > self._lease.margin:
             telemetry.emit("claim_took_too_long", notifications=len(claims))
             self._journal.release(claims, Step.HANDLE)
@@ -99,13 +126,22 @@ class ClaimLoop(BackgroundLoop):
         for claim in claims:
             if not self._runner.settle_uncalled(claim):
                 self._pool.put(claim)
-        return len(claims) == limit
+        return len(claims) == limit or any(claim.is_suspect for claim in claims)
+
+    def _put_off(self) -> bool:
+        """While the breaker is open, have what is due wait until then: other destinations do not search through it."""
+        pause = 0.0 if self._breaker is None else self._breaker.open_for()
+        if pause <= 0 or self._pool.busy:
+            return False
+        claims = self._journal.claim(_PUT_OFF_AT_ONCE, timedelta(seconds=self._lease.seconds), scope=self._scope)
+        self._journal.release(claims, Step.HANDLE, timedelta(seconds=pause))
+        return len(claims) == _PUT_OFF_AT_ONCE
 
     def _until_due(self) -> float:
         """Return for how many seconds there is nothing to claim, as far as the journal knows."""
-        if self._pool.claims_wanted() <= 0:
+        if self._pool.claims_wanted() <= 0 or self._pool.has_suspect:  # the other suspects are due, and wait for it
             return self._poll_seconds
-        due = self._journal.next_handling()
+        due = self._journal.next_handling(self._scope)
         if due is None:
             return self._poll_seconds
         return max(0.0, min(self._poll_seconds, (due - self._journal.queue_now()).total_seconds()))

@@ -16,14 +16,12 @@ from soap_handler.dispatch.lease import LeaseTimes
 from soap_handler.dispatch.results import Results
 from soap_handler.dispatch.run import Runner
 from soap_handler.dispatch.settlements import Settlements
-from soap_handler.retry import Backoff, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from soap_handler.dispatch.handlers import Handlers
+    from soap_handler.dispatch.destination import Destination
     from soap_handler.journal import Journal
-    from soap_handler.settings import HandlerSettings
 
 _DRAIN_POLL_SECONDS: Final = 0.1  # between two looks at what a drain still waits for
 
@@ -34,36 +32,51 @@ class Dispatcher:
     def __init__(
         self,
         journal: Journal,
-        handlers: Handlers,
-        settings: HandlerSettings,
+        destination: Destination,
         needs_delete: Callable[[str], bool],
         *,
         in_order: bool = True,
         admission: Admission | None = None,
+        stands_still: Callable[[], None] = lambda: None,
     ) -> None:
         """``needs_delete`` says of an account, by its reference, whether its messages must leave an EMS inbox.
 
         ``in_order``: of one originator on one account, one after the other, across all who share the journal.
-        Without an ``admission`` it takes all that it can handle.
+        Without an ``admission`` it takes all that it can handle. ``stands_still`` is called, again and again, while
+        every handler thread hangs: only a new process helps then.
         """
-        lease = LeaseTimes(settings.timeout)
-        retry = RetryPolicy(Backoff(settings.backoff, settings.backoff_cap), settings.max_attempts)
-        settlements = Settlements(retry, needs_delete, journal.queue_now)
-        self.results = Results(journal)
-        runner = Runner(journal, handlers, settlements, self.results, lease.seconds)
-        self.pool = HandlerPool(journal, runner, settings.threads, lease)
-        self._claims = ClaimLoop(
-            journal, self.pool, runner, self.results, lease=lease, admission=admission or Admission(), in_order=in_order
+        lease = LeaseTimes(destination.timeout)
+        settlements = Settlements(
+            destination.retry, needs_delete, destination.refusals_allowed, queue_now=journal.queue_now
         )
+        self.results = Results(journal)
+        runner = Runner(journal, destination, settlements, self.results, lease)
+        self.pool = HandlerPool(runner, destination.threads, lease)
+        self._claims = ClaimLoop(
+            journal,
+            self.pool,
+            runner,
+            self.results,
+            lease=lease,
+            admission=admission or Admission(),
+            in_order=in_order,
+            stands_still=stands_still,
+            destination=destination,
+        )
+        self._close = destination.close
 
     def start(self) -> None:
         """Begin to claim and handle."""
         self.pool.start(self._claims.wake)
         self._claims.start()
 
+    def claim_no_more(self) -> None:
+        """Begin the drain."""
+        self._claims.stop()
+
     def stop(self, timeout: float) -> bool:
         """Drain: claim no more, let running handlers finish for ``timeout`` seconds; return whether all was settled."""
-        self._claims.stop()
+        self.claim_no_more()
         deadline = time.monotonic() + timeout
         self.pool.give_back()
         while self.busy and (left := deadline - time.monotonic()) > 0:
@@ -71,6 +84,8 @@ class Dispatcher:
             self._claims.woken.clear()
             self.results.retry()
         self.pool.close()
+        if not self.busy:
+            self._close()
         return not self.busy
 
     @property

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
 from soap_handler.dispatch.run import Outcome, Run
-from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from soap_handler.dispatch.lease import LeaseTimes
     from soap_handler.dispatch.run import Runner
-    from soap_handler.journal import Claim, Journal
+    from soap_handler.journal import Claim
 
 _PREFETCH_SECONDS: Final = 0.1  # of handlers' work that may wait in the queue
 _CLAIMS_PER_THREAD: Final = 64  # at most; larger claims would not be quicker
@@ -33,9 +31,8 @@ class HandlerPool:
     claim replaces many small ones; slow handlers find only what idle threads can begin at once.
     """
 
-    def __init__(self, journal: Journal, runner: Runner, threads: int, lease: LeaseTimes) -> None:
+    def __init__(self, runner: Runner, threads: int, lease: LeaseTimes) -> None:
         """``threads`` is how many handlers run at once."""
-        self._journal = journal
         self._runner = runner
         self._size = threads
         self._lease = lease
@@ -45,6 +42,7 @@ class HandlerPool:
         self._runs: set[Run] = set()
         self._threads = 0  # that can take work: neither ended nor hanging
         self._waiting = 0  # claims that no thread has taken up yet
+        self._suspects = 0  # suspects among those that run or wait
         self._low_water = 0  # with so many waiting or fewer, it is time to claim again
         self._claimed: set[int] = set()  # the rows of _runs, and of what is waiting
         self._hanging = 0
@@ -55,7 +53,7 @@ class HandlerPool:
     def start(self, wake: Callable[[], None]) -> None:
         """Begin the threads; ``wake`` is called whenever there is room for more claims."""
         self._wake = wake
-        self._start_threads(self._size)
+        self._replace_threads()
 
     def close(self) -> None:
         """Have each thread end after its present run."""
@@ -80,11 +78,29 @@ class HandlerPool:
         with self._lock:
             return self._hanging
 
-    def _start_threads(self, count: int) -> None:
+    @property
+    def stands_still(self) -> bool:
+        """Whether every thread hangs, and so many that none is replaced any more."""
         with self._lock:
+            return self._hanging > 0 and self._threads == 0 and self._replaceable() <= 0
+
+    def _replaceable(self) -> int:
+        """Return how many threads may be started. The caller holds the lock."""
+        return min(self._size - self._threads, self._size * (1 + _HANGING_PER_THREAD) - self._threads - self._hanging)
+
+    def _replace_threads(self) -> None:
+        """Start the threads that are missing."""
+        with self._lock:
+            count = max(0, self._replaceable())
             self._threads += count
-        for _ in range(count):
-            threading.Thread(target=self._run_handlers, name="handler", daemon=True).start()
+        for started in range(count):
+            try:
+                threading.Thread(target=self._run_handlers, name="handler", daemon=True).start()
+            except RuntimeError as error:  # the system has no thread left; the next look tries again
+                telemetry.emit("handler_thread_not_started", error=str(error))
+                with self._lock:
+                    self._threads -= count - started
+                return
 
     # -- the queue ---------------------------------------------------------------------------------------------------
 
@@ -106,11 +122,18 @@ class HandlerPool:
         with self._lock:
             return frozenset(self._claimed)
 
+    @property
+    def has_suspect(self) -> bool:
+        """Whether a suspect runs or waits. There is one at a time: which one ends the process must be known."""
+        with self._lock:
+            return self._suspects > 0
+
     def put(self, claim: Claim) -> None:
         """Queue a claim for the next idle thread."""
         with self._lock:
             self._waiting += 1
             self._claimed.add(claim.seq)
+            self._suspects += claim.is_suspect
         self._queue.put(claim)
 
     def give_back(self) -> None:
@@ -127,10 +150,8 @@ class HandlerPool:
         with self._lock:
             self._waiting -= len(waiting)
             self._claimed.difference_update(claim.seq for claim in waiting)
-        try:
-            self._journal.release(waiting, Step.HANDLE)
-        except JournalUnavailableError as error:
-            telemetry.emit("claims_not_released", notifications=len(waiting), reason=str(error))  # their leases run out
+            self._suspects -= sum(claim.is_suspect for claim in waiting)
+        self._runner.release(waiting)
 
     # -- the threads -------------------------------------------------------------------------------------------------
 
@@ -142,7 +163,8 @@ class HandlerPool:
                 continue
             run = self._begin(claim)
             outcome = self._runner.carry_out(run)
-            self._handler_seconds += (time.monotonic() - run.began - self._handler_seconds) * _AVERAGE_WEIGHT
+            if run.began is not None:
+                self._handler_seconds += (time.monotonic() - run.began - self._handler_seconds) * _AVERAGE_WEIGHT
             if outcome is not Outcome.GIVEN_UP:
                 self._finish(run)
             elif not self._rejoin(run):
@@ -160,7 +182,8 @@ class HandlerPool:
         with self._lock:
             self._runs.discard(run)
             self._claimed.discard(run.claim.seq)
-            has_room = self._waiting <= self._low_water
+            self._suspects -= run.claim.is_suspect
+            has_room = self._waiting <= self._low_water or run.claim.is_suspect
         if has_room:
             self._wake()
 
@@ -177,23 +200,25 @@ class HandlerPool:
     # -- the watchdog ------------------------------------------------------------------------------------------------
 
     def give_up_hanging(self) -> None:
-        """Count handlers that overran their time as failed, and put new threads in the place of theirs."""
-        hung, replaceable = self._take_hanging()
-        for run in hung:
-            run.give_up()
+        """Count handlers that overran their time as failed attempts, and put new threads in the place of theirs."""
+        for run in self._take_hanging():
             telemetry.emit("handler_hangs", key=run.claim.key, seconds=self._lease.timeout, hanging=self.hanging)
+            try:
+                run.give_up()
+            except Exception as error:  # noqa: BLE001 - the attempts behind it must be settled too
+                telemetry.emit("transaction_not_ended", error=type(error).__name__)
             self._runner.settle(run)
-        self._start_threads(min(len(hung), replaceable))
+        self._replace_threads()
 
-    def _take_hanging(self) -> tuple[list[Run], int]:
-        """End the runs that overran their time; return them, and how many threads may be replaced."""
-        latest = time.monotonic() - self._lease.timeout
+    def _take_hanging(self) -> list[Run]:
+        """End the runs that overran their time, and return them."""
         error = f"the handler did not return within {self._lease.timeout:g} s"
         with self._lock:
-            hung = [run for run in self._runs if run.began < latest and run.end(error) is Outcome.FAILED]
+            overdue = [run for run in self._runs if run.is_overdue(self._lease.timeout)]
+            hung = [run for run in overdue if run.give_up_as_hanging(error)]
             self._runs.difference_update(hung)
             self._claimed.difference_update(run.claim.seq for run in hung)
-            replaceable = max(0, self._size * _HANGING_PER_THREAD - self._hanging)
+            self._suspects -= sum(run.claim.is_suspect for run in hung)
             self._hanging += len(hung)
             self._threads -= len(hung)
-        return hung, replaceable
+        return hung

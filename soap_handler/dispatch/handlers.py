@@ -104,7 +104,7 @@ class Handlers:
         return Registration(self._register)
 
     def get(self, kind: Kind) -> Callable[..., None] | None:
-        """Return the handler of a kind, or ``None``: such a notification is journaled and done."""
+        """Return the handler of a kind, or ``None``: such a notification is stored and ignored."""
         return self._functions.get(kind)
 
     def is_transactional(self, kind: Kind) -> bool:

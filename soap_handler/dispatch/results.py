@@ -70,7 +70,9 @@ class Results:
         if result is None:
             return False
         telemetry.emit("result_adopted", key=claim.key)
-        self.add(replace(result, claim=claim))
+        # It is the result of an attempt that may be counted already.
+        attempts = max(result.claim.attempts, claim.attempts - 1)
+        self.add(replace(result, claim=replace(claim, attempts=attempts)))
         return True
 
     def _next_requests(self) -> list[list[Settlement]]:

@@ -1,30 +1,36 @@
-"""One run of a handler, as a straight line: started, called, outcome, settled. For its thread, see handler_pool.py."""
+"""One run of a handler, as a straight line: begun, called, outcome, settled. For its thread, see handler_pool.py."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import clock, telemetry
+from soap_handler.dispatch.failure import Failure, failure_of, text_of
 from soap_handler.errors import JournalUnavailableError, TransactionError
+from soap_handler.journal import Step
+from soap_handler.log_throttle import LogThrottle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
 
-    from soap_handler.dispatch.handlers import Handlers
+    from soap_handler.dispatch.destination import Destination
+    from soap_handler.dispatch.lease import LeaseTimes
     from soap_handler.dispatch.results import Results
     from soap_handler.dispatch.settlements import Settlements
     from soap_handler.journal import Claim, Journal, Settlement, Transaction
 
-_ERROR_LENGTH: Final = 500  # characters of an error's text that the journal keeps
-_NEVER_ENDED: Final = "no attempt ever ended: each time the process died or the lease ran out"
+_NO_ATTEMPT_LEFT: Final = "no attempt is left: the last ones never ended, as the process died or the lease ran out"
+_NOT_BEGUN_PAUSE: Final = timedelta(seconds=1)  # until a run that could not begin is claimed again
 
 
 class Outcome(Enum):
@@ -38,6 +44,10 @@ class Outcome(Enum):
     """The handler raised or overran its time, or its transaction was not committed; ``Run.error`` says why."""
     GIVEN_UP = auto()
     """The run had been given up before its handler returned: what it did later counts for nothing."""
+    IGNORED = auto()
+    """There is no handler, on purpose; the settlement has yet to be written."""
+    NOT_BEGUN = auto()
+    """The handler was not called, as the journal was out of reach or the lease too old. It is no attempt."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,44 +56,96 @@ class Run:
 
     claim: Claim
     started_at: datetime = field(default_factory=clock.now)
-    began: float = field(default_factory=time.monotonic)
-    error: str | None = None
+    began: float | None = None
+    """When the handler was called, on the monotonic clock; ``None`` before that."""
+    failure: Failure | None = None
     """Why the attempt failed; ``None`` when it did not."""
     give_up: Callable[[], None] = lambda: None
     """Frees what the handler holds (its transaction) although it is still running."""
+    hangs: bool = False
+    """Whether it was given up, as its handler did not return in time."""
     _ended: threading.Lock = field(default_factory=threading.Lock)
     """Taken by the first who ends the run, and never given back."""
 
-    def end(self, error: str | None = None) -> Outcome:
-        """End the run, handled or with an error; ``GIVEN_UP`` if it had ended before, which changes nothing."""
+    def begin(self) -> None:
+        """Note that the handler is called now."""
+        self.started_at, self.began = clock.now(), time.monotonic()
+
+    @property
+    def error(self) -> str | None:
+        """What was said when the attempt failed."""
+        return None if self.failure is None else self.failure.text
+
+    def end(self, failure: Failure | None = None) -> Outcome:
+        """End the run, handled or with a failure; ``GIVEN_UP`` if it had ended before, which changes nothing."""
         if not self._ended.acquire(blocking=False):
             return Outcome.GIVEN_UP
-        self.error = error
-        return Outcome.HANDLED if error is None else Outcome.FAILED
+        self.failure = failure
+        return Outcome.HANDLED if failure is None else Outcome.FAILED
+
+    def is_overdue(self, seconds: float) -> bool:
+        """Whether the handler was called longer ago than this, and has not ended."""
+        return self.began is not None and time.monotonic() - self.began > seconds and not self._ended.locked()
+
+    def give_up_as_hanging(self, error: str) -> bool:
+        """End the run for its handler, which still runs; return false if it has just ended by itself."""
+        self.hangs = True  # before the end: the handler's thread may look as soon as that is there
+        self.hangs = self.end(Failure(error)) is Outcome.FAILED
+        return self.hangs
+
+    def fail(self, error: str) -> Outcome:
+        """Have the run end as failed, even where its handler had returned; ``GIVEN_UP`` if it had been given up."""
+        if self.end(Failure(error)) is Outcome.GIVEN_UP and self.hangs:
+            return Outcome.GIVEN_UP
+        self.failure = Failure(error)
+        return Outcome.FAILED
 
 
 class Runner:
     """Carries out runs: calls the handler, and settles how it ended. Thread-safe."""
 
     def __init__(
-        self, journal: Journal, handlers: Handlers, settlements: Settlements, results: Results, lease_seconds: float
+        self,
+        journal: Journal,
+        destination: Destination,
+        settlements: Settlements,
+        results: Results,
+        lease: LeaseTimes,
     ) -> None:
-        """``lease_seconds`` is how long a transaction may last: a settlement counts only within its lease."""
+        """``lease`` bounds a transaction too: a settlement counts only within its lease."""
         self._journal = journal
-        self._handlers = handlers
+        self._takers = destination.takers
+        self._breaker = destination.breaker
         self._settlements = settlements
         self._results = results
-        self._lease_seconds = lease_seconds
+        self._lease = lease
+        self._process = os.getpid()
+        self._throttle = LogThrottle()
 
     def carry_out(self, run: Run) -> Outcome:
-        """Call the handler and settle how it ended; return the outcome."""
-        if self._handlers.is_transactional(run.claim.kind):
-            outcome = self._call_in_transaction(run)
-        else:
-            outcome = run.end(self._call(run.claim))
+        """Call the handler and settle how it ended; return the outcome. Nothing is raised, whatever happens."""
+        try:
+            outcome = self._outcome_of(run)
+        except BaseException as error:  # noqa: BLE001 - what is left behind by a handler must not end our thread
+            telemetry.emit("run_broke", key=run.claim.key, at=_place_of(error), error=type(error).__name__)
+            outcome = run.fail(text_of(error))
         if outcome in {Outcome.HANDLED, Outcome.FAILED}:
             self.settle(run)
+        elif outcome is Outcome.IGNORED:
+            self._results.add(self._settlements.ignored(run.claim, run.started_at))
+        elif outcome is Outcome.NOT_BEGUN:
+            self.release([run.claim], _NOT_BEGUN_PAUSE)
         return outcome
+
+    def _outcome_of(self, run: Run) -> Outcome:
+        function = self._takers.function_for(run.claim)
+        if function is None:
+            return Outcome.IGNORED
+        if self._takers.is_transactional(run.claim.kind):
+            return self._call_in_transaction(run, function)
+        if not self._may_begin(run):
+            return Outcome.NOT_BEGUN
+        return run.end(self._call(run, function))
 
     def settle_uncalled(self, claim: Claim) -> bool:
         """Settle a claim whose handler must not be called; return whether it is one.
@@ -94,45 +156,80 @@ class Runner:
             return True
         if not self._settlements.has_no_attempt_left(claim):
             return False
-        run = Run(claim)
-        run.end(_NEVER_ENDED)
-        self.settle(run)
+        self._results.add(self._settlements.dead(claim, _NO_ATTEMPT_LEFT))
         return True
 
     def settle(self, run: Run) -> None:
         """Hand the result of a run that ended to the next commit."""
         self._results.add(self._settlement(run))
 
-    def _call(self, claim: Claim, *connection: Connection) -> str | None:
-        """Call the handler; return what went wrong."""
+    def release(self, claims: Sequence[Claim], pause: timedelta = timedelta()) -> None:
+        """Give back claims that no handler was begun for; they are due again after a pause."""
         try:
-            function = self._handlers.get(claim.kind)
-            if function is not None:
-                function(claim.notification, *connection)
+            self._journal.release(claims, Step.HANDLE, pause)
+        except JournalUnavailableError as error:
+            telemetry.emit("claims_not_released", notifications=len(claims), reason=str(error))  # their leases run out
+
+    def _may_begin(self, run: Run) -> bool:
+        """Begin the run, if its handler may be called: the attempt of a suspect must be on disk before."""
+        if run.claim.is_suspect:
+            try:
+                if not self._journal.begin(run.claim):
+                    telemetry.emit("lease_lost", key=run.claim.key, step=Step.HANDLE.value)
+                    return False
+            except JournalUnavailableError as error:
+                self._tell_not_begun(run, error)
+                return False
+        if self._lease.is_stale(run.claim):
+            return False
+        run.begin()
+        return True
+
+    def _tell_not_begun(self, run: Run, error: JournalUnavailableError) -> None:
+        if times := self._throttle.due("handler_not_begun"):
+            telemetry.emit("handler_not_begun", key=run.claim.key, reason=str(error), times=times)
+
+    def _call(self, run: Run, function: Callable[..., None], *connection: Connection) -> Failure | None:
+        """Call the handler; return what went wrong."""
+        claim = run.claim
+        try:
+            function(*connection)
         except BaseException as error:  # noqa: BLE001 - even sys.exit() in a handler is a failed attempt, not our end
+            self._end_forked_child(1)
             what = type(error).__name__
             telemetry.emit("handler_failed", key=claim.key, attempt=claim.attempts, error=what, at=_place_of(error))
-            return _text_of(error)
+            return failure_of(error, self._breaker)
+        self._end_forked_child(0)
+        if self._breaker is not None:
+            self._breaker.succeeded()
         return None
 
+    def _end_forked_child(self, code: int) -> None:
+        """End this process if the handler forked it: a child that returned must not go on as a second service."""
+        if os.getpid() != self._process:
+            os._exit(code)
+
     def _settlement(self, run: Run) -> Settlement:
-        return self._settlements.of(run.claim, run.started_at, run.error)
+        return self._settlements.of(run.claim, run.started_at, run.failure)
 
     # -- transactional handlers --------------------------------------------------------------------------------------
 
-    def _call_in_transaction(self, run: Run) -> Outcome:
+    def _call_in_transaction(self, run: Run, function: Callable[..., None]) -> Outcome:
         """Call a handler whose writes and settlement are committed together, or not at all.
 
         A failure is settled after this, when the transaction has been rolled back and holds no lock any more. If its
         commit went through after all, that settlement finds the lease gone and changes nothing.
         """
         try:
-            transaction = self._journal.transaction(self._lease_seconds)
+            transaction = self._journal.transaction(self._lease.seconds)
         except JournalUnavailableError as error:
-            return run.end(_text_of(error))
+            self._tell_not_begun(run, error)
+            return Outcome.NOT_BEGUN
         with transaction:
             run.give_up = transaction.give_up
-            outcome = run.end(self._call(run.claim, transaction.connection))
+            if not self._may_begin(run):
+                return Outcome.NOT_BEGUN
+            outcome = run.end(self._call(run, function, transaction.connection))
             return self._commit(transaction, run) if outcome is Outcome.HANDLED else outcome
 
     def _commit(self, transaction: Transaction, run: Run) -> Outcome:
@@ -144,19 +241,11 @@ class Runner:
         try:
             if transaction.settle(self._settlement(run)):
                 return Outcome.COMMITTED
-            run.error = "rolled back: the lease had run out"
+            run.failure = Failure("rolled back: the lease had run out")
         except (JournalUnavailableError, TransactionError) as error:
             telemetry.emit("transaction_failed", key=run.claim.key, attempt=run.claim.attempts, reason=str(error))
-            run.error = _text_of(error)
+            run.failure = Failure(text_of(error))
         return Outcome.FAILED
-
-
-def _text_of(error: BaseException) -> str:
-    """Return what an error says, for the journal."""
-    try:
-        return f"{type(error).__name__}: {error}"[:_ERROR_LENGTH]
-    except Exception:  # noqa: BLE001 - a customer's exception may fail even at this
-        return type(error).__name__
 
 
 def _place_of(error: BaseException) -> str:

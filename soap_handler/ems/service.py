@@ -14,7 +14,8 @@ from spyne.server.wsgi import WsgiApplication
 
 from soap_handler.contract import CREDENTIALS, INBOX_MESSAGE, INBOX_OPERATIONS, MESSENGER_HEADER, NAMESPACE, Type
 from soap_handler.ems.faults import CodePlace, InboxFault, VendorCode
-from soap_handler.ems.wire import inbox_message, unshield
+from soap_handler.ems.wire import inbox_message
+from soap_handler.xml.control_characters import unshield
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -17,7 +17,8 @@ from soap_handler.contract import (
     wsdl_path,
 )
 from soap_handler.ems.versions import PushError, PushRequest
-from soap_handler.ems.wire import credentials, parameters, unshield
+from soap_handler.ems.wire import credentials, parameters
+from soap_handler.xml.control_characters import unshield
 from soap_handler.xml.parser import parse
 
 if TYPE_CHECKING:

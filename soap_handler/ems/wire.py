@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.contract import CREDENTIALS, INBOX_MESSAGE, OPERATIONS, MessageStatus, Structure, Type
+from soap_handler.xml.control_characters import shield
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,12 +20,6 @@ NOT_SET: Final = "0001-01-01T00:00:00"
 
 _SUMMER: Final = timezone(timedelta(hours=1))
 
-# XML libraries refuse control characters; .NET writes them as references. In the library they are private characters
-# from the end of Unicode, which no phone sends. In the finished bytes these become references.
-_PRIVATE: Final = 0x10F700
-_SHIELDED: Final = {code: chr(_PRIVATE + code) for code in range(0x20) if chr(code) not in "\t\n\r"}
-_SHIELDED_BYTES: Final = re.compile(rb"\xf4\x8f\x9c([\x80-\x9f])")
-
 
 def dotnet_time(when: datetime | None) -> str:
     """Return a time as .NET writes it: seven fraction digits, and ``Z`` or an offset.
@@ -37,16 +31,6 @@ def dotnet_time(when: datetime | None) -> str:
     when = when.astimezone(_SUMMER if when.second % 2 else UTC)
     text = f"{when.replace(tzinfo=None).isoformat(timespec='microseconds')}0"
     return text + ("+01:00" if when.tzinfo is _SUMMER else "Z")
-
-
-def shield(text: str) -> str:
-    """Replace control characters by private ones, for an XML library; :func:`unshield` is the way back."""
-    return text.translate(_SHIELDED)
-
-
-def unshield(document: bytes) -> bytes:
-    """Write the shielded control characters of a finished document as references, such as ``&#xC;``."""
-    return _SHIELDED_BYTES.sub(lambda found: b"&#x%X;" % (found[1][0] - 0x80), document)
 
 
 def parameters(notification: Notification, *, upper_case_id: bool = False) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from lxml import etree
 
 from soap_handler.contract import OPERATIONS, XML_PUSH_FRAME, Structure, Type, Version
 from soap_handler.ems.versions import PushRequest, check_status
-from soap_handler.ems.wire import NOT_SET, shield, unshield
+from soap_handler.ems.wire import NOT_SET
 from soap_handler.notifications import EventCode, SubscriptionEvent
+from soap_handler.xml.control_characters import shield, unshield
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -42,12 +42,13 @@ PUSH: Final = """
 SETTLE: Final = """
     WITH given AS (
         SELECT * FROM json_to_recordset(%(rows)s::json) AS given (
-            _seq bigint, _state text, _due_at bigint, _handled_at bigint, _done_at bigint
+            _seq bigint, _state text, _due_at bigint, _handled_at bigint, _done_at bigint, _attempts integer
         )
     )
     UPDATE notification SET
         state = given._state, due_at = given._due_at, owner = NULL, leased_at = -1, parked_at = NULL,
-        handled_at = coalesce(notification.handled_at, given._handled_at), done_at = given._done_at
+        handled_at = coalesce(notification.handled_at, given._handled_at), done_at = given._done_at,
+        attempts = coalesce(given._attempts, notification.attempts)
     FROM given
     WHERE notification.seq = ANY (ARRAY(SELECT _seq FROM given)) AND notification.seq = given._seq
 """

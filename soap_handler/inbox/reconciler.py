@@ -201,7 +201,7 @@ class _Progress:
 def _is_done(known: Known, began: datetime, now: datetime) -> bool:
     """Whether a message was done before the run began. So was one of a time that has yet to come: the clock stepped."""
     in_time = known.done_at is not None and not began <= known.done_at <= now + _AHEAD
-    return known.state is State.DONE and known.has_id and in_time
+    return known.state is State.DONE and known.has_id and not known.is_ignored and in_time
 
 
 def _chunks(messages: Iterator[InboxMessage | Unreadable], size: int) -> Iterator[list[InboxMessage | Unreadable]]:

@@ -1,4 +1,9 @@
-"""Claim: leases on what is due. ``order`` says which row of an originator may start; ``settle`` ends the lease."""
+"""Claim: leases on what is due. ``order`` says which row of an originator may start; ``settle`` ends the lease.
+
+A claim of a handler is no attempt yet: the attempt is counted when it ends. A lease that ran out leaves a suspect: its
+handler may have ended the process. The claim loop takes suspects singly, and the attempt of one is counted at its begin
+(:func:`begin`), so that only what was running when a process died comes nearer to dead.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
     from soap_handler.journal.queue_clock import Doubts
+    from soap_handler.journal.scope import Scope
 
 ATTEMPT: Final = insert(attempt).inline()
 """Write attempts into the history."""
@@ -50,6 +56,10 @@ class ClaimRequest:
     """Of one originator on one account, only the first, and only while no other is leased."""
     running: frozenset[int] = frozenset()
     """The rows on which the claiming process works: never claimed, even where their lease seems to have run out."""
+    suspects: int | None = None
+    """How many suspects it may lease at most; the others stay due. ``None`` sets no limit."""
+    scope: Scope | None = None
+    """Of this part of the queue only."""
 
 
 def claim(connection: Connection, requests: Sequence[ClaimRequest]) -> list[list[Claim]]:
@@ -62,13 +72,16 @@ def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
     doubts = queue_clock.follow(connection, request.lease) if follows else queue_clock.NO_DOUBTS
     now = queue_now(connection)
     if not request.in_order:
-        rows = _find(connection, request, now, request.limit, doubts)
-        return _lease(connection, request, now, _without_running(connection, request, now, rows))
+        rows = _find(connection, request, now, request.limit, doubts, request.suspects)
+        free = _without_running(connection, request, now, rows)
+        return _lease(connection, request, now, _with_suspects(free, request.suspects))
     claims: list[Claim] = []
     examined, rows_wanted = 0, request.limit
     while len(claims) < request.limit and examined < ROWS_PER_CLAIM:
-        rows = _find(connection, request, now, rows_wanted, doubts)
+        suspects = None if request.suspects is None else request.suspects - sum(each.is_suspect for each in claims)
+        rows = _find(connection, request, now, rows_wanted, doubts, suspects)
         free = order.free_to_start(connection, _without_running(connection, request, now, rows), now)
+        free = _with_suspects(free, suspects)
         claims += _lease(connection, request, now, free[: request.limit - len(claims)])
         if len(rows) < rows_wanted:
             break
@@ -76,12 +89,17 @@ def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
     return claims
 
 
-def _find(connection: Connection, request: ClaimRequest, now: datetime, limit: int, doubts: Doubts) -> list[Due]:
-    """Return what is due, locked where another process could claim it too."""
+def _find(
+    connection: Connection, request: ClaimRequest, now: datetime, limit: int, doubts: Doubts, suspects: int | None
+) -> list[Due]:
+    """Return what is due, locked where another process could claim it too; with 0 ``suspects`` none of these."""
     values: dict[str, Any] = {"_now": now, "_limit": limit}
     if request.account is not None:
         values["_account"] = request.account
-    statement = due(request.step, of_account=request.account is not None, doubts=doubts)
+    statement = due(request.step, of_account=request.account is not None, suspects=suspects != 0, doubts=doubts)
+    if request.scope is not None:  # a part of the queue: not one of the few statements that are worth compiling once
+        rows = connection.execute(statement.where(request.scope.condition()), values).all()
+        return [Due(*row) for row in rows]
     return [Due(*row) for row in query(connection, statement, values)]
 
 
@@ -97,15 +115,23 @@ PROLONG: Final = update(notification).where(SEQ_IN).values(due_at=bindparam("_un
 """Have leases last until a later instant."""
 
 
+def _with_suspects(rows: Sequence[Due], count: int | None) -> list[Due]:
+    """Return the rows without those suspects that are beyond a count."""
+    if count is None:
+        return list(rows)
+    beyond = {row.seq for row in [row for row in rows if row.owner is not None][count:]}
+    return [row for row in rows if row.seq not in beyond]
+
+
 @cache
-def due(step: Step, *, of_account: bool, doubts: Doubts = queue_clock.NO_DOUBTS) -> Select[Any]:
+def due(step: Step, *, of_account: bool, suspects: bool = True, doubts: Doubts = queue_clock.NO_DOUBTS) -> Select[Any]:
     """Return the query of what is due at a step, in the order of its partial index."""
     state = State.RECEIVED if step is Step.HANDLE else State.HANDLED
     now = bindparam("_now", type_=Instant())
     conditions = [in_state(state), _table.due_at <= now]
     if of_account:
         conditions.append(_table.account == bindparam("_account"))
-    if doubts.of_leases:
+    if doubts.of_leases or not suspects:
         conditions.append(_table.owner.is_(None))
     if doubts.of_clock:
         conditions.append(queue_clock.is_right(now))
@@ -142,22 +168,35 @@ LEASE: Final = {
         due_at=bindparam("_until", type_=Instant()),
         leased_at=bindparam("_now", type_=Instant()),
         parked_at=null(),
-        **{count_of(step): _table[count_of(step)] + 1},
+        **({"delete_attempts": _table.delete_attempts + 1} if step is Step.DELETE else {}),
     )
     for step in Step
 }
-"""Give rows an owner until an instant, by step."""
+"""Give rows an owner until an instant, by step. A delete counts here: it is begun at once, and kills no process."""
+
+
+def begin(connection: Connection, claims: Sequence[Claim]) -> list[bool]:
+    """Count the attempt of each claim now, before its handler is called; return whether its lease still holds."""
+    return [
+        connection.execute(
+            update(notification)
+            .where(_table.seq == claim.seq, _table.owner == claim.owner)
+            .values(attempts=claim.attempts)
+        ).rowcount
+        == 1
+        for claim in claims
+    ]
 
 
 def _lost(request: ClaimRequest, row: Due) -> dict[str, Any]:
-    """Return the attempt that its owner never reported: the owner died, was cut off, or overran its lease."""
+    """Return the line of the history for a lease without a result: its owner died, was cut off, or overran it."""
     return {
         "seq": row.seq,
         "step": request.step.value,
         "started_at": row.leased_at,
         "ended_at": request.now,
         "outcome": "lost",
-        "error": "the lease ran out before the attempt ended",
+        "error": "the lease ran out before there was a result; the handler may not have begun",
         "owner": row.owner,
     }
 
@@ -174,4 +213,5 @@ def _claimed(request: ClaimRequest, row: Due) -> Claim:
         received_at=row.received_at,
         leased_at=request.now,
         payload=row.payload,
+        is_suspect=row.owner is not None,
     )

@@ -19,7 +19,7 @@ from soap_handler import clock as wall_clock
 from soap_handler.errors import JournalUnavailableError, SchemaError
 from soap_handler.journal import insert, purge, queries, queue_clock, reconciliations
 from soap_handler.journal.announcer import Announcer
-from soap_handler.journal.claim import ClaimRequest, claim
+from soap_handler.journal.claim import ClaimRequest, begin, claim
 from soap_handler.journal.database_errors import reason
 from soap_handler.journal.engine import open_engine
 from soap_handler.journal.erasure import erase
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from soap_handler.journal.purge import Cleared
     from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection
+    from soap_handler.journal.scope import Scope
     from soap_handler.notifications import Kind
 
 T = TypeVar("T")
@@ -158,15 +159,24 @@ class Journal:
     # -- the queue ---------------------------------------------------------------------------------------------------
 
     def claim(
-        self, limit: int, lease: timedelta, *, in_order: bool = False, running: Collection[int] = ()
+        self,
+        limit: int,
+        lease: timedelta,
+        *,
+        in_order: bool = False,
+        running: Collection[int] = (),
+        suspects: int | None = None,
+        scope: Scope | None = None,
     ) -> list[Claim]:
         """Lease up to ``limit`` notifications whose handler is due.
 
         ``in_order``: of one originator on one account only the first, and none while another one is leased. Where very
         many wait behind others, one call may find less than there is; the next one goes on from there.
         ``running``: the rows on which this process works. They are not claimed; their leases are prolonged.
+        ``suspects``: how many may be among them whose last lease ran out without a result. ``scope``: of this part.
         """
-        return self._claim(Step.HANDLE, limit, lease, in_order=in_order, running=frozenset(running))
+        terms = {"running": frozenset(running), "suspects": suspects, "scope": scope}
+        return self._claim(Step.HANDLE, limit, lease, in_order=in_order, **terms)
 
     def claim_deletions(self, account: str, limit: int, lease: timedelta = timedelta(minutes=5)) -> list[Claim]:
         """Lease up to ``limit`` handled messages of one account whose inbox delete is due."""
@@ -198,9 +208,13 @@ class Journal:
             [Settlement(claim, Step.DELETE, state, retry_at, claim.leased_at, moment, error) for claim in claims]
         )
 
-    def release(self, claims: Sequence[Claim], step: Step = Step.DELETE) -> None:
-        """Give back leases on work that was not begun."""
-        self.committer.submit(release, (step, claims)).result()
+    def begin(self, claim: Claim) -> bool:
+        """Count the attempt of a claim before its handler is called; return false where the lease is lost."""
+        return self.committer.submit(begin, claim).result()
+
+    def release(self, claims: Sequence[Claim], step: Step = Step.DELETE, pause: timedelta = timedelta()) -> None:
+        """Give back leases on work that was not begun; it is due after a pause."""
+        self.committer.submit(release, (step, pause, claims)).result()
 
     def retry(self, selection: Selection) -> int:
         """Send the dead notifications of a selection round again; return how many there were."""
@@ -302,9 +316,9 @@ class Journal:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def next_handling(self) -> datetime | None:
+    def next_handling(self, scope: Scope | None = None) -> datetime | None:
         """Return when the next handler is due, by :meth:`queue_now`; ``None`` when there is nothing to handle."""
-        return self._read(queries.next_handling)
+        return self._read(lambda connection: queries.next_handling(connection, scope))
 
     def next_deletion(self, account: str) -> datetime | None:
         """Return when the next delete of an account is due, by :meth:`queue_now`; ``None`` when there is none."""

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
 
     from soap_handler.journal.records import Selection
+    from soap_handler.journal.scope import Scope
 
 
-def next_handling(connection: Connection) -> datetime | None:
-    """Return the earliest due time of all that has yet to be handled."""
-    return _earliest(connection, in_state(State.RECEIVED))
+def next_handling(connection: Connection, scope: Scope | None = None) -> datetime | None:
+    """Return the earliest due time of all that has yet to be handled, or of a part of it."""
+    part = [] if scope is None else [scope.condition()]
+    return _earliest(connection, in_state(State.RECEIVED), *part)
 
 
 def next_deletion(connection: Connection, account: str) -> datetime | None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import and_, func, insert, not_, or_, select, update
 
 from soap_handler.journal.execute import queue_now
 from soap_handler.journal.records import State
@@ -28,6 +28,7 @@ _AHEAD: Final = timedelta(seconds=1)  # what the clocks of two processes may dif
 
 _table = notification.c
 _runs = reconciliation.c
+_WAS_TAKEN: Final = or_(_table.handled_at.is_not(None), _table.erased_at.is_not(None))
 
 
 class Known(NamedTuple):
@@ -37,6 +38,8 @@ class Known(NamedTuple):
     done_at: datetime | None
     has_id: bool
     """Whether there is an id by which the message can be deleted."""
+    is_ignored: bool = False
+    """Whether it is done without having been handled or erased: then it is not deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +100,11 @@ class Ending(NamedTuple):
 
 def known(connection: Connection, keys: Sequence[str]) -> dict[str, Known]:
     """Return what is known of those of the keys that are in the journal."""
-    query = select(_table.key, _table.state, _table.done_at, _table.message_id).where(_table.key.in_(keys))
+    ignored = and_(_table.state == State.DONE.value, not_(_WAS_TAKEN)).label("ignored")
+    query = select(_table.key, _table.state, _table.done_at, _table.message_id, ignored).where(_table.key.in_(keys))
     return {
-        row.key: Known(State(row.state), row.done_at, row.message_id is not None) for row in connection.execute(query)
+        row.key: Known(State(row.state), row.done_at, row.message_id is not None, bool(row.ignored))
+        for row in connection.execute(query)
     }
 
 
@@ -116,6 +121,7 @@ def delete_again(connection: Connection, requests: Sequence[tuple[Sequence[str],
                 _table.state == State.DONE.value,
                 or_(_table.done_at < before, _table.done_at > now + _AHEAD),
                 _table.message_id.is_not(None),
+                _WAS_TAKEN,
             )
             .values(state=State.HANDLED.value, due_at=queue_now(connection), done_at=None)
         ).rowcount

@@ -64,13 +64,15 @@ class Claim:
     message_id: str | None
     owner: str
     attempts: int
-    """How many attempts at this step began, this one included."""
+    """The number of the attempt that this claim is for: one more than are known to have begun."""
     received_at: datetime
     leased_at: datetime
     """By the wall clock, for the history."""
     payload: str
     claimed_at: float = field(default_factory=time.monotonic, compare=False)
     """By the monotonic clock, for what is left of the lease."""
+    is_suspect: bool = False
+    """Whether the lease before this one ran out without a result: the handler may have ended its process."""
 
     @property
     def notification(self) -> Notification:
@@ -92,6 +94,8 @@ class Settlement:
     ended_at: datetime
     error: str | None = None
     """Why the attempt failed, without personal data; ``None`` when it did not."""
+    uncalled: str | None = None
+    """Where no handler was called: the outcome that the history shows. Then it is no attempt, and counts as none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, null, select, update
+from sqlalchemy import Integer, bindparam, func, null, select, update
 
 from soap_handler.journal import order
 from soap_handler.journal.claim import ATTEMPT, count_of
@@ -20,7 +20,7 @@ from soap_handler.journal.schema import NO_LEASE, SEQ_IN, Instant, in_state, not
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sqlalchemy import Connection
 
@@ -65,6 +65,7 @@ SETTLE: Final = (
         parked_at=null(),
         handled_at=func.coalesce(_table.handled_at, bindparam("_handled_at", type_=Instant())),
         done_at=bindparam("_done_at", type_=Instant()),
+        attempts=func.coalesce(bindparam("_attempts", type_=Integer()), _table.attempts),
     )
 )
 """End the lease of a row, and give it the state that follows."""
@@ -105,18 +106,20 @@ def _freed(ended: Iterable[Claim], rows: Mapping[int, _Present], now: datetime) 
 
 
 def _settled(settlement: Settlement) -> dict[str, Any]:
-    is_handled = settlement.step is Step.HANDLE and settlement.state in {State.HANDLED, State.DONE}
+    is_attempt = settlement.step is Step.HANDLE and settlement.uncalled is None
+    is_handled = is_attempt and settlement.state in {State.HANDLED, State.DONE}
     return {
         "_seq": settlement.claim.seq,
         "_state": settlement.state.value,
         "_due_at": settlement.due_at,
         "_handled_at": settlement.ended_at if is_handled else None,
         "_done_at": settlement.ended_at if settlement.state is State.DONE else None,
+        "_attempts": settlement.claim.attempts if is_attempt else None,
     }
 
 
 def _attempt(settlement: Settlement, row: _Present, *, in_time: bool) -> dict[str, Any]:
-    outcome = "failed" if settlement.error else "ok"
+    outcome = settlement.uncalled or ("failed" if settlement.error else "ok")
     error = settlement.error
     if error is not None:  # the text of a customer's exception may quote what was erased while the handler ran
         error = ERASED if row.erased_at is not None and settlement.step is Step.HANDLE else storable(error)
@@ -131,18 +134,19 @@ def _attempt(settlement: Settlement, row: _Present, *, in_time: bool) -> dict[st
     }
 
 
-def release(connection: Connection, releases: Sequence[tuple[Step, Sequence[Claim]]]) -> list[None]:
-    """Give back leases on work that was not begun: due at once, and not counted as an attempt."""
-    now = queue_now(connection)
-    for step, claims in releases:
+def release(connection: Connection, releases: Sequence[tuple[Step, timedelta, Sequence[Claim]]]) -> list[None]:
+    """Give back leases on work that was not begun: due after a pause, and not counted as an attempt."""
+    for step, pause, claims in releases:
+        now = queue_now(connection) + pause
         rows = _locked(connection, claims)
         held = [claim for claim in claims if _is_held(claim, rows)]
-        count = count_of(step)
-        connection.execute(
-            update(notification)
-            .where(_table.seq.in_([claim.seq for claim in held]))
-            .values(owner=None, leased_at=NO_LEASE, due_at=now, **{count: _table[count] - 1})
-        )
+        # Back to the count before the claim: a delete was counted then, a suspect at its begin, others not yet.
+        for attempts in {claim.attempts - 1 for claim in held}:
+            connection.execute(
+                update(notification)
+                .where(_table.seq.in_([claim.seq for claim in held if claim.attempts - 1 == attempts]))
+                .values(owner=None, leased_at=NO_LEASE, due_at=now, **{count_of(step): attempts})
+            )
         if step is Step.HANDLE:
             order.unblock_next(connection, _freed(held, rows, now))
     return [None] * len(releases)

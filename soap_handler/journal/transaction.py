@@ -2,6 +2,10 @@
 
 SQLite's writer lock is taken by the first statement, not before: a handler may be slow until then. When to settle is
 decided in ``dispatch``.
+
+Handlers must not end the transaction. Statements that would are refused by their text. That text cannot tell of
+everything (the driver's own ``commit()``), so each transaction begins with a savepoint: ending a transaction removes
+its savepoints, and settling looks for this one. What such a handler wrote is committed; the attempt fails, and says so.
 """
 
 from __future__ import annotations
@@ -12,12 +16,12 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError, TransactionError
 from soap_handler.journal.database_errors import reason
-from soap_handler.journal.engine import begin_late
+from soap_handler.journal.engine import abandon, begin_late
 from soap_handler.journal.execute import EXECUTOR, PLAIN
 from soap_handler.journal.settle import settle
 from soap_handler.journal.sqlite import LATE
@@ -29,8 +33,11 @@ if TYPE_CHECKING:
     from soap_handler.journal.records import Settlement
 
 _ENDS: Final = re.compile(
-    r"(?i)\s*(commit|end|begin|start\s+transaction|abort|prepare\s+transaction|rollback(?!(\s+\w+)?\s+to\b))\b"
+    r"(?i)(?:\s|;|--[^\n]*|/\*[\s\S]*?\*/)*"  # blanks and comments before the first word
+    r"(commit|end|begin|start\s+transaction|abort|prepare\s+transaction|rollback(?!(\s+\w+)?\s+to\b))\b"
 )
+_SAVEPOINT: Final = "soap_handler_begin"
+_NO_SUCH_SAVEPOINT: Final = ("3B001", "25P01")  # SQLSTATE: invalid savepoint, no transaction
 _NOT_YOURS: Final = (
     "a transactional handler must not commit, roll back or close its connection: returning commits, raising rolls "
     "back; begin_nested() makes a part that can be rolled back alone"
@@ -63,17 +70,58 @@ class Transaction:
         self._closing = threading.Lock()
         self._statement = threading.RLock()  # held by the handler's thread while a statement runs
         self._running = 0
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         options = {**LATE, "on_error": self._after, EXECUTOR: PLAIN}
         try:
             self.connection = engine.connect().execution_options(**options)
         except (SQLAlchemyError, OSError) as error:
             raise JournalUnavailableError(f"the journal is out of reach: {reason(error)}") from error
         self._driver: Any = self.connection.connection.driver_connection
+        self._changes = getattr(self._driver, "total_changes", 0)
         self._transaction = self.connection.begin()
+        if not isinstance(self._driver, sqlite3.Connection):  # it has no lock that would be held too early
+            self._begin_at_once()
         event.listen(self.connection, "before_cursor_execute", self._before)
         event.listen(self.connection, "after_cursor_execute", self._after)
         event.listen(self.connection, "commit", self._refuse)
         event.listen(self.connection, "rollback", self._refuse)
+
+    def _begin_at_once(self) -> None:
+        try:
+            self._begin()
+        except JournalUnavailableError:
+            abandon(self.connection)
+            raise
+
+    def _begin(self) -> None:
+        """Begin at the database, with the savepoint by which an end is noticed."""
+        try:
+            begin_late(self.connection, self._seconds)
+            self._execute(f"SAVEPOINT {_SAVEPOINT}")
+        except (SQLAlchemyError, self._driver_error, OSError) as error:
+            self._broken = True
+            raise JournalUnavailableError(f"the transaction cannot begin: {reason(error)}") from error
+        self._begun = True
+
+    def _execute(self, statement: str) -> None:
+        """Execute a statement of our own, past SQLAlchemy and its events."""
+        cursor = self._driver.cursor()
+        try:
+            cursor.execute(statement)
+        finally:
+            cursor.close()
+
+    def _was_ended(self) -> bool:
+        """Whether the transaction was ended behind SQLAlchemy's back; else take back the savepoint."""
+        if not self._begun:  # SQLite: what goes past SQLAlchemy now is committed statement by statement
+            return bool(self._driver.in_transaction or self._driver.total_changes != self._changes)
+        try:
+            self._execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        except self._driver_error as error:
+            if getattr(error, "sqlstate", None) in _NO_SUCH_SAVEPOINT or "no such savepoint" in str(error):
+                return True
+            raise DBAPIError.instance(None, None, error, self._driver_error, hide_parameters=True) from error
+        return False
 
     def __enter__(self) -> Self:
         return self
@@ -88,7 +136,7 @@ class Transaction:
                 if self._broken or self._given_up:
                     self.connection.invalidate()
                 self.connection.close()
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, self._driver_error, OSError) as error:
                 telemetry.emit("transaction_connection_lost", error=type(error).__name__)
 
     def settle(self, settlement: Settlement) -> bool:
@@ -99,15 +147,18 @@ class Transaction:
             JournalUnavailableError: there was no commit, as far as can be known.
         """
         self._is_ending = True
-        if self._broken or not self._transaction.is_active:
+        if self._broken or not self._transaction.is_active or self.connection.closed:
             raise TransactionError(_NOT_YOURS)
         try:
+            if self._was_ended():
+                self._broken = True
+                raise TransactionError(_NOT_YOURS)
             ((held,),) = settle(self.connection, [[settlement]])
             if held:
                 if self._announcer.notifies:
                     self._announcer.before_commit(self.connection)
                 self._transaction.commit()
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, self._driver_error, OSError) as error:
             self._broken = True
             raise JournalUnavailableError(f"the transaction could not be committed: {reason(error)}") from error
         if held:
@@ -147,11 +198,10 @@ class Transaction:
             raise TransactionError(_GIVEN_UP)
         if not self._begun:
             try:
-                begin_late(self.connection, self._seconds)
-            except Exception:
+                self._begin()
+            except JournalUnavailableError:
                 self._after()
                 raise
-            self._begun = True
 
     def _after(self, *_: object) -> None:
         if self._running:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waitress import create_server, wasyncore
 
-from soap_handler.server import open_files
+from soap_handler.server import forked_child, open_files
 from soap_handler.server.channel import Channel
 from soap_handler.server.connection_limits import Limits
 
@@ -84,6 +84,7 @@ class Server:
             listener.draining = False
             listener.adj.max_headers = settings.max_headers
             listener.handle_accept = partial(self._accept_waiting, listener.handle_accept)
+        forked_child.close_in_children(self)
         self.port = int(self._listeners[0].effective_port)
         """The port that is listened on."""
 

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from soap_handler import telemetry
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 CANNOT_START: Final = 2
 """The exit code of a worker that cannot start."""
+RENEW: Final = 3
+"""The exit code of a process whose handler threads all hang: started again, it goes on."""
 
 _RELOAD: Final = b"r"
 _SERVING: Final = b"s"
@@ -77,8 +80,7 @@ class WorkerProcess:
         The links of the ``others`` are closed there, or those would never see that the parent is gone.
         """
         ours, theirs = socket.socketpair()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         self.process = os.fork()
         if self.process == 0:
             ours.close()
@@ -148,6 +150,13 @@ def _be_worker(work: Callable[[ParentLink], int], link: ParentLink, others: Sequ
     except BaseException as error:  # noqa: BLE001 - not through the parent's stack
         telemetry.emit("worker_broke", error=type(error).__name__, exc_info=True)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os._exit(code)
+
+
+def _flush() -> None:
+    """Write out what is buffered. A closed stream has no reader, and must not keep a worker from starting or ending."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                stream.flush()

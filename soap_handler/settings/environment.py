@@ -133,17 +133,22 @@ def _place(name: str) -> tuple[Place, str | None]:
             return (), _meant(name, step, model, top=not place)
         field = model.model_fields.get(step.lower())
         place.append(step.lower())
-        listed = field is not None and introspection.tables(field) is not None
-        index = next(steps, "") if listed else None
-        if index is not None and not _INDEX.fullmatch(index):
-            return (), f"; expected a number from 0 after {step}__"
-        place.extend([int(index)] if index is not None else [])
+        if field is not None and introspection.tables(field) is not None:
+            index = next(steps, "")
+            if not _INDEX.fullmatch(index):
+                return (), f"; expected a number from 0 after {step}__"
+            place.append(int(index))
+        elif field is not None and introspection.named(field) is not None:
+            name_of_table = next(steps, "")
+            if not name_of_table:
+                return (), f"; expected a name after {step}__"
+            place.append(name_of_table.lower())
         model = _below(field)
     return (tuple(place), None) if model is None else ((), "; expected the name of one setting in that table")
 
 
 def _below(field: FieldInfo | None) -> type[BaseModel] | None:
-    return (introspection.table(field) or introspection.tables(field)) if field is not None else None
+    return introspection.below(field) if field is not None else None
 
 
 def _meant(name: str, step: str, model: type[BaseModel] | None, *, top: bool) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import types
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr, create_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +37,35 @@ def tables(field: FieldInfo) -> type[BaseModel] | None:
     """Return the model of the items of a field that is a list of tables, else ``None``."""
     item = items(field)
     return item if _is_model(item) else None
+
+
+def named(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of the tables of a field that has one for each name, else ``None``.
+
+    Where their type decides which model a table is, it is one model with the keys of all types.
+    """
+    for kind in kinds(field.annotation):
+        if get_origin(kind) is dict:
+            models = [each for each in kinds(get_args(kind)[1]) if _is_model(each)]
+            if models:
+                return _merged(tuple(models))
+    return None
+
+
+def below(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of the tables that a field holds in any way, else ``None``."""
+    return table(field) or tables(field) or named(field)
+
+
+@cache
+def _merged(models: tuple[type[BaseModel], ...]) -> type[BaseModel]:
+    fields: dict[str, Any] = {
+        name: (field.annotation, field) for model in models for name, field in model.model_fields.items()
+    }
+    types_of = [get_args(model.model_fields["type"].annotation)[0] for model in models if "type" in model.model_fields]
+    if types_of:
+        fields["type"] = (str, Field(description=f"Type of the table: {', '.join(types_of)}."))
+    return create_model("AnyOfThem", **fields)
 
 
 def items(field: FieldInfo) -> Any:  # noqa: ANN401 - a type expression has no narrower type
@@ -71,10 +101,14 @@ def keys(model: type[BaseModel]) -> list[str]:
 def inner(model: type[BaseModel], place: Place) -> type[BaseModel] | None:
     """Return the model of the table at a place, or ``None`` if there is no table."""
     found: type[BaseModel] | None = model
+    by_name: type[BaseModel] | None = None  # the model of the tables whose name comes next
     for step in place:
-        if isinstance(step, str) and found is not None:
+        if by_name is not None:
+            found, by_name = by_name, None
+        elif isinstance(step, str) and found is not None:
             field = found.model_fields.get(step)
-            found = (table(field) or tables(field)) if field else None
+            by_name = named(field) if field else None
+            found = (table(field) or tables(field)) if field and by_name is None else None
     return found
 
 

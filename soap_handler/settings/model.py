@@ -8,16 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from soap_handler.settings.names import name_clashes
+from soap_handler.settings.names import name_clashes, name_key
+from soap_handler.settings.sinks import PYTHON, AnySink, RouteSettings
+from soap_handler.settings.table import Table
 from soap_handler.settings.value_types import (
     BaseAddress,
     Count,
     DaysOrNone,
+    Duration,
     ExistingPath,
     JournalUrl,
+    KindName,
     Name,
     Network,
     Password,
@@ -29,6 +33,7 @@ from soap_handler.settings.value_types import (
     Seconds,
     SecondsOrNone,
     ServiceAddress,
+    SinkName,
     Target,
     Text,
     TimeZone,
@@ -42,14 +47,11 @@ if TYPE_CHECKING:
 
 NO_ACCOUNT = "no_account"
 NAMES_CLASH = "names_clash"
-"""Types of the pydantic errors for "there is no account" and "two accounts share a name"."""
+SENTENCE = "sentence"
+"""Types of the pydantic errors for "there is no account", "two accounts share a name", and one with its own words."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class ServerSettings(_Table):
+class ServerSettings(Table):
     """The public listener, its limits and its processes."""
 
     host: Text = Field(
@@ -154,7 +156,7 @@ class ServerSettings(_Table):
         return self.public_url + prefix
 
 
-class JournalSettings(_Table):
+class JournalSettings(Table):
     """Where notifications are kept until they are done."""
 
     url: JournalUrl = Field(
@@ -176,28 +178,36 @@ class JournalSettings(_Table):
         return masked_url(self.url.get_secret_value())
 
 
-class HandlerSettings(_Table):
+class HandlerSettings(Table):
     """The customer's code, its threads, timeout and retries."""
 
     target: Target | None = Field(
         default=None,
-        description="Your handlers as package.module:attribute; unset, notifications go to standard output as JSON.",
+        description="Your handlers as package.module:attribute; unset, which no inbox allows, standard output as JSON.",
         examples=["my_package.sms:handlers"],
     )
-    threads: Count = Field(
-        default=4, description="Handlers that run at once; messages of one originator keep their order."
+    ignore: tuple[KindName, ...] = Field(
+        default=(),
+        description="Kinds without a handler on purpose: stored, not handled, not deleted; any other must have one.",
+        examples=[["MessageEvent", "SubscriptionEvent"]],
     )
-    timeout: Seconds = Field(
-        default=30.0, description="Seconds a handler may take; after that the attempt counts as failed."
+    threads: Count = Field(default=4, description="Handlers at once; messages of one originator keep their order.")
+    timeout: Seconds = Field(default=30.0, description="Seconds a handler may take; then the attempt has failed.")
+    give_up_after: Duration = Field(
+        default=259200.0,
+        description='Time after which a notification that is still failing is dead, such as "90s", "12h" or "3d".',
+        examples=["3d"],
     )
-    max_attempts: Count = Field(default=10, description="Attempts of a handler before the notification is dead.")
+    max_attempts: Count | None = Field(
+        default=None, description="Attempts before a notification is dead; unset: as many as give_up_after allows."
+    )
     backoff: Seconds = Field(
         default=1.0, description="Seconds before the first retry, at most; each later one waits twice as long."
     )
-    backoff_cap: Seconds = Field(default=300.0, description="Seconds between two retries, at most.")
+    backoff_cap: Seconds = Field(default=900.0, description="Seconds between two retries, at most.")
 
 
-class DispatchSettings(_Table):
+class DispatchSettings(Table):
     """The order in which handlers are called."""
 
     order: Literal["originator", "none"] = Field(
@@ -209,7 +219,7 @@ class DispatchSettings(_Table):
     )
 
 
-class DeleteSettings(_Table):
+class DeleteSettings(Table):
     """Deletes of handled messages from the EMS inbox, and their retries."""
 
     backoff: Seconds = Field(
@@ -227,7 +237,7 @@ class DeleteSettings(_Table):
     batch: Count = Field(default=100, description="Messages deleted by one call; EMS lists at most about as many.")
 
 
-class ReconcileSettings(_Table):
+class ReconcileSettings(Table):
     """Reconciliation: the comparison of the EMS inbox with the journal, which finds what was missed."""
 
     interval: SecondsOrNone = Field(
@@ -245,7 +255,7 @@ class ReconcileSettings(_Table):
     )
 
 
-class LogSettings(_Table):
+class LogSettings(Table):
     """The log, which goes to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -256,7 +266,7 @@ class LogSettings(_Table):
     )
 
 
-class PushCredentials(_Table):
+class PushCredentials(Table):
     """One user name and password that EMS may present."""
 
     username: Text = Field(description="User name that EMS presents, as registered in Web SMS.")
@@ -268,7 +278,7 @@ class PushCredentials(_Table):
     )
 
 
-class PushToken(_Table):
+class PushToken(Table):
     """One secret that stands in the address of XML push, ``/push/<token>``."""
 
     token: PushTokenText = Field(
@@ -290,7 +300,7 @@ class PushToken(_Table):
         return self.token
 
 
-class InboxSettings(_Table):
+class InboxSettings(Table):
     """The EMS inbox service and the login of the account whose inbox is emptied."""
 
     url: ServiceAddress = Field(
@@ -316,7 +326,7 @@ class InboxSettings(_Table):
     )
 
 
-class AccountSettings(_Table):
+class AccountSettings(Table):
     """One EMS account: its names, its push credentials and its inbox."""
 
     reference: Name = Field(description="Reference of the account in Web SMS, such as EX0012345.")
@@ -364,7 +374,7 @@ class AccountSettings(_Table):
         return (*self.push, *self.push_tokens)
 
 
-class Settings(_Table):
+class Settings(Table):
     """The whole configuration. Built directly it holds what is given; ``load_settings`` reads file and environment."""
 
     _renames: tuple[Rename, ...] = PrivateAttr(default=())
@@ -377,6 +387,10 @@ class Settings(_Table):
     reconcile: ReconcileSettings = ReconcileSettings()
     log: LogSettings = LogSettings()
     account: tuple[AccountSettings, ...] = Field(default=(), validate_default=True)
+    route: tuple[RouteSettings, ...] = Field(
+        default=(), description="Rules of delivery, in order; none: handler.target takes all."
+    )
+    sink: dict[SinkName, AnySink] = Field(default={}, description="Destinations by name.", validate_default=True)
 
     @property
     def renames(self) -> tuple[Rename, ...]:
@@ -396,3 +410,22 @@ class Settings(_Table):
         if clashes:
             raise PydanticCustomError(NAMES_CLASH, "{clashes}", {"clashes": " ".join(clashes)})
         return accounts
+
+    @field_validator("sink")
+    @classmethod
+    def _routed(cls, sinks: dict[str, AnySink], info: ValidationInfo) -> dict[str, AnySink]:
+        """Each route leads to a sink that there is, and names accounts that there are."""
+        names = {name_key(name) for each in info.data.get("account", ()) for name in (each.reference, *each.aliases)}
+        known = ", ".join([*sinks, PYTHON])
+        for number, route in enumerate(info.data.get("route", ())):
+            if route.sink not in {*sinks, PYTHON}:
+                raise _sentence(f"route[{number}].sink is {route.sink!r}; expected the name of a sink: {known}.")
+            for account in route.accounts:
+                if name_key(account) not in names:
+                    raise _sentence(f"route[{number}].accounts names {account!r}; expected a name of an account.")
+        return sinks
+
+
+def _sentence(text: str) -> PydanticCustomError:
+    """Return a problem that is a whole sentence already."""
+    return PydanticCustomError(SENTENCE, "{sentence}", {"sentence": text})

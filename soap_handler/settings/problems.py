@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import SecretStr
 
 from soap_handler.settings import introspection
-from soap_handler.settings.model import NAMES_CLASH, NO_ACCOUNT, Settings
+from soap_handler.settings.model import NAMES_CLASH, NO_ACCOUNT, SENTENCE, Settings
+from soap_handler.settings.sinks import SINKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARACTERS: Final = 200
 
+_NO_TYPE: Final = frozenset({"union_tag_invalid", "union_tag_not_found"})
 _EXPECTED: Final[Mapping[str, str]] = {
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
@@ -39,6 +41,8 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "greater_than_equal": "at least {ge:g}",
     "less_than_equal": "at most {le:g}",
     "literal_error": "{expected}",
+    "enum": "{expected}",
+    "string_pattern_mismatch": "a name of small letters, digits, - and _",
     "value_error": "{error}",
 }
 
@@ -53,16 +57,25 @@ def sentences(error: ValidationError, origins: Mapping[Place, str]) -> list[str]
 
 
 def _sentence(detail: ErrorDetails, origins: Mapping[Place, str]) -> str:
-    place: Place = detail["loc"]
+    place = _place(detail["loc"])
     origin = origins.get(place)
     name = introspection.dotted(place) + (f" (from {origin})" if origin else "")
     if detail["type"] == "extra_forbidden":
         return f"{name} is not a setting{_known(place)}."
     if detail["type"] == NO_ACCOUNT:
         return "There is no account; expected at least one [[account]] table (or SOAP_HANDLER_ACCOUNT__0__REFERENCE)."
+    if detail["type"] == SENTENCE:
+        return detail["msg"]
+    if detail["type"] in _NO_TYPE:
+        return f"{name}.type is missing, or no type of a sink; expected one of {', '.join(SINKS)}."
     if detail["type"] == "missing":
         return f"{name} is missing; expected {_wanted(place)}."
     return f"{name} is {_found(place, detail['input'])}; expected {_expected(detail, place)}."
+
+
+def _place(location: Place) -> Place:
+    """Return the place of a problem: pydantic puts the type of a sink after its name."""
+    return (*location[:2], *location[3:]) if location[0] == "sink" and len(location) > 3 else location
 
 
 def _known(place: Place) -> str:
@@ -92,12 +105,7 @@ def _found(place: Place, value: object) -> str:
     field = introspection.field_at(Settings, place)
     if value in ("", (), []):
         return "empty"
-    shown = (
-        field is not None
-        and not introspection.secret(field)
-        and introspection.table(field) is None
-        and introspection.tables(field) is None
-    )
+    shown = field is not None and not introspection.secret(field) and introspection.below(field) is None
     if field is not None and introspection.secret(field) and isinstance(value, str | SecretStr):
         return "of another form (not shown)"
     return _shown(value) if shown else _kind(value)

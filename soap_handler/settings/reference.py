@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from soap_handler.settings import introspection
 from soap_handler.settings.model import Settings
+from soap_handler.settings.sinks import SINKS, SinkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,10 @@ def toml(value: Any) -> str:  # noqa: ANN401 - the default of any setting
 def _rows(model: type[BaseModel], table: str) -> Iterator[SettingRow]:
     later = []
     for name, field in model.model_fields.items():
-        inner = introspection.table(field) or introspection.tables(field)
+        inner = introspection.below(field)
+        if introspection.named(field):
+            yield from _sinks(name)
+            continue
         if inner is not None:
             later.append((inner, f"{table}.{name}".lstrip(".")))
         if inner is None or (table and introspection.tables(field)):
@@ -54,6 +58,15 @@ def _rows(model: type[BaseModel], table: str) -> Iterator[SettingRow]:
             yield SettingRow(table, f"{name}_file", "path", "unset", meaning)
     for inner, place in later:
         yield from _rows(inner, place)
+
+
+def _sinks(name: str) -> Iterator[SettingRow]:
+    """Return the settings that all sinks have, and after them those of each type."""
+    yield from _rows(SinkSettings, f"{name}.NAME")
+    for kind, model in SINKS.items():
+        for row in _rows(model, f"{name}.NAME, type = {toml(kind)}"):
+            if row.name not in SinkSettings.model_fields and row.name != "type":
+                yield row
 
 
 def _type(field: FieldInfo) -> str:

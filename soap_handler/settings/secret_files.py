@@ -28,8 +28,11 @@ def read_secret_files(values: dict[str, Any], model: type[BaseModel], folder: Pa
     """
     problems = []
     for name, field in model.model_fields.items():
-        inner = introspection.table(field) or introspection.tables(field)
-        if inner is not None:
+        inner = introspection.below(field)
+        if inner is not None and introspection.named(field) and isinstance(found := values.get(name), dict):
+            for key, item in found.items():
+                problems += _read_inner(item, inner, folder, (*place, name, key))
+        elif inner is not None:
             problems += _read_inner(values.get(name), inner, folder, (*place, name))
         elif introspection.secret(field):
             problems += _read_secret(values, name, folder, place)

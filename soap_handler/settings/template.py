@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from soap_handler.settings import introspection
 from soap_handler.settings.model import Settings
 from soap_handler.settings.reference import toml
+from soap_handler.settings.sinks import SINKS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
+_FILL_IN: Final = {"target"}  # it has a default, but not beside an inbox, which the file has
 _HEAD: Final = """\
 # The configuration of soap-handler.
 # Every line marked "fill in" needs a value. Lines that begin with "#" show defaults and examples.
@@ -20,8 +22,18 @@ _HEAD: Final = """\
 """
 
 
-def template() -> str:
-    """Return a commented configuration file, valid TOML once the lines marked ``fill in`` have a value."""
+_ROUTE: Final = """\
+# Everything goes to one sink; [[route]] tables before this one split it.
+[[route]]
+sink = "mine"
+"""
+
+
+def template(sink: str | None = None) -> str:
+    """Return a commented configuration file, valid TOML once the lines marked ``fill in`` have a value.
+
+    With the type of a ``sink`` it has a route of everything to one.
+    """
     parts = [_HEAD]
     for name, field in Settings.model_fields.items():
         model = introspection.table(field)
@@ -32,14 +44,18 @@ def template() -> str:
     if account and inbox:
         parts.append(f"# One such table for each EMS account.\n[[account]]\n{_lines(account)}")
         parts.append(f"# {account.model_fields['inbox'].description}\n[account.inbox]\n{_lines(inbox)}")
+    if sink is not None:
+        table = _lines(SINKS[sink], skipped=frozenset({"type"}))
+        parts.append(_ROUTE)
+        parts.append(f'# {SINKS[sink].__doc__}\n[sink.mine]\ntype = "{sink}"\n{table}')
     return "\n".join(parts)
 
 
-def _lines(model: type[BaseModel]) -> str:
+def _lines(model: type[BaseModel], skipped: frozenset[str] = frozenset()) -> str:
     return "".join(
         f"# {field.description}\n{_line(name, field)}\n"
         for name, field in model.model_fields.items()
-        if introspection.table(field) is None
+        if introspection.table(field) is None and name not in skipped
     )
 
 
@@ -50,6 +66,6 @@ def _line(name: str, field: FieldInfo) -> str:
         if field.examples:  # it may be left out
             return f"# {name} = [{{ {pair} }}]"
         return f"{name} = [\n  {{ {pair} }}, # fill in\n]"
-    if field.is_required():
+    if field.is_required() or name in _FILL_IN:
         return f'{name} = "" # fill in'
     return f"# {name} = {toml(field.examples[0] if field.examples else field.default)}"

@@ -5,19 +5,28 @@ Which settings there are is in ``model``; how a broken rule becomes a sentence i
 
 from __future__ import annotations
 
+import base64
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated
+from string import Formatter
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, StringConstraints
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from soap_handler.accounts.passwords import PasswordHash, is_foreign_hash, is_hash
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _JOURNAL_URL = re.compile(r"sqlite(\+\w+)?:///(?!:memory:).+|postgresql(\+\w+)?://.+", re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{20,200}", re.ASCII)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 
 
@@ -127,9 +136,87 @@ def _network(value: object) -> object:
 def _existing(path: Path) -> Path:
     if not path.exists():
         raise ValueError("the path of a file that exists")
-    return path
+    return path.absolute()  # the customer's code may change the working directory
 
 
+def _duration(value: object) -> object:
+    if isinstance(value, str) and (found := _DURATION.fullmatch(value.strip())):
+        return float(found[1]) * _UNIT_SECONDS[found[2]]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError('seconds, or a text such as "90s", "15m", "12h" or "3d"')  # noqa: TRY004 - as above
+    return value
+
+
+def _secret_address(url: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        usable = bool(parts.scheme and parts.hostname) and parts.port != 0
+    except ValueError:  # urlsplit's own complaint may quote what it read
+        usable = False
+    if not usable or re.search(r"\s", url.get_secret_value()):
+        raise ValueError("an address such as https://host/path")
+    return url
+
+
+def _database_url(url: SecretStr) -> SecretStr:
+    try:
+        make_url(url.get_secret_value())
+    except (ArgumentError, ValueError) as error:
+        raise ValueError("a SQLAlchemy URL such as postgresql+psycopg://user:password@host/database") from error
+    return url
+
+
+def _header_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text):
+        raise ValueError("the name of an HTTP header")
+    return text
+
+
+def _one_line(text: SecretStr) -> SecretStr:
+    if not text.get_secret_value().strip() or not text.get_secret_value().isprintable():
+        raise ValueError("text of one line")
+    return text
+
+
+def _webhook_key(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not 24 <= len(key) <= 64:
+        raise ValueError("whsec_ and 24 to 64 bytes in base64")
+    return secret
+
+
+def known_fields(template: str, names: Collection[str]) -> str:
+    """Return a template whose braces hold only these names.
+
+    Raises:
+        ValueError: something else is in braces.
+    """
+    for _, name, form, conversion in Formatter().parse(template):
+        if name is not None and (name not in names or form or conversion):
+            raise ValueError("in braces only " + ", ".join(sorted(names)))
+    return template
+
+
+def _template(text: str) -> str:
+    try:
+        list(Formatter().parse(text))
+    except ValueError as error:
+        raise ValueError("a text with names in braces, such as {account}.{kind}") from error
+    return _not_blank(text)
+
+
+Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=31622400, allow_inf_nan=False)]
+SecretAddress = Annotated[SecretStr, AfterValidator(_secret_address)]
+SecretText = Annotated[SecretStr, AfterValidator(_one_line)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+WebhookKey = Annotated[SecretStr, AfterValidator(_webhook_key)]
+SinkName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Template = Annotated[str, AfterValidator(_template)]
 Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1)]
 Port = Annotated[int, BeforeValidator(_not_boolean), Field(ge=0, le=65535)]
 Seconds = Annotated[float, BeforeValidator(_not_boolean), Field(gt=0, allow_inf_nan=False)]
@@ -146,6 +233,8 @@ PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 ServiceAddress = Annotated[str, AfterValidator(_service_address)]
 ProxyAddress = Annotated[str, AfterValidator(_web_address), PlainSerializer(masked_url)]
 JournalUrl = Annotated[SecretStr, AfterValidator(_journal_url)]
+KindName = Literal["MessageReceived", "MessageEvent", "MessageError", "SubscriptionEvent"]
 Target = Annotated[str, AfterValidator(_target)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 ExistingPath = Annotated[Path, AfterValidator(_existing)]
+CommandLine = Annotated[tuple[Text, ...], Field(min_length=1)]

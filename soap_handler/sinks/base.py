@@ -1,27 +1,65 @@
-"""What a sink is: a ready-made handler that brings every kind of notification to one destination."""
+"""What a sink is: a ready-made handler that brings notifications to one destination, and confirms each.
+
+A sink is one file in this room. It is made from its settings (``settings/sinks.py``), and one object serves all
+threads of its dispatcher at once.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-from soap_handler.dispatch.handlers import Handlers
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from soap_handler.notifications import Notification
 
 
-class Sink(Protocol):
-    """A destination of notifications. One object serves all handler threads at once."""
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt to bring a notification to its destination."""
 
-    def deliver(self, notification: Notification) -> None:
-        """Return once the destination has the notification; raise anything to be called again later.
+    notification: Notification
+    stored_at: datetime
+    """When the service stored it: aware, UTC."""
+    attempt: int = 1
+    """The number of this attempt, from 1."""
 
-        It may be called more than once for one notification, like any handler.
+
+class Sink(ABC):
+    """A destination of notifications. Thread-safe: ``concurrency`` threads call :meth:`deliver` at once.
+
+    A constructor connects to nothing: a destination that is out of reach does not keep the service from receiving.
+    """
+
+    batch = 1
+    """How many notifications :meth:`deliver_all` takes at most; 1: the sink is called for each."""
+
+    @abstractmethod
+    def deliver(self, delivery: Delivery) -> None:
+        """Return once the destination has confirmed the notification; it may be called again for one, like any handler.
+
+        Raises:
+            SinkDownError: the destination as a whole is out of order or out of reach.
+            SinkRefusedError: it works, and refuses this notification.
+            RetryLater: it asks for a later attempt at this notification.
+            GiveUp: it says that this notification will never be taken.
         """
 
+    def deliver_all(self, deliveries: Sequence[Delivery]) -> None:
+        """Deliver several, which the destination confirms as one. Errors are those of :meth:`deliver`, for all."""
+        for delivery in deliveries:
+            self.deliver(delivery)
 
-def handlers_of(sink: Sink) -> Handlers:
-    """Return handlers that deliver every kind to a sink: what a module of this room calls ``handlers``."""
-    handlers = Handlers()
-    handlers.all_kinds(sink.deliver)
-    return handlers
+    @abstractmethod
+    def probe(self) -> str:
+        """Reach out harmlessly (connect, log in), and return a short sentence of what was found.
+
+        Raises:
+            SinkError: the destination would take nothing now; the text says why.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to give back
+        """Give back what is open. No delivery is under way, and none follows."""

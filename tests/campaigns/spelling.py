@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from unittest import mock
 
 from soap_handler.ems import soap_push
-from soap_handler.ems.wire import unshield
+from soap_handler.xml.control_characters import unshield
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ACCOUNT = EmsAccount(
     reference="EX0012345", username="inbox-user", password="inbox-secret", push_username="ems", push_password="s3cret"
 )
+STANDARD_OUTPUT = "soap_handler.sinks.stdout:handlers"
 
 
 def verdicts(result: object) -> dict[str, str]:
@@ -63,7 +64,8 @@ def test_a_filled_in_file_is_right(tmp_path: Path, run: Run) -> None:
     """Filled in, the file that init wrote passes."""
     run("init")
     path = tmp_path / "soap-handler.toml"
-    path.write_text(path.read_text().replace('""', '"x"'))
+    filled = path.read_text().replace('target = ""', f'target = "{STANDARD_OUTPUT}"')
+    path.write_text(filled.replace('""', '"x"'))
     result = run("check", "--json")
     assert result.code == 0, result.out
     assert verdicts(result.json)["account x"] == "ok"
@@ -86,7 +88,8 @@ def test_check_goes_on_after_a_failed_check(tmp_path: Path, run: Run) -> None:
 def test_check_logs_in_without_harm(tmp_path: Path, run: Run) -> None:
     """With the right password the inbox lets us in."""
     with InboxService([ACCOUNT]) as inbox:
-        write_configuration(tmp_path, account=inbox_table(inbox.url, "inbox-secret"))
+        handler = f'target = "{STANDARD_OUTPUT}"'
+        write_configuration(tmp_path, handler=handler, account=inbox_table(inbox.url, "inbox-secret"))
         result = run("check", "--inbox", "--json")
         assert inbox.refused_logins == 0
     assert result.code == 0, result.out

@@ -21,7 +21,8 @@ def test_it_is_done_when_the_inbox_is_empty(tmp_path: Path, run: Run, monkeypatc
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     inbox = f"http://127.0.0.1:{port}/secure/messenger/soap/InboxService.asmx"
-    write_configuration(tmp_path, account=f'inbox = {{ url = "{inbox}", username = "ems", password = "s3cret" }}')
+    account = f'inbox = {{ url = "{inbox}", username = "ems", password = "s3cret" }}'
+    write_configuration(tmp_path, handler='target = "soap_handler.sinks.stdout:handlers"', account=account)
     monkeypatch.setenv("SOAP_HANDLER_PUSH_PASSWORD", "s3cret")
     with serve(tmp_path) as service:
         ordered = ("--messages", "20", "--rate", "500", "--duplicates", "0.5", "--inbox-port", str(port))

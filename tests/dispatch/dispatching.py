@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, text
 
+from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Entry, Journal, Record, Selection, State
@@ -50,7 +51,9 @@ def dispatching(
     handlers = handler if isinstance(handler, Handlers) else Handlers()
     if not isinstance(handler, Handlers):
         handlers.all_kinds(handler)
-    dispatcher = Dispatcher(journal, handlers, settings(**values), {ACCOUNT}.__contains__, admission=admission)
+    dispatcher = Dispatcher(
+        journal, of_handlers(handlers, settings(**values)), {ACCOUNT}.__contains__, admission=admission
+    )
     dispatcher.start()
     try:
         yield dispatcher

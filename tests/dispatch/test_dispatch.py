@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,6 @@ from tests.dispatch.dispatching import ACCOUNT, Hanging, dispatching, entry, in_
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     import pytest
 
     from soap_handler.journal import Claim
@@ -67,16 +65,20 @@ def test_what_was_handled_waits_for_its_delete(journal: Journal) -> None:
     )
 
 
-def test_a_kind_without_a_handler_is_done(journal: Journal) -> None:
-    """It is journaled, and no handler is called; a message still leaves the inbox."""
+def test_a_kind_without_a_handler_is_ignored(journal: Journal) -> None:
+    """It is done without an attempt, and the history says so; a message stays in the inbox, reconciled or not."""
     handlers = Handlers()
     handlers.message_event(lambda _: None)
     with dispatching(journal, handlers):
         journal.record(entry(1))
         journal.record(Entry(SubscriptionEvent(account=ACCOUNT), datetime.now(UTC)))
         wait_for(lambda: in_state(journal, State.RECEIVED) == 0)
-    assert record_of(journal, 1).state is State.HANDLED
-    assert in_state(journal, State.DONE) == 1
+    ignored = record_of(journal, 1)
+    assert in_state(journal, State.DONE) == 2
+    assert (ignored.handled_at, ignored.attempts) == (None, 0)
+    assert [(one.outcome, one.error) for one in journal.history(ignored.seq)] == [("ignored", None)]
+    assert journal.known([ignored.key])[ignored.key].is_ignored
+    assert journal.delete_again([ignored.key], datetime.now(UTC) + timedelta(days=1)) == 0
 
 
 def test_what_was_there_before_the_start_is_handled(journal: Journal) -> None:

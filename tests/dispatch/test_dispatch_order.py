@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Entry, Journal, Selection, State
@@ -50,7 +51,7 @@ def dispatching(
     handlers = Handlers()
     handlers.all_kinds(handle)
     settings = HandlerSettings(threads=4, timeout=30, backoff=backoff, backoff_cap=backoff, max_attempts=3)
-    dispatcher = Dispatcher(journal, handlers, settings, lambda _: False, in_order=in_order)
+    dispatcher = Dispatcher(journal, of_handlers(handlers, settings), lambda _: False, in_order=in_order)
     dispatcher.start()
     try:
         yield

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
+import threading
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -104,13 +107,90 @@ def test_a_payload_that_cannot_be_read_goes_dead(journal: Journal, url: str) -> 
     assert [record.state for record in journal.records(Selection(key=message(1).key))] == [State.DEAD]
 
 
-def test_what_kills_the_process_each_time_goes_dead(journal: Journal) -> None:
-    """When so many attempts as are allowed never ended, it is not begun once more."""
+def test_what_kills_the_process_each_time_goes_dead(journal: Journal, log: list[Any]) -> None:
+    """When so many attempts as are allowed began and never ended, it is not begun once more; that is no attempt."""
     journal.record(entry(1))
-    for _ in range(3):
-        assert len(journal.claim(1, timedelta(microseconds=-1))) == 1  # as one who was killed at once
+    for _ in range(4):
+        (claim,) = journal.claim(1, timedelta(microseconds=-1))  # as one who was killed at once
+        assert not claim.is_suspect or journal.begin(claim)
     handled: list[Notification] = []
     with dispatching(journal, handled.append, max_attempts=3):
         wait_for(lambda: in_state(journal, State.DEAD) == 1)
     assert handled == []
-    assert outcomes(journal, 1) == ["lost", "lost", "lost", "failed"]
+    assert outcomes(journal, 1) == ["lost", "lost", "lost", "lost", "dead"]
+    assert record_of(journal, 1).attempts == 3
+    assert [event["attempts"] for event in events(log, "notification_dead")] == [3]
+
+
+def test_what_was_claimed_when_a_process_died_is_no_attempt(journal: Journal) -> None:
+    """However often its lease ran out before its handler was called, it is handled."""
+    journal.record(entry(1))
+    for _ in range(5):
+        assert len(journal.claim(1, timedelta(microseconds=-1))) == 1
+    with dispatching(journal, lambda _: None, max_attempts=1):
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
+    assert record_of(journal, 1).attempts == 1
+
+
+def test_suspects_are_called_one_at_a_time(journal: Journal) -> None:
+    """Of what a dead process may have been running, no two run at once; others do not wait for them."""
+    numbers = range(6)
+    journal.record_all([entry(number) for number in numbers])
+    assert len(journal.claim(6, timedelta(microseconds=-1))) == 6
+    journal.record(entry(9))
+    running, most, others = Counter[str](), [0], threading.Event()
+    lock = threading.Lock()
+
+    def handle(notification: Notification) -> None:
+        if notification == message(9):
+            others.set()
+            return
+        with lock:
+            running["now"] += 1
+            most[0] = max(most[0], running["now"])
+        assert others.wait(10)
+        with lock:
+            running["now"] -= 1
+
+    with dispatching(journal, handle, threads=4):
+        wait_for(lambda: in_state(journal, State.HANDLED) == 7)
+    assert most == [1]
+
+
+class UnspeakableError(BaseException):
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+def test_a_handler_thread_outlives_whatever_a_handler_leaves(journal: Journal) -> None:
+    """An exception whose own text raises beyond Exception is a failed attempt, and the thread goes on."""
+    calls: list[Notification] = []
+
+    def handle(notification: Notification) -> None:
+        calls.append(notification)
+        if len(calls) == 1:
+            raise UnspeakableError
+
+    with dispatching(journal, handle, threads=1) as dispatcher:
+        journal.record(entry(1))
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
+        assert dispatcher.pool.threads == 1
+    assert outcomes(journal, 1) == ["failed", "ok"]
+
+
+def test_a_forked_child_that_returns_is_ended(journal: Journal) -> None:
+    """It must not go on as a second service on the same journal."""
+    children: list[int] = []
+
+    def handle(_: Notification) -> None:
+        if child := os.fork():
+            children.append(child)
+
+    with dispatching(journal, handle):
+        journal.record(entry(1))
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
+        deadline = time.monotonic() + 10
+        while (ended := os.waitpid(children[0], os.WNOHANG))[0] == 0:
+            assert time.monotonic() < deadline
+    assert ended == (children[0], 0)
+    assert outcomes(journal, 1) == ["ok"]

@@ -8,8 +8,11 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import create_engine
 
+from soap_handler.dispatch import run
+from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.errors import JournalUnavailableError
@@ -30,7 +33,6 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pytest
     from sqlalchemy import Connection
 
     from soap_handler.notifications import Notification
@@ -82,7 +84,7 @@ def test_a_row_claimed_before_its_result_arrived_takes_that_result(journal: Jour
     handlers = Handlers()
     handlers.all_kinds(handled.append)
     deaf = DeafFor(journal, settlements=2)  # the first time, and once more before the claim
-    dispatcher = Dispatcher(deaf, handlers, settings(), {ACCOUNT}.__contains__)  # type: ignore[arg-type] # it stands for the journal
+    dispatcher = Dispatcher(deaf, of_handlers(handlers, settings()), {ACCOUNT}.__contains__)  # type: ignore[arg-type] # it stands for the journal
     journal.record(entry(1))
     (early,) = journal.claim(1, timedelta(microseconds=-1))
     dispatcher.results.add(
@@ -143,6 +145,41 @@ class SlowOnce:
             self._late = True
             time.sleep(1.1)  # the fault to show is exactly this delay
         return claims
+
+
+@pytest.mark.parametrize("verb", ["transaction", "begin"])
+def test_a_journal_out_of_reach_is_no_attempt(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, log: list[Any], verb: str
+) -> None:
+    """While there is no connection for a transaction, or no commit for a begin, no handler is called or blamed."""
+    monkeypatch.setattr(run, "_NOT_BEGUN_PAUSE", timedelta(milliseconds=5))
+    handled: list[Notification] = []
+    handlers = Handlers()
+    handlers.all_kinds(transactional=True)(lambda told, _: handled.append(told))
+    journal.record(entry(1))
+    if verb == "begin":  # of a suspect alone
+        assert journal.claim(1, timedelta(microseconds=-1))
+    busy = BusyFor(journal, 20, verb)
+    with dispatching(busy, handlers, max_attempts=1):  # type: ignore[arg-type] # it stands for the journal
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
+    assert (len(handled), record_of(journal, 1).attempts) == (1, 1)
+    assert [outcome for outcome in outcomes(journal, 1) if outcome != "lost"] == ["ok"]
+    assert len(events(log, "handler_not_begun")) == 1, "twenty times is said once a minute"
+
+
+class BusyFor:
+    """A journal whose database has no connection left for so many calls of a verb."""
+
+    def __init__(self, journal: Journal, calls: int, verb: str) -> None:
+        self._journal = journal
+        self._left = calls
+        self._verb = verb
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._verb and self._left:
+            self._left -= 1
+            raise JournalUnavailableError("no connection is free")
+        return getattr(self._journal, name)
 
 
 def test_dispatch_outlives_an_error_that_was_not_foreseen(journal: Journal, url: str, log: list[Any]) -> None:

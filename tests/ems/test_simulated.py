@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from soap_handler.ems import Disturbances, OutageKind, PushSettings, SimulatedEms, believable_notifications
 from soap_handler.ems.disturbances import plan_push
-from soap_handler.ems.wire import dotnet_time, shield, unshield
+from soap_handler.ems.wire import dotnet_time
 from soap_handler.notifications import Kind, MessageReceived, MessageType, Notification, SubscriptionEvent
+from soap_handler.xml.control_characters import shield, unshield
 from tests.ems.conftest import ACCOUNT, HEADER, RecordingHandler, ZeepFor, served
 
 EVERYTHING = Disturbances(

@@ -104,15 +104,26 @@ class JournalMachine(RuleBasedStateMachine):
 
     def _lease(self, step: Step, claim: Claim, until: datetime) -> None:
         row = self.rows[claim.key]
+        assert claim.is_suspect == (row.owner is not None)
         if row.owner is not None:
             row.outcomes.append("lost")
         row.owner, row.due_at, row.leased_at = claim.owner, until, self.clock()
         if step is Step.HANDLE:
-            row.attempts += 1
-            assert claim.attempts == row.attempts
+            assert claim.attempts == row.attempts + 1
         else:
             row.delete_attempts += 1
             assert claim.attempts == row.delete_attempts
+
+    @rule(claimed=claims)
+    def begin(self, claimed: tuple[Step, Claim]) -> None:
+        step, claim = claimed
+        if step is Step.DELETE:
+            return
+        row = self.rows[claim.key]
+        ours = row.owner == claim.owner
+        assert self.journal.begin(claim) == ours
+        if ours:
+            row.attempts = claim.attempts
 
     @rule(claimed=consumes(claims), end=st.sampled_from(["ok", "done", "failed", "dead"]), wait=st.integers(0, 30))
     def settle(self, claimed: tuple[Step, Claim], end: str, wait: int) -> None:
@@ -125,6 +136,8 @@ class JournalMachine(RuleBasedStateMachine):
         assert self.journal.settle([settlement]) == [ours]
         if ours:
             row.settle(state, due_at, outcome)
+            if step is Step.HANDLE:
+                row.attempts = claim.attempts
         else:
             row.outcomes.append(f"{outcome}, too late")
 
@@ -145,8 +158,10 @@ class JournalMachine(RuleBasedStateMachine):
         row = self.rows[claim.key]
         if row.owner == claim.owner:
             row.owner, row.due_at = None, self.clock()
-            row.attempts -= step is Step.HANDLE
-            row.delete_attempts -= step is Step.DELETE
+            if step is Step.HANDLE:
+                row.attempts = claim.attempts - 1
+            else:
+                row.delete_attempts -= 1
 
     @rule()
     def retry(self) -> None:

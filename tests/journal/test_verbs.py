@@ -162,7 +162,7 @@ def test_a_lease_keeps_others_away_until_it_runs_out(journal: Journal, url: str,
         assert other.claim(1, LEASE) == []
         clock.forward(1)
         (theirs,) = other.claim(1, LEASE)
-    assert (theirs.owner == mine.owner, theirs.attempts) == (False, 2)
+    assert (theirs.owner == mine.owner, theirs.attempts, theirs.is_suspect) == (False, 1, True)
     (lost,) = journal.history(mine.seq)
     assert (lost.outcome, lost.owner, lost.started_at, lost.ended_at) == ("lost", mine.owner, START, START + LEASE)
     assert lost.error

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def filled_in() -> str:
-    return template().replace('""', '"value"')
+    return template().replace('target = ""', 'target = "my_package.sms:handlers"').replace('""', '"value"')
 
 
 def test_the_template_loads_once_it_is_filled_in(tmp_path: Path) -> None:
@@ -37,6 +37,7 @@ def test_a_template_that_is_not_filled_in_is_refused_line_by_line(tmp_path: Path
     with pytest.raises(SettingsError) as caught:
         load_settings(file, {})
     assert [problem.split(" ")[0] for problem in caught.value.problems] == [
+        "handler.target",
         "account[0].reference",
         "account[0].push[0].username",
         "account[0].push[0].password",
@@ -44,7 +45,7 @@ def test_a_template_that_is_not_filled_in_is_refused_line_by_line(tmp_path: Path
         "account[0].inbox.password",
     ]
     marked = [line for line in template().splitlines() if line.endswith("# fill in")]
-    assert len(marked) == 4
+    assert len(marked) == 5
 
 
 def test_the_commented_lines_of_the_template_load_too(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Never
 import pytest
 
 from soap_handler.dispatch.handlers import load
+from soap_handler.errors import SinkDownError
 from soap_handler.notifications import (
     FailureReason,
     Kind,
@@ -68,5 +69,5 @@ class _Closed:
 def test_a_line_that_could_not_be_written_is_not_handled(monkeypatch: pytest.MonkeyPatch) -> None:
     """When its reader is gone, the notification is tried again later."""
     monkeypatch.setattr(sys, "stdout", _Closed())
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(SinkDownError):
         write(TOLD[0])

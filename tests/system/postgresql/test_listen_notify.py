@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
+from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Journal, Selection
@@ -58,7 +59,7 @@ def test_a_dispatcher_begins_at_once(both: tuple[Journal, Journal]) -> None:
     handlers = Handlers()
     handlers.all_kinds(lambda told: delays.append(time.monotonic() - float(getattr(told, "body", 0))))
     settings = HandlerSettings(threads=2)
-    dispatcher = Dispatcher(there, handlers, settings, lambda _: False)
+    dispatcher = Dispatcher(there, of_handlers(handlers, settings), lambda _: False)
     dispatcher.start()
     try:
         wait_for(lambda: listeners(there) == 1)

@@ -1,0 +1,66 @@
+"""How an attempt failed: what was said, and what that means for the notification and for its destination."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from soap_handler.errors import GiveUp, RetryLater, SinkDownError, SinkRefusedError
+
+if TYPE_CHECKING:
+    from soap_handler.dispatch.breaker import Breaker
+
+_TEXT_LENGTH: Final = 500  # characters of an error's text that the journal keeps
+
+
+class Verdict(Enum):
+    """What follows from a failure."""
+
+    LATER = auto()
+    """It is tried again after the back-off, until there is no attempt left."""
+    NEVER = auto()
+    """It is dead at once: the handler gave up."""
+    REFUSED = auto()
+    """The destination works and refused this one; a few times, then it is dead."""
+    PAUSED = auto()
+    """The destination is out of order and its breaker is open: it is no attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed."""
+
+    text: str
+    """What was said, for the history; without personal data where it is ours."""
+    verdict: Verdict = Verdict.LATER
+    after: float = 0.0
+    """The shortest time until the next attempt, in seconds."""
+
+
+def failure_of(error: BaseException, breaker: Breaker | None = None) -> Failure:
+    """Return what an error means that a handler or a sink raised; a breaker is told of what is the destination's."""
+    said = text_of(error)
+    match error:
+        case RetryLater():
+            return Failure(said, Verdict.LATER, error.after or 0.0)
+        case GiveUp():
+            return Failure(said, Verdict.NEVER)
+        case SinkRefusedError():
+            return Failure(said, Verdict.REFUSED)
+        case SinkDownError() if breaker is not None:
+            if breaker.failed(str(error), error.after, for_good=error.for_good):
+                return Failure(said, Verdict.PAUSED, breaker.open_for())
+            return Failure(said, Verdict.LATER, error.after or 0.0)
+        case _:
+            return Failure(said)
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an error says, for the journal."""
+    try:
+        said = str(error)
+        name = "" if isinstance(error, RetryLater | GiveUp | SinkDownError | SinkRefusedError) else type(error).__name__
+        return (f"{name}: {said}" if name else said)[:_TEXT_LENGTH]
+    except BaseException:  # noqa: BLE001 - a customer's exception may fail even at this
+        return type(error).__name__

@@ -1,0 +1,55 @@
+"""Scope: the part of the queue that one destination works on, told by the account and the kind of a notification.
+
+Rules are looked at in order, and the first that matches decides. So two scopes of one list of rules never overlap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, false, not_, or_, true
+
+from soap_handler.journal.schema import notification
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+_table = notification.c
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What matches: these kinds of these accounts. Empty means all."""
+
+    kinds: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+    """References, as the journal has them."""
+
+    def matches(self, account: str, kind: str) -> bool:
+        """Whether a notification of this account and kind matches."""
+        return (not self.kinds or kind in self.kinds) and (not self.accounts or account in self.accounts)
+
+    def condition(self) -> ColumnElement[bool]:
+        """Return the same as a condition of SQL."""
+        of_kind = _table.kind.in_(sorted(self.kinds)) if self.kinds else true()
+        return and_(of_kind, _table.account.in_(sorted(self.accounts)) if self.accounts else true())
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """All rules in order, each with whether what it takes is in this scope."""
+
+    rules: tuple[tuple[Rule, bool], ...]
+
+    def takes(self, account: str, kind: str) -> bool:
+        """Whether a notification of this account and kind is in the scope."""
+        return next((mine for rule, mine in self.rules if rule.matches(account, kind)), False)
+
+    def condition(self) -> ColumnElement[bool]:
+        """Return the same as a condition of SQL."""
+        found: ColumnElement[bool] = false()
+        for rule, mine in reversed(self.rules):
+            matched = rule.condition()
+            found = or_(matched, found) if mine else and_(not_(matched), found)
+        return found

@@ -1,0 +1,120 @@
+"""The sink that starts a program for each notification: JSON on its standard input, its exit code is the answer.
+
+Exit codes are those of sysexits.h: 0 is handled, 65 (EX_DATAERR) never will be, any other is tried again later.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from soap_handler.errors import GiveUp, RetryLater, SinkDownError
+from soap_handler.sinks.base import Sink
+from soap_handler.sinks.form import encoded, form
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from soap_handler.settings.sinks import CommandSettings
+    from soap_handler.sinks.base import Delivery
+
+DATA_ERROR: Final = 65
+"""EX_DATAERR: the program will never take this notification."""
+_OWN_VARIABLES: Final = "SOAP_HANDLER_"  # settings of the service, which may hold passwords
+_LONGEST_VARIABLE: Final = 100_000  # bytes; Linux takes 131,072 for one
+_STDERR_SHOWN: Final = 400  # characters of its end
+
+
+class Command(Sink):
+    """A program of the customer's."""
+
+    def __init__(self, settings: CommandSettings) -> None:
+        self._command = settings.command
+        self._directory = settings.directory
+        self._timeout = settings.timeout
+        self._format = settings.format
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Run the program and wait for its end, or kill its process group when the time is over."""
+        # Files, not pipes: a program need not read its input, and one that it leaves behind must not hold us up.
+        with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
+            stdin.write(encoded(delivery, self._format).encode() + b"\n")
+            stdin.seek(0)
+            code = self._run(stdin, stderr, variables(delivery))
+            if code:
+                raise _verdict(code, _end_of(stderr))
+
+    def probe(self) -> str:
+        """Look for the program; it is not run."""
+        directory = None if self._directory is None else str(self._directory)
+        for folder in [""] if os.sep in self._command[0] else os.get_exec_path():
+            path = os.path.join(directory or "", folder, self._command[0])  # noqa: PTH118 - joins what may be absolute
+            if os.path.isfile(path) and os.access(path, os.X_OK):  # noqa: PTH113 - as above
+                return f"{path} is a program"
+        raise SinkDownError(f"{self._command[0]} is no program that can be run")
+
+    def _run(self, stdin: IO[bytes], stderr: IO[bytes], environment: Mapping[str, str]) -> int:
+        try:
+            program = subprocess.Popen(  # noqa: S603 - the administrator's own words, without a shell
+                self._command,
+                stdin=stdin,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                cwd=self._directory,
+                env=environment,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise SinkDownError(f"{self._command[0]} cannot be started ({error})") from error
+        try:
+            return program.wait(self._timeout)
+        except subprocess.TimeoutExpired as error:
+            text = f"the program did not end within {self._timeout:g} s and was killed"
+            raise SinkDownError(text) from error
+        finally:
+            if program.returncode is None:
+                _kill_group(program)
+                program.wait()
+
+
+def variables(delivery: Delivery) -> dict[str, str]:
+    """Return the environment of the program: the service's own without its settings, and ``SMS_`` and each attribute.
+
+    A variable cannot hold all that a text can (no NUL, no lone surrogate); the exact texts are in the JSON.
+    """
+    found = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
+    for name, value in form(delivery).items():
+        text = _as_variable(value)
+        if text is not None and len(text) <= _LONGEST_VARIABLE:
+            found[f"SMS_{name.upper()}"] = text
+    return found
+
+
+def _as_variable(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    if value is None or isinstance(value, dict | list):
+        return None
+    return str(value).replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _verdict(code: int, said: str) -> Exception:
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    text = f"the program {how}" + (f": {said}" if said else "")
+    return GiveUp(text) if code == DATA_ERROR else RetryLater(text)
+
+
+def _end_of(stderr: IO[bytes]) -> str:
+    stderr.seek(0, os.SEEK_END)
+    stderr.seek(max(0, stderr.tell() - _STDERR_SHOWN * 4))
+    return stderr.read().decode("utf-8", "replace").strip()[-_STDERR_SHOWN:]
+
+
+def _kill_group(program: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(program.pid, signal.SIGKILL)
+        else:
+            program.kill()

@@ -1,0 +1,101 @@
+"""The sink that writes one file for each notification, as a spool directory: whole, on disk, then visible.
+
+A file is written under a temporary name in the same directory, synced, renamed, and the directory is synced. A repeated
+delivery has the same name, so it replaces the file by an equal one.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from soap_handler.errors import SinkDownError, SinkRefusedError
+from soap_handler.sinks.form import encoded
+
+if TYPE_CHECKING:
+    from soap_handler.settings.sinks import FilesSettings
+    from soap_handler.sinks.base import Delivery
+
+from soap_handler.sinks.base import Sink
+
+TEMPORARY_PREFIX: Final = ".soap-handler-"
+"""Before the names of files that are not whole yet. Readers of the directory skip them, as they are hidden."""
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9+._-]")
+_NAME_REFUSED: Final = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR})
+
+
+class Files(Sink):
+    """A spool directory."""
+
+    def __init__(self, settings: FilesSettings) -> None:
+        self._directory = settings.directory.absolute()
+        self._name = settings.name
+        self._format = settings.format
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Write the file; it is on disk when this returns."""
+        path = self._directory / self._file_name(delivery)
+        digest = _digest(delivery)
+        temporary = self._directory / f"{TEMPORARY_PREFIX}{os.getpid()}-{digest}"
+        try:
+            _write(temporary, encoded(delivery, self._format).encode() + b"\n")
+            temporary.replace(path)
+            _sync_directory(self._directory)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise _failure(error) from error
+
+    def probe(self) -> str:
+        """Write a file and remove it."""
+        path = self._directory / f"{TEMPORARY_PREFIX}{os.getpid()}-probe"
+        try:
+            _write(path, b"")
+            path.unlink()
+        except OSError as error:
+            raise SinkDownError(f"no file can be written in {self._directory} ({error.strerror})") from error
+        return f"files can be written in {self._directory}"
+
+    def _file_name(self, delivery: Delivery) -> str:
+        notification = delivery.notification
+        values = {
+            "stored_at": f"{delivery.stored_at:%Y%m%dT%H%M%S.%f}Z",
+            "kind": notification.kind.value,
+            "account": notification.account,
+            "id": getattr(notification, "id", ""),
+            "digest": _digest(delivery),
+        }
+        return self._name.format(**{name: _UNSAFE.sub("_", value) for name, value in values.items()})
+
+
+def _digest(delivery: Delivery) -> str:
+    return hashlib.sha256(delivery.notification.key.encode()).hexdigest()[:32]
+
+
+def _write(path: os.PathLike[str], content: bytes) -> None:
+    """Write a new file and sync it; one that a killed process left under this name is replaced."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _sync_directory(path: os.PathLike[str]) -> None:
+    if os.name == "nt":
+        return  # Windows has no such call; NTFS keeps names in its journal
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _failure(error: OSError) -> SinkDownError | SinkRefusedError:
+    """Return what an error of the file system means: the name's fault, or the directory's."""
+    text = f"{type(error).__name__}: {error.strerror}"
+    return SinkRefusedError(text) if error.errno in _NAME_REFUSED else SinkDownError(text)

@@ -1,0 +1,145 @@
+"""HTTP for sinks: a session for each thread, with deadlines, and the words for what went wrong."""
+
+from __future__ import annotations
+
+import email.utils
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from soap_handler.bounded_http import BoundedAdapter
+from soap_handler.errors import SinkDownError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_CONNECT_SECONDS: Final = 10.0  # at most, of the whole time
+_ANSWER_BYTES: Final = 64 * 1024  # that are read; then the connection is given up
+_IDLE_SECONDS: Final = 50.0  # after which a connection is not used again: firewalls and load balancers forget it
+_TLS_WORDS: Final = {
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted",
+    "certificate has expired": "its certificate has expired",
+    "Hostname mismatch": "its certificate is for another name",
+    "IP address mismatch": "its certificate is for another address",
+    "unable to get local issuer": "its certificate is of an unknown issuer",
+    "self-signed": "its certificate is of an unknown issuer",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS",
+    "HTTP_REQUEST": "it does not speak TLS",
+}
+
+
+class Sessions:
+    """Sessions of requests, one for each thread, since they are not thread-safe. Connections are kept alive.
+
+    Proxy and certificates are those of the settings alone: ``HTTPS_PROXY``, ``.netrc`` and their like do not count.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        ca_bundle: Path | None = None,
+        client_certificate: Path | None = None,
+        client_key: Path | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        """``timeout`` is for the whole answer, in seconds."""
+        self._timeouts = (min(timeout, _CONNECT_SECONDS), timeout)
+        self._verify = str(ca_bundle) if ca_bundle else True
+        self._certificate = _pair(client_certificate, client_key)
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._local = threading.local()
+        self._opened: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Reply:  # noqa: ANN401 - handed on to requests
+        """Send a request and return the answer, whatever its status. A redirect is not followed.
+
+        Raises:
+            SinkDownError: there was no answer, or not in time.
+        """
+        session = self._session()
+        try:
+            with session.request(
+                method, url, timeout=self._timeouts, allow_redirects=False, stream=True, **kwargs
+            ) as answer:
+                body = next(answer.iter_content(_ANSWER_BYTES), b"")
+                return Reply(answer.status_code, answer.headers, body)
+        except (OSError, HTTPError, ValueError) as error:
+            self._renew()
+            raise SinkDownError(describe(error)) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for session in self._opened:
+                session.close()
+
+    def _session(self) -> requests.Session:
+        if time.monotonic() - getattr(self._local, "used", 0.0) > _IDLE_SECONDS:
+            self._renew()
+        self._local.used = time.monotonic()
+        session: requests.Session = self._local.session
+        return session
+
+    def _renew(self) -> None:
+        """Take a new session for this thread: after an error, or a long rest, connections are not used again."""
+        old = getattr(self._local, "session", None)
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = self._verify
+        session.cert = self._certificate
+        session.proxies = dict(self._proxies)
+        session.headers.update({"User-Agent": "soap-handler", "Accept-Encoding": "identity"})
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, BoundedAdapter(pool_connections=1, pool_maxsize=1))
+        with self._lock:
+            self._opened = [*(each for each in self._opened if each is not old), session]
+        if old is not None:
+            old.close()
+        self._local.session = session
+
+
+class Reply:
+    """An answer: its status, headers, and the beginning of its body."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that ``Retry-After`` asks for, written as seconds or as a date; ``None``: it asks for none."""
+        text = self.headers.get("Retry-After", "").strip()
+        if text.isdecimal():
+            return float(text[:9])
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time()) if text else None
+        except ValueError:
+            return None
+
+
+def describe(error: BaseException) -> str:
+    """Say why a destination is out of reach, without its address, which may hold a secret."""
+    root = error
+    while (below := root.__cause__ or root.__context__) is not None:
+        root = below
+    if isinstance(root, ssl.SSLError):
+        said = str(root)
+        found = [words for sign, words in _TLS_WORDS.items() if sign in said]
+        return "TLS failed: " + (found[-1] if found else root.reason or "unknown reason")
+    reason = getattr(root, "strerror", None)
+    name = type(error).__name__
+    return f"{name}: {reason}" if reason else name
+
+
+def _pair(certificate: Path | None, key: Path | None) -> str | tuple[str, str] | None:
+    if certificate is None:
+        return None
+    return str(certificate) if key is None else (str(certificate), str(key))

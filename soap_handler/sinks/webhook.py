@@ -1,0 +1,135 @@
+"""The sink that calls a web hook: POST with JSON, signed as Standard Webhooks.
+
+HTTP is requests, which the inbox client needs anyway: one session for each thread keeps its connection alive. The
+signature is five lines of the standard library: https://www.standardwebhooks.com says what goes into it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+from typing import TYPE_CHECKING, Final
+
+from soap_handler.errors import SinkDownError, SinkRefusedError
+from soap_handler.sinks.base import Sink
+from soap_handler.sinks.form import content_type, encoded
+from soap_handler.sinks.http import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soap_handler.settings.sinks import WebhookSettings
+    from soap_handler.sinks.base import Delivery
+    from soap_handler.sinks.http import Reply
+
+_OF_THE_SINK: Final = frozenset({401, 402, 403, 404, 405, 407, 408, 421, 425, 426, 429, 451})
+"""Answers with 4xx that any notification would get: of login, address or load."""
+_GONE: Final = 410
+
+
+class Webhook(Sink):
+    """An HTTP endpoint of the customer's."""
+
+    def __init__(self, settings: WebhookSettings) -> None:
+        self.batch = settings.batch
+        self._url = settings.url.get_secret_value()
+        self._format = settings.format
+        self._keys = [_key(each.secret.get_secret_value()) for each in settings.secrets]
+        self._fixed = _fixed_headers(settings)
+        self._sessions = Sessions(
+            timeout=settings.timeout,
+            ca_bundle=settings.ca_bundle,
+            client_certificate=settings.client_certificate,
+            client_key=settings.client_key,
+            proxy=settings.proxy,
+        )
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Post one notification."""
+        if self.batch > 1:  # an endpoint of batches always gets an array
+            self._post([delivery])
+        else:
+            self._send(encoded(delivery, self._format), delivery.notification.key, is_batch=False)
+
+    def deliver_all(self, deliveries: Sequence[Delivery]) -> None:
+        """Post several as a JSON array. Where the endpoint refuses the array, each is posted in one of its own."""
+        try:
+            self._post(deliveries)
+        except SinkRefusedError:
+            if len(deliveries) == 1:
+                raise
+            for each in deliveries:
+                self._post([each])
+
+    def probe(self) -> str:
+        """Ask for ``OPTIONS``, which does no harm."""
+        reply = self._sessions.request("OPTIONS", self._url, headers=self._fixed)
+        if reply.status >= 500 or reply.status in {401, 403, 404, _GONE} or 300 <= reply.status < 400:
+            raise SinkDownError(f"HTTP {reply.status} for OPTIONS")
+        return f"reached: HTTP {reply.status} for OPTIONS"
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._sessions.close()
+
+    def _post(self, deliveries: Sequence[Delivery]) -> None:
+        keys = [each.notification.key for each in deliveries]
+        identity = keys[0] if len(keys) == 1 else hashlib.sha256("\n".join(keys).encode()).hexdigest()
+        self._send("[" + ",".join(encoded(each, self._format) for each in deliveries) + "]", identity, is_batch=True)
+
+    def _send(self, body: str, identity: str, *, is_batch: bool) -> None:
+        headers = {
+            **self._fixed,
+            "Content-Type": content_type(self._format, batch=is_batch),
+            "Idempotency-Key": f'"{identity}"',  # a structured field: RFC 8941, section 3.3.3
+            "traceparent": _trace_parent(identity),
+            **self._signature(identity, body),
+        }
+        _judge(self._sessions.request("POST", self._url, data=body.encode(), headers=headers))
+
+    def _signature(self, identity: str, body: str) -> dict[str, str]:
+        """Return the headers of Standard Webhooks: one signature for each secret, so that one can be replaced."""
+        at = str(int(time.time()))
+        content = f"{identity}.{at}.{body}".encode()
+        signatures = (hmac.new(key, content, hashlib.sha256).digest() for key in self._keys)
+        headers = {"webhook-id": identity, "webhook-timestamp": at}
+        if self._keys:
+            headers["webhook-signature"] = " ".join(f"v1,{base64.b64encode(each).decode()}" for each in signatures)
+        return headers
+
+
+def _judge(reply: Reply) -> None:
+    """Return if an answer confirms; raise what any other means."""
+    status = reply.status
+    if 200 <= status < 300:
+        return
+    said = f"HTTP {status}"
+    if status == _GONE:
+        raise SinkDownError(f"{said}: the endpoint asks for no more", for_good=True)
+    if 300 <= status < 400:
+        raise SinkDownError(f"{said}: a redirect is not followed; set url to the new address", reply.retry_after)
+    if 400 <= status < 500 and status not in _OF_THE_SINK:
+        raise SinkRefusedError(said)
+    raise SinkDownError(said, reply.retry_after)
+
+
+def _fixed_headers(settings: WebhookSettings) -> dict[str, str]:
+    headers = {each.name: each.value.get_secret_value() for each in settings.headers}
+    if settings.bearer_token is not None:
+        headers["Authorization"] = f"Bearer {settings.bearer_token.get_secret_value()}"
+    elif settings.username is not None:
+        password = settings.password.get_secret_value() if settings.password else ""
+        headers["Authorization"] = "Basic " + base64.b64encode(f"{settings.username}:{password}".encode()).decode()
+    return headers
+
+
+def _key(secret: str) -> bytes:
+    return base64.b64decode(secret.removeprefix("whsec_"))
+
+
+def _trace_parent(identity: str) -> str:
+    """Return the W3C trace context: one trace for a notification, a span for each attempt."""
+    trace = hashlib.sha256(identity.encode()).hexdigest()[:32]
+    return f"00-{trace}-{time.time_ns() & 0xFFFFFFFFFFFFFFFF or 1:016x}-01"

@@ -1,0 +1,88 @@
+"""The sink that writes files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from soap_handler.errors import SinkDownError, SinkRefusedError
+from soap_handler.settings.sinks import FilesSettings
+from soap_handler.sinks.files import TEMPORARY_PREFIX, Files
+from tests.sinks.deliveries import AWKWARD, received
+
+
+def files(tmp_path: Path, **settings: str) -> Files:
+    return Files(FilesSettings.model_validate({"type": "files", "directory": tmp_path, **settings}))
+
+
+def test_a_notification_is_one_file_and_nothing_else_is_left(tmp_path: Path) -> None:
+    """The file holds the JSON form; no temporary file stays."""
+    files(tmp_path).deliver(received(body=AWKWARD["nul"]))
+    (path,) = tmp_path.iterdir()
+    assert path.name.startswith("20260302T080001.250000Z-MessageReceived-")
+    assert json.loads(path.read_text())["body"] == AWKWARD["nul"]
+
+
+def test_a_repeated_delivery_replaces_its_file(tmp_path: Path) -> None:
+    """At least once, but one file: the name follows from the notification."""
+    sink = files(tmp_path)
+    sink.deliver(received())
+    sink.deliver(received())
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_account_cannot_lead_out_of_the_directory(tmp_path: Path) -> None:
+    """What comes from the wire is put into a name only with harmless characters."""
+    files(tmp_path, name="{id}-{digest}").deliver(received("../../x/y"))
+    (path,) = tmp_path.iterdir()
+    assert path.name.startswith(".._.._x_y-")
+
+
+@pytest.mark.parametrize("name", ["{stored_at}.json", "{nothing}-{digest}", "a/{digest}", "{digest", "{digest!x}"])
+def test_a_name_that_does_not_tell_notifications_apart_is_refused(tmp_path: Path, name: str) -> None:
+    """Two notifications must never have one name; a name has no folder and no unknown field."""
+    with pytest.raises(ValueError, match="name"):
+        files(tmp_path, name=name)
+
+
+def test_a_directory_that_is_gone_is_the_sinks_fault(tmp_path: Path) -> None:
+    """No notification is blamed for it, and the probe says it too."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    sink = files(folder)
+    assert "can be written" in sink.probe()
+    folder.rmdir()
+    with pytest.raises(SinkDownError):
+        sink.deliver(received())
+    with pytest.raises(SinkDownError, match="spool"):
+        sink.probe()
+
+
+def test_a_name_that_is_too_long_is_the_notifications_fault(tmp_path: Path) -> None:
+    """The directory works; only this one cannot be written."""
+    with pytest.raises(SinkRefusedError):
+        files(tmp_path, name="{id}{digest}").deliver(received("i" * 300))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    """A program that lists the directory, without hidden files, can parse every file at once."""
+    sink = files(tmp_path)
+
+    def write() -> None:
+        for number in range(200):
+            sink.deliver(received(str(number), "x" * 5000))
+
+    writer = Thread(target=write)
+    writer.start()
+    seen = 0
+    while writer.is_alive() or not seen:
+        for entry in os.scandir(tmp_path):
+            if not entry.name.startswith(TEMPORARY_PREFIX):
+                assert json.loads(Path(entry.path).read_text())["body"]
+                seen += 1
+    writer.join()

@@ -1,0 +1,254 @@
+"""The sink that inserts into a table: SQLite, PostgreSQL and MariaDB; SQL Server and Oracle as far as their words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
+from sqlalchemy.exc import SQLAlchemyError
+
+from soap_handler.errors import SinkDownError, SinkRefusedError
+from soap_handler.settings.sinks import SQL_ATTRIBUTES, SqlSettings
+from soap_handler.sinks import sql
+from soap_handler.sinks.form import form
+from soap_handler.sinks.sql import Sql, ddl
+from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received
+from tests.support.postgresql import PostgreSQL, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class MariaDb:
+    """A MariaDB of the tests' own, on a free port."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        data = self._folder / "data"
+        if not data.exists():
+            install = ["mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={data}", "--skip-test-db"]
+            options = ["--auth-root-authentication-method=normal", f"--tmpdir={self._folder}"]
+            subprocess.run([*install, *options], check=True, capture_output=True)
+        self._process = subprocess.Popen(
+            [
+                "mariadbd",
+                "--no-defaults",
+                "--user=root",
+                f"--datadir={data}",
+                f"--tmpdir={self._folder}",
+                f"--socket={self._folder / 's'}",
+                "--bind-address=127.0.0.1",
+                f"--port={self.port}",
+                "--innodb-buffer-pool-size=16M",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        engine = create_engine(self.url("mysql"))
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                with engine.begin() as connection:
+                    connection.execute(text("CREATE DATABASE IF NOT EXISTS sms"))
+            except SQLAlchemyError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            else:
+                break
+        engine.dispose()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def url(self, database: str) -> str:
+        return f"mysql+pymysql://root@127.0.0.1:{self.port}/{database}"
+
+
+@pytest.fixture(scope="module")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
+    """Return a running MariaDB."""
+    pytest.importorskip("pymysql")
+    if shutil.which("mariadbd") is None:
+        pytest.skip("MariaDB is not installed")
+    found = MariaDb(tmp_path_factory.mktemp("mariadb"))
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'sms.db'}"
+    if request.param == "postgresql":
+        server: PostgreSQL = request.getfixturevalue("postgresql_server")
+        return server.database()
+    maria: MariaDb = request.getfixturevalue("mariadb")
+    engine = create_engine(maria.url("mysql"))
+    with engine.begin() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS sms"))
+        connection.execute(text("CREATE DATABASE sms"))
+    engine.dispose()
+    return maria.url("sms")
+
+
+@pytest.fixture(scope="module")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """Return a running PostgreSQL."""
+    with running(PostgreSQL) as server:
+        yield server
+
+
+@contextmanager
+def table(url: str, **settings: Any) -> Iterator[Sql]:
+    sink = Sql(SqlSettings.model_validate({"type": "sql", "url": url, "timeout": 10, **settings}))
+    try:
+        yield sink
+    finally:
+        sink.close()
+
+
+def rows(sink: Sql) -> list[dict[str, Any]]:
+    with sink._engine.connect() as connection:
+        return [dict(row._mapping) for row in connection.execute(sink.table.select())]
+
+
+def test_each_kind_becomes_a_row_once(url: str) -> None:
+    """A second delivery of the same notification is a success and changes nothing."""
+    with table(url) as sink:
+        sink.create_table()
+        sink.create_table()  # again: it is there already
+        for delivery in ALL_KINDS * 2:
+            sink.deliver(delivery)
+        sink.deliver_all(ALL_KINDS)
+        found = {row["key"]: row for row in rows(sink)}
+        assert sorted(found) == sorted(each.notification.key for each in ALL_KINDS)
+        assert len(rows(sink)) == len(ALL_KINDS)
+        assert "every column" in sink.probe()
+    for delivery in ALL_KINDS:
+        row = found[delivery.notification.key]
+        assert json.loads(row["payload"]) == form(delivery)
+        assert row["kind"] == delivery.notification.kind
+        assert row["stored_at"].replace(microsecond=0) == delivery.stored_at.replace(tzinfo=None, microsecond=0)
+
+
+def test_each_text_can_be_stored(url: str) -> None:
+    """What the column cannot hold is replaced there; the payload has it exactly."""
+    with table(url) as sink:
+        sink.create_table()
+        sink.deliver_all([received(name, body) for name, body in AWKWARD.items()])
+        found = {row["id"]: row for row in rows(sink)}
+    for name, body in AWKWARD.items():
+        assert json.loads(found[name]["payload"])["body"] == body
+        if name not in {"nul", "surrogate"}:
+            assert found[name]["body"] == body
+
+
+def test_a_table_of_ones_own_gets_its_own_columns(url: str) -> None:
+    """Columns are mapped by name; further ones keep their defaults."""
+    with table(url, table="inbox", columns={"key": "sms_key", "body": "words"}) as sink:
+        engine = sink._engine
+        with engine.begin() as connection:
+            connection.execute(
+                text("CREATE TABLE inbox (sms_key VARCHAR(200) UNIQUE, words VARCHAR(20), seen INT DEFAULT 0)")
+            )
+        sink.deliver(received(body="hi"))
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT words, seen FROM inbox")).all() == [("hi", 0)]
+
+
+def test_a_row_that_is_refused_does_not_refuse_the_others(url: str) -> None:
+    """Another constraint, or a text that is too long, is that notification's fault; the rest of the batch is there."""
+    with table(url, table="inbox", columns={"key": "k", "body": "b"}) as sink:
+        with sink._engine.begin() as connection:
+            connection.execute(text("CREATE TABLE inbox (k VARCHAR(200) UNIQUE, b VARCHAR(9) CHECK (b <> 'bad'))"))
+        if not url.startswith("mysql"):  # MariaDB calls a violated CHECK an operational error
+            with pytest.raises(SinkRefusedError):
+                sink.deliver_all([received("1", "a"), received("2", "bad"), received("3", "c")])
+            assert sorted(row["b"] for row in rows(sink)) == ["a", "c"]
+        if not url.startswith("sqlite"):  # SQLite has no lengths
+            with pytest.raises(SinkRefusedError):
+                sink.deliver(received("4", "x" * 10))
+
+
+def test_a_missing_table_is_the_sinks_fault(url: str) -> None:
+    """Named by the probe, and by a delivery."""
+    with table(url, table="nowhere") as sink:
+        with pytest.raises(SinkDownError):
+            sink.probe()
+        with pytest.raises(SinkDownError):
+            sink.deliver(received())
+
+
+def test_a_missing_column_is_named(url: str) -> None:
+    """By the probe, before the first message comes."""
+    with table(url, table="inbox", columns={"key": "k", "body": "b"}) as sink:
+        with sink._engine.begin() as connection:
+            connection.execute(text("CREATE TABLE inbox (k VARCHAR(200) UNIQUE)"))
+        with pytest.raises(SinkDownError, match="no column b"):
+            sink.probe()
+
+
+def test_a_database_that_was_away_is_found_again(mariadb: MariaDb) -> None:
+    """Killed and started again: the same sink goes on, and what it had confirmed is there."""
+    with table(mariadb.url("sms"), table="away") as sink:
+        sink.create_table()
+        sink.deliver(received("1"))
+        mariadb.stop()
+        with pytest.raises(SinkDownError):
+            sink.deliver(received("2"))
+        mariadb.start()
+        sink.deliver(received("2"))
+        assert sorted(row["id"] for row in rows(sink)) == ["1", "2"]
+
+
+def test_a_refused_login_tells_no_password(mariadb: MariaDb) -> None:
+    """The reason has the code of the error alone."""
+    url = f"mysql+pymysql://who:s3cret@127.0.0.1:{mariadb.port}/sms"
+    with table(url) as sink, pytest.raises(SinkDownError, match=r"28000|1045") as caught:
+        sink.deliver(received())
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (postgresql.dialect, ["key VARCHAR(512) NOT NULL", "body TEXT", "stored_at TIMESTAMP WITHOUT TIME ZONE"]),
+        (mysql.dialect, ["`key` VARCHAR(512) NOT NULL", "utf8mb4_bin"]),
+        (mssql.dialect, ["[key] VARCHAR(512) NOT NULL", "failure_is_permanent BIT"]),
+        (oracle.dialect, ["VARCHAR2(512 CHAR) NOT NULL", "body CLOB"]),
+    ],
+    ids=["postgresql", "mysql", "mssql", "oracle"],
+)
+def test_the_table_can_be_created_in_each_database(make: Any, words: list[str]) -> None:
+    """The words that an administrator is given."""
+    settings = SqlSettings.model_validate({"type": "sql", "url": "sqlite://"})
+    statement = ddl(settings, make())
+    for each in [*words, "UNIQUE"]:
+        assert each in statement
+
+
+def test_every_attribute_has_a_type() -> None:
+    """The settings and the sink know the same attributes."""
+    assert set(sql._TYPES) == SQL_ATTRIBUTES
