@@ -1,18 +1,20 @@
 """XML parsing: safe lxml parsers, which are made only here, repair of what they refuse, limits on the structure.
 
 No parser expands an entity, reads a DTD or fetches anything. A document is parsed strictly first; one that the strict
-parser refuses is repaired and parsed again.
+parser refuses, or has an error to tell of, is repaired and parsed again.
 """
 
 from __future__ import annotations
 
+import ctypes
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
 from soap_handler.errors import DoctypeError, LimitExceededError, MalformedError
-from soap_handler.xml.charsets import Decoded, contradicts, decode
+from soap_handler.xml.charsets import Decoded, contradicts, decode, holds_windows_characters
 from soap_handler.xml.repair import MARKUP, PREFIX, declare_prefixes, repair, without_declaration
 
 if TYPE_CHECKING:
@@ -26,6 +28,13 @@ _SAFE: Final[dict[str, Any]] = {
     "remove_pis": True,
 }
 _UNPARSED: Final = (etree.XMLSyntaxError, ValueError, LookupError)
+NAMESPACE_ERROR: Final = "namespace declaration"
+"""Mark: a rule of XML namespaces, or of ``xml:id``, is broken in another way than by an undeclared prefix."""
+
+_FORGET_AFTER_BYTES: Final = 65_536  # some fifty pushes; a new dictionary costs less than a push
+_NAMES_OF_A_THREAD: Final = "_ParserDictionaryContext"  # lxml's key in the state of a thread, in versions before 7
+_thread_state = ctypes.pythonapi.PyThreadState_GetDict
+_thread_state.argtypes, _thread_state.restype = [], ctypes.c_void_p  # a borrowed reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +67,62 @@ def safe_pull_parser() -> etree.XMLPullParser:
     return etree.XMLPullParser(events=("start",), **_SAFE)
 
 
+class _Parsed(threading.local):
+    """What a thread has parsed."""
+
+    size: int = 0
+    """Bytes since the names in them were last forgotten."""
+    times: int = 0
+    """How often they were."""
+
+
+_parsed: Final = _Parsed()
+
+
+def forget_names(size: int) -> int:
+    """Count so many bytes as parsed in this thread; return how often their names were forgotten, perhaps just now.
+
+    lxml interns what libxml2 finds in a thread's documents: names of elements, attributes and instructions, prefixes,
+    namespaces, even white space between tags. It frees them with the thread (lxml 7: with the parser), so that a
+    stranger could fill the memory. Here the thread drops them after every 64 KiB. A document holds the names that it
+    needs by itself. A parser that is kept holds them too: replace it when the number changes.
+    """
+    _parsed.size += size
+    if _parsed.size >= _FORGET_AFTER_BYTES:
+        _parsed.size = 0
+        _parsed.times += 1
+        ctypes.cast(_thread_state(), ctypes.py_object).value.pop(_NAMES_OF_A_THREAD, None)
+    return _parsed.times
+
+
 def parse(document: bytes) -> Element:
     """Parse a document strictly and return its root.
 
     Each document gets a new parser. That costs a few microseconds, and threads share nothing.
 
     Raises:
-        lxml.etree.XMLSyntaxError: the document is not well-formed.
+        lxml.etree.XMLSyntaxError: the document is not well-formed, or breaks a rule of XML namespaces.
         ValueError: lxml cannot read its text.
         LookupError: Python does not know its encoding.
     """
-    return etree.fromstring(document, safe_parser())
+    parser = safe_parser()
+    try:
+        root = etree.fromstring(document, parser)
+    finally:
+        forget_names(len(document))
+    hidden = hidden_error(parser)
+    if hidden is not None:
+        raise etree.XMLSyntaxError(hidden.message, hidden.type, hidden.line, hidden.column)
+    return root
+
+
+def hidden_error(parser: etree.XMLParser) -> etree._LogEntry | None:
+    """Return the first error of the document that a parser took last; ``None`` where there is none.
+
+    lxml judges a document by the last message in its log alone. The contract's namespace is no absolute URI, so each
+    declaration of it logs a warning, which hides an earlier error.
+    """
+    return next(iter(parser.error_log.filter_from_errors()), None)
 
 
 def read_document(body: bytes, label: str | None = None, limits: Limits | None = None) -> Document:
@@ -94,8 +148,8 @@ def _parse_strictly(body: bytes, label: str | None) -> Document | None:
     except _UNPARSED:
         return None
     declared = root.getroottree().docinfo.encoding or "utf-8"
-    agree = label is None or label.lower() == declared.lower()
-    return Document(root) if agree or not contradicts(body, label, declared) else None
+    agree = label is None or label.lower() == declared.lower() or not contradicts(body, label, declared)
+    return Document(root) if agree and not holds_windows_characters(body, declared) else None
 
 
 def _parse_repaired(body: bytes, label: str | None) -> Document:
@@ -119,15 +173,45 @@ def _parse_decoded(decoded: Decoded) -> Document | None:
 
 def _parse_text(decoded: Decoded) -> Document:
     fixed = repair(decoded.text)
-    repaired = (*decoded.repaired, *fixed.repaired)
+    root, namespaces = _parse_with_namespaces(fixed.text)
+    repaired = (*decoded.repaired, *fixed.repaired, *namespaces)
+    return Document(root, escaped=True, repaired=repaired or (MARKUP,))
+
+
+def _parse_with_namespaces(text: str) -> tuple[Element, tuple[str, ...]]:
+    """Parse a text; return its root, and the marks of what was wrong with its namespaces.
+
+    Raises:
+        lxml.etree.XMLSyntaxError: it is not well-formed.
+    """
     try:
-        root = parse(fixed.text.encode())
+        return parse(text.encode()), ()
     except etree.XMLSyntaxError as error:
         if error.code != etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE:  # type: ignore[attr-defined] # the stubs lack it
-            raise
-        root = parse(declare_prefixes(fixed.text).encode())
-        repaired = (*repaired, PREFIX)
-    return Document(root, escaped=True, repaired=repaired or (MARKUP,))
+            return _parse_despite_namespaces(text), (NAMESPACE_ERROR,)
+    declared = declare_prefixes(text)
+    try:
+        return parse(declared.encode()), (PREFIX,)
+    except etree.XMLSyntaxError:
+        return _parse_despite_namespaces(declared), (PREFIX, NAMESPACE_ERROR)
+
+
+def _parse_despite_namespaces(text: str) -> Element:
+    """Parse a text that may break rules of XML namespaces, which libxml2 calls errors, and none of XML, called fatal.
+
+    Raises:
+        lxml.etree.XMLSyntaxError: it is not well-formed.
+    """
+    parser = etree.XMLParser(**_SAFE, recover=True)
+    document = text.encode()
+    try:
+        root: Element | None = etree.fromstring(document, parser)
+    finally:
+        forget_names(len(document))
+    fatal = next(iter(parser.error_log.filter_from_fatals()), None)
+    if root is None or fatal is not None:
+        raise etree.XMLSyntaxError(fatal.message if fatal else "", fatal.type if fatal else 0, 0, 0)
+    return root
 
 
 def check_limits(root: Element, limits: Limits) -> None:
