@@ -37,6 +37,7 @@ _NAMESPACES: Final = (
     *(NAMESPACE, SOAP_11, SOAP_12, "http://schemas.xmlsoap.org/soap/encoding/", "http://xml.apache.org/xml-soap"),
     *("http://www.w3.org/2001/XMLSchema-instance", "http://www.w3.org/2001/XMLSchema"),
 )
+_REFERENCE_CHARACTERS: Final = 16  # for one character of a secret, at most, as a reference is written
 _MARKUP: Final = re.compile(r"(<!\[CDATA\[|\]\]>|<!--|-->|<[^<>]*>)")
 _REFERENCE: Final = re.compile(r"&|[\x00-\x08\x0b-\x1f]|[^\x00-\x7f]")  # what a text may say in another way
 _ENDLESS: Final = re.compile("&#0*[1-9][0-9]{8,}")  # the number of no character, which Python may refuse to read
@@ -61,6 +62,7 @@ _CONTRACT: Final = re.compile(
     "|".join(map(re.escape, _NAMESPACES)) + rf"|(?<!\w)(?:{'|'.join(sorted(map(re.escape, _WORDS)))})(?!\w)",
     re.IGNORECASE,
 )
+_CONTRACT_WORDS: Final = "\n".join((*_NAMESPACES, *_WORDS)).lower()
 
 
 def codec_of(body: bytes) -> str:
@@ -90,7 +92,8 @@ def masked(text: str, secret: str, codec: str) -> str:
     mask = _Mask(secret, codec)
     pieces = _MARKUP.split(text)
     pieces[::2] = map(mask.text, pieces[::2])
-    pieces[1::2] = map(mask.tag, pieces[1::2])
+    if mask.is_in(text):
+        pieces[1::2] = map(mask.tag, pieces[1::2])
     return "".join(pieces)
 
 
@@ -102,11 +105,10 @@ def leaks(kept: bytes, secret: str, label: str | None) -> bool:
     """
     text = decode(kept, label).text
     repaired = repair(text).text
-    forms = (
-        _without_contract(text),
-        _unescaped(_without_contract(repaired)),
-        _unescaped(_MARKUP.sub("", repaired)),
-    )
+    plain = _unescaped(_MARKUP.sub("", repaired))
+    if secret.lower() in _CONTRACT_WORDS:
+        text, repaired = _without_contract(text), _without_contract(repaired)
+    forms = (text, _unescaped(repaired), plain)
     return any(each in form for each in (secret, _in_base64(secret)) for form in forms)
 
 
@@ -128,11 +130,16 @@ class _Mask:
     def __init__(self, secret: str, codec: str) -> None:
         self._secret = secret.strip()
         self._codec = codec
+        self._longest = _REFERENCE_CHARACTERS * len(secret)
         self._forms = _forms(secret, codec)
+
+    def is_in(self, text: str) -> bool:
+        """Whether a text says the secret in one of the ways that are masked within a text."""
+        return any(form in text for form in self._forms)
 
     def tag(self, tag: str) -> str:
         """Return a tag with the secret masked in it, except in names of the contract."""
-        if not any(form in tag for form in self._forms):
+        if not self.is_in(tag):
             return tag
         here, pieces = 0, []
         for match in _CONTRACT.finditer(tag):
@@ -142,9 +149,11 @@ class _Mask:
 
     def text(self, text: str) -> str:
         """Return a text with the secret masked in it; all of it, where it says nothing else."""
+        if not text or text.isspace():
+            return text
         replaced = self._replaced(text)
         core = replaced.strip()
-        if not core or not _REFERENCE.search(core) or self._said(core) != self._secret:
+        if len(core) > self._longest or not _REFERENCE.search(core) or self._said(core) != self._secret:
             return replaced
         return replaced.replace(core, REDACTED)
 

@@ -22,8 +22,8 @@ _SECTION: Final = re.compile(r"<!\[CDATA\[(?:(?!<!\[CDATA\[).)*?\]\]>", re.DOTAL
 _OPENING: Final = re.compile(r"<!|<\?")  # a comment or an open section may hide an end tag, or half of a password
 _IN_MAP: Final = re.compile(
     r"(<(?:[^\s<>/:]{1,64}:)?key\b[^<>]*>\s{0,64}password\s{0,64}</[^<>]*>\s{0,64}"
-    r"<(?:[^\s<>/:]{1,64}:)?value\b[^<>]*(?<!/)>)[^<>]*(?=</)",
-    re.IGNORECASE,
+    r"<(?:[^\s<>/:]{1,64}:)?value\b[^<>]*(?<!/)>)(?:(?!</?(?:[^\s<>/:]{1,64}:)?value\b).){0,4096}",
+    re.IGNORECASE | re.DOTALL,
 )
 """A pair of the map as which PHP's SoapClient writes an array."""
 _ATTRIBUTE: Final = re.compile(r"""(<[^<>]*\spassword\s{0,8}=\s{0,8}["'])[^<>"']*""", re.IGNORECASE)
