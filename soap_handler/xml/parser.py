@@ -106,13 +106,10 @@ def parse(document: bytes) -> Element:
         LookupError: Python does not know its encoding.
     """
     parser = safe_parser()
-    try:
-        root = etree.fromstring(document, parser)
-    finally:
-        forget_names(len(document))
+    root = _parse_by(parser, document)
     hidden = hidden_error(parser)
     if hidden is not None:
-        raise etree.XMLSyntaxError(hidden.message, hidden.type, hidden.line, hidden.column)
+        raise etree.XMLSyntaxError(hidden.message, hidden.type, hidden.line, hidden.column)  # type: ignore[call-arg] # as in SyntaxError
     return root
 
 
@@ -123,6 +120,13 @@ def hidden_error(parser: etree.XMLParser) -> etree._LogEntry | None:
     declaration of it logs a warning, which hides an earlier error.
     """
     return next(iter(parser.error_log.filter_from_errors()), None)
+
+
+def _parse_by(parser: etree.XMLParser, document: bytes) -> Element:
+    try:
+        return etree.fromstring(document, parser)
+    finally:
+        forget_names(len(document))
 
 
 def read_document(body: bytes, label: str | None = None, limits: Limits | None = None) -> Document:
@@ -184,34 +188,31 @@ def _parse_with_namespaces(text: str) -> tuple[Element, tuple[str, ...]]:
     Raises:
         lxml.etree.XMLSyntaxError: it is not well-formed.
     """
-    try:
-        return parse(text.encode()), ()
-    except etree.XMLSyntaxError as error:
-        if error.code != etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE:  # type: ignore[attr-defined] # the stubs lack it
-            return _parse_despite_namespaces(text), (NAMESPACE_ERROR,)
-    declared = declare_prefixes(text)
-    try:
-        return parse(declared.encode()), (PREFIX,)
-    except etree.XMLSyntaxError:
-        return _parse_despite_namespaces(declared), (PREFIX, NAMESPACE_ERROR)
+    marks: tuple[str, ...] = ()
+    root, errors = _root_and_errors(text)
+    if etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE in errors:
+        marks, text = (PREFIX,), declare_prefixes(text)
+        root, errors = _root_and_errors(text)
+    if errors:
+        return _parse_by(etree.XMLParser(**_SAFE, recover=True), text.encode()), (*marks, NAMESPACE_ERROR)
+    return root, marks
 
 
-def _parse_despite_namespaces(text: str) -> Element:
-    """Parse a text that may break rules of XML namespaces, which libxml2 calls errors, and none of XML, called fatal.
+def _root_and_errors(text: str) -> tuple[Any, set[int]]:
+    """Return the root of a text, and the types of its errors; with errors, the root may be ``None``.
+
+    An error in the words of libxml2 is a broken rule of XML namespaces; one of XML itself it calls fatal.
 
     Raises:
         lxml.etree.XMLSyntaxError: it is not well-formed.
     """
-    parser = etree.XMLParser(**_SAFE, recover=True)
-    document = text.encode()
+    parser, root = safe_parser(), None
     try:
-        root: Element | None = etree.fromstring(document, parser)
-    finally:
-        forget_names(len(document))
-    fatal = next(iter(parser.error_log.filter_from_fatals()), None)
-    if root is None or fatal is not None:
-        raise etree.XMLSyntaxError(fatal.message if fatal else "", fatal.type if fatal else 0, 0, 0)
-    return root
+        root = _parse_by(parser, text.encode())
+    except etree.XMLSyntaxError:
+        if parser.error_log.filter_from_fatals() or not parser.error_log.filter_from_errors():
+            raise
+    return root, {error.type for error in parser.error_log.filter_from_errors()}
 
 
 def check_limits(root: Element, limits: Limits) -> None:

@@ -67,7 +67,7 @@ LABELS: Final[dict[str, tuple[Callable[[bytes], bytes], str, tuple[str, ...]]]] 
     ),
     "says Latin-9, is windows-1252": (_as("cp1252", "iso-8859-15"), "text/xml", ("encoding",)),
     "both say Latin-1, is UTF-8": (_as("utf-8", "iso-8859-1"), LATIN, ("charset",)),
-    "both say windows-1252": (_as("cp1252", "windows-1252"), "text/xml; charset=windows-1252", ()),
+    "both say windows-1252, quoted": (_as("cp1252", "windows-1252"), "text/xml; charset=windows-1252", ()),
 }
 
 READ: Final = datetime(2008, 6, 12, 9, 15, 30, tzinfo=UTC)
@@ -136,6 +136,10 @@ NAMESPACES: Final[dict[str, tuple[Callable[[Message], Message], tuple[str, ...]]
     "empty declaration, a good one behind": (
         lambda told: _with_type(told.with_part("body", b'<body xmlns:u="">Yes please</body>')),
         ("namespace declaration",),
+    ),
+    "undeclared prefix, and an empty declaration behind": (
+        lambda told: _prefixed(told).with_part("type", b'<type xmlns:v="">Text</type>'),
+        ("undeclared prefix", "namespace declaration", "namespace"),
     ),
     "empty declaration at the end": (
         lambda told: replace(told, after=b'<r xmlns:u=""/>'),
