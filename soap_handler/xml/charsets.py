@@ -112,8 +112,6 @@ def contradicts(body: bytes, label: str | None, effective: str | None) -> bool:
 
 def holds_windows_characters(body: bytes, effective: str) -> bool:
     """Whether reading bytes in this encoding takes characters of windows-1252 for control characters."""
-    if effective.lower() == "utf-8":  # nearly all are
-        return False
     return (_codec(effective) or "").startswith("iso8859") and _C1_BYTES.search(body) is not None
 
 

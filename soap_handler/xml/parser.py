@@ -68,12 +68,10 @@ def safe_pull_parser() -> etree.XMLPullParser:
 
 
 class _Parsed(threading.local):
-    """What a thread has parsed."""
+    """How many bytes a thread has parsed since it last forgot the names in them, and how often it did."""
 
     size: int = 0
-    """Bytes since the names in them were last forgotten."""
     times: int = 0
-    """How often they were."""
 
 
 _parsed: Final = _Parsed()
@@ -153,7 +151,8 @@ def _parse_strictly(body: bytes, label: str | None) -> Document | None:
         return None
     declared = root.getroottree().docinfo.encoding or "utf-8"
     agree = label is None or label.lower() == declared.lower() or not contradicts(body, label, declared)
-    return Document(root) if agree and not holds_windows_characters(body, declared) else None
+    plain = declared.lower() == "utf-8" or not holds_windows_characters(body, declared)
+    return Document(root) if agree and plain else None
 
 
 def _parse_repaired(body: bytes, label: str | None) -> Document:
