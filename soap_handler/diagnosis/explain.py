@@ -14,7 +14,7 @@ from soap_handler.diagnosis.marks import reason_of
 from soap_handler.diagnosis.rehearsal import Rehearsal
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.faces.base import PATH
-from soap_handler.faces.soap.redact import REDACTED
+from soap_handler.faces.redact import REDACTED
 from soap_handler.journal import peek
 from soap_handler.notifications import to_dict
 from soap_handler.settings import name_key

@@ -16,6 +16,7 @@ REASONS: Final = {
     "named entity": "a named entity such as &nbsp; was used, which XML does not know; its character was taken",
     "unescaped character": "an & or < stands unescaped in a text; it was read as itself",
     "undeclared prefix": "a namespace prefix is not declared; one was assumed",
+    "namespace declaration": "a namespace is declared in a way that XML forbids; the declaration may not have counted",
     "markup": "the document is not well-formed; it became so by the repair of its text",
     "encoded call": "the call is rpc/encoded instead of document/literal",
     "base64": "a value came as base64; it was decoded",

@@ -44,7 +44,7 @@ NO_ID: Final = "id missing"
 """Marks of departures from the vendor's form."""
 
 _SCHEMA_INSTANCE: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
-_NO_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?", re.ASCII)
+_NO_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?", re.ASCII)
 _FRAME: Final = frozenset(each.attribute for each in XML_PUSH_FRAME)
 
 

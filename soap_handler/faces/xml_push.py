@@ -6,7 +6,6 @@ kind. The first part below ``/push`` may be a token, which is then never shown, 
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,9 +14,10 @@ from soap_handler.errors import AuthenticationError, JournalUnavailableError
 from soap_handler.faces.base import BELOW, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
+from soap_handler.faces.redact import without_secret
 from soap_handler.faces.xml_elements import NotUnderstoodError, read_pushed
 from soap_handler.receive.receiver import Push
-from soap_handler.xml.charsets import charset_of, decode
+from soap_handler.xml.charsets import charset_of
 from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ PATH: Final = "/push"
 UNNAMED_ACCOUNT: Final = "account not named"
 """Mark: the request names no configured account, and its secret, or there being only one, told which is meant."""
 
-_TAG: Final = re.compile("<[^<>]*>")  # without them, an address such as /push/InboundMessage is found in no request
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -100,7 +99,7 @@ def push_of(request: Request, receiver: Receiver, limits: Limits = Limits()) -> 
     credentials, mark = credentials_of(request, pushed.accounts, receiver)
 
     def kept() -> bytes | None:
-        return _without_secret(request.body, credentials.password, charset)
+        return without_secret(request.body, credentials.password, charset)
 
     repaired = (*pushed.repaired, *mark)
     return Push(pushed.kind, pushed.fields, credentials, request.caller, repaired, kept, optional=pushed.optional)
@@ -127,8 +126,3 @@ def _token(path: str) -> str:
     parts = [part for part in path.split("/") if part]
     after = [parts[place + 1 :] for place, part in enumerate(parts) if part.lower() == PATH.strip("/")]
     return after[0][0] if after and after[0] else ""
-
-
-def _without_secret(body: bytes, secret: str, charset: str | None) -> bytes | None:
-    """Return a request to be kept, or ``None`` where a value in it holds the secret, which has no place there."""
-    return None if secret and secret in _TAG.sub(" ", decode(body, charset).text) else body

@@ -14,7 +14,7 @@ from lxml import etree
 
 from soap_handler.accounts.accounts import Credentials
 from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, SOAP_11, Structure, Version
-from soap_handler.xml.parser import safe_parser
+from soap_handler.xml.parser import forget_names, hidden_error, safe_parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,6 +78,7 @@ class UsualReader:
 
     def __init__(self) -> None:
         self._parser = safe_parser()
+        self._forgotten = 0  # how often the thread forgot the names of its documents
         self._envelopes: dict[bytes, Credentials | None] = {}
 
     def read(self, bodies: Sequence[bytes]) -> list[Read | None]:
@@ -85,6 +86,8 @@ class UsualReader:
 
         Each step is done for all requests before the next step: the processor's caches make that quicker.
         """
+        if (forgotten := forget_names(sum(map(len, bodies)))) != self._forgotten:
+            self._parser, self._forgotten = safe_parser(), forgotten
         known = [self._look_up(body) for body in bodies]
         roots = [None if each is None else self._root(each[0]) for each in known]
         read = [
@@ -94,10 +97,15 @@ class UsualReader:
         return [each or self._read_new(body) for each, body in zip(read, bodies, strict=True)]
 
     def _look_up(self, body: bytes) -> tuple[bytes, Credentials | None] | None:
-        """Return the operation, and the credentials of its envelope, if the cache has the envelope."""
+        """Return the operation, and the credentials of its envelope, if the cache has the envelope.
+
+        With one declaration of a namespace, that of the operation, lxml's log has one warning, before any error.
+        """
         begin, end = _operation_in(body)
         digest = _digest(body[:begin], body[end:]) if begin > 0 else b""
-        return (body[begin:end], self._envelopes[digest]) if digest in self._envelopes else None
+        if digest not in self._envelopes or body.count(b"xmlns", begin, end) != 1:
+            return None
+        return body[begin:end], self._envelopes[digest]
 
     def _root(self, document: bytes) -> Element | None:
         try:
@@ -111,7 +119,7 @@ class UsualReader:
             return None
         root = self._root(body)
         try:
-            read, in_header = (None, None) if root is None else _read(root)
+            read, in_header = (None, None) if root is None or hidden_error(self._parser) else _read(root)
         except _UNREAD:
             return None
         if read is not None:

@@ -14,7 +14,7 @@ from lxml import etree
 
 from soap_handler.contract import INBOX_MESSAGE
 from soap_handler.errors import DoctypeError, MalformedError
-from soap_handler.xml.parser import Document, read_document, safe_pull_parser
+from soap_handler.xml.parser import Document, forget_names, read_document, safe_pull_parser
 from soap_handler.xml.repair import restore
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class MessageReader:
 
 def _namespaces(head: bytes) -> dict[str | None, str]:
     """Return the prefixes that are declared where the list begins."""
+    forget_names(len(head))
     parser = safe_pull_parser()
     found: dict[str | None, str] = {}
     try:

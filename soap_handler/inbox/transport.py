@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 from soap_handler.bounded_http import BoundedAdapter
 from soap_handler.errors import InboxUnavailableError
 from soap_handler.inbox.confirmation import Answer
+from soap_handler.xml.parser import forget_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +47,9 @@ class Transport:
             InboxUnavailableError: there was none, or not in time, or it was too large.
         """
         with self._post(address, envelope, headers) as stream:
-            return Answer(stream.status, b"".join(stream.chunks(_ANSWER_BYTES)))
+            answer = Answer(stream.status, b"".join(stream.chunks(_ANSWER_BYTES)))
+        forget_names(len(answer.body))  # of those before it: zeep's parsers remember them too
+        return answer
 
     def _post(self, address: str, envelope: etree._Element, headers: Mapping[str, str]) -> Stream:
         message = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")

@@ -72,14 +72,14 @@ def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
     doubts = queue_clock.follow(connection, request.lease) if follows else queue_clock.NO_DOUBTS
     now = queue_now(connection)
     if not request.in_order:
-        rows = _find(connection, request, now, request.limit, doubts, request.suspects)
+        rows = _find(connection, request, now, request.limit, doubts=doubts, suspects=request.suspects)
         free = _without_running(connection, request, now, rows)
         return _lease(connection, request, now, _with_suspects(free, request.suspects))
     claims: list[Claim] = []
     examined, rows_wanted = 0, request.limit
     while len(claims) < request.limit and examined < ROWS_PER_CLAIM:
         suspects = None if request.suspects is None else request.suspects - sum(each.is_suspect for each in claims)
-        rows = _find(connection, request, now, rows_wanted, doubts, suspects)
+        rows = _find(connection, request, now, rows_wanted, doubts=doubts, suspects=suspects)
         free = order.free_to_start(connection, _without_running(connection, request, now, rows), now)
         free = _with_suspects(free, suspects)
         claims += _lease(connection, request, now, free[: request.limit - len(claims)])
@@ -90,7 +90,7 @@ def _claim(connection: Connection, request: ClaimRequest) -> list[Claim]:
 
 
 def _find(
-    connection: Connection, request: ClaimRequest, now: datetime, limit: int, doubts: Doubts, suspects: int | None
+    connection: Connection, request: ClaimRequest, now: datetime, limit: int, *, doubts: Doubts, suspects: int | None
 ) -> list[Due]:
     """Return what is due, locked where another process could claim it too; with 0 ``suspects`` none of these."""
     values: dict[str, Any] = {"_now": now, "_limit": limit}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from soap_handler.contract import OPERATIONS, Structure, Type
 from soap_handler.notifications import KINDS
@@ -28,11 +29,16 @@ Fields = Mapping[str, "str | Fields | None"]
 """Texts by attribute name, as a face read them. A structure is a mapping. An absent parameter is absent or ``None``."""
 
 _DATE_TIME: Final = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?\s?(Z|[+-]\d\d:?[0-5]\d)?", re.ASCII | re.IGNORECASE
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?"
+    r"\s?(Z|UTC|GMT|[+-](?:0\d|1[0-3])(?::?[0-5]\d)?|[+-]14(?::?00)?)?"  # XML Schema: at most 14 hours
+    r"(?:\[([\w+-]{1,32}(?:/[\w+-]{1,32}){0,2})\])?",  # as Java's ZonedDateTime writes its zone
+    re.ASCII | re.IGNORECASE,
 )
 # Times that Python's own reader takes, which is quicker: with an offset, and not of year 1.
 _ISO_TIME: Final = re.compile(
-    r"(?!0001)\d{4}-\d\d-\d\d[T ](?!24)\d\d:\d\d:\d\d(?:\.\d{1,6}(\d*))?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII
+    r"(?!0001)\d{4}-\d\d-\d\d[T ](?!24)\d\d:\d\d:\d\d(?:\.\d{1,6}(\d*))?"
+    r"(?:Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))",
+    re.ASCII,
 )
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -135,11 +141,12 @@ class _Reader:
 def read_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
     """Read a dateTime as .NET writes it (contract, section 4); the flag says that nothing was guessed or cut off.
 
-    Fraction digits beyond microseconds are cut. Without ``Z`` or an offset, ``zone`` holds. A space may stand for the
-    ``T``, as in form posts. Year 1 is .NET for "not set" and gives ``None``.
+    Fraction digits beyond microseconds are cut, and seconds may be left out. Without ``Z`` or an offset, a zone in
+    brackets holds (``[Europe/London]``), or else ``zone``. A space may stand for the ``T``, as in form posts. Year 1 is
+    .NET for "not set" and gives ``None``.
 
     Raises:
-        UnreadableError: the text is no date and time, or the day or hour does not exist.
+        UnreadableError: the text is no date and time; or the day, hour or zone does not exist.
     """
     iso = _ISO_TIME.fullmatch(text)
     if iso:
@@ -150,8 +157,9 @@ def read_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
     match = _DATE_TIME.fullmatch(text)
     if match is None:
         raise UnreadableError(text)
-    *parts, fraction, offset = match.groups()
-    year, month, day, hour, minute, second = map(int, parts)
+    *parts, seconds, fraction, offset, name = match.groups()
+    year, month, day, hour, minute = map(int, parts)
+    second = int(seconds or 0)
     digits = (fraction or "").ljust(6, "0")
     try:
         if (year, month, day) == (1, 1, 1):
@@ -159,17 +167,27 @@ def read_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
         midnight = hour == 24 and not (minute or second or digits.strip("0"))  # XML Schema's end of a day
         local = datetime(year, month, day, 0 if midnight else hour, minute, second, int(digits[:6]))  # noqa: DTZ001 - its zone follows
         local += timedelta(days=midnight)
-        instant = local.replace(tzinfo=_zone(offset) if offset else zone).astimezone(UTC)
+        told = _zone(offset) if offset else _named_zone(name) if name else zone
+        instant = local.replace(tzinfo=told).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UnreadableError(text) from error
-    return instant, bool(offset) and not digits[6:].strip("0")
+    return instant, bool(offset and seconds) and not digits[6:].strip("0")
+
+
+@lru_cache(maxsize=64)
+def _named_zone(name: str) -> tzinfo:
+    """Return a zone by its name. ValueError: there is none."""
+    try:
+        return ZoneInfo(name)
+    except (OSError, ZoneInfoNotFoundError) as error:  # a folder of zones; no zone
+        raise ValueError(name) from error
 
 
 @lru_cache(maxsize=256)
 def _zone(offset: str) -> tzinfo:
-    if offset in {"Z", "z"}:
+    if offset.upper() in {"Z", "UTC", "GMT"}:
         return UTC
-    hours, minutes = int(offset[1:3]), int(offset[-2:])
+    hours, minutes = int(offset[1:3]), int(offset[3:].lstrip(":") or 0)
     span = timedelta(hours=hours, minutes=minutes)  # one sign for both, or -09:30 would become -08:30
     return timezone(-span if offset[0] == "-" else span)
 

@@ -5,10 +5,11 @@ bytes disagree, the bytes decide:
 
 - A byte-order mark, or NUL in every other byte, means UTF-8, UTF-16 or UTF-32.
 - Valid UTF-8 is UTF-8 if the labels say so, say nothing usable, or contradict each other.
-- Invalid bytes among valid UTF-8 characters are damage, such as a character cut in half by a sender that counts bytes.
-  Each becomes U+FFFD.
-- Invalid bytes without a single valid UTF-8 character are windows-1252 under a wrong label (PHP, classic ASP). It has
-  the letters of ISO 8859-1 in the same places.
+- Bytes that are not valid UTF-8 are windows-1252 under a wrong label (PHP, classic ASP), if there are more invalid than
+  valid sequences of them: a letter before a quotation mark is a valid sequence by accident. It has the letters of ISO
+  8859-1 in the same places.
+- Else the invalid bytes are damage, such as a character cut in half by a sender that counts bytes. Each becomes U+FFFD.
+- Bytes 80 to 9F under a label of ISO 8859, which has control characters there, are those of windows-1252.
 - Java's "modified UTF-8" is read: an emoji as two surrogates of three bytes each, and NUL as two bytes.
 """
 
@@ -61,6 +62,12 @@ _INVALID: Final = re.compile("[\udc80-\udcff]")
 _SURROGATE_PAIR: Final = re.compile("\udced([\udca0-\udcaf])([\udc80-\udcbf])\udced([\udcb0-\udcbf])([\udc80-\udcbf])")
 _SURROGATE: Final = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
 _OVERLONG_NUL: Final = "\udcc0\udc80"
+_INVALID_SEQUENCE: Final = re.compile("[\udcc0-\udcff][\udc80-\udcbf]{0,3}|[\udc80-\udcbf]{1,3}")
+"""A character cut short, or the rest of one; as windows-1252, a letter and the marks after it."""
+
+_C1_BYTES: Final = re.compile(rb"[\x80-\x9f]")
+_C1_CHARACTERS: Final = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
+"""The characters of windows-1252 in the place of control characters; five places have none."""
 
 
 @lru_cache(maxsize=64)  # a caller sends the same Content-Type with each request
@@ -103,6 +110,11 @@ def contradicts(body: bytes, label: str | None, effective: str | None) -> bool:
     return _codec(label) != (_codec(effective) if effective else "utf-8")
 
 
+def holds_windows_characters(body: bytes, effective: str) -> bool:
+    """Whether reading bytes in this encoding takes characters of windows-1252 for control characters."""
+    return (_codec(effective) or "").startswith("iso8859") and _C1_BYTES.search(body) is not None
+
+
 def wide_codec(body: bytes) -> str | None:
     """Return the codec of a document whose characters are all wider than one byte, or ``None``."""
     marked = next((codec for mark, codec in _BYTE_ORDER_MARKS if body.startswith(mark)), None)
@@ -111,18 +123,19 @@ def wide_codec(body: bytes) -> str | None:
 
 def text_of(raw: bytes) -> str:
     """Decode a single value that came as base64: UTF-8, or else windows-1252."""
-    return _decode_utf8(raw).text
+    return decode_value(raw).text
 
 
-def decode_value(raw: bytes, label: str | None) -> Decoded:
-    """Decode a single value, such as a form's field: by ``label`` where it names a charset, else as :func:`text_of`."""
+def decode_value(raw: bytes, label: str | None = None) -> Decoded:
+    """Decode a single value, such as a form's field: by ``label`` where it names a charset, else UTF-8 if it may be."""
     return _decode_labelled(raw, [label] if label else [])
 
 
 def _without(mark: bytes, body: bytes) -> bytes:
-    while body.startswith(mark):  # a sender that concatenates files may repeat it
-        body = body[len(mark) :]
-    return body
+    begin = 0
+    while body.startswith(mark, begin):  # a sender that concatenates files may repeat it
+        begin += len(mark)
+    return body[begin:]
 
 
 def _wide(body: bytes) -> str | None:
@@ -164,11 +177,24 @@ def _decode_labelled(body: bytes, labels: list[str]) -> Decoded:
     if not others or (wrong and _is_utf8(body)):
         return _marked(wrong, _decode_utf8(body))
     try:
-        return Decoded(body.decode(others[0]), others[0], wrong)
+        decoded = _decode_one_byte(body, others[0])
     except UnicodeDecodeError:
-        if _is_utf8(body):
-            return _marked((LABEL,), _decode_utf8(body))
-        return Decoded(body.decode(others[0], "replace"), others[0], (*wrong, BYTES))
+        decoded = Decoded(body.decode(others[0], "replace"), others[0], (BYTES,))
+    if decoded.repaired and _is_utf8(body):
+        return _marked((LABEL,), _decode_utf8(body))
+    return _marked(wrong, decoded)
+
+
+def _decode_one_byte(body: bytes, codec: str) -> Decoded:
+    """Decode bytes by the codec of their label. Those that ISO 8859 has no characters for are windows-1252's.
+
+    Raises:
+        UnicodeDecodeError: they are not in this encoding.
+    """
+    text = body.decode(codec)
+    if not codec.startswith("iso8859") or not _C1_BYTES.search(body):
+        return Decoded(text, codec)
+    return Decoded(text.translate(_C1_CHARACTERS), codec, (BYTES,))
 
 
 def _marked(marks: tuple[str, ...], decoded: Decoded) -> Decoded:
@@ -191,10 +217,14 @@ def _decode_utf8(body: bytes) -> Decoded:
     found = [SURROGATES] if pairs else []
     if not _INVALID.search(text):
         return Decoded(text, "utf-8", tuple(found) or (BYTES,))
-    if not _MULTIBYTE.search(text) and not _SURROGATE.search(text):
-        return Decoded(body.decode("cp1252", "replace"), "cp1252", (BYTES,))
+    if not _SURROGATE.search(text) and _count(_INVALID_SEQUENCE, text) > _count(_MULTIBYTE, text):
+        return Decoded(body.decode("latin-1").translate(_C1_CHARACTERS), "cp1252", (BYTES,))
     text = _INVALID.sub("\ufffd", _SURROGATE.sub("\ufffd", text))
     return Decoded(text, "utf-8", (*found, BYTES))
+
+
+def _count(pattern: re.Pattern[str], text: str) -> int:
+    return sum(1 for _ in pattern.finditer(text))
 
 
 def _joined(match: re.Match[str]) -> str:

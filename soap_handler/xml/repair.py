@@ -1,7 +1,9 @@
 """Repair of a text that is nearly XML, so that a strict parser takes it. No SOAP.
 
 Only mistakes with one possible meaning are repaired: characters that XML cannot hold, and characters that were left
-unescaped. Tags that do not match and a missing end are not repaired, and the document stays refused.
+unescaped. A ``<`` is text where no markup can begin: no letter or ``_`` is after it, ``</`` or ``<?``, nor is it that
+of a comment or a section; and where a comment or an instruction never ends. Tags that do not match and a missing end
+are not repaired, and the document stays refused.
 
 A character that XML cannot hold becomes an escape sequence of two legal characters; :func:`restore` turns it back. So a
 body keeps the control characters that the phone sent. Every step takes time in proportion to the length of the text.
@@ -43,13 +45,13 @@ _SEQUENCE: Final = re.compile(f"{_ESCAPE}(.)", re.DOTALL)
 _DECLARATION: Final = re.compile(r"<\?xml\s[^<>]{0,512}\?>")
 _DOCTYPE: Final = re.compile("<!DOCTYPE", re.IGNORECASE)
 _PADDING: Final = "\ufeff\x00 \t\r\n"  # without meaning before the first tag and after the last one
-_OPENING: Final = re.compile(r"<!\[CDATA\[|<!--|<\?")
+_OPENING: Final = re.compile(r"<!\[CDATA\[|<!--|<\?(?=[^\W\d])")
 _CLOSING: Final = {"<![CDATA[": "]]>", "<!--": "-->", "<?": "?>"}
 _NEEDS_ESCAPE: Final = re.compile(f"[{_ILLEGAL}{_ESCAPE}]")
 _SUSPECT: Final = re.compile(
     rf"&(?:\#(?P<hex>[xX]?)0*(?P<digits>[0-9a-fA-F]{{1,8}});|(?P<name>[A-Za-z][A-Za-z0-9]{{1,31}};)?)"
     rf"|(?P<character>[{_ILLEGAL}{_ESCAPE}])"
-    r"|(?P<tag><(?![A-Za-z_:/!?]|[^\x00-\x7f]))"
+    r"|(?P<tag><(?!/?[^\W\d]))"
     r"|(?P<end>\]\]>)"
 )
 _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -61,7 +63,7 @@ _TAG: Final = re.compile(r"<[A-Za-z_][^<>]*")
 _PREFIXED: Final = re.compile(r"(?:<|\s)([A-Za-z_][\w.-]{0,31}):[\w.-]+(?=[\s=/]|$)")
 _DECLARES: Final = re.compile(r"\sxmlns:([A-Za-z_][\w.-]{0,31})\s*=")
 _FIRST_TAG: Final = re.compile(r"<[A-Za-z_][^\s<>/]*")
-_MAX_PREFIXES: Final = 16
+_MAX_PREFIXES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +104,37 @@ def restore(text: str) -> str:
 
 
 def declare_prefixes(text: str) -> str:
-    """Return the text with a declaration, of a namespace that means nothing, for each prefix that has none."""
+    """Return the text with a declaration, of a namespace that means nothing, for each prefix that its root has none of.
+
+    A declaration further inside comes before it, for the elements for which it holds.
+    """
     tags = _TAG.findall(text)
     used = dict.fromkeys(prefix for tag in tags for prefix in _PREFIXED.findall(tag))
-    known = {prefix for tag in tags for prefix in _DECLARES.findall(tag)} | {"xml", "xmlns"}
-    missing = [prefix for prefix in used if prefix not in known][:_MAX_PREFIXES]
+    inside = {prefix for tag in tags[1:] for prefix in _DECLARES.findall(tag)}
+    known = {"xml", "xmlns", *_DECLARES.findall(tags[0] if tags else "")}
+    missing = sorted((prefix for prefix in used if prefix not in known), key=inside.__contains__)[:_MAX_PREFIXES]
     added = "".join(f' xmlns:{prefix}="urn:undeclared:{prefix}"' for prefix in missing)
     return _FIRST_TAG.sub(lambda match: match[0] + added, text, count=1)
 
 
 def _sections(text: str) -> Iterator[tuple[str, str]]:
-    """Split a text, in one pass, into markup (opening ``""``) and sections, comments and instructions."""
-    here = 0
-    while (match := _OPENING.search(text, here)) is not None:
-        yield "", text[here : match.start()]
+    """Split a text, in one pass, into markup (opening ``""``) and sections, comments and instructions.
+
+    A comment or an instruction that never ends is none.
+    """
+    here = start = 0
+    endless: set[str] = set()
+    while (match := _OPENING.search(text, start)) is not None:
+        start = match.end()
         closing = _CLOSING[match[0]]
-        end = text.find(closing, match.end())
-        here = end + len(closing) if end >= 0 else len(text)
+        end = -1 if closing in endless else text.find(closing, start)
+        if end < 0:
+            endless.add(closing)  # there is none further on either
+            if match[0] != "<![CDATA[":
+                continue
+            end = len(text)
+        yield "", text[here : match.start()]
+        here = start = end + len(closing)
         yield match[0], text[match.start() : here]
     yield "", text[here:]
 

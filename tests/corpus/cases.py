@@ -13,6 +13,7 @@ from tests.corpus.packaging import packages
 from tests.corpus.positions import positions
 from tests.corpus.refusals import REFUSED
 from tests.corpus.soap12 import soap12
+from tests.corpus.strictness import strictness
 from tests.corpus.structures import structures
 from tests.corpus.texts import wrong_texts
 from tests.corpus.values import wrong_reasons, wrong_values
@@ -43,6 +44,7 @@ def _stored() -> Iterator[Case]:
         odd_elements,
         encodings,
         structures,
+        strictness,
         soap12,
         packages,
         positions,

@@ -29,6 +29,7 @@ REPEATED: Final = (
     b"&#xD83D;",
     b"<", b"< ", b"<!", b"<?", b"<a", b"<a ", b"<a>", b"<a/>", b"</a>", b"<a:b ", b"<a:b c:d='", b"<a:b/>",
     b"]]>", b"]",
+    b"</", b"</3", b"<?x ", b"<!-- <?x ", b"<u:a/>", b"<u:a xmlns:v=''/>",
     b"<![CDATA[", b"<![CDATA[&#1;]]>", b"<!--", b"<!---->", b"<!-- \x01 -->", b"<?a?>", b"<?xml ", b"<!DOCTYPE ",
     b"\xff", b"\xc3", b"\xe9\xc3\xa9", b"\xed\xa0\xbd\xed\xb8\x80", b"\xed\xa0\xbd", b"\xc0\x80", b"\xef\xbb\xbf",
     b"\xf4\x8f\xbf\xbd", b"\xf4\x8f\xbf\xbd\x01",
@@ -50,6 +51,19 @@ def test_a_large_body_of_anything_takes_little_time(soap: SoapService, piece: by
     answer = soap.endpoint.prepare(Request(told.bytes_(), "127.0.0.1", told.content_type)).answer
     assert time.thread_time() - began < CPU_SECONDS
     assert b"Response" in answer.body or b"<faultcode>soap:Client</faultcode>" in answer.body
+
+
+MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"\n\xef\xbb\xbf")
+
+
+@pytest.mark.parametrize("mark", MARKS, ids=repr)
+def test_a_large_body_of_byte_order_marks_takes_little_time(soap: SoapService, mark: bytes) -> None:
+    """Before the document, or in place of it: no copy of the rest for each of them."""
+    for rest in (b"", message(Kind.MESSAGE_RECEIVED, repr(mark)).bytes_()):
+        body = mark * (4 * SIZE // len(mark)) + rest
+        began = time.thread_time()
+        soap.endpoint.prepare(Request(body, "127.0.0.1", "text/xml"))
+        assert time.thread_time() - began < CPU_SECONDS / 3
 
 
 def test_a_large_value_that_many_refer_to_is_taken_once(soap: SoapService) -> None:

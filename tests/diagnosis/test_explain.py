@@ -10,11 +10,12 @@ import pytest
 
 from soap_handler.diagnosis.explain import Explanation, explain
 from soap_handler.diagnosis.marks import REASONS
+from soap_handler.faces.soap import rpc_encoded
 from soap_handler.faces.soap import values as soap_values
 from soap_handler.journal import Selection
 from soap_handler.notifications import to_dict
 from soap_handler.settings import ServerSettings, Settings
-from soap_handler.xml import charsets, repair
+from soap_handler.xml import charsets, parser, repair
 from tests.support import wire
 from tests.support.service import serving, settings_for
 
@@ -97,7 +98,8 @@ def test_each_mark_has_a_reason() -> None:
     """A mark without one would be shown without a word."""
     marks = [
         soap_values.RPC_ENCODED,
-        soap_values.BASE64,
+        rpc_encoded.BASE64,
+        parser.NAMESPACE_ERROR,
         soap_values.FOREIGN,
         soap_values.REPEATED,
         soap_values.MARKUP,

@@ -106,14 +106,16 @@ def decoded_pairs(body: bytes, charset: str | None) -> tuple[Pairs, tuple[str, .
         except UnicodeDecodeError:
             pass  # it is in another charset, or damaged
     marks: dict[str, None] = {}
+    raw = _pairs(body, "latin-1")  # latin-1 keeps the bytes
+    whole = decode_value("\n".join(map("=".join, raw)).encode("latin-1"), charset)
+    label = whole.codec if whole.codec == "cp1252" else charset  # one field alone may be valid UTF-8 by accident
 
-    def text(raw: str) -> str:
-        decoded = decode_value(raw.encode("latin-1"), charset)
-        marks.update(dict.fromkeys(decoded.repaired))
+    def text(field: str) -> str:
+        decoded = decode_value(field.encode("latin-1"), label)
+        marks.update(dict.fromkeys((*whole.repaired, *decoded.repaired)))
         return decoded.text
 
-    pairs = [(text(name), text(value)) for name, value in _pairs(body, "latin-1")]  # latin-1 keeps the bytes
-    return pairs, tuple(marks)
+    return [(text(name), text(value)) for name, value in raw], tuple(marks)
 
 
 def _pairs(body: bytes, codec: str) -> Pairs:

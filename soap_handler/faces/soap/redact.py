@@ -1,27 +1,34 @@
 """Redaction of the password in a repaired request, so that the request may be kept. All other bytes stay as they came.
 
-Where a password may be left in it, the request is not kept.
+The password is masked by its place and wherever else it stands. Where that is not safe, the request is kept without its
+Header, and a comment in its place says so. Only where the rest may still hold the password, nothing is kept.
 """
 
 from __future__ import annotations
 
-import html
 import re
-from base64 import b64encode
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.errors import DoctypeError
-from soap_handler.xml.charsets import decode, wide_codec
-from soap_handler.xml.repair import repair, restore
+from soap_handler.faces.redact import REDACTED, codec_of, leaks, masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REDACTED: Final = "***"
+NO_HEADER: Final = "<!-- The Header is left out: its password could not be masked with certainty. -->"
 
 _TOKEN: Final = re.compile(r"<(/?)(?:[^\s<>/:]{1,64}:)?password(?=[\s/>])[^<>]*>", re.IGNORECASE)
-_SECTION: Final = re.compile(r"<!|<\?")  # a comment or CDATA section may hide an end tag, or half of a password
-_TAG: Final = re.compile(r"<!\[CDATA\[|\]\]>|<[^<>]*>")
+_SECTION: Final = re.compile(r"<!\[CDATA\[(?:(?!<!\[CDATA\[).)*?\]\]>", re.DOTALL)
+_OPENING: Final = re.compile(r"<!|<\?")  # a comment or an open section may hide an end tag, or half of a password
+_IN_MAP: Final = re.compile(
+    r"(<(?:[^\s<>/:]{1,64}:)?key\b[^<>]*>\s{0,64}password\s{0,64}</[^<>]*>\s{0,64}"
+    r"<(?:[^\s<>/:]{1,64}:)?value\b[^<>]*(?<!/)>)(?:(?!</?(?:[^\s<>/:]{1,64}:)?value\b).){0,4096}",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A pair of the map as which PHP's SoapClient writes an array."""
+_ATTRIBUTE: Final = re.compile(r"""(<[^<>]*\spassword\s{0,8}=\s{0,8}["'])[^<>"']*""", re.IGNORECASE)
+_HEADER: Final = re.compile(r"<((?:[^\s<>/:!?]{1,64}:)?Header)(?=[\s>])[^<>]*(?<!/)>", re.IGNORECASE)
+_BODY: Final = re.compile(r"<(?:[^\s<>/:!?]{1,64}:)?Body[\s>]", re.IGNORECASE)
 
 
 class _UnsureError(Exception):
@@ -29,34 +36,62 @@ class _UnsureError(Exception):
 
 
 def redacted(body: bytes, password: str, label: str | None = None) -> bytes | None:
-    """Return a request with its passwords redacted, or ``None`` where that cannot be done safely.
+    """Return a request with its passwords redacted, perhaps without its Header; ``None`` where neither is safe.
 
     ``password`` is the one that was read from it, ``label`` the charset of its Content-Type.
     """
-    codec = wide_codec(body) or "latin-1"  # both directions are without loss, and the markup is ASCII either way
+    codec = codec_of(body)  # both directions are without loss, and the markup is ASCII either way
     whole = len(body) - len(body) % len(" ".encode(codec))  # the request may end in the middle of a character
     try:
-        pieces = _around_passwords(body[:whole].decode(codec, "surrogatepass"))
-        kept = REDACTED.join(pieces).encode(codec, "surrogatepass") + body[whole:]
-        safe = not password or (len(pieces) > 1 and not _leaks(kept, password, label))
+        text = body[:whole].decode(codec, "surrogatepass")
+    except ValueError:
+        return None
+    for part in (text, _without_header(text)):
+        kept = None if part is None else _kept(part, password, codec, label)
+        if kept is not None:
+            return kept + body[whole:]
+    return None
+
+
+def _kept(text: str, password: str, codec: str, label: str | None) -> bytes | None:
+    """Return a text with its passwords masked; ``None`` where one was not found, or may be left."""
+    try:
+        placed = _ATTRIBUTE.sub(rf"\g<1>{REDACTED}", _IN_MAP.sub(rf"\g<1>{REDACTED}", _by_place(text)))
+        kept = masked(placed, password, codec) if password else placed
+        raw = kept.encode(codec, "surrogatepass")
+        found = REDACTED in kept or NO_HEADER in kept
+        return raw if not password or (found and not leaks(raw, password, label)) else None
     except (_UnsureError, DoctypeError, ValueError):
         return None
-    return kept if safe else None
 
 
-def _around_passwords(text: str) -> list[str]:
-    """Return the pieces of text before, between and after the contents of the password elements.
+def _without_header(text: str) -> str | None:
+    """Return a text with a comment in place of the Header; ``None`` where it has none, or where that takes the Body."""
+    begin = _HEADER.search(text)
+    if begin is None:
+        return None
+    end_tag = f"</{begin[1]}"
+    end = text.rfind(end_tag)
+    close = text.find(">", end)
+    if end < begin.end() or close < 0:
+        return None
+    rest = text[: begin.start()] + NO_HEADER + text[close + 1 :]
+    return rest if _BODY.search(rest) else None
+
+
+def _by_place(text: str) -> str:
+    """Return a text with the contents of its password elements masked.
 
     Raises:
         _UnsureError: where they begin and end is not sure.
     """
     pieces, here = [], 0
     for start, end in _passwords(text):
-        if _SECTION.search(text, start, end):
+        if _OPENING.search(_SECTION.sub("", text[start:end])):
             raise _UnsureError
         pieces.append(text[here:start])
         here = end
-    return [*pieces, text[here:]]
+    return REDACTED.join((*pieces, text[here:]))
 
 
 def _passwords(text: str) -> Iterator[tuple[int, int]]:
@@ -72,16 +107,3 @@ def _passwords(text: str) -> Iterator[tuple[int, int]]:
         opened = None if token[1] else token
     if opened is not None:
         raise _UnsureError
-
-
-def _leaks(kept: bytes, password: str, label: str | None) -> bool:
-    """Whether a password can still be found, in any form in which a sender may write it.
-
-    Raises:
-        DoctypeError: that is not sure, since there is a document type declaration.
-    """
-    text = decode(kept, label).text
-    repaired = repair(text).text
-    forms = (text, html.unescape(restore(repaired)), html.unescape(restore(_TAG.sub("", repaired))))
-    secrets = (password, b64encode(password.encode("utf-8", "surrogatepass")).decode().rstrip("="))
-    return any(secret in form for secret in secrets for form in forms)

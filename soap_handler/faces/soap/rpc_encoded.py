@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler.faces.soap.faults import client_fault
 from soap_handler.faces.soap.versions import VERSIONS
-from soap_handler.xml.charsets import text_of
+from soap_handler.xml.charsets import decode_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lxml.etree import _Element as Element
+
+BASE64: Final = "base64"
+"""Mark: a value came as base64."""
 
 STYLES: Final = tuple(version.encoding_style for version in VERSIONS)
 """The attributes by which an operation, or an element around it, says that it is encoded."""
@@ -79,15 +82,16 @@ def _reference(element: Element) -> str | None:
     return element.get("href") if reference is None else f"#{reference.removeprefix('#')}"
 
 
-def decoded_text(element: Element, text: str) -> tuple[str, bool]:
-    """Return the text of a value, and whether it was base64. SOAP::Lite writes texts outside of ASCII so."""
+def decoded_text(element: Element, text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a value, and marks if it was base64. SOAP::Lite writes texts outside of ASCII so."""
     kind = element.get(_TYPE) or element.get(_OLD_TYPE)
     if kind is None or kind.rpartition(":")[2] not in _BINARY:
-        return text, False
+        return text, ()
     try:
-        return text_of(b64decode("".join(text.split()), validate=True)), True
+        decoded = decode_value(b64decode("".join(text.split()), validate=True))
     except ValueError:  # its type says base64, but its text is none
-        return text, False
+        return text, ()
+    return decoded.text, (BASE64, *decoded.repaired)
 
 
 def members(element: Element) -> Iterator[tuple[str, Element]]:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 RPC_ENCODED: Final = "encoded call"
 POSITIONAL: Final = "positional call"
-BASE64: Final = "base64"
 FOREIGN: Final = "namespace"
 REPEATED: Final = "repeated element"
 MARKUP: Final = "markup in a value"
@@ -173,9 +172,8 @@ class Values:
     def _text(self, element: Element) -> str:
         if len(element):  # its tags are dropped, and its text is kept
             self._marks[MARKUP] = None
-        text, was_base64 = decoded_text(element, "".join(map(str, element.itertext())))
-        if was_base64:
-            self._marks[BASE64] = None
+        text, marks = decoded_text(element, "".join(map(str, element.itertext())))
+        self._marks.update(dict.fromkeys(marks))
         return self._restored(text)
 
     def _structure(self, element: Element, structure: Structure) -> Fields | None:

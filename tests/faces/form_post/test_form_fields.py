@@ -159,6 +159,15 @@ def test_texts_are_decoded_as_forms_are(written: bytes, text: str) -> None:
     assert received(form(body="X").replace(b"body=X", b"body=" + written)).body == text
 
 
+def test_one_field_that_is_utf_8_by_accident_is_outvoted_by_the_others() -> None:
+    """The charset is found by all fields together: a sharp s before a quotation mark is a valid sequence too."""
+    found = received(
+        form(body="X", originator="Y").replace(b"body=X", b"body=Spa\xdf\x93").replace(b"=Y", b"=J\xf6rg M\xfcller")
+    )
+    assert (found.body, found.originator) == ("Spa\u00df\u201c", "J\u00f6rg M\u00fcller")
+    assert found.repaired == ("encoding",)
+
+
 @pytest.mark.parametrize(
     ("written", "charset", "text", "marks"),
     [

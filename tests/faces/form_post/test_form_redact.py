@@ -23,11 +23,17 @@ def test_a_second_password_is_redacted_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", [b"body=it+is+p%C3%A4ss+word%26+I+say", b"p%C3%A4ss+word%26", b"body=it+is+p\xe4ss word%26"]
+    ("field", "kept"),
+    [
+        (b"body=it+is+p%C3%A4ss+word%26+I+say%21", b"body=it+is+***+I+say%21"),
+        (b"body=it+is+p%e4ss+word%26", b"body=it+is+***"),
+        (b"username=p%C3%A4ss+word%26", b"username=***"),
+        (b"p%C3%A4ss+word%26", b"***"),
+    ],
 )
-def test_a_form_that_tells_the_password_elsewhere_is_not_kept(field: bytes) -> None:
-    """In the text of another field, or as a name."""
-    assert redacted(b"password=p%C3%A4ss+word%26&" + field, SECRET) is None
+def test_a_password_that_stands_elsewhere_too_is_masked_there(field: bytes, kept: bytes) -> None:
+    """In the text of another field, or as a name: the rest of the form is kept."""
+    assert redacted(b"a=%7e&password=p%C3%A4ss+word%26&" + field, SECRET) == b"a=%7e&password=***&" + kept
 
 
 def test_a_form_without_a_password_is_kept() -> None:

@@ -104,6 +104,8 @@ def test_the_root_decides_and_not_the_address(xml: XmlService, path: str) -> Non
         ("2014-08-02T17:28:42+01:00", WHEN, None),
         ("2014-08-02 16:28:42", WHEN, None),
         ("2014-08-02T16:28:42.1234567", WHEN.replace(microsecond=123456), "2014-08-02T16:28:42.1234567Z"),
+        ("2014-08-02T16:28", WHEN.replace(second=0), "2014-08-02T16:28Z"),
+        ("2014-08-02T16:28:42,5", WHEN.replace(microsecond=500_000), None),
         ("0001-01-01T00:00:00", None, None),
         ("yesterday", None, "yesterday"),
     ],
