@@ -21,6 +21,7 @@ from soap_handler.fast.assembly import FastSeams
 from soap_handler.inbox.deleters import Deleters
 from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal
+from soap_handler.journal.pooler import SESSIONS
 from soap_handler.journal.retention import Retention
 from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
@@ -106,12 +107,18 @@ class App:
         self.journal = Journal(
             settings.journal.url.get_secret_value(), timeout=settings.journal.timeout, **self.seams.journal()
         )
+        self._say_if_pool_is_small()
         self._build_background(settings, plugged)
         try:
             self.server = self._build_server(settings, sockets)
         except OSError:
             self.journal.close()
             raise
+
+    def _say_if_pool_is_small(self) -> None:
+        found = self.journal.sessions_available()
+        if found < SESSIONS:
+            telemetry.emit("journal_pool_small", sessions=found, needed=SESSIONS)
 
     def _build_background(self, settings: Settings, plugged: Handlers) -> None:
         """Build what runs beside the server."""
@@ -146,13 +153,13 @@ class App:
         self.retention.start()
         telemetry.emit("serving", port=self.server.port)
         self.seams.begin(self.server)
-        answered = self.server.run(self._drain)
+        answered = self.seams.run(self.server, self._drain)
         self.seams.end()
         self.retention.stop(self._time_left())  # the next round goes on where this one ends
         reconciled = self.reconcile_schedule.stop(self._time_left)
         handled = self.dispatcher.stop(self._time_left())
         deleted = self.deleters.stop(self._time_left)
-        self.journal.close()
+        self.journal.close(self._time_left())
         telemetry.emit("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)
         return answered and reconciled and handled and deleted
 

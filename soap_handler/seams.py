@@ -60,6 +60,10 @@ class Seams:
     def begin(self, server: Server) -> None:
         """Begin in the thread of the server's loop, just before that runs."""
 
+    def run(self, server: Server, drain: float) -> bool:
+        """Run the server's loop until it has drained; return whether everything in flight was answered."""
+        return server.run(drain)
+
     def stop(self) -> None:
         """Note that no more is accepted. Safe in a signal handler."""
 

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 LATE_SECONDS: Final = 0.05
 """Requests that come while an answer is later than this do not wait for it: the thread commits them."""
-_STATEMENT_NAME: Final = b"soap_handler_push"
-_PUSH: Final = PUSH.replace("%(rows)s", "$1")  # as libpq has it
+_STATEMENT: Final = "soap_handler_push"
+_STATEMENT_NAME: Final = _STATEMENT.encode()
+_PREPARE: Final = f"PREPARE {_STATEMENT} AS " + PUSH.replace("%(rows)s", "$1")  # as libpq has it
 _AUTOCOMMIT: Final = {"isolation_level": "AUTOCOMMIT"}  # each statement is a transaction of its own, in one round trip
 
 
@@ -66,7 +67,7 @@ class PushConnection:
         self._unsent = False  # whether libpq holds bytes that the server has not taken yet
         try:
             with _as_sqlalchemy_error():
-                _check(driver.pgconn.prepare(_STATEMENT_NAME, _PUSH.encode()))
+                driver.execute(_PREPARE)  # libpq's own function would wait without an end
         except SQLAlchemyError:
             abandon(self._connection)
             raise
@@ -75,6 +76,15 @@ class PushConnection:
     def is_late(self) -> bool:
         """Whether an answer is awaited for so long that no further request should wait for it."""
         return bool(self._sent) and time.monotonic() - self._sent_at >= LATE_SECONDS
+
+    @property
+    def silent_for(self) -> float:
+        """For how many seconds an answer has been awaited; 0 where none is."""
+        return time.monotonic() - self._sent_at if self._sent else 0.0
+
+    def give_up(self, error: Exception) -> None:
+        """Give up the connection: its server keeps silent for too long."""
+        self._lose(error)
 
     def send(self, *requests: Request) -> None:
         """Send requests, or have them wait for the answer that is under way."""

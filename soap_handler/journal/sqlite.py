@@ -1,5 +1,7 @@
 """SQLite: what a commit needs to be on disk, and how its one writer's lock is taken. The fsync is here (``PRAGMAS``).
 
+A commit counts only where the files at the journal's path are still those that the connection has open (``ground``).
+
 SQLite has one writer at a time. A transaction that will write takes the lock at its begin (``BEGIN IMMEDIATE``): to
 take it later can fail without waiting.
 """
@@ -8,12 +10,18 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import event
 
+from soap_handler.journal.ground import Files, Ground, files_at
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection, Engine, ExceptionContext
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 READ_ONLY: Final = {"read_only": True}
 """Execution options of a connection that only reads: it must not wait for the writer."""
@@ -35,16 +43,74 @@ PRAGMAS: Final = (
     "secure_delete = ON",  # what was deleted or erased is overwritten, not only freed
 )
 
+_GROUND: Final = "ground"  # the name in an engine's execution options
+_FILES: Final = "files"  # the name in a connection's ``info``
 _WAIT_MS: Final = "milliseconds to wait for the lock"  # the name in a connection's ``info``
 _BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
 _LOCK_POLL_SECONDS: Final = 0.0003  # a part of what a commit takes
 
 
-def set_up(engine: Engine) -> None:
+def set_up(engine: Engine, ground: Ground) -> None:
     """Have each connection of an engine commit durably and begin its transactions as its options say."""
-    event.listen(engine, "connect", _prepare)
+    engine.update_execution_options(**{_GROUND: ground})
+
+    def open_file(_dialect: object, _record: object, arguments: Any, options: Any) -> None:  # noqa: ANN401 - of the driver
+        ground.open(arguments, options)
+
+    def opened(connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 - a connection of the driver
+        try:
+            _prepare(connection)
+            record.info[_FILES] = ground.opened(connection)
+        except Exception:
+            connection.close()
+            raise
+
+    event.listen(engine, "do_connect", open_file)
+    event.listen(engine, "connect", opened)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _call_on_error)
+
+
+def ground_of(engine: Engine) -> Ground:
+    """Return the place of the files of an engine."""
+    ground: Ground = engine.get_execution_options()[_GROUND]
+    return ground
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Begin a transaction, commit it at the end, and trust the commit only if it went where the journal's path leads.
+
+    On PostgreSQL there is nothing to compare.
+
+    Raises:
+        JournalFileError: the files were taken away, replaced or cut off.
+    """
+    trust(connection)
+    with connection.begin():
+        yield
+    trust(connection)
+
+
+def trust(connection: Connection) -> None:
+    """Compare the files at the journal's path with those that a connection has open.
+
+    Raises:
+        JournalFileError: they are not the same; what was committed of late may be in neither.
+    """
+    had: Files | None = connection.info.get(_FILES)
+    if had is None:
+        return
+    ground: Ground = connection.get_execution_options()[_GROUND]
+    found = files_at(ground.path)
+    same = found.file == had.file and had.log in {None, found.log}
+    if not same or (found.size < had.size and not ground.is_sound()):
+        error = ground.lose(connection.connection.driver_connection, had)  # type: ignore[arg-type] # it is sqlite3's
+        connection.engine.dispose()  # the other connections have the same files open
+        raise error
+    if found.log_size >= ground.alarm:
+        ground.watch_log(found.log_size)
+    connection.info[_FILES] = found
 
 
 def begin_late(connection: Connection) -> None:
@@ -72,7 +138,7 @@ def try_begin_immediate(connection: Connection) -> bool:
     return _poll_for_lock(connection.connection.driver_connection, 0)
 
 
-def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
+def _prepare(connection: Any) -> None:  # noqa: ANN401 - a connection of the driver
     connection.isolation_level = None  # the driver would begin transactions by itself, and too late
     for pragma in PRAGMAS:
         # SQLite does not wait to change the journal mode: a second process on the same new file would fail.
@@ -128,7 +194,7 @@ def _poll_for_lock(driver: Any, milliseconds: int, statement: str = _BEGIN_IMMED
     while True:
         try:
             driver.execute(statement)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 return False
             time.sleep(_LOCK_POLL_SECONDS)
