@@ -159,9 +159,9 @@ class App:
         reconciled = self.reconcile_schedule.stop(self._time_left)
         handled = self.dispatcher.stop(self._time_left())
         deleted = self.deleters.stop(self._time_left)
-        self.journal.close(self._time_left())
+        closed = self.journal.close(self._time_left())
         telemetry.emit("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)
-        return answered and reconciled and handled and deleted
+        return answered and reconciled and handled and deleted and closed
 
     def reload(self, settings: Settings) -> None:
         """Take up new accounts, passwords and inboxes while serving; no request is dropped or answered differently.

@@ -38,16 +38,16 @@ class Files(NamedTuple):
     log_size: int = 0
 
 
-def files_at(path: str) -> Files:
-    """Return which files are at a path and beside it now."""
+def files_at(path: str, log_path: str) -> Files:
+    """Return which files are at a journal's path and at that of its log now."""
     file, size = _identity(path)
-    log, log_size = _identity(f"{path}-wal")
+    log, log_size = _identity(log_path)
     return Files(file, log, size, log_size)
 
 
 def _identity(path: str) -> tuple[tuple[int, int] | None, int]:
     try:
-        found = os.stat(path)
+        found = os.stat(path)  # noqa: PTH116 - twice for each commit; a Path takes as long again
     except OSError:
         return None, 0
     return (found.st_dev, found.st_ino), found.st_size
@@ -68,7 +68,7 @@ def file_of(url: URL) -> str:
     keeps_nothing = ":memory:" in database or "vfs" in options or options.get("mode") == "memory"
     if not database.strip() or keeps_nothing:
         raise JournalUnavailableError(f"journal.url {url.render_as_string()} {_KEEPS_NOTHING}")
-    return os.path.abspath(database)
+    return str(Path(database).absolute())
 
 
 class Ground:
@@ -77,6 +77,8 @@ class Ground:
     def __init__(self, path: str, *, create: bool) -> None:
         """``create``: make the file where there is none."""
         self.path = path
+        self.log = f"{path}-wal"
+        """The path of the write-ahead log: SQLite follows links, and has it beside the file itself."""
         self.create = create
         self.revision: str | None = None
         """What the tables of a file that is opened must be of; ``None``: anything."""
@@ -96,7 +98,8 @@ class Ground:
         """
         if time.monotonic() < self._open_again_at:
             raise JournalFileError("the journal's files were taken away; they are opened again in a moment")
-        found = files_at(self.path)
+        self.log = f"{Path(self.path).resolve()}-wal"
+        found = files_at(self.path, self.log)
         if found.file is None and self.create:
             # SQLite gives the log and the index beside a file the file's own mode.
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -114,7 +117,7 @@ class Ground:
         """
         if self.revision is not None:
             self._look_into(driver)
-        found = files_at(self.path)
+        found = files_at(self.path, self.log)
         with self._lock:
             lost, self._lost = self._lost, None
         if lost is not None:
@@ -129,9 +132,7 @@ class Ground:
             raise JournalFileError(f"the file at {self.path} is no journal ({error})") from error
         if found != (self.revision,):
             revision = found[0] if found else "nothing"
-            raise JournalFileError(
-                f"the journal at {self.path} is of revision {revision}; expected {self.revision}: start the service anew"
-            )
+            raise JournalFileError(f"the journal at {self.path} is of revision {revision}; expected {self.revision}")
         if broken:
             raise JournalFileError(f"the journal at {self.path} is damaged; put back a whole copy")
 
@@ -139,7 +140,9 @@ class Ground:
         """Whether the file, which has become shorter, still holds everything: it was vacuumed, and not cut off."""
         try:
             with closing(sqlite3.connect(f"{Path(self.path).as_uri()}?mode=rw", uri=True)) as fresh:
-                return files_at(self.path).size > 0 and fresh.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+                return files_at(self.path, self.log).size > 0 and fresh.execute("PRAGMA quick_check(1)").fetchone() == (
+                    "ok",
+                )
         except sqlite3.Error:
             return False
 
@@ -153,7 +156,7 @@ class Ground:
         """
         if driver.in_transaction:
             driver.execute("ROLLBACK")
-        found = files_at(self.path)
+        found = files_at(self.path, self.log)
         what = _difference(had, found)
         with self._lock:
             first = self._lost is None
@@ -170,10 +173,12 @@ class Ground:
             if found.log != had.log:
                 self._open_again_at = time.monotonic() + _SETTLING_SECONDS
             return "the content of the log" if whole else "nothing"
-        saved = self._copy(driver) if _is_deleted(had.file) else "the file is elsewhere, and whole" if whole else "nothing"
+        saved = (
+            self._copy(driver) if _is_deleted(had.file) else "the file is elsewhere, and whole" if whole else "nothing"
+        )
         if found.log == had.log and (whole or saved.startswith("copied")):
-            for name in ("-wal", "-shm"):
-                Path(self.path + name).unlink(missing_ok=True)
+            for name in (self.log, f"{self.log.removesuffix('-wal')}-shm"):
+                Path(name).unlink(missing_ok=True)
         return saved
 
     def _copy(self, driver: sqlite3.Connection) -> str:
@@ -231,9 +236,9 @@ def _is_deleted(file: tuple[int, int] | None) -> bool:
     To open the file and close it again would give up SQLite's locks on it; the descriptors that are open tell as much.
     """
     folder = Path("/dev/fd")
-    for entry in os.listdir(folder) if folder.is_dir() else ():
+    for entry in folder.iterdir() if folder.is_dir() else ():
         with suppress(OSError):
-            found = os.fstat(int(entry))
+            found = os.fstat(int(entry.name))
             if (found.st_dev, found.st_ino) == file:
                 return found.st_nlink == 0
     return False

@@ -79,9 +79,9 @@ class Journal:
         """Open the journal at a SQLAlchemy URL and bring its tables up to date.
 
         ``timeout`` is how long (seconds) a verb waits for its commit. Without ``create``, a journal that is not there
-        is an error; a file that goes later is never replaced by an empty one, either way. ``note_arrivals`` is told how many entries come
-        in, before they are committed: load shedding knows a burst by it. ``committer`` and ``execute`` are the two
-        seams for speed, plain by default.
+        is an error; a file that goes later is never replaced by an empty one, either way. ``note_arrivals`` is told how
+        many entries come in, before they are committed: load shedding knows a burst by it. ``committer`` and
+        ``execute`` are the two seams for speed, plain by default.
 
         Raises:
             JournalUnavailableError: the database cannot be opened, or used as a journal.

@@ -102,7 +102,7 @@ def trust(connection: Connection) -> None:
     if had is None:
         return
     ground: Ground = connection.get_execution_options()[_GROUND]
-    found = files_at(ground.path)
+    found = files_at(ground.path, ground.log)
     same = found.file == had.file and had.log in {None, found.log}
     if not same or (found.size < had.size and not ground.is_sound()):
         error = ground.lose(connection.connection.driver_connection, had)  # type: ignore[arg-type] # it is sqlite3's

@@ -270,9 +270,7 @@ def test_who_only_looks_makes_no_journal(url: str, tmp_path: Path) -> None:
         assert stored(journal) == 0
 
 
-def test_a_log_that_grows_behind_a_reader_is_said(
-    journal: Journal, file: Path, events: list[dict[str, Any]]
-) -> None:
+def test_a_log_that_grows_behind_a_reader_is_said(journal: Journal, file: Path, events: list[dict[str, Any]]) -> None:
     """Once, and again when it has doubled."""
     sqlite.ground_of(journal._engine)._alarm = 200_000
     with closing(sqlite3.connect(file, isolation_level=None)) as reader:

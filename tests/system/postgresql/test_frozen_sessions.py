@@ -1,4 +1,4 @@
-"""PostgreSQL stands still while its connections look healthy: faults in time, new connections, and an end that comes."""
+"""PostgreSQL stands still while its connections look healthy: faults in time, new connections, and it can end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.fast.postgresql_pipeline import PipelinedCommit
@@ -46,7 +46,7 @@ class Sessions:
 
     def __init__(self, server: PostgreSQL, url: str) -> None:
         self._server = server
-        self._name = url.split("/")[3].split("?")[0]
+        self._name = make_url(url).database
         self.stopped: list[int] = []
 
     def stop(self) -> None:
