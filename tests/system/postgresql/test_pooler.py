@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -23,7 +25,6 @@ from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.journal.engines import PostgreSQL
 
@@ -39,24 +40,26 @@ def url(postgresql: PostgreSQL) -> str:
 
 
 @pytest.fixture
-def pooled(url: str, postgresql: PostgreSQL, tmp_path: Path) -> Iterator[Pooling]:
+def pooled(url: str, postgresql: PostgreSQL) -> Iterator[Pooling]:
     """Return a function that starts PgBouncer before a new database, and returns the URL through it."""
     if shutil.which(PROGRAM) is None:
         pytest.skip("PgBouncer is not on this machine")
     running: list[subprocess.Popen[bytes]] = []
+    user = postgresql._account  # PgBouncer refuses to run as root, too
+    folder = Path(tempfile.mkdtemp(prefix="pooler-", dir=postgresql._folder))
+    if user:
+        shutil.chown(folder, user)
 
     def start(mode: str, size: int = 20) -> str:
-        (tmp_path / "users.txt").write_text('"postgres" ""\n')
-        (tmp_path / "pgbouncer.ini").write_text(
+        (folder / "users.txt").write_text('"postgres" ""\n')
+        (folder / "pgbouncer.ini").write_text(
             f"[databases]\n* = host={postgresql._folder}\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n"
-            f"unix_socket_dir = {tmp_path}\nauth_type = any\nauth_file = {tmp_path / 'users.txt'}\n"
+            f"unix_socket_dir = {folder}\nauth_type = trust\nauth_file = {folder / 'users.txt'}\n"
             f"pool_mode = {mode}\ndefault_pool_size = {size}\n"
         )
-        tmp_path.chmod(0o777)
-        user = postgresql._account
-        command = [PROGRAM, *(["-u", user] if user else []), str(tmp_path / "pgbouncer.ini")]
+        command = [PROGRAM, *(["-u", user] if user else []), str(folder / "pgbouncer.ini")]
         running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        through = make_url(url).update_query_dict({"host": str(tmp_path), "port": "6432"})
+        through = make_url(url).update_query_dict({"host": str(folder), "port": "6432"})
         text = through.render_as_string(hide_password=False)
         wait_for(lambda: answers(text))
         return text
