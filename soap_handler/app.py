@@ -21,7 +21,6 @@ from soap_handler.fast.assembly import FastSeams
 from soap_handler.inbox.deleters import Deleters
 from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal
-from soap_handler.journal.pooler import SESSIONS
 from soap_handler.journal.retention import Retention
 from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
@@ -107,18 +106,12 @@ class App:
         self.journal = Journal(
             settings.journal.url.get_secret_value(), timeout=settings.journal.timeout, **self.seams.journal()
         )
-        self._say_if_pool_is_small()
         self._build_background(settings, plugged)
         try:
             self.server = self._build_server(settings, sockets)
         except OSError:
             self.journal.close()
             raise
-
-    def _say_if_pool_is_small(self) -> None:
-        found = self.journal.sessions_available()
-        if found < SESSIONS:
-            telemetry.emit("journal_pool_small", sessions=found, needed=SESSIONS)
 
     def _build_background(self, settings: Settings, plugged: Handlers) -> None:
         """Build what runs beside the server."""

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
 LATE_SECONDS: Final = 0.05
 """Requests that come while an answer is later than this do not wait for it: the thread commits them."""
-_STATEMENT: Final = "soap_handler_push"
-_STATEMENT_NAME: Final = _STATEMENT.encode()
-_PREPARE: Final = f"PREPARE {_STATEMENT} AS " + PUSH.replace("%(rows)s", "$1")  # as libpq has it
+_STATEMENT_NAME: Final = b"soap_handler_push"
+_PUSH: Final = PUSH.replace("%(rows)s", "$1")  # as libpq has it
 _AUTOCOMMIT: Final = {"isolation_level": "AUTOCOMMIT"}  # each statement is a transaction of its own, in one round trip
 
 
@@ -67,7 +66,7 @@ class PushConnection:
         self._unsent = False  # whether libpq holds bytes that the server has not taken yet
         try:
             with _as_sqlalchemy_error():
-                driver.execute(_PREPARE)  # libpq's own function would wait without an end
+                _prepare(driver)
         except SQLAlchemyError:
             abandon(self._connection)
             raise
@@ -204,6 +203,15 @@ def _as_sqlalchemy_error() -> Iterator[None]:
         yield
     except Error as error:
         raise DBAPIError.instance(None, None, error, Error, hide_parameters=True) from error
+
+
+def _prepare(driver: Any) -> None:  # noqa: ANN401 - a connection of psycopg
+    """Have the server prepare the statement; libpq's own function for it would wait without an end."""
+    from psycopg.generators import execute  # noqa: PLC0415 - installed only with the extra
+
+    driver.pgconn.send_prepare(_STATEMENT_NAME, _PUSH.encode())
+    for result in driver.wait(execute(driver.pgconn)):
+        _check(result)
 
 
 def _check(result: PGresult) -> None:

@@ -11,7 +11,7 @@ from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import postgresql, sqlite
 from soap_handler.journal.execute import EXECUTOR, PLAIN
-from soap_handler.journal.ground import Ground, file_of
+from soap_handler.journal.ground import Ground, file_of, ground_of, set_up
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -50,7 +50,8 @@ def open_engine(
         hint = f"; for PostgreSQL: {_INSTALL}" if address.get_backend_name() == "postgresql" else ""
         raise JournalUnavailableError(text + hint) from error
     if ground is not None:
-        sqlite.set_up(engine, ground)
+        sqlite.set_up(engine)
+        set_up(engine, ground)
     else:
         postgresql.set_up(engine)
     return engine
@@ -59,7 +60,7 @@ def open_engine(
 def create_no_more(engine: Engine, revision: str) -> None:
     """Open only a journal whose tables are of this revision from now on: no empty file may replace one that is gone."""
     if engine.dialect.name == "sqlite":
-        ground = sqlite.ground_of(engine)
+        ground = ground_of(engine)
         ground.create, ground.revision = False, revision
 
 

@@ -12,45 +12,24 @@ import threading
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from sqlalchemy import event
 
 from soap_handler import clock, telemetry
 from soap_handler.errors import JournalFileError, JournalUnavailableError
+from soap_handler.journal.sqlite import FILES, GROUND, Files, files_at, prepare
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL
+    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 _SETTLING_SECONDS: Final = 2.5  # for every process to see that the log is gone: each looks once a second
 _CHECKPOINT_TRIES: Final = 20
 _CHECKPOINT_PAUSE_SECONDS: Final = 0.05
 _FIRST_ALARM_BYTES: Final = 64 * 2**20  # of the log; it has 4 MB where no reader holds it back
 _KEEPS_NOTHING: Final = "keeps nothing when the service ends; expected a file, as in sqlite:///soap-handler.db"
-
-
-class Files(NamedTuple):
-    """Which files are at the journal's path: device and inode of the file and of its log, ``None`` where none is."""
-
-    file: tuple[int, int] | None
-    log: tuple[int, int] | None
-    size: int = 0
-    """Of the file, in bytes. It never shrinks but by VACUUM."""
-    log_size: int = 0
-
-
-def files_at(path: str, log_path: str) -> Files:
-    """Return which files are at a journal's path and at that of its log now."""
-    file, size = _identity(path)
-    log, log_size = _identity(log_path)
-    return Files(file, log, size, log_size)
-
-
-def _identity(path: str) -> tuple[tuple[int, int] | None, int]:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - twice for each commit; a Path takes as long again
-    except OSError:
-        return None, 0
-    return (found.st_dev, found.st_ino), found.st_size
 
 
 def file_of(url: URL) -> str:
@@ -71,6 +50,31 @@ def file_of(url: URL) -> str:
     return str(Path(database).absolute())
 
 
+def set_up(engine: Engine, ground: Ground) -> None:
+    """Have each connection of an engine open what is at the journal's place, and know which files those are."""
+    engine.update_execution_options(**{GROUND: ground})
+
+    def open_file(_dialect: object, _record: object, arguments: Any, options: Any) -> None:  # noqa: ANN401 - of the driver
+        ground.open(arguments, options)
+
+    def opened(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        try:
+            prepare(connection)
+            record.info[FILES] = ground.opened(connection)
+        except Exception:
+            connection.close()
+            raise
+
+    event.listen(engine, "do_connect", open_file)
+    event.listen(engine, "connect", opened)
+
+
+def ground_of(engine: Engine) -> Ground:
+    """Return the place of the files of an engine."""
+    ground: Ground = engine.get_execution_options()[GROUND]
+    return ground
+
+
 class Ground:
     """The place of one journal's files, for all connections of an engine. Thread-safe."""
 
@@ -85,7 +89,8 @@ class Ground:
         self._lock = threading.Lock()
         self._lost: Files | None = None  # what was open when a loss was noticed, until a journal is there again
         self._open_again_at = 0.0
-        self._alarm = _FIRST_ALARM_BYTES
+        self.alarm = _FIRST_ALARM_BYTES
+        """The size of the log in bytes of which :meth:`watch_log` is to be told."""
 
     # -- opening -----------------------------------------------------------------------------------------------------
 
@@ -148,12 +153,14 @@ class Ground:
 
     # -- losing ------------------------------------------------------------------------------------------------------
 
-    def lose(self, driver: sqlite3.Connection, had: Files) -> JournalFileError:
+    def lose(self, connection: Connection, had: Files) -> JournalFileError:
         """Save what can be saved through a connection whose files were taken away; return what to raise.
 
-        What is in the log goes into the file, wherever that is now; a file that was deleted is copied to one beside
-        it. A log that belongs to neither path nor file any more is deleted: SQLite would play it into the next file.
+        The other connections have the same files open, and are not used again. What is in the log goes into the file,
+        wherever that is now; a file that was deleted is copied to one beside it. A log that belongs to neither path nor
+        file any more is deleted: SQLite would play it into the next file.
         """
+        driver: Any = connection.connection.driver_connection
         if driver.in_transaction:
             driver.execute("ROLLBACK")
         found = files_at(self.path, self.log)
@@ -164,6 +171,7 @@ class Ground:
         if first:
             saved = self._save(driver, had, found)
             telemetry.emit("journal_file_lost", file=self.path, what=what, saved=saved)
+        connection.engine.dispose()
         return JournalFileError(f"{what}: {self.path}")
 
     def _save(self, driver: sqlite3.Connection, had: Files, found: Files) -> str:
@@ -197,14 +205,8 @@ class Ground:
 
     def watch_log(self, size: int) -> None:
         """Say that the log has grown, each time it has doubled."""
-        if size >= self._alarm:
-            self._alarm = 2 * size
-            telemetry.emit("journal_log_grows", megabytes=size >> 20)
-
-    @property
-    def alarm(self) -> int:
-        """The size of the log in bytes of which :meth:`watch_log` is to be told."""
-        return self._alarm
+        self.alarm = 2 * size
+        telemetry.emit("journal_log_grows", megabytes=size >> 20)
 
 
 def _difference(had: Files, found: Files) -> str:

@@ -45,9 +45,8 @@ class Committer(Protocol):
     def submit(self, verb: Callable[[Connection, Sequence[A]], Sequence[R]], argument: A) -> Future[R]:
         """Carry out a verb in a transaction. The future is done after the commit, or fails with its reason."""
 
-    @property
-    def busy_for(self) -> float:
-        """For how many seconds the present transaction has been going on."""
+    busy_since: float | None
+    """The monotonic time at which the present transaction began."""
 
     def close(self, seconds: float) -> bool:
         """Commit what is queued, for so long at most, and give everything back. What is submitted later fails.
@@ -91,7 +90,8 @@ class GroupCommit:
         self._queue: SimpleQueue[Request | None] = SimpleQueue()  # None is the end
         self._closed = False
         self._closing = threading.Lock()  # no request may be queued behind the end
-        self._busy_since: float | None = None
+        self.busy_since: float | None = None
+        """The monotonic time at which the present transaction began; ``None`` where there is none."""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -99,12 +99,6 @@ class GroupCommit:
     def commits_inline(self) -> bool:
         """Never: the thread commits."""
         return False
-
-    @property
-    def busy_for(self) -> float:
-        """For how many seconds the present transaction has been going on; 0 where there is none."""
-        since = self._busy_since
-        return 0.0 if since is None else time.monotonic() - since
 
     @property
     def is_closed(self) -> bool:
@@ -165,15 +159,15 @@ class GroupCommit:
 
     def carry_out(self, batch: Sequence[Request]) -> None:
         """Commit a batch and answer it; when one request may be bad, commit each alone."""
-        self._busy_since = time.monotonic()
+        self.busy_since = time.monotonic()
         try:
             self.commit(batch)
         except Exception as error:  # noqa: BLE001 - the caller is told, whatever it is
-            self._busy_since = None
+            self.busy_since = None
             self.disconnect()
             self.fail(batch, error)
         else:
-            self._busy_since = None
+            self.busy_since = None
             self.succeed(batch)
 
     def commit(self, batch: Sequence[Request]) -> None:

@@ -9,6 +9,7 @@ import itertools
 import os
 import secrets
 import socket
+import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soap_handler import clock as wall_clock
 from soap_handler import telemetry
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError, SchemaError
-from soap_handler.journal import insert, pooler, purge, queries, reconciliations
+from soap_handler.journal import insert, purge, queries, reconciliations
 from soap_handler.journal.announcer import Announcer
 from soap_handler.journal.claim import ClaimRequest, claim
 from soap_handler.journal.database_errors import reason
@@ -28,6 +29,7 @@ from soap_handler.journal.erasure import sqlite_file as wipe
 from soap_handler.journal.execute import PLAIN
 from soap_handler.journal.group_commit import GroupCommit
 from soap_handler.journal.migrate import HEAD, migrate
+from soap_handler.journal.pooler import refuse_shared_sessions
 from soap_handler.journal.postgresql import is_psycopg, limit_silence
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.settle import release, requeue_dead, settle
@@ -88,6 +90,7 @@ class Journal:
             SchemaError: its tables are of a newer release.
         """
         self._engine = open_engine(url, execute, create=create, patience=timeout + _PATIENCE_MARGIN_SECONDS)
+        self._on_psycopg = is_psycopg(self._engine)
         self._timeout = timeout
         self._note_arrivals = note_arrivals
         self._clock = clock
@@ -95,8 +98,8 @@ class Journal:
         self._leases = itertools.count(1)
         try:
             migrate(self._engine, create_tables=create)
-            if is_psycopg(self._engine) and pooler.shares_sessions(self._engine):
-                raise JournalUnavailableError(pooler.SHARED)  # noqa: TRY301 - what was opened is closed below
+            if self._on_psycopg:
+                refuse_shared_sessions(self._engine)
         except (SQLAlchemyError, OSError) as error:
             self._engine.dispose()
             raise JournalUnavailableError(f"the journal cannot be opened: {reason(error)}") from error
@@ -130,17 +133,6 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def sessions_available(self) -> int:
-        """Return how many sessions the database gives us at once, as far as the service needs them.
-
-        Raises:
-            JournalUnavailableError: the database is out of reach.
-        """
-        try:
-            return pooler.sessions_available(self._engine) if is_psycopg(self._engine) else pooler.SESSIONS
-        except SQLAlchemyError as error:
-            raise JournalUnavailableError(f"the journal cannot be reached: {reason(error)}") from error
-
     # -- receiving ---------------------------------------------------------------------------------------------------
 
     def submit(self, entry: Entry) -> Future[bool]:
@@ -171,8 +163,10 @@ class Journal:
         Where a transaction has been under way for so long already, that time counts: requests that wait for each
         other's threads must not be told one after the other.
         """
+        now = time.monotonic()
+        busy = now - (self.committer.busy_since or now)
         try:
-            return commit.result(max(_LEAST_SECONDS, self._timeout - self.committer.busy_for))
+            return commit.result(max(_LEAST_SECONDS, self._timeout - busy))
         except FutureTimeoutError as error:
             commit.cancel()
             raise JournalUnavailableError(f"the journal did not commit within {self._timeout:g} s") from error
@@ -367,7 +361,7 @@ class Journal:
         """Carry out a query; ``silence`` is how long (seconds) the server may say nothing, where that is known."""
         try:
             with self._engine.connect().execution_options(**READ_ONLY) as connection:
-                if silence is not None:
+                if silence is not None and self._on_psycopg:
                     limit_silence(connection, silence)
                 return query(connection)
         except (SQLAlchemyError, OSError) as error:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
+from soap_handler.journal.pooler import say_if_few_sessions
 from soap_handler.journal.postgresql import is_durable, limit_silence
 from soap_handler.retry import FAILED_ROUND
 
@@ -69,6 +70,14 @@ class Listener(BackgroundLoop):
         self._wake_sender.close()
         self._wake_receiver.close()
         return True
+
+    def run(self) -> None:
+        """Look once at what is before the database, then hear."""
+        try:
+            say_if_few_sessions(self._engine)
+        except SQLAlchemyError as error:
+            telemetry.emit("journal_connection_lost", error=type(error).__name__)
+        super().run()
 
     def round(self) -> float:
         """Connect and hear until told to stop.

@@ -12,19 +12,37 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from soap_handler import telemetry
+from soap_handler.errors import JournalUnavailableError
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 SESSIONS: Final = 5
 """How many sessions a process of the service holds, besides one for each transactional handler that is running."""
-SHARED: Final = (
+_SHARED: Final = (
     "the journal's database is reached through a pooler that shares sessions between transactions; "
     "expected a direct connection, or a pooler in session mode (PgBouncer: pool_mode = session)"
 )
-"""What is wrong where :func:`shares_sessions` says yes."""
-
 _AUTOCOMMIT: Final = {"isolation_level": "AUTOCOMMIT"}
 _LOOKS: Final = 3  # other users of the pooler may have had the session that we look for
+
+
+def refuse_shared_sessions(engine: Engine) -> None:
+    """Refuse a database that is reached through a pooler which shares sessions.
+
+    Raises:
+        JournalUnavailableError: it is.
+    """
+    if shares_sessions(engine):
+        raise JournalUnavailableError(_SHARED)
+
+
+def say_if_few_sessions(engine: Engine) -> None:
+    """Emit an event where a pooler gives us fewer sessions than the service holds."""
+    found = sessions_available(engine)
+    if found < SESSIONS:
+        telemetry.emit("journal_pool_small", sessions=found, needed=SESSIONS)
 
 
 def shares_sessions(engine: Engine) -> bool:

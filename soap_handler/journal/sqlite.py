@@ -8,20 +8,18 @@ take it later can fail without waiting.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import event
-
-from soap_handler.journal.ground import Files, Ground, files_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Engine, ExceptionContext
-    from sqlalchemy.pool import ConnectionPoolEntry
 
 READ_ONLY: Final = {"read_only": True}
 """Execution options of a connection that only reads: it must not wait for the writer."""
@@ -43,38 +41,44 @@ PRAGMAS: Final = (
     "secure_delete = ON",  # what was deleted or erased is overwritten, not only freed
 )
 
-_GROUND: Final = "ground"  # the name in an engine's execution options
-_FILES: Final = "files"  # the name in a connection's ``info``
+GROUND: Final = "ground"
+"""The name in an engine's execution options of what knows its files."""
+FILES: Final = "files"
+"""The name in a connection's ``info`` of those that it has open."""
 _WAIT_MS: Final = "milliseconds to wait for the lock"  # the name in a connection's ``info``
 _BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
 _LOCK_POLL_SECONDS: Final = 0.0003  # a part of what a commit takes
 
 
-def set_up(engine: Engine, ground: Ground) -> None:
-    """Have each connection of an engine commit durably and begin its transactions as its options say."""
-    engine.update_execution_options(**{_GROUND: ground})
+class Files(NamedTuple):
+    """Which files are at the journal's path: device and inode of the file and of its log, ``None`` where none is."""
 
-    def open_file(_dialect: object, _record: object, arguments: Any, options: Any) -> None:  # noqa: ANN401 - of the driver
-        ground.open(arguments, options)
+    file: tuple[int, int] | None
+    log: tuple[int, int] | None
+    size: int = 0
+    """Of the file, in bytes. It never shrinks but by VACUUM."""
+    log_size: int = 0
 
-    def opened(connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 - a connection of the driver
-        try:
-            _prepare(connection)
-            record.info[_FILES] = ground.opened(connection)
-        except Exception:
-            connection.close()
-            raise
 
-    event.listen(engine, "do_connect", open_file)
-    event.listen(engine, "connect", opened)
+def files_at(path: str, log_path: str) -> Files:
+    """Return which files are at a journal's path and at that of its log now."""
+    file, size = _identity(path)
+    log, log_size = _identity(log_path)
+    return Files(file, log, size, log_size)
+
+
+def _identity(path: str) -> tuple[tuple[int, int] | None, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - twice for each commit; a Path takes as long again
+    except OSError:
+        return None, 0
+    return (found.st_dev, found.st_ino), found.st_size
+
+
+def set_up(engine: Engine) -> None:
+    """Have each connection of an engine begin its transactions as its options say."""
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _call_on_error)
-
-
-def ground_of(engine: Engine) -> Ground:
-    """Return the place of the files of an engine."""
-    ground: Ground = engine.get_execution_options()[_GROUND]
-    return ground
 
 
 @contextmanager
@@ -98,19 +102,17 @@ def trust(connection: Connection) -> None:
     Raises:
         JournalFileError: they are not the same; what was committed of late may be in neither.
     """
-    had: Files | None = connection.info.get(_FILES)
+    had: Files | None = connection.info.get(FILES)
     if had is None:
         return
-    ground: Ground = connection.get_execution_options()[_GROUND]
+    ground: Any = connection.get_execution_options()[GROUND]  # a Ground, which knows this module
     found = files_at(ground.path, ground.log)
     same = found.file == had.file and had.log in {None, found.log}
     if not same or (found.size < had.size and not ground.is_sound()):
-        error = ground.lose(connection.connection.driver_connection, had)  # type: ignore[arg-type] # it is sqlite3's
-        connection.engine.dispose()  # the other connections have the same files open
-        raise error
+        raise ground.lose(connection, had)
     if found.log_size >= ground.alarm:
         ground.watch_log(found.log_size)
-    connection.info[_FILES] = found
+    connection.info[FILES] = found
 
 
 def begin_late(connection: Connection) -> None:
@@ -138,7 +140,8 @@ def try_begin_immediate(connection: Connection) -> bool:
     return _poll_for_lock(connection.connection.driver_connection, 0)
 
 
-def _prepare(connection: Any) -> None:  # noqa: ANN401 - a connection of the driver
+def prepare(connection: sqlite3.Connection) -> None:
+    """Have a new connection commit durably."""
     connection.isolation_level = None  # the driver would begin transactions by itself, and too late
     for pragma in PRAGMAS:
         # SQLite does not wait to change the journal mode: a second process on the same new file would fail.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Journal, Selection, State, ground, sqlite
+from soap_handler.journal import Journal, Selection, State, ground
 from soap_handler.journal.migrate import migrate_journal
 from tests.journal.entries import LEASE, ended, entry
 from tests.support.events import captured_events
@@ -272,7 +272,7 @@ def test_who_only_looks_makes_no_journal(url: str, tmp_path: Path) -> None:
 
 def test_a_log_that_grows_behind_a_reader_is_said(journal: Journal, file: Path, events: list[dict[str, Any]]) -> None:
     """Once, and again when it has doubled."""
-    sqlite.ground_of(journal._engine)._alarm = 200_000
+    ground.ground_of(journal._engine).alarm = 200_000
     with closing(sqlite3.connect(file, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM notification").fetchone()

@@ -9,18 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from soap_handler.app import App
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Journal, State, silence
-from soap_handler.journal.pooler import SESSIONS
-from soap_handler.settings import JournalSettings, Settings
+from soap_handler.journal.pooler import SESSIONS, sessions_available
 from tests.journal.entries import LEASE, ended, entry
 from tests.support.events import captured_events
-from tests.support.service import settings_for
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -81,10 +77,6 @@ def answers(url: str) -> bool:
         engine.dispose()
 
 
-def settings(folder: Path, url: str) -> Settings:
-    return settings_for(folder).model_copy(update={"journal": JournalSettings(url=SecretStr(url))})
-
-
 def test_a_pooler_in_transaction_mode_is_refused(pooled: Pooling) -> None:
     """It would hand our settings to others, and LISTEN would hear nothing: a sentence at the start, before any push."""
     with pytest.raises(JournalUnavailableError, match="shares sessions between transactions; expected a direct"):
@@ -95,19 +87,19 @@ def test_a_pooler_in_session_mode_is_as_good_as_none(pooled: Pooling) -> None:
     """Each connection keeps its session."""
     with Journal(pooled("session")) as journal:
         assert journal.record(entry(1))
-        assert journal.sessions_available() == SESSIONS
+        assert sessions_available(journal._engine) == SESSIONS
 
 
-def test_a_pool_that_is_too_small_is_named(pooled: Pooling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pool_that_is_too_small_is_named(pooled: Pooling, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service says how many sessions there are and how many it holds; commands that need one work."""
     monkeypatch.setattr(silence.Session, "patience", 0.3)
     url = pooled("session", 2)
-    with Journal(url) as journal:
+    with captured_events() as events, Journal(url) as journal:
         assert journal.record(entry(1))
-    with captured_events() as events:
-        app = App(settings(tmp_path, url))
-    app.stop()
-    app.run()
+        assert [each for each in events if each["event"] == "journal_pool_small"] == []
+    with captured_events() as events, Journal(url) as journal:
+        journal.listen(lambda: None)
+        wait_for(lambda: "journal_pool_small" in {each["event"] for each in events})
     (said,) = [each for each in events if each["event"] == "journal_pool_small"]
     assert (said["sessions"], said["needed"]) == (2, SESSIONS)
 
@@ -115,7 +107,7 @@ def test_a_pool_that_is_too_small_is_named(pooled: Pooling, tmp_path: Path, monk
 def test_a_server_without_a_pooler_is_not_tried(url: str) -> None:
     """It has as many sessions as it says; none is opened for the question."""
     with Journal(url) as journal:
-        assert journal.sessions_available() == SESSIONS
+        assert sessions_available(journal._engine) == SESSIONS
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "EUC_JP", "SQL_ASCII"])
