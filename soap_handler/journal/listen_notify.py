@@ -9,6 +9,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -61,23 +62,21 @@ class Listener(BackgroundLoop):
 
     def wake(self) -> None:
         """Interrupt the wait for what others commit."""
-        self._wake_sender.send(b".")
+        with suppress(OSError):  # the thread has ended, and closed it
+            self._wake_sender.send(b".")
 
     def close(self, seconds: float) -> bool:
-        """End the thread and give back its connection; return whether it has ended within so many seconds."""
-        if not self.stop(seconds):
-            return False
-        self._wake_sender.close()
-        self._wake_receiver.close()
-        return True
+        """End the thread, which gives back its connection; return whether it has ended within so many seconds."""
+        return self.stop(seconds)
 
     def run(self) -> None:
-        """Look once at what is before the database, then hear."""
-        try:
-            say_if_few_sessions(self._engine)
-        except SQLAlchemyError as error:
-            telemetry.emit("journal_connection_lost", error=type(error).__name__)
-        super().run()
+        """Look once at what is before the database, then hear until told to stop."""
+        with self._wake_sender, self._wake_receiver:
+            try:
+                say_if_few_sessions(self._engine)
+            except SQLAlchemyError as error:
+                telemetry.emit("journal_connection_lost", error=type(error).__name__)
+            super().run()
 
     def round(self) -> float:
         """Connect and hear until told to stop.

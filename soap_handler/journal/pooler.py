@@ -24,7 +24,6 @@ _SHARED: Final = (
     "the journal's database is reached through a pooler that shares sessions between transactions; "
     "expected a direct connection, or a pooler in session mode (PgBouncer: pool_mode = session)"
 )
-_AUTOCOMMIT: Final = {"isolation_level": "AUTOCOMMIT"}
 _LOOKS: Final = 3  # other users of the pooler may have had the session that we look for
 
 
@@ -50,11 +49,11 @@ def shares_sessions(engine: Engine) -> bool:
 
     Only for psycopg 3; a server that is reached directly is asked one short question.
     """
-    with engine.connect().execution_options(**_AUTOCOMMIT) as first:
+    with engine.connect() as first:
         if not _is_pooled(first):
             return False
         try:
-            with engine.connect().execution_options(**_AUTOCOMMIT) as second:
+            with engine.connect() as second:
                 looks = [(_session(first), _session(second)) for _ in range(_LOOKS)]
         except DBAPIError:
             return False  # the pooler has no second session for us: it keeps the first one
@@ -70,7 +69,7 @@ def sessions_available(engine: Engine, wanted: int = SESSIONS) -> int:
     with ExitStack() as open_ones:
         for number in range(wanted):
             try:
-                connection = open_ones.enter_context(engine.connect().execution_options(**_AUTOCOMMIT))
+                connection = open_ones.enter_context(engine.connect())
                 if not number and not _is_pooled(connection):
                     return wanted
                 _session(connection)
@@ -86,4 +85,7 @@ def _is_pooled(connection: Connection) -> bool:
 
 
 def _session(connection: Connection) -> int:
-    return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+    """Return the process of the server that answers, in a transaction of its own."""
+    number = int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+    connection.rollback()
+    return number
