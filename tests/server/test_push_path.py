@@ -32,7 +32,7 @@ EMS: Final = EmsAccount(
     push_password="x",
 )
 MAX_FILES: Final = 23
-MAX_LINES: Final = 3470
+MAX_LINES: Final = 3530
 """Of the files between the socket and the commit."""
 MAX_LINES_TO_THE_END: Final = 6950
 """Of the files of a push, of its handler's run and of its delete."""
