@@ -153,7 +153,7 @@ class App:
         self.retention.start()
         telemetry.emit("serving", port=self.server.port)
         self.seams.begin(self.server)
-        answered = self.server.run(self._drain)
+        answered = self.seams.run(self.server, self._drain)
         self.seams.end()
         self.retention.stop(self._time_left())  # the next round goes on where this one ends
         reconciled = self.reconcile_schedule.stop(self._time_left)
@@ -162,9 +162,9 @@ class App:
         stopped = [dispatcher.stop(self._time_left()) for dispatcher in self.dispatchers]
         handled = all(stopped)
         deleted = self.deleters.stop(self._time_left)
-        self.journal.close()
+        closed = self.journal.close(self._time_left())
         telemetry.emit("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)
-        return answered and reconciled and handled and deleted
+        return answered and reconciled and handled and deleted and closed
 
     def reload(self, settings: Settings) -> None:
         """Take up new accounts, passwords and inboxes while serving; no request is dropped or answered differently.

@@ -71,6 +71,10 @@ class JournalUnavailableError(SoapHandlerError):
     """The journal could not commit: disk full, locked, read-only or out of reach. Nothing was stored; try again."""
 
 
+class JournalFileError(JournalUnavailableError):
+    """The file of a SQLite journal was taken away, replaced or cut off, or holds no journal of this release."""
+
+
 class TransactionError(SoapHandlerError):
     """A transactional handler ended its transaction itself, or used it after the handler had timed out."""
 

@@ -58,10 +58,14 @@ class Seams:
         return {}
 
     def begin(self, server: Server) -> None:
-        """Begin in the thread of the server's loop, just before that runs."""
+        """Begin just before the server's loop runs, in the thread that calls :meth:`run`."""
+
+    def run(self, server: Server, drain: float) -> bool:
+        """Run the server's loop until it has drained; return whether everything in flight was answered."""
+        return server.run(drain)
 
     def stop(self) -> None:
         """Note that no more is accepted. Safe in a signal handler."""
 
     def end(self) -> None:
-        """End in the thread of the server's loop, when that has ended."""
+        """End in that thread, when the loop has ended."""

@@ -40,9 +40,9 @@ def open_journal(config: Path | None) -> Journal:
     settings = configuration.load(config).journal
     url = make_url(settings.url.get_secret_value())
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        raise JournalUnavailableError(f"there is no journal at {url.database}")  # SQLite would make an empty one
+        raise JournalUnavailableError(f"there is no journal at {url.database}")
     try:
-        return Journal(settings.url.get_secret_value(), timeout=settings.timeout)
+        return Journal(settings.url.get_secret_value(), timeout=settings.timeout, create=False)
     except ArgumentError as error:  # no such driver
         raise JournalUnavailableError(f"the journal cannot be opened: {error}") from error
 

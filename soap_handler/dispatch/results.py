@@ -67,7 +67,7 @@ class Results:
         """
         with self._lock:
             result = self._open.get(claim.seq)
-        if result is None:
+        if result is None or result.claim.key != claim.key:  # the number is another row's in a restored journal
             return False
         telemetry.emit("result_adopted", key=claim.key)
         # It is the result of an attempt that may be counted already.

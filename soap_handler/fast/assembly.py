@@ -10,6 +10,7 @@ from soap_handler.fast.batching_channel import BatchingChannel
 from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.fast.inline_commit import InlineCommit
 from soap_handler.fast.load_shedding import LoadShedding
+from soap_handler.fast.loop_takeover import LoopTakeover
 from soap_handler.fast.postgresql_pipeline import PipelinedCommit
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 from soap_handler.fast.usual_elements import UsualElements
@@ -76,7 +77,8 @@ class FastSeams(Seams):
     ) -> dict[str, Any]:
         """Request batching: what arrives together is read, committed and answered together."""
         self._pipeline = journal.committer if isinstance(journal.committer, PipelinedCommit) else None
-        dispatcher = BatchingDispatcher(
+        self._may_stall = isinstance(journal.committer, InlineCommit)
+        self._dispatcher = BatchingDispatcher(
             journal,
             application.face_for,
             callers,
@@ -84,13 +86,19 @@ class FastSeams(Seams):
             threads=settings.server.threads,
             timeout=settings.journal.timeout,
         )
-        return {"dispatcher": dispatcher, "channel_class": BatchingChannel}
+        return {"dispatcher": self._dispatcher, "channel_class": BatchingChannel}
 
     def begin(self, server: Server) -> None:
         """Have the loop wait for answers of PostgreSQL too, beside the server's own sockets."""
         self.slot.join()
         if self._pipeline is not None:
             self._pipeline.attach(server.sockets)
+
+    def run(self, server: Server, drain: float) -> bool:
+        """Run the server's loop, in another thread where the one that it has is stuck in a commit."""
+        if self._may_stall:
+            return LoopTakeover(self._dispatcher).run(lambda: server.run(drain))
+        return server.run(drain)
 
     def stop(self) -> None:
         """Have the other workers do this one's share."""

@@ -2,6 +2,7 @@
 
 A burst costs one fsync for many requests and no thread switch for each; a lone request waits for no other. In return
 the loop does the work of a request itself, so everything here must be quick: an unusual request goes to the threads.
+A commit in the loop may meet a disk that stands still: then another thread takes over the loop (``loop_takeover``).
 
 Without it and its readers a burst is taken at 0.30 of the rate with 8 connections, at 0.12 with 32 (``docs/fast``).
 """
@@ -55,6 +56,10 @@ class _Push:
         self.channel.finish_request()
 
 
+class LoopTakenOverError(Exception):
+    """Another thread runs the loop: the present one must touch nothing of it any more."""
+
+
 @dataclass(slots=True, eq=False)
 class _Batch:
     """Pushes that share a commit."""
@@ -91,15 +96,33 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         self._ready: list[_Push] = []
         self._waiting: deque[_Batch] = deque()
         self._committed: deque[_Batch] = deque()
+        self._alone: deque[_Push] = deque()  # to be committed each by itself: one of them spoilt a batch
         self._committing = 0  # batches with the journal, answered or not
+        self._baton = threading.Lock()  # of the loop, between the thread that runs it and one that takes it over
+        self._handing_in: tuple[float] | None = None  # since when; while the loop is inside the journal
 
     def add_task(self, task: Any) -> None:  # noqa: ANN401 - waitress's signature
         """Take on the first request of a channel."""
         self._arrived.append(task)
         self._wake_loop(task)
 
+    def take_over(self, seconds: float) -> bool:
+        """Take the loop from a thread that has been inside the journal for so long; return whether it was taken.
+
+        Any thread may call it, and must then run the loop. The other one gets a :class:`LoopTakenOverError`.
+        """
+        with self._baton:
+            if self._handing_in is None or time.monotonic() - self._handing_in[0] < seconds:
+                return False
+            self._handing_in = None
+            return True
+
     def after_poll(self) -> None:
-        """Answer what is committed, then take in what one poll of the loop has brought, and have it committed."""
+        """Answer what is committed, then take in what one poll of the loop has brought, and have it committed.
+
+        Raises:
+            LoopTakenOverError: another thread runs the loop now.
+        """
         self._loop_thread = threading.get_ident()
         self._answer_committed()
         self._give_up_late()
@@ -171,7 +194,15 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         self._waiting.append(batch)
         self._committing += 1
         entries = [push.exchange.entry for push in pushes if push.exchange.entry is not None]
-        self._journal.submit_all(entries).add_done_callback(partial(self._note_committed, batch))
+        self._handing_in = handing_in = (time.monotonic(),)
+        commit = self._journal.submit_all(entries)
+        with self._baton:
+            is_our_loop = self._handing_in is handing_in
+            if is_our_loop:
+                self._handing_in = None
+        commit.add_done_callback(partial(self._note_committed, batch))
+        if not is_our_loop:
+            raise LoopTakenOverError
 
     def _note_committed(self, batch: _Batch, commit: Future[list[bool]]) -> None:
         """Note the end of a commit; runs in the journal's thread, or in the loop's."""
@@ -188,17 +219,19 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
     # -- answering ---------------------------------------------------------------------------------------------------
 
     def _answer_committed(self) -> None:
-        while self._committed:
-            self._committing -= 1
-            self._answer(self._committed.popleft())
+        while self._committed or self._alone:
+            if self._committed:
+                self._committing -= 1
+                self._answer(self._committed.popleft())
+            else:
+                self._commit([self._alone.popleft()])
 
     def _answer(self, batch: _Batch) -> None:
         if batch.answered:
             return  # too late: they were told to come again, and will be recognised as duplicates
         batch.answered = True
         if isinstance(batch.error, JournalRefusedError) and len(batch.pushes) > 1:
-            for one in batch.pushes:  # one of them is at fault; it must not spoil the others
-                self._commit([one])
+            self._alone.extend(batch.pushes)  # one of them is at fault; it must not spoil the others
             return
         for push in batch.pushes:
             _guarded(push.channel, partial(push.send_answer, batch.error))

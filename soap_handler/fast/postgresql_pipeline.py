@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soap_handler import telemetry
 from soap_handler.fast.push_connection import PushConnection
 from soap_handler.journal.database_errors import may_spoil_others
+from soap_handler.journal.engine import patience_of
 from soap_handler.journal.group_commit import GroupCommit, Request
 from soap_handler.journal.insert import record_all
 
@@ -73,10 +74,11 @@ class PipelinedCommit(GroupCommit):
                 self.fail(sent, ConnectionAbortedError("the loop has ended"))
             self._requeue(waiting)
 
-    def close(self) -> None:
+    def close(self, seconds: float) -> bool:
         """Commit what is queued, and give everything back."""
-        super().close()
+        committed = super().close(seconds)
         self.detach()
+        return committed
 
     def submit(self, verb: Callable[[Connection, Sequence[A]], Sequence[R]], argument: A) -> Future[R]:
         """Send a push of the loop, or have it wait for the answer that is under way; queue any other request."""
@@ -93,7 +95,13 @@ class PipelinedCommit(GroupCommit):
             with self._handing_over:
                 self._attached, self._ready = self._ready, None
             self._sockets[self._attached.fileno()] = self._attached
-        return self._attached is not None and not self._attached.is_late
+        if self._attached is None or not self._attached.is_late:
+            return self._attached is not None
+        if (silent := self._attached.silent_for) > patience_of(self.engine):
+            telemetry.emit("journal_session_silent", seconds=round(silent, 1))
+            self._reconnects = True  # the thread's connection may be to the same server
+            self._attached.give_up(TimeoutError("the server gave no answer"))
+        return False
 
     def _disconnected(
         self, connection: PushConnection, sent: Sequence[Request], waiting: Sequence[Request], error: Exception

@@ -67,7 +67,7 @@ class PushConnection:
         self._unsent = False  # whether libpq holds bytes that the server has not taken yet
         try:
             with _as_sqlalchemy_error():
-                _check(driver.pgconn.prepare(_STATEMENT_NAME, _PUSH.encode()))
+                _prepare(driver)
         except SQLAlchemyError:
             abandon(self._connection)
             raise
@@ -76,6 +76,15 @@ class PushConnection:
     def is_late(self) -> bool:
         """Whether an answer is awaited for so long that no further request should wait for it."""
         return bool(self._sent) and time.monotonic() - self._sent_at >= LATE_SECONDS
+
+    @property
+    def silent_for(self) -> float:
+        """For how many seconds an answer has been awaited; 0 where none is."""
+        return time.monotonic() - self._sent_at if self._sent else 0.0
+
+    def give_up(self, error: Exception) -> None:
+        """Give up the connection: its server keeps silent for too long."""
+        self._lose(error)
 
     def send(self, *requests: Request) -> None:
         """Send requests, or have them wait for the answer that is under way."""
@@ -195,6 +204,15 @@ def _as_sqlalchemy_error() -> Iterator[None]:
         yield
     except Error as error:
         raise DBAPIError.instance(None, None, error, Error, hide_parameters=True) from error
+
+
+def _prepare(driver: Any) -> None:  # noqa: ANN401 - a connection of psycopg
+    """Have the server prepare the statement; libpq's own function for it would wait without an end."""
+    from psycopg.generators import execute  # noqa: PLC0415 - installed only with the extra
+
+    driver.pgconn.send_prepare(_STATEMENT_NAME, _PUSH.encode())
+    for result in driver.wait(execute(driver.pgconn)):
+        _check(result)
 
 
 def _check(result: PGresult) -> None:

@@ -60,10 +60,9 @@ class Announcer:
         for callback in self._callbacks:
             callback()
 
-    def close(self) -> None:
-        """End the listener."""
-        if self.listener is not None:
-            self.listener.close()
+    def close(self, seconds: float) -> bool:
+        """End the listener; return whether it has ended in time."""
+        return self.listener is None or self.listener.close(seconds)
 
     def _announces_nothing(self, verbs: Collection[Verb]) -> bool:
         return set(verbs) == {self._makes_no_work}

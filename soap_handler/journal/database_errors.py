@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError, SQLAlchemyError
@@ -12,15 +13,18 @@ from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_UNREACHABLE: Final = (DBAPIError, DisconnectionError, PoolTimeoutError, OSError)
+_UNREACHABLE: Final = (DBAPIError, DisconnectionError, PoolTimeoutError, OSError, JournalUnavailableError)
 _BAD_REQUEST: Final = (DataError, IntegrityError, ProgrammingError)  # the request is to blame, not the database
+# Classes of SQLSTATE where the request is to blame too, whatever the driver calls its error: not supported, too many
+# or too few rows, data, integrity, syntax or rights, beyond a limit of the server (a row too long for an index).
+_BAD_REQUEST_STATES: Final = ("0A", "21", "22", "23", "42", "54")
 _COLLISIONS: Final = ("40001", "40P01")  # SQLSTATE: serialization failure, deadlock detected
 _REASON_LENGTH: Final = 200  # characters
 
 
 def is_of_database(error: Exception) -> bool:
     """Whether the database, its driver or the way to it raised this."""
-    return isinstance(error, (SQLAlchemyError, OSError))
+    return isinstance(error, (SQLAlchemyError, OSError, JournalUnavailableError))
 
 
 def may_spoil_others(requests: Sequence[object], error: Exception) -> bool:
@@ -45,7 +49,14 @@ def reason(error: Exception) -> str:
 
 
 def _is_out_of_reach(error: Exception) -> bool:
-    return isinstance(error, _UNREACHABLE) and not isinstance(error, _BAD_REQUEST)
+    return isinstance(error, _UNREACHABLE) and not (isinstance(error, _BAD_REQUEST) or _is_of_request(error))
+
+
+def _is_of_request(error: Exception) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(cause, sqlite3.InterfaceError):  # a value that the driver cannot bind
+        return True
+    return (getattr(cause, "sqlstate", None) or "")[:2] in _BAD_REQUEST_STATES
 
 
 def _is_collision(error: Exception) -> bool:

@@ -12,39 +12,68 @@ from soap_handler.clock import QueueClock
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import postgresql, sqlite
 from soap_handler.journal.execute import EXECUTOR, PLAIN, QUEUE_CLOCK
+from soap_handler.journal.ground import Ground, file_of, ground_of, set_up
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from soap_handler.journal.execute import Executor
 
+_PATIENCE: Final = "seconds of silence"  # the name in an engine's execution options
+_PATIENCE_SECONDS: Final = 11.0
 _INSTALL: Final = "pip install 'soap-handler[postgresql]'"
 
 
-def open_engine(url: str, executor: Executor = PLAIN, queue_clock: QueueClock | None = None) -> Engine:
+def open_engine(
+    url: str,
+    executor: Executor = PLAIN,
+    queue_clock: QueueClock | None = None,
+    *,
+    create: bool = True,
+    patience: float = _PATIENCE_SECONDS,
+) -> Engine:
     """Return an engine for a SQLAlchemy URL, set up so that a commit is durable.
 
     ``executor`` runs the frequent statements (``execute``); ``queue_clock`` is that of due times and leases.
+    ``create``: make SQLite's file where there is none, until :func:`create_no_more`. ``patience`` is how long (seconds)
+    the committer's connection may be silent.
 
     Raises:
         sqlalchemy.exc.ArgumentError: the text is no SQLAlchemy URL, or names an engine that is not known.
-        JournalUnavailableError: the driver of the engine is not installed.
+        JournalUnavailableError: the driver of the engine is not installed, or the URL names no file.
     """
     address = make_url(url)
+    ground = Ground(file_of(address), create=create) if address.get_backend_name() == "sqlite" else None
     try:
         engine = create_engine(
             postgresql.with_timeouts(address),
             pool_pre_ping=address.get_backend_name() != "sqlite",
             max_overflow=-1,  # as many connections as there are threads that need one; none waits for another
             hide_parameters=True,  # an error's text must not quote phone numbers and bodies
-            execution_options={EXECUTOR: executor, QUEUE_CLOCK: queue_clock or QueueClock()},
+            execution_options={EXECUTOR: executor, QUEUE_CLOCK: queue_clock or QueueClock(), _PATIENCE: patience},
         )
     except ModuleNotFoundError as error:
         text = f"the journal needs the Python package {error.name}, which is not installed"
         hint = f"; for PostgreSQL: {_INSTALL}" if address.get_backend_name() == "postgresql" else ""
         raise JournalUnavailableError(text + hint) from error
-    (sqlite if engine.dialect.name == "sqlite" else postgresql).set_up(engine)
+    if ground is not None:
+        sqlite.set_up(engine)
+        set_up(engine, ground)
+    else:
+        postgresql.set_up(engine)
     return engine
+
+
+def create_no_more(engine: Engine, revision: str) -> None:
+    """Open only a journal whose tables are of this revision from now on: no empty file may replace one that is gone."""
+    if engine.dialect.name == "sqlite":
+        ground = ground_of(engine)
+        ground.create, ground.revision = False, revision
+
+
+def patience_of(engine: Engine) -> float:
+    """Return how long (seconds) a connection that writes may be silent before it is given up."""
+    return float(engine.get_execution_options()[_PATIENCE])
 
 
 def connect_to_write(engine: Engine) -> Connection:
@@ -55,6 +84,7 @@ def connect_to_write(engine: Engine) -> Connection:
             sqlite.prepare_to_write(connection)
         else:
             postgresql.plan_by_index(connection)
+            postgresql.limit_silence(connection, patience_of(engine))
     except SQLAlchemyError:
         abandon(connection)
         raise

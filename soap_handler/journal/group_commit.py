@@ -8,6 +8,7 @@ alone, so that it spoils no other.
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal.database_errors import as_journal_error, is_of_database, may_spoil_others, reason
 from soap_handler.journal.engine import abandon, connect_to_write
+from soap_handler.journal.sqlite import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,8 +45,14 @@ class Committer(Protocol):
     def submit(self, verb: Callable[[Connection, Sequence[A]], Sequence[R]], argument: A) -> Future[R]:
         """Carry out a verb in a transaction. The future is done after the commit, or fails with its reason."""
 
-    def close(self) -> None:
-        """Commit what is queued, and give everything back. What is submitted later fails."""
+    busy_since: float | None
+    """The monotonic time at which the present transaction began."""
+
+    def close(self, seconds: float) -> bool:
+        """Commit what is queued, for so long at most, and give everything back. What is submitted later fails.
+
+        Returns whether nothing is left under way.
+        """
 
 
 class CommitterFactory(Protocol):
@@ -82,6 +90,8 @@ class GroupCommit:
         self._queue: SimpleQueue[Request | None] = SimpleQueue()  # None is the end
         self._closed = False
         self._closing = threading.Lock()  # no request may be queued behind the end
+        self.busy_since: float | None = None
+        """The monotonic time at which the present transaction began; ``None`` where there is none."""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -108,12 +118,24 @@ class GroupCommit:
         request.future.set_exception(JournalUnavailableError("the journal is closed"))
         return request.future
 
-    def close(self) -> None:
-        """Commit what is queued, then end the thread and give back the connection."""
+    def close(self, seconds: float) -> bool:
+        """Commit what is queued, then end the thread and give back the connection; return whether it has ended.
+
+        A thread that waits for a disk or a server that stands still is left behind; what it has not begun fails.
+        """
         with self._closing:
             self._closed = True
             self._queue.put(None)
-        self._thread.join()
+        self._thread.join(seconds)
+        if not self._thread.is_alive():
+            return True
+        with suppress(Empty):
+            while True:
+                request = self._queue.get_nowait()
+                if request is not None and request.starts():
+                    request.future.set_exception(JournalUnavailableError("the journal was closed before the commit"))
+        self._queue.put(None)
+        return False
 
     def _run(self) -> None:
         more = True
@@ -137,12 +159,15 @@ class GroupCommit:
 
     def carry_out(self, batch: Sequence[Request]) -> None:
         """Commit a batch and answer it; when one request may be bad, commit each alone."""
+        self.busy_since = time.monotonic()
         try:
             self.commit(batch)
         except Exception as error:  # noqa: BLE001 - the caller is told, whatever it is
+            self.busy_since = None
             self.disconnect()
             self.fail(batch, error)
         else:
+            self.busy_since = None
             self.succeed(batch)
 
     def commit(self, batch: Sequence[Request]) -> None:
@@ -152,7 +177,7 @@ class GroupCommit:
             by_verb.setdefault(request.verb, []).append(request)
         if self.connection is None:
             self.connection = connect_to_write(self.engine)
-        with self.connection.begin():
+        with transaction(self.connection):
             for verb in sorted(by_verb, key=lambda verb: verb is self._last):
                 results = verb(self.connection, [request.argument for request in by_verb[verb]])
                 for request, result in zip(by_verb[verb], results, strict=True):

@@ -9,24 +9,28 @@ import itertools
 import os
 import secrets
 import socket
+import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import clock as wall_clock
-from soap_handler.errors import JournalUnavailableError, SchemaError
+from soap_handler import telemetry
+from soap_handler.errors import JournalRefusedError, JournalUnavailableError, SchemaError
 from soap_handler.journal import insert, purge, queries, queue_clock, reconciliations
 from soap_handler.journal.announcer import Announcer
 from soap_handler.journal.claim import ClaimRequest, begin, claim
 from soap_handler.journal.database_errors import reason
-from soap_handler.journal.engine import open_engine
+from soap_handler.journal.engine import create_no_more, open_engine
 from soap_handler.journal.erasure import erase
 from soap_handler.journal.erasure import sqlite_file as wipe
 from soap_handler.journal.execute import PLAIN
 from soap_handler.journal.group_commit import GroupCommit
-from soap_handler.journal.migrate import migrate
+from soap_handler.journal.migrate import HEAD, migrate
+from soap_handler.journal.pooler import refuse_shared_sessions
+from soap_handler.journal.postgresql import is_psycopg, limit_silence
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.settle import release, requeue_dead, settle
 from soap_handler.journal.sqlite import READ_ONLY
@@ -52,6 +56,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PATIENCE_MARGIN_SECONDS: Final = 1.0  # a caller is told of its own limit first
+_CLOSE_SECONDS: Final = 30.0
+_LEAST_SECONDS: Final = 0.05  # that a commit is waited for
+
 
 class Journal:
     """A durable record and queue of notifications. Thread-safe. The part that opens it closes it.
@@ -69,19 +77,23 @@ class Journal:
         note_arrivals: Callable[[int], None] = lambda _: None,
         committer: CommitterFactory = GroupCommit,
         execute: Executor = PLAIN,
+        create: bool = True,
     ) -> None:
         """Open the journal at a SQLAlchemy URL and bring its tables up to date.
 
-        ``timeout`` is how long (seconds) a verb waits for its commit. ``note_arrivals`` is told how many entries come
-        in, before they are committed: load shedding knows a burst by it. ``committer`` and ``execute`` are the two
-        seams for speed, plain by default. ``clock`` takes the place of all clocks, for a test.
+        ``timeout`` is how long (seconds) a verb waits for its commit. Without ``create``, a journal that is not there
+        is an error; a file that goes later is never replaced by an empty one, either way. ``note_arrivals`` is told how
+        many entries come in, before they are committed: load shedding knows a burst by it. ``committer`` and
+        ``execute`` are the two seams for speed, plain by default. ``clock`` takes the place of all clocks, for a test.
 
         Raises:
-            JournalUnavailableError: the database cannot be opened.
+            JournalUnavailableError: the database cannot be opened, or used as a journal.
             SchemaError: its tables are of a newer release.
         """
         self._queue_clock = wall_clock.QueueClock(clock)
-        self._engine = open_engine(url, execute, self._queue_clock)
+        patience = timeout + _PATIENCE_MARGIN_SECONDS
+        self._engine = open_engine(url, execute, self._queue_clock, create=create, patience=patience)
+        self._on_psycopg = is_psycopg(self._engine)
         self._timeout = timeout
         self._note_arrivals = note_arrivals
         # Hosts that share a database differ in their wall clocks: there, the database's serves people too.
@@ -90,25 +102,36 @@ class Journal:
         self._instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._leases = itertools.count(1)
         try:
-            migrate(self._engine)
+            migrate(self._engine, create_tables=create)
             queue_clock.join(self._engine, self._queue_clock)
-        except SQLAlchemyError as error:
+            if self._on_psycopg:
+                refuse_shared_sessions(self._engine)
+        except (SQLAlchemyError, OSError) as error:
             self._engine.dispose()
             raise JournalUnavailableError(f"the journal cannot be opened: {reason(error)}") from error
-        except SchemaError:
+        except (JournalUnavailableError, SchemaError):
             self._engine.dispose()
             raise
+        create_no_more(self._engine, HEAD)
         self._announcer = Announcer(self._engine, self._instance, makes_no_work=claim)
         # Settle before claim: a row settled in this transaction has no lease any more. A claim that ran first would
         # still see the old state.
         self.committer: Committer = committer(self._engine, self._announcer, last=claim)
         """The seam through which this journal writes."""
 
-    def close(self) -> None:
-        """Commit what is queued and give everything back."""
-        self.committer.close()
-        self._announcer.close()
+    def close(self, seconds: float | None = None) -> bool:
+        """Commit what is queued and give everything back, for so many seconds at most; return whether that was enough.
+
+        Without a limit of the caller's, it is what a slow disk may need. What is left then is not committed, or its
+        commit is not known of; a thread that waits for it is left behind.
+        """
+        limit = max(_CLOSE_SECONDS, self._timeout) if seconds is None else seconds
+        committed = self.committer.close(limit)
+        heard = self._announcer.close(_PATIENCE_MARGIN_SECONDS)
+        if not (committed and heard):
+            telemetry.emit("journal_not_closed", seconds=limit)
         self._engine.dispose()
+        return committed and heard
 
     def __enter__(self) -> Self:
         return self
@@ -149,9 +172,15 @@ class Journal:
         return self.wait(self.submit(entry))
 
     def wait(self, commit: Future[T]) -> T:
-        """Wait for the commit that a future stands for, no longer than the journal's timeout."""
+        """Wait for the commit that a future stands for, no longer than the journal's timeout.
+
+        Where a transaction has been under way for so long already, that time counts: requests that wait for each
+        other's threads must not be told one after the other.
+        """
+        now = time.monotonic()
+        busy = now - (self.committer.busy_since or now)
         try:
-            return commit.result(self._timeout)
+            return commit.result(max(_LEAST_SECONDS, self._timeout - busy))
         except FutureTimeoutError as error:
             commit.cancel()
             raise JournalUnavailableError(f"the journal did not commit within {self._timeout:g} s") from error
@@ -184,12 +213,23 @@ class Journal:
 
     def _claim(self, step: Step, limit: int, lease: timedelta, account: str | None = None, **terms: Any) -> list[Claim]:  # noqa: ANN401 - fields of a ClaimRequest
         owner = f"{self._instance}:{next(self._leases)}"  # of this claim alone, so that a late settling is noticed
-        request = ClaimRequest(step, owner, self._clock(), lease, limit, account, **terms)
-        return self.committer.submit(claim, request).result()
+        claiming = self.committer.submit(
+            claim, ClaimRequest(step, owner, self._clock(), lease, limit, account, **terms)
+        )
+        try:
+            return self.wait(claiming)
+        except JournalUnavailableError:
+            claiming.add_done_callback(lambda late: self._give_back(step, late))
+            raise
+
+    def _give_back(self, step: Step, late: Future[list[Claim]]) -> None:
+        """Release what was claimed after its caller had gone: it would wait for the lease to run out."""
+        if not late.cancelled() and late.exception() is None and late.result():
+            self.committer.submit(release, (step, timedelta(), late.result()))
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """Write down how attempts ended; the answers say whose lease had been lost meanwhile (false)."""
-        return self.submit_settlements(settlements).result()
+        return self.wait(self.submit_settlements(settlements))
 
     def submit_settlements(self, settlements: Sequence[Settlement]) -> Future[list[bool]]:
         """Queue settlements for the next commit, all in one; the results are as those of :meth:`settle`."""
@@ -210,14 +250,17 @@ class Journal:
 
     def begin(self, claim: Claim) -> bool:
         """Count the attempt of a claim before its handler is called; return false where the lease is lost."""
-        return self.committer.submit(begin, claim).result()
+        return self.wait(self.committer.submit(begin, claim))
 
     def release(self, claims: Sequence[Claim], step: Step = Step.DELETE, pause: timedelta = timedelta()) -> None:
         """Give back leases on work that was not begun; it is due after a pause."""
-        self.committer.submit(release, (step, pause, claims)).result()
+        self.wait(self.committer.submit(release, (step, pause, claims)))
 
     def retry(self, selection: Selection) -> int:
-        """Send the dead notifications of a selection round again; return how many there were."""
+        """Send the dead notifications of a selection round again; return how many there were.
+
+        It may take long, and has no limit but the database's own.
+        """
         return self.committer.submit(requeue_dead, selection).result()
 
     def release_due(self, selection: Selection) -> int:
@@ -247,12 +290,33 @@ class Journal:
     # -- the inbox against the journal -------------------------------------------------------------------------------
 
     def record_all(self, entries: Sequence[Entry]) -> list[bool]:
-        """Commit entries together; say of each whether it was new."""
-        return self.wait(self.submit_all(entries))
+        """Commit entries together; say of each whether it was new.
+
+        Raises:
+            JournalRefusedError: one of them cannot be stored. All others are.
+        """
+        try:
+            return self.wait(self.submit_all(entries))
+        except JournalRefusedError:
+            if len(entries) == 1:
+                raise
+        return self._record_singly(entries)
+
+    def _record_singly(self, entries: Sequence[Entry]) -> list[bool]:
+        refused: JournalRefusedError | None = None
+        answers = []
+        for entry in entries:
+            try:
+                answers.append(self.record(entry))
+            except JournalRefusedError as error:
+                refused = error
+        if refused is not None:
+            raise refused
+        return answers
 
     def known(self, keys: Sequence[str]) -> dict[str, Known]:
         """Return what is known of those of the keys that are in the journal."""
-        return self._read(lambda connection: reconciliations.known(connection, keys))
+        return self._read(lambda connection: reconciliations.known(connection, keys), self._timeout)
 
     def delete_again(self, keys: Sequence[str], done_before: datetime) -> int:
         """Have those of the keys deleted once more that were done before an instant; return how many there were."""
@@ -318,11 +382,11 @@ class Journal:
 
     def next_handling(self, scope: Scope | None = None) -> datetime | None:
         """Return when the next handler is due, by :meth:`queue_now`; ``None`` when there is nothing to handle."""
-        return self._read(lambda connection: queries.next_handling(connection, scope))
+        return self._read(lambda connection: queries.next_handling(connection, scope), self._timeout)
 
     def next_deletion(self, account: str) -> datetime | None:
         """Return when the next delete of an account is due, by :meth:`queue_now`; ``None`` when there is none."""
-        return self._read(lambda connection: queries.next_deletion(connection, account))
+        return self._read(lambda connection: queries.next_deletion(connection, account), self._timeout)
 
     def counts(self) -> dict[tuple[Kind, State], int]:
         """Return how many notifications there are of each kind in each state."""
@@ -342,9 +406,12 @@ class Journal:
         """Return every attempt with the key of its notification, oldest first."""
         return iter(self._read(queries.attempts))
 
-    def _read(self, query: Callable[[Connection], T]) -> T:
+    def _read(self, query: Callable[[Connection], T], silence: float | None = None) -> T:
+        """Carry out a query; ``silence`` is how long (seconds) the server may say nothing, where that is known."""
         try:
             with self._engine.connect().execution_options(**READ_ONLY) as connection:
+                if silence is not None and self._on_psycopg:
+                    limit_silence(connection, silence)
                 return query(connection)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             raise JournalUnavailableError(f"the journal cannot be read: {reason(error)}") from error

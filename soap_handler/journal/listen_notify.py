@@ -9,13 +9,15 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
-from soap_handler.journal.postgresql import is_durable
+from soap_handler.journal.pooler import say_if_few_sessions
+from soap_handler.journal.postgresql import is_durable, limit_silence
 from soap_handler.retry import FAILED_ROUND
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _CHANNEL: Final = "soap_handler_journal"
 NOTIFY_SECONDS: Final = 0.02
 """The least time between two NOTIFY of one process."""
+_PATIENCE_SECONDS: Final = 10.0  # for an answer; nothing here takes long
 _SILENCE_SECONDS: Final = 10.0  # without a notification, after which the connection is tested
 
 
@@ -59,13 +62,21 @@ class Listener(BackgroundLoop):
 
     def wake(self) -> None:
         """Interrupt the wait for what others commit."""
-        self._wake_sender.send(b".")
+        with suppress(OSError):  # the thread has ended, and closed it
+            self._wake_sender.send(b".")
 
-    def close(self) -> None:
-        """End the thread and give back its connection."""
-        self.stop()
-        self._wake_sender.close()
-        self._wake_receiver.close()
+    def close(self, seconds: float) -> bool:
+        """End the thread, which gives back its connection; return whether it has ended within so many seconds."""
+        return self.stop(seconds)
+
+    def run(self) -> None:
+        """Look once at what is before the database, then hear until told to stop."""
+        with self._wake_sender, self._wake_receiver:
+            try:
+                say_if_few_sessions(self._engine)
+            except SQLAlchemyError as error:
+                telemetry.emit("journal_connection_lost", error=type(error).__name__)
+            super().run()
 
     def round(self) -> float:
         """Connect and hear until told to stop.
@@ -74,6 +85,7 @@ class Listener(BackgroundLoop):
             SQLAlchemyError, OSError: there is no connection, or it was lost.
         """
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            limit_silence(connection, _PATIENCE_SECONDS)
             if not self._was_connected and not is_durable(connection):
                 telemetry.emit("journal_not_durable", reason="PostgreSQL runs with fsync = off")
             connection.exec_driver_sql(f"LISTEN {_CHANNEL}")

@@ -15,7 +15,7 @@ from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, in
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler.errors import JournalUnavailableError, SchemaError
-from soap_handler.journal import schema
+from soap_handler.journal import postgresql, schema
 from soap_handler.journal.database_errors import reason
 from soap_handler.journal.engine import open_engine
 
@@ -29,6 +29,7 @@ SCRIPTS: Final = Path(__file__).parent / "migrations"
 """Where Alembic finds the revisions."""
 
 _ADVISORY_LOCK: Final = 0x534F4150  # any number that is ours: only one process may create the tables
+_MIGRATION_SECONDS: Final = 3600.0  # for which the server may be silent
 _one_at_a_time = threading.Lock()  # Alembic's environment is global
 
 # Alembic's own table, as Alembic makes it: what is made here must be a journal that Alembic can bring further.
@@ -41,7 +42,7 @@ _version = Table(
 
 
 def migrate_journal(url: str) -> str | None:
-    """Bring the tables of the journal at a SQLAlchemy URL up to date; return the revision that they had.
+    """Bring the tables of the journal at a SQLAlchemy URL up to date, or make it; return the revision that they had.
 
     Raises:
         JournalUnavailableError: the database cannot be opened, or its tables not be changed.
@@ -56,19 +57,24 @@ def migrate_journal(url: str) -> str | None:
         engine.dispose()
 
 
-def migrate(engine: Engine) -> str | None:
+def migrate(engine: Engine, *, create_tables: bool = True) -> str | None:
     """Make the tables, or run the migrations that they lack, in one transaction; return the revision that they had.
+
+    Without ``create_tables``, a database that holds no journal is left alone.
 
     Any number of processes may do so at once: one does, the others wait for it. Where nothing is lacking, nothing is
     written, so that a service whose user may not change tables can start.
 
     Raises:
+        JournalUnavailableError: there is no journal, and none is to be made.
         SchemaError: the tables are of a release that this one does not know.
     """
     with engine.begin() as connection:
         before = _revision(connection)
         if before == HEAD:
             return before
+        if before is None and not create_tables:
+            raise JournalUnavailableError("the database holds no journal; serve and migrate make one")
         if connection.dialect.name == "postgresql":  # SQLite's transaction holds the lock already
             _wait_for_our_turn(connection)
         if not inspect(connection).get_table_names():  # asked again: another process may have been first
@@ -107,7 +113,8 @@ def upgrade(connection: Connection) -> None:
 
 
 def _wait_for_our_turn(connection: Connection) -> None:
-    """Wait without a limit for another process that migrates; then migrate without one, but with short lock waits."""
+    """Wait long for another process that migrates; then migrate for as long, but with short waits for locks."""
+    postgresql.limit_silence(connection, _MIGRATION_SECONDS)
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SET LOCAL lock_timeout = 0"))
     connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))

@@ -1,10 +1,12 @@
-"""PostgreSQL: what a commit needs to be on disk, and how a server that is gone is noticed in seconds."""
+"""PostgreSQL: what a commit needs to be on disk, and how a server that is gone, or silent, is noticed in seconds."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import event
+
+from soap_handler.errors import JournalUnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 # TCP. A standby is never mistaken for the server that takes writes.
 _LIBPQ: Final = {
     "application_name": "soap_handler",
+    "client_encoding": "utf8",  # or PGCLIENTENCODING would decide what can be sent
     "connect_timeout": "5",  # seconds
     "keepalives_idle": "5",  # seconds of silence
     "keepalives_interval": "2",  # seconds
@@ -31,6 +34,8 @@ _LIMITS: Final = {
 # PostgreSQL keeps the plan of a statement until it has looked at the table again, a minute later. The plan for a
 # journal of ten rows, to read all of it, would be used during a burst.
 _BY_INDEX: Final = "SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)"
+_ENCODING: Final = "UTF8"
+_SILENCE_MARGIN_SECONDS: Final = 3.0  # beyond the limit at which the server itself ends a statement
 _DURABLE: Final = ("on", "remote_apply")  # values of synchronous_commit that survive a crash and a fail-over
 
 
@@ -43,9 +48,12 @@ def with_timeouts(url: URL) -> URL:
 
 def set_up(engine: Engine) -> None:
     """Have each connection of an engine commit durably and wait for nothing without a limit."""
-    event.listen(engine, "connect", _prepare)
     if engine.dialect.driver == "psycopg":
+        event.listen(engine, "do_connect", _connect)
         event.listen(engine, "do_executemany", _execute_many)
+        event.listen(engine, "checkout", _be_patient)
+        event.listen(engine, "checkin", _be_impatient)
+    event.listen(engine, "connect", _prepare)
 
 
 def is_psycopg(engine: Engine) -> bool:
@@ -56,6 +64,13 @@ def is_psycopg(engine: Engine) -> bool:
 def is_durable(connection: Connection) -> bool:
     """Whether the server waits for the disk at all: that is its operator's choice, not a session's."""
     return connection.exec_driver_sql("SELECT current_setting('fsync')").scalar() != "off"
+
+
+def limit_silence(connection: Connection, seconds: float) -> None:
+    """Give up the connection where the server is silent for so long, until it is back in the pool. Only psycopg 3."""
+    driver: Any = connection.connection.driver_connection
+    if hasattr(driver, "patience"):
+        driver.patience = seconds
 
 
 def plan_by_index(connection: Connection) -> None:
@@ -75,6 +90,7 @@ def limit_transaction(connection: Connection, seconds: float) -> None:
             cursor.execute(f"SET LOCAL {name} = {int(seconds * 1000)}")
     finally:
         cursor.close()
+    limit_silence(connection, seconds + _SILENCE_MARGIN_SECONDS)
 
 
 def execute_many(cursor: Any, statement: str, rows: Any) -> None:  # noqa: ANN401 - of the driver
@@ -92,11 +108,38 @@ def _execute_many(cursor: Any, statement: str, rows: Any, _context: object) -> b
     return True
 
 
+def _connect(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:  # noqa: ANN401 - of the driver
+    from soap_handler.journal.silence import Session  # noqa: PLC0415 - psycopg is installed only with the extra
+
+    return Session.connect(*arguments, **options)
+
+
+def _be_patient(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - of the driver
+    """Wait for the answers that a connection in use is owed."""
+    connection.patience = connection.usual_patience
+
+
+def _be_impatient(connection: Any, _record: object) -> None:  # noqa: ANN401 - of the driver, or None
+    """Wait only briefly for the sign of life that a connection gives before it is used again."""
+    if connection is not None:
+        from soap_handler.journal.silence import CONNECT_SECONDS  # noqa: PLC0415 - as in _connect
+
+        connection.patience = CONNECT_SECONDS
+
+
 def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
     cursor = connection.cursor()
-    names = ("synchronous_commit", *_LIMITS)
-    cursor.execute("SELECT " + ", ".join(f"current_setting('{name}')" for name in names))
-    found = dict(zip(names, cursor.fetchone(), strict=True))
+    names = ("synchronous_commit", "server_encoding", *_LIMITS)
+    seconds = "extract(epoch FROM current_setting('statement_timeout')::interval)::float"
+    cursor.execute("SELECT " + ", ".join(f"current_setting('{name}')" for name in names) + f", {seconds}")
+    *values, limit = cursor.fetchone()
+    found = dict(zip(names, values, strict=True))
+    if found["server_encoding"] != _ENCODING:
+        connection.close()
+        raise JournalUnavailableError(
+            f"the journal's database has the encoding {found['server_encoding']}; expected {_ENCODING}, because in any "
+            "other some messages cannot be stored (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)"
+        )
     wanted = {name: value for name, value in _LIMITS.items() if found[name] == "0"}
     if found["synchronous_commit"] not in _DURABLE:
         wanted["synchronous_commit"] = "on"
@@ -104,3 +147,6 @@ def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a conn
         cursor.execute(f"SET SESSION {name} = {value}")
     cursor.close()
     connection.commit()  # or the first roll-back would take the settings back
+    if hasattr(connection, "patience"):
+        own = int(wanted.get("statement_timeout", 0)) / 1000
+        connection.patience = connection.usual_patience = (own or limit) + _SILENCE_MARGIN_SECONDS

@@ -1,18 +1,24 @@
 """SQLite: what a commit needs to be on disk, and how its one writer's lock is taken. The fsync is here (``PRAGMAS``).
 
+A commit counts only where the files at the journal's path are still those that the connection has open (``ground``).
+
 SQLite has one writer at a time. A transaction that will write takes the lock at its begin (``BEGIN IMMEDIATE``): to
 take it later can fail without waiting.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import event
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection, Engine, ExceptionContext
 
 READ_ONLY: Final = {"read_only": True}
@@ -35,16 +41,78 @@ PRAGMAS: Final = (
     "secure_delete = ON",  # what was deleted or erased is overwritten, not only freed
 )
 
+GROUND: Final = "ground"
+"""The name in an engine's execution options of what knows its files."""
+FILES: Final = "files"
+"""The name in a connection's ``info`` of those that it has open."""
 _WAIT_MS: Final = "milliseconds to wait for the lock"  # the name in a connection's ``info``
 _BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
 _LOCK_POLL_SECONDS: Final = 0.0003  # a part of what a commit takes
 
 
+class Files(NamedTuple):
+    """Which files are at the journal's path: device and inode of the file and of its log, ``None`` where none is."""
+
+    file: tuple[int, int] | None
+    log: tuple[int, int] | None
+    size: int = 0
+    """Of the file, in bytes. It never shrinks but by VACUUM."""
+    log_size: int = 0
+
+
+def files_at(path: str, log_path: str) -> Files:
+    """Return which files are at a journal's path and at that of its log now."""
+    file, size = _identity(path)
+    log, log_size = _identity(log_path)
+    return Files(file, log, size, log_size)
+
+
+def _identity(path: str) -> tuple[tuple[int, int] | None, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - twice for each commit; a Path takes as long again
+    except OSError:
+        return None, 0
+    return (found.st_dev, found.st_ino), found.st_size
+
+
 def set_up(engine: Engine) -> None:
-    """Have each connection of an engine commit durably and begin its transactions as its options say."""
-    event.listen(engine, "connect", _prepare)
+    """Have each connection of an engine begin its transactions as its options say."""
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _call_on_error)
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Begin a transaction, commit it at the end, and trust the commit only if it went where the journal's path leads.
+
+    On PostgreSQL there is nothing to compare.
+
+    Raises:
+        JournalFileError: the files were taken away, replaced or cut off.
+    """
+    trust(connection)
+    with connection.begin():
+        yield
+    trust(connection)
+
+
+def trust(connection: Connection) -> None:
+    """Compare the files at the journal's path with those that a connection has open.
+
+    Raises:
+        JournalFileError: they are not the same; what was committed of late may be in neither.
+    """
+    had: Files | None = connection.info.get(FILES)
+    if had is None:
+        return
+    ground: Any = connection.get_execution_options()[GROUND]  # a Ground, which knows this module
+    found = files_at(ground.path, ground.log)
+    same = found.file == had.file and had.log in {None, found.log}
+    if not same or (found.size < had.size and not ground.is_sound()):
+        raise ground.lose(connection, had)
+    if found.log_size >= ground.alarm:
+        ground.watch_log(found.log_size)
+    connection.info[FILES] = found
 
 
 def begin_late(connection: Connection) -> None:
@@ -72,7 +140,8 @@ def try_begin_immediate(connection: Connection) -> bool:
     return _poll_for_lock(connection.connection.driver_connection, 0)
 
 
-def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
+def prepare(connection: sqlite3.Connection) -> None:
+    """Have a new connection commit durably."""
     connection.isolation_level = None  # the driver would begin transactions by itself, and too late
     for pragma in PRAGMAS:
         # SQLite does not wait to change the journal mode: a second process on the same new file would fail.
@@ -128,7 +197,7 @@ def _poll_for_lock(driver: Any, milliseconds: int, statement: str = _BEGIN_IMMED
     while True:
         try:
             driver.execute(statement)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 return False
             time.sleep(_LOCK_POLL_SECONDS)

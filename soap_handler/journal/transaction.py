@@ -24,7 +24,7 @@ from soap_handler.journal.database_errors import reason
 from soap_handler.journal.engine import abandon, begin_late
 from soap_handler.journal.execute import EXECUTOR, PLAIN
 from soap_handler.journal.settle import settle
-from soap_handler.journal.sqlite import LATE
+from soap_handler.journal.sqlite import LATE, trust
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -158,6 +158,10 @@ class Transaction:
                 if self._announcer.notifies:
                     self._announcer.before_commit(self.connection)
                 self._transaction.commit()
+                trust(self.connection)
+        except JournalUnavailableError:
+            self._broken = True
+            raise
         except (SQLAlchemyError, self._driver_error, OSError) as error:
             self._broken = True
             raise JournalUnavailableError(f"the transaction could not be committed: {reason(error)}") from error

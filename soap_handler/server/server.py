@@ -72,6 +72,7 @@ class Server:
         self._after_poll: Callable[[], None] = getattr(dispatcher, "after_poll", lambda: None)
         self._next_check = 0.0
         self._stopping = False
+        self._drain_until: float | None = None  # set once the drain has begun
         try:
             self._create(application, settings, sockets, dispatcher)
         except OSError:
@@ -122,7 +123,8 @@ class Server:
     def run(self, drain: float) -> bool:
         """Serve until told to stop; then finish what is in flight for ``drain`` seconds at most.
 
-        Returns whether everything in flight was answered.
+        Returns whether everything in flight was answered. Another thread may call it when the one that did has left
+        it by an exception of the dispatcher's ``after_poll``: it goes on from there.
         """
         while not self._stopping:
             self._turn(_POLL_SECONDS)
@@ -160,8 +162,10 @@ class Server:
     # -- draining ----------------------------------------------------------------------------------------------------
 
     def _drain(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        self._stop_accepting()
+        if self._drain_until is None:
+            self._drain_until = time.monotonic() + seconds
+            self._stop_accepting()
+        deadline = self._drain_until
         self._turn(0)  # what came before the stop has arrived, but may not be read yet
         while self._close_idle() and time.monotonic() < deadline:
             self._turn(_DRAIN_POLL_SECONDS)

@@ -1,7 +1,7 @@
 /* Preloaded into the service: writes down, in order, what is written to the journal's files and what is synced.
  *
  * DISK_JOURNAL is the journal's path, DISK_LOG the file to write to. While the file DISK_FULL exists, the journal's
- * files cannot grow. The -shm file is left out: SQLite builds it anew after a crash. Rebuilding is done in disk.py.
+ * files cannot grow; while DISK_STALLED exists, a sync of them does not return. The -shm file is left out: SQLite builds it anew after a crash. Rebuilding is done in disk.py.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -154,9 +154,15 @@ static int truncate_it(int (*function)(int, off_t), int fd, off_t size) {
 int ftruncate(int fd, off_t size) { return truncate_it(REAL(ftruncate), fd, size); }
 int ftruncate64(int fd, off64_t size) { return truncate_it(REAL(ftruncate64), fd, size); }
 
+static void stand_still(void) {
+    const char *stalled = getenv("DISK_STALLED");
+    while (stalled && !access(stalled, F_OK)) usleep(5000);
+}
+
 static int sync_it(int (*function)(int), int fd) {
     int result;
     if (!tracked(fd)) return function(fd);
+    stand_still();
     pthread_mutex_lock(&one_at_a_time);
     result = function(fd);
     if (!result) tell(tracked(fd) == FOLDER ? FOLDER_SYNCED : SYNCED, tracked(fd), 0, NULL, 0);

@@ -24,6 +24,8 @@ CREATED, FOUND, WRITTEN, TRUNCATED, SYNCED, UNLINKED, FOLDER_SYNCED = range(1, 8
 _EVENT: Final = struct.Struct("=qiiqq")
 _SECTOR: Final = 512
 LIBRARY: Final = "disk.so"
+STALLED: Final = "stalled"
+"""The name of the flag while which no sync returns."""
 
 
 class Event(NamedTuple):
@@ -52,9 +54,13 @@ def library(folder: Path) -> Path:
 
 
 def environment(library_: Path, journal: Path, log: Path, full: Path) -> dict[str, str]:
-    """Return the variables under which a process records what it writes to the journal."""
+    """Return the variables under which a process records what it writes to the journal.
+
+    ``full`` is the flag that leaves no room; the flag ``stalled`` beside it lets no sync return.
+    """
     return {
         "LD_PRELOAD": str(library_), "DISK_JOURNAL": str(journal), "DISK_LOG": str(log), "DISK_FULL": str(full),
+        "DISK_STALLED": str(full.with_name(STALLED)),
     }  # fmt: skip
 
 

@@ -7,6 +7,8 @@ import os
 import signal
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy import text
+
 from tests.campaigns.figures import PromiseBrokenError, SkippedError
 from tests.campaigns.service import free_port
 from tests.support import postgresql
@@ -41,6 +43,13 @@ class PostgreSQL(postgresql.PostgreSQL):
             super().start()
         except postgresql.NotStartedError as error:
             raise PromiseBrokenError(f"PostgreSQL did not start:\n{error}") from error
+
+    def freeze_sessions(self) -> None:
+        """Stop the sessions of the journal where they are; new ones can be opened."""
+        query = text("SELECT pid FROM pg_stat_activity WHERE datname = 'journal'")
+        with self.engine("postgres").connect() as connection:
+            for process in connection.scalars(query):
+                _signal(process, signal.SIGSTOP)
 
     def freeze(self) -> None:
         """Stop every process of the server where it is: connections stay open, and nothing answers."""

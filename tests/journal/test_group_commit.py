@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import create_engine, event, text
 
-from soap_handler.errors import JournalUnavailableError
+from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.journal import Entry, Journal, Selection, State
+from soap_handler.notifications import MessageReceived
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import LEASE, START, ended, entry, message
 
@@ -104,6 +106,25 @@ def test_a_request_at_fault_spoils_no_other(journal: Journal, url: str) -> None:
     assert "447700900001" not in str(caught.value), "an error quotes no number"
     assert all(future.result(30) for future in good)
     assert len(journal.records(Selection())) == 20
+
+
+def test_a_value_beyond_a_limit_of_the_database_spoils_no_other(journal: Journal, url: str) -> None:
+    """PostgreSQL calls a row that is too long for an index an operational error; its neighbours are stored."""
+    endless = "".join(random.Random(1).choices("0123456789abcdef", k=20_000))  # noqa: S311 - cannot be compressed
+    too_long = Entry(MessageReceived(account="EX0000001", id=endless, originator="1", body=""), START)
+    with writers_held_up(url):
+        good = [journal.submit(entry(number)) for number in range(5)]
+        journal.submit(too_long)
+        good += [journal.submit(entry(number)) for number in range(5, 10)]
+    assert all(future.result(30) for future in good)
+
+
+def test_of_entries_that_come_together_only_the_bad_one_is_refused(journal: Journal) -> None:
+    """One message of an inbox that cannot be stored keeps none of the others from being recovered."""
+    unfit: Any = None
+    with pytest.raises(JournalRefusedError):
+        journal.record_all([entry(1), Entry(message(99), received_at=unfit), entry(2)])
+    assert len(journal.records(Selection())) == 2
 
 
 def test_the_same_entries_from_many_threads_are_new_once(journal: Journal) -> None:

@@ -1,0 +1,246 @@
+"""Ground: the files under a SQLite journal. Makes them, for their owner alone, and acts when they are taken away.
+
+SQLite does not notice that its file, or the write-ahead log beside it, was deleted, moved or replaced: it goes on in
+files that no path leads to any more. ``sqlite.transaction`` compares; what follows from a difference is decided here.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from sqlalchemy import event
+
+from soap_handler import clock, telemetry
+from soap_handler.errors import JournalFileError, JournalUnavailableError
+from soap_handler.journal.sqlite import FILES, GROUND, Files, files_at, prepare
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+_SETTLING_SECONDS: Final = 2.5  # for every process to see that the log is gone: each looks once a second
+_CHECKPOINT_TRIES: Final = 20
+_CHECKPOINT_PAUSE_SECONDS: Final = 0.05
+_FIRST_ALARM_BYTES: Final = 64 * 2**20  # of the log; it has 4 MB where no reader holds it back
+_KEEPS_NOTHING: Final = "keeps nothing when the service ends; expected a file, as in sqlite:///soap-handler.db"
+
+
+def file_of(url: URL) -> str:
+    """Return the absolute path of the file that a URL of SQLite names.
+
+    Raises:
+        JournalUnavailableError: it names none.
+    """
+    database = url.database or ""
+    options = dict(url.query)
+    if database.startswith("file:"):
+        parts = urlsplit(database)
+        options |= dict(parse_qsl(parts.query))
+        database = unquote(parts.path)
+    keeps_nothing = ":memory:" in database or "vfs" in options or options.get("mode") == "memory"
+    if not database.strip() or keeps_nothing:
+        raise JournalUnavailableError(f"journal.url {url.render_as_string()} {_KEEPS_NOTHING}")
+    return str(Path(database).absolute())
+
+
+def set_up(engine: Engine, ground: Ground) -> None:
+    """Have each connection of an engine open what is at the journal's place, and know which files those are."""
+    engine.update_execution_options(**{GROUND: ground})
+
+    def open_file(_dialect: object, _record: object, arguments: Any, options: Any) -> None:  # noqa: ANN401 - of the driver
+        ground.open(arguments, options)
+
+    def opened(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        try:
+            prepare(connection)
+            record.info[FILES] = ground.opened(connection)
+        except Exception:
+            connection.close()
+            raise
+
+    event.listen(engine, "do_connect", open_file)
+    event.listen(engine, "connect", opened)
+
+
+def ground_of(engine: Engine) -> Ground:
+    """Return the place of the files of an engine."""
+    ground: Ground = engine.get_execution_options()[GROUND]
+    return ground
+
+
+class Ground:
+    """The place of one journal's files, for all connections of an engine. Thread-safe."""
+
+    def __init__(self, path: str, *, create: bool) -> None:
+        """``create``: make the file where there is none."""
+        self.path = path
+        self.log = f"{path}-wal"
+        """The path of the write-ahead log: SQLite follows links, and has it beside the file itself."""
+        self.create = create
+        self.revision: str | None = None
+        """What the tables of a file that is opened must be of; ``None``: anything."""
+        self._lock = threading.Lock()
+        self._lost: Files | None = None  # what was open when a loss was noticed, until a journal is there again
+        self._open_again_at = 0.0
+        self.alarm = _FIRST_ALARM_BYTES
+        """The size of the log in bytes of which :meth:`watch_log` is to be told."""
+
+    # -- opening -----------------------------------------------------------------------------------------------------
+
+    def open(self, arguments: Any, options: Any) -> None:  # noqa: ANN401 - what SQLAlchemy gives its driver
+        """Make ready the file that is about to be opened, and have the driver make none by itself.
+
+        Raises:
+            JournalFileError: it is not there, or empty, and none is to be made.
+            OSError: it cannot be made.
+        """
+        if time.monotonic() < self._open_again_at:
+            raise JournalFileError("the journal's files were taken away; they are opened again in a moment")
+        self.log = f"{Path(self.path).resolve()}-wal"
+        found = files_at(self.path, self.log)
+        if found.file is None and self.create:
+            # SQLite gives the log and the index beside a file the file's own mode.
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        elif not self.create and not found.size:
+            state = "empty" if found.file else "not there"
+            raise JournalFileError(f"the journal's file {self.path} is {state}; put it back, or start the service anew")
+        options["uri"] = True
+        arguments[0] = f"{Path(self.path).as_uri()}?mode=rw"
+
+    def opened(self, driver: sqlite3.Connection) -> Files:
+        """Return the files that a new connection has open, after a look at what they hold.
+
+        Raises:
+            JournalFileError: the file is not a journal of this release, or is broken since it was taken away.
+        """
+        if self.revision is not None:
+            self._look_into(driver)
+        found = files_at(self.path, self.log)
+        with self._lock:
+            lost, self._lost = self._lost, None
+        if lost is not None:
+            telemetry.emit("journal_file_back", file=self.path)
+        return found
+
+    def _look_into(self, driver: sqlite3.Connection) -> None:
+        try:
+            found = driver.execute("SELECT version_num FROM alembic_version").fetchone()
+            broken = self._lost is not None and driver.execute("PRAGMA quick_check(1)").fetchone() != ("ok",)
+        except sqlite3.DatabaseError as error:
+            raise JournalFileError(f"the file at {self.path} is no journal ({error})") from error
+        if found != (self.revision,):
+            revision = found[0] if found else "nothing"
+            raise JournalFileError(f"the journal at {self.path} is of revision {revision}; expected {self.revision}")
+        if broken:
+            raise JournalFileError(f"the journal at {self.path} is damaged; put back a whole copy")
+
+    def is_sound(self) -> bool:
+        """Whether the file, which has become shorter, still holds everything: it was vacuumed, and not cut off."""
+        try:
+            with closing(sqlite3.connect(f"{Path(self.path).as_uri()}?mode=rw", uri=True)) as fresh:
+                return files_at(self.path, self.log).size > 0 and fresh.execute("PRAGMA quick_check(1)").fetchone() == (
+                    "ok",
+                )
+        except sqlite3.Error:
+            return False
+
+    # -- losing ------------------------------------------------------------------------------------------------------
+
+    def lose(self, connection: Connection, had: Files) -> JournalFileError:
+        """Save what can be saved through a connection whose files were taken away; return what to raise.
+
+        The other connections have the same files open, and are not used again. What is in the log goes into the file,
+        wherever that is now; a file that was deleted is copied to one beside it. A log that belongs to neither path nor
+        file any more is deleted: SQLite would play it into the next file.
+        """
+        driver: Any = connection.connection.driver_connection
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
+        found = files_at(self.path, self.log)
+        what = _difference(had, found)
+        with self._lock:
+            first = self._lost is None
+            self._lost = had
+        if first:
+            saved = self._save(driver, had, found)
+            telemetry.emit("journal_file_lost", file=self.path, what=what, saved=saved)
+        connection.engine.dispose()
+        return JournalFileError(f"{what}: {self.path}")
+
+    def _save(self, driver: sqlite3.Connection, had: Files, found: Files) -> str:
+        """Return what was saved, in words."""
+        whole = (found.file != had.file or found.log in {None, had.log}) and _empty_log(driver)
+        if found.file == had.file:
+            if found.log != had.log:
+                self._open_again_at = time.monotonic() + _SETTLING_SECONDS
+            return "the content of the log" if whole else "nothing"
+        saved = (
+            self._copy(driver) if _is_deleted(had.file) else "the file is elsewhere, and whole" if whole else "nothing"
+        )
+        if found.log == had.log and (whole or saved.startswith("copied")):
+            for name in (self.log, f"{self.log.removesuffix('-wal')}-shm"):
+                Path(name).unlink(missing_ok=True)
+        return saved
+
+    def _copy(self, driver: sqlite3.Connection) -> str:
+        copy = f"{self.path}.rescued-{clock.now():%Y%m%dT%H%M%S}-{os.getpid()}"
+        try:
+            os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            with closing(sqlite3.connect(copy)) as target:
+                driver.backup(target)
+        except (sqlite3.Error, OSError) as error:
+            with suppress(OSError):
+                Path(copy).unlink()
+            return f"nothing ({type(error).__name__})"
+        return f"copied to {copy}"
+
+    # -- the log -----------------------------------------------------------------------------------------------------
+
+    def watch_log(self, size: int) -> None:
+        """Say that the log has grown, each time it has doubled."""
+        self.alarm = 2 * size
+        telemetry.emit("journal_log_grows", megabytes=size >> 20)
+
+
+def _difference(had: Files, found: Files) -> str:
+    if found.file is None:
+        return "the journal's file was taken away"
+    if found.file != had.file:
+        return "the journal's file was replaced by another one"
+    if found.log != had.log:
+        return "the write-ahead log beside the journal's file was taken away"
+    return "the journal's file was cut off"
+
+
+def _empty_log(driver: sqlite3.Connection) -> bool:
+    """Write what is in the log into the file; return whether all of it is there."""
+    for _ in range(_CHECKPOINT_TRIES):
+        try:
+            busy, in_log, in_file = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error:
+            return False
+        if not busy and in_log == in_file:
+            return True
+        time.sleep(_CHECKPOINT_PAUSE_SECONDS)
+    return False
+
+
+def _is_deleted(file: tuple[int, int] | None) -> bool:
+    """Whether no name leads to a file any more that this process has open.
+
+    To open the file and close it again would give up SQLite's locks on it; the descriptors that are open tell as much.
+    """
+    folder = Path("/dev/fd")
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        with suppress(OSError):
+            found = os.fstat(int(entry.name))
+            if (found.st_dev, found.st_ino) == file:
+                return found.st_nlink == 0
+    return False
