@@ -125,6 +125,9 @@ EVENTS: Final[Mapping[str, Event]] = {
             "receive",
             ("authentication_failed", "warning", "caller account operation times count",
              "A push had wrong credentials. If it came from EMS, compare account.push and push_tokens with Web SMS."),
+            ("credentials_unchecked", "warning", "caller account operation times",
+             "Too many wrong credentials came from this address, or too many at once, so these were not checked yet and "
+             "EMS was told to push again. If a proxy stands before the service, set server.trusted_proxies."),
         ),
         *_listed(
             "journal",
