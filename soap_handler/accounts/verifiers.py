@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import secrets
 from collections import Counter
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from soap_handler.accounts.passwords import PasswordHash, is_hash
 from soap_handler.accounts.slow_checks import SlowChecks
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from soap_handler.settings import PushCredentials, PushToken
 
 _Costs: TypeAlias = tuple[int, int, int]  # of an scrypt: ln, r, p
+
 
 class DigestVerifier:
     """Verifies against SHA-256 digests of the pair: of one length, so comparing them tells nothing about the text."""

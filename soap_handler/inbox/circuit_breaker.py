@@ -1,12 +1,14 @@
-"""The circuit breaker of one inbox: when it may be called again after failures and refusals. Nothing here calls it."""
+"""The circuit breaker of one inbox: when it may be called again after failures. Nothing here calls it.
+
+A refused login is another matter, which concerns all processes: see login_gate.py.
+"""
 
 from __future__ import annotations
 
 import random
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import clock, telemetry
+from soap_handler import clock
 from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
@@ -15,60 +17,34 @@ if TYPE_CHECKING:
 
     from soap_handler.settings import DeleteSettings
 
-_REFUSED_CAP_SECONDS: Final = 3600.0  # a person may take a night to look; until then EMS hears from us once an hour
+_random: Final = random.Random()  # noqa: S311 - spreads retries, guards nothing; one for all, as each has 2.5 kB
 
 
 class CircuitBreaker:
-    """A circuit breaker for the inbox of one account. Used by one thread; any may look at :attr:`login_refused`.
+    """A circuit breaker for the inbox of one account. Used by one thread.
 
     Closed: calls are made. Open: none are made, for a back-off. It opens after a failure, since the trouble is the
-    inbox's: a message that has just been handled has no better chance than those that failed. It opens for longer
-    after a refusal, since quick retries with a wrong password lock the account (contract, section 2). Half-open: the
-    back-off after a refusal is over, and a call with one message finds out whether EMS accepts us again.
+    inbox's: a message that has just been handled has no better chance than those that failed.
     """
 
-    def __init__(self, account: str, settings: DeleteSettings, now: Callable[[], datetime] = clock.now) -> None:
-        """``account`` is its reference."""
-        self._account = account
+    def __init__(self, settings: DeleteSettings, now: Callable[[], datetime] = clock.now) -> None:
+        """Build a closed one, with the back-off of these settings."""
         self._now = now
-        self._failure_backoff = Backoff(settings.backoff, settings.backoff_cap)
-        self._refusal_backoff = Backoff(settings.refused_backoff, max(settings.refused_backoff, _REFUSED_CAP_SECONDS))
-        self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._backoff = Backoff(settings.backoff, settings.backoff_cap)
         self._failures = 0
-        self._refusals = 0
         self._open_until = now()
-
-    @property
-    def login_refused(self) -> bool:
-        """Whether EMS refused us and has not accepted us since: open or half-open, with one message for each call."""
-        return self._refusals > 0
 
     def open_for(self) -> float:
         """Return for how many seconds no call may be made; 0 when one may be."""
         return max(0.0, (self._open_until - self._now()).total_seconds())
 
     def succeeded(self) -> None:
-        """EMS accepted us: close."""
-        if self.login_refused:
-            telemetry.emit("inbox_accepted_again", account=self._account, refusals=self._refusals)
-        self._failures = self._refusals = 0
+        """Note that the inbox answered as it should: close."""
+        self._failures = 0
+        self._open_until = self._now()
 
     def failed(self) -> datetime:
         """Open because the inbox did not answer as it should; return until when."""
         self._failures += 1
-        if self.login_refused:
-            return self._open(timedelta(seconds=self._refusal_backoff.longest(self._refusals)))
-        return self._open(self._failure_backoff.delay(self._failures, self._random))
-
-    def refused(self, reason: str) -> datetime:
-        """Open because EMS refused us, each time for twice as long; return until when."""
-        self._refusals += 1
-        seconds = self._refusal_backoff.longest(self._refusals)
-        telemetry.emit(
-            "inbox_refused", account=self._account, reason=reason, refusals=self._refusals, pause_seconds=seconds
-        )
-        return self._open(timedelta(seconds=seconds))
-
-    def _open(self, duration: timedelta) -> datetime:
-        self._open_until = self._now() + duration
+        self._open_until = self._now() + self._backoff.delay(self._failures, _random)
         return self._open_until

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import clock as wall_clock
 from soap_handler.errors import JournalUnavailableError, SchemaError
-from soap_handler.journal import insert, purge, queries, reconciliations
+from soap_handler.journal import inbox_gates, insert, purge, queries, reconciliations
 from soap_handler.journal.announcer import Announcer
 from soap_handler.journal.claim import ClaimRequest, claim
 from soap_handler.journal.database_errors import reason
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from soap_handler.journal.erasure.sqlite_file import Wiped
     from soap_handler.journal.execute import Executor
     from soap_handler.journal.group_commit import Committer, CommitterFactory
+    from soap_handler.journal.inbox_gates import Entered, InboxGate, Refusal
     from soap_handler.journal.purge import Cleared
     from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection
@@ -237,6 +238,43 @@ class Journal:
         """Return the records of the runs, latest first."""
         return self._read(lambda connection: reconciliations.runs(connection, account, limit))
 
+    # -- the gates of the inboxes ------------------------------------------------------------------------------------
+
+    def inbox_gates(self, account: str | None = None) -> list[InboxGate]:
+        """Return the gates that are not open, of all accounts or of one."""
+        return self._read(lambda connection: inbox_gates.gates(connection, account))
+
+    def enter_gate(
+        self, account: str, owner: str, call: timedelta, longest_pause: timedelta, unlike: str | None = None
+    ) -> Entered:
+        """Ask to be the one who calls an inbox; the call takes no longer than ``call``.
+
+        ``unlike`` is the hash of a refused login which is not the present one.
+        """
+        now = self._clock()
+        asked = inbox_gates.Entering(account, f"{self._instance}:{owner}", now, now + call, longest_pause, unlike)
+        return self.wait(self.committer.submit(inbox_gates.enter, asked))
+
+    def leave_gate(self, account: str, owner: str) -> None:
+        """Let the next one try: this owner found out nothing."""
+        self.wait(self.committer.submit(inbox_gates.leave, (account, f"{self._instance}:{owner}")))
+
+    def prolong_gate(self, account: str, owner: str, until: datetime) -> None:
+        """Keep a gate closed until then, after a call that found out nothing."""
+        self.wait(self.committer.submit(inbox_gates.prolong, (account, f"{self._instance}:{owner}", until)))
+
+    def refuse_gate(self, refusal: Refusal) -> None:
+        """Close a gate after a refusal."""
+        self.wait(self.committer.submit(inbox_gates.refuse, refusal))
+
+    def accept_gate(self, account: str) -> None:
+        """Open a gate: EMS accepted the login."""
+        self.wait(self.committer.submit(inbox_gates.accept, account))
+
+    def open_gates(self, account: str | None = None) -> int:
+        """Open the gate of an account, or of all, for a person; return how many deletes are due now that were not."""
+        return self.wait(self.committer.submit(inbox_gates.open_gate, (account, self._clock())))
+
     # -- what does not stay -------------------------------------------------------------------------------------------
 
     def purge(self, before: datetime, after: int = 0) -> Cleared:
@@ -275,9 +313,17 @@ class Journal:
         """Return when the next handler is due, or ``None`` when there is nothing to handle."""
         return self._read(queries.next_handling)
 
-    def next_deletion(self, account: str) -> datetime | None:
-        """Return when the next delete of an account is due, or ``None`` when there is nothing to delete."""
-        return self._read(lambda connection: queries.next_deletion(connection, account))
+    def next_deletions(self) -> dict[str, datetime]:
+        """Return when the next delete is due, by account; those with nothing to delete are absent."""
+        return self._read(queries.next_deletions)
+
+    def seconds_until(self, moment: datetime) -> float:
+        """Return in how many seconds an instant of this journal is, by its clock; negative when it has passed."""
+        return (moment - self._clock()).total_seconds()
+
+    def moment_in(self, seconds: float) -> datetime:
+        """Return the instant in so many seconds, by this journal's clock."""
+        return self._clock() + timedelta(seconds=seconds)
 
     def counts(self) -> dict[tuple[Kind, State], int]:
         """Return how many notifications there are of each kind in each state."""

@@ -112,7 +112,7 @@ def test_an_inbox_that_stays_the_same_goes_on_undisturbed(tmp_path: Path) -> Non
         second = {deleter.account: deleter for deleter in service.app.deleters}
         assert set(second) == {"EX1", "EX3"}
         assert second["EX1"] is first["EX1"]
-        assert not first["EX2"].is_running
+        assert first["EX2"].stopping.is_set()
         assert "EX3" in service.app.deleters
         assert "EX2" not in service.app.deleters
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 import time
+import weakref
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -281,9 +283,12 @@ def test_what_stays_as_it_is_goes_on(journal: Journal, ems: InboxService) -> Non
     """The same accounts and settings are no reason for a run; no account is the end of its runs."""
     with rounds(journal, ems.url, SELDOM) as running:
         wait_for(lambda: ended(journal) == 1)
-        known = set(threading.enumerate())
+        [known] = running
         running.change([account(ems.url)], SELDOM, DeleteSettings(refused_backoff=1000.0))
-        assert set(threading.enumerate()) >= known
+        assert list(running) == [known]
+        old = weakref.ref(known)
+        del known
         running.change([], SELDOM, DeleteSettings())
-        assert not any(thread.name.startswith("reconciliation") for thread in threading.enumerate())
+        assert list(running) == []
+        wait_for(lambda: gc.collect() >= 0 and old() is None)
         assert ended(journal) == 1
