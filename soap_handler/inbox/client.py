@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from soap_handler.settings import InboxSettings
 
 _BINDING: Final = f"{{{NAMESPACE}}}InboxServiceSoap"
-_IDLE_SECONDS: Final = 60.0  # a firewall that forgets a connection does so after some minutes, and says nothing
+IDLE_SECONDS: Final = 60.0  # a firewall that forgets a connection does so after some minutes, and says nothing
 
 
 class _Line(NamedTuple):
@@ -106,7 +106,7 @@ class Inbox:
         self._closed = True
         self.close_idle(0.0)
 
-    def close_idle(self, seconds: float = _IDLE_SECONDS) -> None:
+    def close_idle(self, seconds: float = IDLE_SECONDS) -> None:
         """Close the connections that have not been used for so long, and let go of what belongs to them."""
         before = time.monotonic() - seconds
         with self._lock:

@@ -5,7 +5,10 @@ So an account with nothing to delete costs nothing, and a thousand of them no mo
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 1.0
 """Between two looks at the journal that nothing woke us for: finds what other processes handled."""
 _GATHER_SECONDS: Final = 0.2  # a delete is not urgent, and one call for ten messages is kinder than ten calls
-_CALLS_AT_ONCE: Final = 64  # so many inboxes may be slow before another one waits for them
+_CALLS_AT_ONCE: Final = 32  # so many inboxes may be slow before another one waits for them
+_KEPT_CONNECTIONS: Final = 32  # of all inboxes together; EMS need not hold one for each of a thousand accounts
 _CLOSE_IDLE_SECONDS: Final = 15.0  # between two looks for connections that are idle
 
 
@@ -45,7 +49,9 @@ class DeleteSchedule(BackgroundLoop):
         self._journal = journal
         self._admission = admission
         self._log_throttle = log_throttle
+        self._lock = threading.Lock()
         self._workers = Workers("deletion call", _CALLS_AT_ONCE)
+        self._connected: OrderedDict[str, None] = OrderedDict()  # accounts, the one that called last at the end
         self._close_idle_at = 0.0
 
     def start(self) -> None:
@@ -71,7 +77,7 @@ class DeleteSchedule(BackgroundLoop):
             wait = self._seconds_until_turn(deleter, self._journal.seconds_until(at), gates.get(account))
             if wait <= 0:
                 deleter.begin()
-                self._workers.submit(deleter.take_turn)
+                self._workers.submit(partial(self._turn, deleter))
             seconds = min(seconds, wait) if wait > 0 else seconds
         self._close_idle()
         return seconds
@@ -97,6 +103,18 @@ class DeleteSchedule(BackgroundLoop):
             return POLL_SECONDS
         at_once = deleter.has_untold or (gate is not None and deleter.may_be_corrected(gate))
         return max(0.0 if at_once else due, deleter.seconds_to_rest())
+
+    def _turn(self, deleter: Deleter) -> None:
+        """Have a deleter make its turn; then close the connection that was not used for longest, if there are many."""
+        deleter.take_turn()
+        with self._lock:
+            self._connected[deleter.account] = None
+            self._connected.move_to_end(deleter.account)
+            if len(self._connected) <= _KEPT_CONNECTIONS:
+                return
+            oldest = self._deleters.get(self._connected.popitem(last=False)[0])
+        if oldest is not None:
+            oldest.close_idle(0.0)
 
     def _close_idle(self) -> None:
         now = time.monotonic()

@@ -22,7 +22,7 @@ from soap_handler.errors import (
     MessageGoneError,
 )
 from soap_handler.inbox.circuit_breaker import CircuitBreaker
-from soap_handler.inbox.client import Inbox
+from soap_handler.inbox.client import IDLE_SECONDS, Inbox
 from soap_handler.inbox.delete_results import DeleteResults
 from soap_handler.inbox.login_gate import LoginGate
 from soap_handler.log_throttle import LogThrottle
@@ -139,9 +139,9 @@ class Deleter:
         self._inbox.close()
         return True
 
-    def close_idle(self) -> None:
-        """Close the connection, if it has not been used for a minute."""
-        self._inbox.close_idle()
+    def close_idle(self, seconds: float = IDLE_SECONDS) -> None:
+        """Close the connection, if it has not been used for so long."""
+        self._inbox.close_idle(seconds)
 
     def _end(self) -> None:
         """Settle what there is, and give back what is unused."""

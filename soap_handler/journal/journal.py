@@ -11,7 +11,7 @@ import secrets
 import socket
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from soap_handler.notifications import Kind
 
 T = TypeVar("T")
+
+_MAKES_NO_WORK: Final = (claim, reconciliations.begin, reconciliations.end, inbox_gates.enter, inbox_gates.refuse)
+"""Verbs whose commit is no reason to look for work: a thousand inboxes are compared several times a second."""
 
 
 class Journal:
@@ -94,7 +97,7 @@ class Journal:
         except SchemaError:
             self._engine.dispose()
             raise
-        self._announcer = Announcer(self._engine, self._instance, makes_no_work=claim)
+        self._announcer = Announcer(self._engine, self._instance, makes_no_work=_MAKES_NO_WORK)
         # Settle before claim: a row settled in this transaction has no lease any more. A claim that ran first would
         # still see the old state.
         self.committer: Committer = committer(self._engine, self._announcer, last=claim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.campaigns.accounts import accounts
 from tests.campaigns.crash import crash, crash_transactional, crash_workers
 from tests.campaigns.database import database
 from tests.campaigns.disk_full import disk_full
@@ -29,6 +30,7 @@ CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
     "disk-full": disk_full,
     "database": database,
     "inbox": inbox,
+    "accounts": accounts,
     "handler": handler,
     "network": network,
     "hosts": hosts,

@@ -20,7 +20,7 @@ from tests.campaigns.spelling import both_spellings
 from tests.support import fast_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from soap_handler.notifications import Notification
@@ -40,6 +40,11 @@ QUICK: Final[Sections] = {
 """Settings with pauses that fit a campaign. Reconciliation is off where it would hide a loss."""
 
 
+def _in_turn(each: Sequence[Iterator[Notification]]) -> Iterator[Notification]:
+    """Take from each of several without an end, one after the other."""
+    return (next(one) for one in itertools.cycle(each))
+
+
 class Site:
     """A folder, an EMS and one or more services that share a journal. A context manager; its end is an audit."""
 
@@ -57,15 +62,20 @@ class Site:
         hosts: int = 1,
         environment: Mapping[str, str] | None = None,
         inbox_port: int | None = None,
+        accounts: Sequence[EmsAccount] = (ACCOUNT,),
     ) -> None:
-        """``inbox_port`` is where the services call the inbox, when not directly."""
+        """``inbox_port`` is where the services call the inbox, when not directly.
+
+        Of several ``accounts`` each notification is for the next one.
+        """
         self.folder = folder
         self.figures = figures
         self.journal = journal or f"sqlite:///{folder / 'journal.db'}"
         self.plan = dataclasses.replace(plan or Plan(), diary=str(folder / "diary.txt"), seed=seed)
-        self.ems = SimulatedEms([ACCOUNT], disturbances=disturbances, push_settings=pushing, seed=seed)
+        self._accounts = [account.reference for account in accounts]
+        self.ems = SimulatedEms(accounts, disturbances=disturbances, push_settings=pushing, seed=seed)
         self._spelling = both_spellings()
-        self._told = believable_notifications(REFERENCE, seed=seed)
+        self._told = _in_turn([believable_notifications(each, seed=seed) for each in self._accounts])
         self.told: list[Notification] = []
         self._sections = sections or {}
         port = urlsplit(self.ems.inbox_url).port
@@ -84,7 +94,7 @@ class Site:
         }
         names = {**QUICK, **self._sections, **own}
         merged = {name: {**QUICK.get(name, {}), **self._sections.get(name, {}), **own.get(name, {})} for name in names}
-        (folder / "soap-handler.toml").write_text(configuration(merged, self._inbox_url))
+        (folder / "soap-handler.toml").write_text(configuration(merged, self._inbox_url, self._accounts))
         return Service(folder, port, variables)
 
     @property

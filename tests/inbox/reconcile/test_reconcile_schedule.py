@@ -38,8 +38,7 @@ def rounds(
     password: str = RIGHT,
     refused_backoff: float = 1000.0,
 ) -> Iterator[ReconcileSchedule]:
-    """Run the rounds of the account; afterwards their thread is gone."""
-    before = set(threading.enumerate())
+    """Run the rounds of the account; afterwards their threads are gone."""
     delete = DeleteSettings(refused_backoff=refused_backoff)
     running = ReconcileSchedule([account(url, password)], journal, settings, delete)
     running.start()
@@ -47,7 +46,8 @@ def rounds(
         yield running
     finally:
         assert running.stop(lambda: 10.0)
-        wait_for(lambda: set(threading.enumerate()) <= before)
+        loop = running._loop
+        wait_for(lambda: not (loop.is_running or loop._workers._threads))
 
 
 def ended(journal: Journal) -> int:
