@@ -20,12 +20,12 @@ class Workers:
         """``most`` threads at once, named ``name``."""
         self._name = name
         self._most = most
-        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._tasks: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._threads: set[threading.Thread] = set()
         self._free = 0  # threads that wait for a task, less the tasks that wait for a thread
         self._lock = threading.Lock()
 
-    def submit(self, task: Callable[[], None]) -> None:
+    def submit(self, task: Callable[[], object]) -> None:
         """Have a task carried out as soon as there is a thread for it. Returns at once."""
         with self._lock:
             self._free -= 1
@@ -36,9 +36,9 @@ class Workers:
                 self._threads.add(thread)
                 thread.start()
 
-    def stop(self) -> list[Callable[[], None]]:
+    def stop(self) -> list[Callable[[], object]]:
         """Let each thread end after its present task; return the tasks that have no thread yet."""
-        left: list[Callable[[], None]] = []
+        left: list[Callable[[], object]] = []
         with self._lock:
             with suppress(Empty):
                 while True:
@@ -54,7 +54,7 @@ class Workers:
             with self._lock:
                 self._free += 1
 
-    def _next(self) -> Callable[[], None] | None:
+    def _next(self) -> Callable[[], object] | None:
         """Return the next task, or ``None`` for the end of this thread."""
         try:
             task = self._tasks.get(timeout=_IDLE_SECONDS)
