@@ -131,7 +131,7 @@ EVENTS: Final[Mapping[str, Event]] = {
         *_listed(
             "journal",
             ("journal_unavailable", "error", "reason requests times",
-             "Commits failed and EMS was told to push again. Check the disk or the database. Said once a minute."),
+             "Commits failed and EMS was told to push again; said once a minute. Check the disk or the database."),
             ("journal_connection_lost", "info", "error", "A database connection was lost and is opened again."),
             ("journal_not_durable", "warning", "reason",
              "PostgreSQL confirms commits before they are on disk. Set fsync = on."),

@@ -86,11 +86,12 @@ def gates(connection: Connection, account: str | None = None) -> list[InboxGate]
 
 def enter(connection: Connection, requests: Sequence[Entering]) -> list[Entered]:
     """Let one caller through, and have the others wait."""
+    for account in sorted({request.account for request in requests}):  # in one order for all processes
+        _lock(connection, account)
     return [_enter(connection, request) for request in requests]
 
 
 def _enter(connection: Connection, request: Entering) -> Entered:
-    _lock(connection, request.account)
     found = gates(connection, request.account)
     if not found:
         row = {"account": request.account, "refusals": 0, "retry_at": request.until, "owner": request.owner}
@@ -119,7 +120,7 @@ def _take(connection: Connection, request: Entering, **values: object) -> None:
 
 def refuse(connection: Connection, refusals: Sequence[Refusal]) -> list[None]:
     """Close gates after a refusal."""
-    for refusal in refusals:
+    for refusal in sorted(refusals, key=lambda refusal: refusal.account):
         _lock(connection, refusal.account)
         connection.execute(delete(inbox_gate).where(_gates.account == refusal.account))
         row = {name: getattr(refusal, name) for name in Refusal.__slots__}

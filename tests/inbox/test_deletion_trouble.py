@@ -39,7 +39,7 @@ def test_after_an_outage_everything_is_deleted(journal: Journal, kind: OutageKin
         for number in range(5):
             ems.mailbox.put(message(number))
         ems.outage(kind)
-        with deleting(journal, settings(ems.url, timeout=0.1)):
+        with deleting(journal, settings(ems.url, timeout=0.3 if kind is OutageKind.TIMEOUT else 5.0)):
             wait_for(lambda: len(errors(journal)) >= 10)
             assert len(records(journal, State.HANDLED)) == 5
             ems.restore()

@@ -110,7 +110,7 @@ def test_what_is_accepted_costs_no_write(clocked: Journal) -> None:
 def test_refusals_double_the_pause_up_to_an_hour_for_all(clocked: Journal, clock: Clock) -> None:
     """A person may take a night to look; until then EMS hears from all of us together once an hour."""
     gates = [gate_of(clocked), gate_of(clocked)]
-    pauses = []
+    pauses: list[float] = []
     for number in range(6):
         refuse(gates[number % 2])
         waits = {gate.enter() for gate in gates}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -18,6 +19,9 @@ from tests.inbox.servers import Server, always, fault, right, settings
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from soap_handler.accounts.accounts import Account
 
 COUNT: Final = 300
@@ -44,9 +48,14 @@ def test_only_accounts_with_something_to_delete_are_served(journal: Journal) -> 
 
 def test_a_commit_has_one_look_made_for_all_accounts(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are, they are not asked one by one whether there is something to delete."""
-    looks: list[None] = []
+    looks: list[dict[str, datetime]] = []
     look = journal.next_deletions
-    monkeypatch.setattr(journal, "next_deletions", lambda: looks.append(None) or look())
+
+    def counted() -> dict[str, datetime]:
+        looks.append(look())
+        return looks[-1]
+
+    monkeypatch.setattr(journal, "next_deletions", counted)
     monkeypatch.setattr("soap_handler.inbox.delete_schedule.POLL_SECONDS", 1000.0)
     with Server(right) as server:
         deleters = Deleters(accounts_at(server.url), journal, QUICK)
@@ -61,18 +70,14 @@ def test_a_commit_has_one_look_made_for_all_accounts(journal: Journal, monkeypat
 def test_few_connections_are_kept_for_many_accounts(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """EMS need not hold one for each account that has deleted something lately."""
     monkeypatch.setattr("soap_handler.inbox.delete_schedule._KEPT_CONNECTIONS", 2)
-    closed: list[None] = []
     with Server(right) as server:
         known = accounts_at(server.url, 10)
         deleters = Deleters(known, journal, QUICK)
-        for each in deleters:
-            close = each.close_idle
-            monkeypatch.setattr(each, "close_idle", lambda *args, close=close: (closed.append(None), close(*args)))
         for number, account in enumerate(known):
             handle(journal, [number], account.reference)
         deleters.start()
         wait_for(all_done(journal, 10))
-        wait_for(lambda: len(closed) >= 8)
+        wait_for(lambda: sum(bool(each._inbox._kept) for each in deleters) == 2)
         assert deleters.stop(lambda: 10.0)
 
 
@@ -92,14 +97,14 @@ def test_replaced_deleters_are_let_go(journal: Journal) -> None:
         assert "another" in server.calls[-1].body
 
 
-def test_an_idle_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_connection_is_not_used_again() -> None:
     """A firewall may have forgotten it, and says nothing: a call on it would only time out."""
     with Server(right) as server:
         inbox = client.Inbox("EX1", settings(server.url))
         inbox.delete(["1"])
         inbox.delete(["2"])
         assert server.connections == 1
-        monkeypatch.setattr("soap_handler.inbox.client.time.monotonic", lambda real=client.time.monotonic: real() + 61)
+        inbox._kept = [(since - 61, line) for since, line in inbox._kept]
         inbox.delete(["3"])
         assert server.connections == 2
         inbox.close()
@@ -162,10 +167,11 @@ def test_threads_are_made_as_needed_up_to_a_number() -> None:
 def test_threads_without_work_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """And are made again when there is some."""
     monkeypatch.setattr("soap_handler.inbox.workers._IDLE_SECONDS", 0.01)
-    workers, done = Workers("test worker", 3), []
-    for number in range(1, 4):
+    workers = Workers("test worker", 3)
+    done: list[threading.Thread] = []
+    for number in (1, 2, 3):
         workers.submit(lambda: done.append(threading.current_thread()))
-        wait_for(lambda number=number: len(done) == number)
+        wait_for(partial(lambda number: len(done) == number, number))
         wait_for(lambda: not any(thread.is_alive() for thread in done))
 
 
@@ -173,8 +179,8 @@ def test_tasks_that_have_no_thread_are_given_back_at_the_end() -> None:
     """So that nothing waits for ever for what is not begun."""
     workers, gate = Workers("test worker", 1), threading.Event()
     workers.submit(gate.wait)
-    wait_for(lambda: workers._tasks.empty())
-    waiting = [lambda: None, lambda: None]
+    wait_for(workers._tasks.empty)
+    waiting: list[Callable[[], object]] = [dict, list]
     for task in waiting:
         workers.submit(task)
     assert workers.stop() == waiting
