@@ -59,12 +59,30 @@ class SinkRefusedError(SinkError):
 class AuthenticationError(SoapHandlerError):
     """The caller did not prove to be EMS calling for one of our accounts. The text never says why.
 
-    ``delay`` is the time in seconds for which the server should hold the answer back.
+    ``delay`` is the time in seconds for which the server should hold the answer back. ``computed`` says that a hash was
+    computed to find it out.
     """
 
-    def __init__(self, delay: float = 0.0) -> None:
+    def __init__(self, delay: float = 0.0, *, computed: bool = False) -> None:
         super().__init__("Authentication failed")
         self.delay = delay
+        self.computed = computed
+
+
+class CredentialsUncheckedError(SoapHandlerError):
+    """The credentials could not be checked now, so nothing is known of them: the caller is to come again.
+
+    ``delayed`` says that too many wrong ones came from this caller; else too many others are being checked.
+    """
+
+    def __init__(self, *, delayed: bool = False) -> None:
+        super().__init__("The credentials could not be checked; please send it again")
+        self.delayed = delayed
+
+    @property
+    def delay(self) -> float:
+        """The time in seconds for which the server should hold the answer back."""
+        return 1.0 if self.delayed else 0.0
 
 
 class JournalUnavailableError(SoapHandlerError):

@@ -95,18 +95,21 @@ class Accounts:
         owners = [account for account in self._accounts if quick_check(account.verifiers, username, password)]
         return owners[0] if len(owners) == 1 else None
 
-    def authenticate(self, credentials: Credentials | None, may_check: Callable[[], bool] = lambda: True) -> Account:
+    def authenticate(
+        self, credentials: Credentials | None, may_check: Callable[[bytes], bool] = lambda _: True
+    ) -> Account:
         """Return the account that the caller may speak for.
 
         An anonymous account takes any user name and password. ``None`` means that the caller sent no credentials at
         all: that is enough only where there is no choice, with one account which is anonymous. A caller that names no
         account, as with HTTP Basic alone, means the only one.
 
-        ``may_check`` is asked before the slow check, so never about a pair that the quick check finds right. Where it
-        says no, the other pairs are refused without the slow check.
+        ``may_check`` is asked before a slow check, so never about a pair that the quick check finds right, and is given
+        what tells this pair from others. Where it says no, the pair stays unchecked.
 
         Raises:
-            AuthenticationError: anything else, always in the same words.
+            AuthenticationError: the credentials are wrong; always in the same words.
+            CredentialsUncheckedError: they could not be checked now, so they may be right.
         """
         account = self._claimed(credentials)
         verifiers = account.verifiers if account else self._work.decoys
@@ -114,12 +117,13 @@ class Accounts:
         right = quick_check(verifiers, username, password)
         if account and (right or account.anonymous):
             return account
-        right = self._work.slow_check(verifiers, username, password, may_check)
+        named = account.reference if account else ""
+        right, computed = self._work.slow_check(named, verifiers, (username, password), may_check)
         if account and right:
             return account
         with self._lock:
             self._refused += 1
-        raise AuthenticationError
+        raise AuthenticationError(computed=computed)
 
     @property
     def slow_checks(self) -> bool:

@@ -11,17 +11,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import threading
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections import Counter
+from typing import TYPE_CHECKING, TypeAlias
 
 from soap_handler.accounts.passwords import PasswordHash, is_hash
+from soap_handler.accounts.slow_checks import SlowChecks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from soap_handler.settings import PushCredentials, PushToken
 
-_HASH_CHECKS_AT_ONCE: Final = 2  # so that threads are left for callers whose credentials need none
+_Costs: TypeAlias = tuple[int, int, int]  # of an scrypt: ln, r, p
 
 
 class DigestVerifier:
@@ -46,11 +47,13 @@ class HashVerifier:
     The digest for the quick check is keyed with a random key of this process, so that no password is kept.
     """
 
-    __slots__ = ("_digest_found", "_hash", "_key", "_username")
+    __slots__ = ("_digest_found", "_hash", "_key", "_username", "costs")
 
     def __init__(self, username: str, hashed: PasswordHash) -> None:
         self._username = _digest(username)
         self._hash = hashed
+        self.costs: _Costs = (hashed.ln, hashed.r, hashed.p)
+        """What a slow check costs."""
         self._key = secrets.token_bytes()
         self._digest_found = secrets.token_bytes(32)  # matches no pair
 
@@ -76,17 +79,20 @@ Verifier: TypeAlias = DigestVerifier | HashVerifier
 class EqualWork:
     """Checks pairs so that every refusal takes the same work, whichever account it is for, or none.
 
-    Each account gets as many verifiers of a kind as the one with most, filled up with decoys that no pair matches.
+    Each account gets as many verifiers of a kind, and of each cost of a hash, as the one with most, filled up with
+    decoys that no pair matches.
     """
 
     def __init__(self, accounts: Sequence[Sequence[Verifier]]) -> None:
         """``accounts`` holds the verifiers of each account."""
         digests = max((sum(isinstance(one, DigestVerifier) for one in own) for own in accounts), default=0)
-        self._hashes = max((sum(isinstance(one, HashVerifier) for one in own) for own in accounts), default=0)
+        self._hashes: Counter[_Costs] = Counter()
+        for own in accounts:
+            self._hashes |= _costs(own)
         self._digests = digests or not self._hashes
+        self._checks = SlowChecks()
         self.decoys = self.padded([])
         """To be asked for a caller without an account: none of them matches."""
-        self._slots = threading.BoundedSemaphore(_HASH_CHECKS_AT_ONCE)
 
     @property
     def slow(self) -> bool:
@@ -96,21 +102,37 @@ class EqualWork:
     def padded(self, own: Sequence[Verifier]) -> tuple[Verifier, ...]:
         """Return an account's verifiers with as many decoys as make the work equal."""
         digests = self._digests - sum(isinstance(one, DigestVerifier) for one in own)
-        hashes = self._hashes - sum(isinstance(one, HashVerifier) for one in own)
+        hashes = (self._hashes - _costs(own)).elements()
         decoys = [DigestVerifier(secrets.token_hex(), secrets.token_hex()) for _ in range(digests)]
-        return (*own, *decoys, *(HashVerifier(secrets.token_hex(), _DECOY_HASH) for _ in range(hashes)))
+        return (*own, *decoys, *(HashVerifier(secrets.token_hex(), _decoy_hash(costs)) for costs in hashes))
 
     def slow_check(
-        self, verifiers: Sequence[Verifier], username: str, password: str, may_check: Callable[[], bool]
-    ) -> bool:
-        """Whether the slow check finds the pair right; false, unchecked, where ``may_check`` or all slots say no."""
+        self, account: str, verifiers: Sequence[Verifier], pair: tuple[str, str], may_check: Callable[[bytes], bool]
+    ) -> tuple[bool, bool]:
+        """Return whether the slow check finds a pair of user name and password right, and whether a hash was computed.
+
+        ``may_check`` is given what tells this pair from others. ``account`` is empty where the caller has none.
+
+        Raises:
+            CredentialsUncheckedError: it may not be made, or not now.
+        """
         hashed = [verifier for verifier in verifiers if isinstance(verifier, HashVerifier)]
-        if not hashed or not may_check() or not self._slots.acquire(blocking=False):
-            return False
-        try:
-            return any([verifier.slow_check(username, password) for verifier in hashed])  # noqa: C419 - all are asked
-        finally:
-            self._slots.release()
+        if not hashed:
+            return False, False
+        computed = False
+
+        def compute() -> bool:
+            nonlocal computed
+            if quick_check(verifiers, *pair):  # an equal one was found right meanwhile
+                return True
+            computed = True
+            return any([verifier.slow_check(*pair) for verifier in hashed])  # noqa: C419 - all are asked
+
+        return self._checks.check(self._checks.identity(account, *pair), may_check, compute), computed
+
+
+def _costs(verifiers: Sequence[Verifier]) -> Counter[_Costs]:
+    return Counter(verifier.costs for verifier in verifiers if isinstance(verifier, HashVerifier))
 
 
 def quick_check(verifiers: Sequence[Verifier], username: str, password: str) -> bool:
@@ -140,5 +162,6 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-_DECOY_HASH: Final = PasswordHash(14, 8, 1, secrets.token_bytes(16), secrets.token_bytes(32))
-"""A hash with the costs of hash_password, of a password that does not exist."""
+def _decoy_hash(costs: _Costs) -> PasswordHash:
+    """Return a hash of a password that does not exist."""
+    return PasswordHash(*costs, secrets.token_bytes(16), secrets.token_bytes(32))

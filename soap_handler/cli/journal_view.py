@@ -96,6 +96,7 @@ def whole(record: Record, history: Sequence[Attempt]) -> dict[str, Any]:
             "ended_at": instant(attempt.ended_at),
             "outcome": attempt.outcome,
             "error": attempt.error,
+            "times": attempt.times,
         }
         for attempt in history
     ]
@@ -131,7 +132,8 @@ def _history(record: Record, history: Sequence[Attempt]) -> list[tuple[object, .
     lines: list[tuple[datetime | None, int, str, str]] = [(record.received_at, 0, came, "")]
     for attempt in history:
         what = "handler called" if attempt.step.value == "handle" else "delete called"
-        lines.append((attempt.started_at, 1, what, f"{attempt.outcome} {attempt.error or ''}".strip()))
+        again = f"({attempt.times} times, last at {instant(attempt.ended_at)})" if attempt.times > 1 else ""
+        lines.append((attempt.started_at, 1, what, f"{attempt.outcome} {attempt.error or ''} {again}".strip()))
     lines.append((record.handled_at, 2, "handled", ""))
     lines.append((record.done_at, 3, "deleted from the inbox; done" if deleted else "done", ""))
     ordered = sorted((at, order, what, end) for at, order, what, end in lines if at is not None)

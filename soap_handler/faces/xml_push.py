@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.accounts.accounts import Credentials
-from soap_handler.errors import AuthenticationError, JournalUnavailableError
+from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, JournalUnavailableError
 from soap_handler.faces.base import BELOW, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
@@ -68,6 +68,8 @@ class XmlPush(Face):
             return Exchange(None, self.refused(str(error)))
         except AuthenticationError as error:
             return Exchange(None, denied(error), error.delay)
+        except CredentialsUncheckedError as error:
+            return Exchange(None, _answer("503 Service Unavailable", str(error)), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             emit_defect(error)
             return Exchange(None, self.failed())

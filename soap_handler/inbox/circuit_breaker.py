@@ -1,4 +1,7 @@
-"""The circuit breaker of one inbox: when it may be called again after failures and refusals. Nothing here calls it."""
+"""The circuit breaker of one inbox: when it may be called again after failures. Nothing here calls it.
+
+A refused login is another matter, which concerns all processes: see login_gate.py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import random
 import time
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import telemetry
 from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
@@ -14,60 +16,35 @@ if TYPE_CHECKING:
 
     from soap_handler.settings import DeleteSettings
 
-_REFUSED_CAP_SECONDS: Final = 3600.0  # a person may take a night to look; until then EMS hears from us once an hour
+_random: Final = random.Random()  # noqa: S311 - spreads retries, guards nothing; one for all, as each has 2.5 kB
 
 
 class CircuitBreaker:
-    """A circuit breaker for the inbox of one account. Used by one thread; any may look at :attr:`login_refused`.
+    """A circuit breaker for the inbox of one account. Used by one thread.
 
     Closed: calls are made. Open: none are made, for a back-off. It opens after a failure, since the trouble is the
-    inbox's: a message that has just been handled has no better chance than those that failed. It opens for longer
-    after a refusal, since quick retries with a wrong password lock the account (contract, section 2). Half-open: the
-    back-off after a refusal is over, and a call with one message finds out whether EMS accepts us again.
+    inbox's: a message that has just been handled has no better chance than those that failed.
     """
 
-    def __init__(self, account: str, settings: DeleteSettings, now: Callable[[], float] = time.monotonic) -> None:
-        """``account`` is its reference. ``now`` is a clock in seconds that does not step."""
-        self._account = account
+    def __init__(self, settings: DeleteSettings, now: Callable[[], float] = time.monotonic) -> None:
+        """Build a closed one, with the back-off of these settings. ``now`` is a clock in seconds that does not step."""
         self._now = now
-        self._failure_backoff = Backoff(settings.backoff, settings.backoff_cap)
-        self._refusal_backoff = Backoff(settings.refused_backoff, max(settings.refused_backoff, _REFUSED_CAP_SECONDS))
-        self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._backoff = Backoff(settings.backoff, settings.backoff_cap)
         self._failures = 0
-        self._refusals = 0
         self._open_until = now()
-
-    @property
-    def login_refused(self) -> bool:
-        """Whether EMS refused us and has not accepted us since: open or half-open, with one message for each call."""
-        return self._refusals > 0
 
     def open_for(self) -> float:
         """Return for how many seconds no call may be made; 0 when one may be."""
         return max(0.0, self._open_until - self._now())
 
     def succeeded(self) -> None:
-        """EMS accepted us: close."""
-        if self.login_refused:
-            telemetry.emit("inbox_accepted_again", account=self._account, refusals=self._refusals)
-        self._failures = self._refusals = 0
+        """Note that the inbox answered as it should: close."""
+        self._failures = 0
+        self._open_until = self._now()
 
     def failed(self) -> float:
         """Open because the inbox did not answer as it should; return for how many seconds."""
         self._failures += 1
-        if self.login_refused:
-            return self._open(self._refusal_backoff.longest(self._refusals))
-        return self._open(self._failure_backoff.delay(self._failures, self._random).total_seconds())
-
-    def refused(self, reason: str) -> float:
-        """Open because EMS refused us, each time for twice as long; return for how many seconds."""
-        self._refusals += 1
-        seconds = self._refusal_backoff.longest(self._refusals)
-        telemetry.emit(
-            "inbox_refused", account=self._account, reason=reason, refusals=self._refusals, pause_seconds=seconds
-        )
-        return self._open(seconds)
-
-    def _open(self, seconds: float) -> float:
+        seconds = self._backoff.delay(self._failures, _random).total_seconds()
         self._open_until = self._now() + seconds
         return seconds

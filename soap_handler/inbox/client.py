@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from soap_handler.contract import NAMESPACE, wsdl_path
 from soap_handler.errors import InboxFaultError
@@ -22,10 +24,21 @@ if TYPE_CHECKING:
     from soap_handler.settings import InboxSettings
 
 _BINDING: Final = f"{{{NAMESPACE}}}InboxServiceSoap"
+IDLE_SECONDS: Final = 60.0  # a firewall that forgets a connection does so after some minutes, and says nothing
+
+
+class _Line(NamedTuple):
+    """A zeep service with a connection of its own, for one call at a time."""
+
+    service: Any
+    transport: Transport
 
 
 class Inbox:
     """The EMS inbox of one account. Thread-safe; its builder closes it.
+
+    It is nothing but settings until the first call. A connection is kept alive for the calls that follow within a
+    minute; then it is closed, and a later call makes a new one.
 
     No call lasts longer than the connect timeout and the timeout of the settings together, however slowly the answer
     drips. No call succeeds without the answer that the contract demands.
@@ -34,8 +47,8 @@ class Inbox:
     def __init__(self, account_reference: str, settings: InboxSettings) -> None:
         self._account = account_reference
         self._settings = settings
-        self._thread_local = threading.local()  # neither a zeep client nor a requests session may be shared by threads
-        self._transports: list[Transport] = []
+        self._kept: list[tuple[float, _Line]] = []  # since when they are idle, longest first
+        self._closed = False
         self._lock = threading.Lock()
 
     @property
@@ -70,12 +83,14 @@ class Inbox:
         Raises:
             InboxError: as :meth:`delete`; also when the list breaks off.
         """
-        stream: Stream = self._send("GetMessages", self._service(timeout))
+        line = self._new_line(timeout)  # not kept: the next list is minutes away
         splitter = ListSplitter()
-        with stream:
-            # Any other status confirms nothing, and a fault may use the element names of a message for something else.
-            read = _read_all if stream.status == HTTPStatus.OK else _keep_all
-            yield from read(splitter, stream.chunks(largest))
+        with closing(line.transport):
+            stream: Stream = self._send("GetMessages", line)
+            with stream:
+                # Another status confirms nothing, and a fault may use the names of a message for something else.
+                read = _read_all if stream.status == HTTPStatus.OK else _keep_all
+                yield from read(splitter, stream.chunks(largest))
         confirm("GetMessages", Answer(stream.status, splitter.rest()))
 
     def check_login(self) -> None:
@@ -87,20 +102,43 @@ class Inbox:
         self._call("GetMessagesForDay", year=2000, month=1, day=1)
 
     def close(self) -> None:
-        """Close the connections of all threads."""
+        """Close the connections; one that is in use, at the end of its call."""
+        self._closed = True
+        self.close_idle(0.0)
+
+    def close_idle(self, seconds: float = IDLE_SECONDS) -> None:
+        """Close the connections that have not been used for so long, and let go of what belongs to them."""
+        before = time.monotonic() - seconds
         with self._lock:
-            transports, self._transports = self._transports, []
-            self._thread_local = threading.local()
-        for transport in transports:
-            transport.close()
+            idle = [line for since, line in self._kept if since <= before]
+            self._kept = [(since, line) for since, line in self._kept if since > before]
+        for line in idle:
+            line.transport.close()
 
     def _call(self, operation: str, **parameters: object) -> None:
-        confirm(operation, self._send(operation, self._service(), **parameters))
+        with self._line() as line:
+            answer = self._send(operation, line, **parameters)
+        confirm(operation, answer)
 
-    def _send(self, operation: str, service: Any, **parameters: object) -> Any:  # noqa: ANN401 - zeep has no types
-        """Return what the transport of this service gives for an answer."""
+    @contextmanager
+    def _line(self) -> Iterator[_Line]:
+        """Take a line that is idle, the one that was used last, or a new one; keep it afterwards."""
+        self.close_idle()
+        with self._lock:
+            line = self._kept.pop()[1] if self._kept else None
+        line = line or self._new_line()
         try:
-            return service[operation](**parameters, _soapheaders={"MessengerHeader": self._header()})
+            yield line
+        finally:
+            with self._lock:
+                self._kept.append((time.monotonic(), line))
+            if self._closed:
+                self.close_idle(0.0)
+
+    def _send(self, operation: str, line: _Line, **parameters: object) -> Any:  # noqa: ANN401 - zeep has no types
+        """Return what the transport of this line gives for an answer."""
+        try:
+            return line.service[operation](**parameters, _soapheaders={"MessengerHeader": self._header()})
         except ValueError:
             # lxml's "All strings must be XML compatible": EMS has no message of such an id, but may have the others.
             raise InboxFaultError("the call cannot be written as XML") from None
@@ -112,25 +150,17 @@ class Inbox:
             "Account": self._account,
         }
 
-    def _service(self, list_timeout: float | None = None) -> Any:  # noqa: ANN401 - zeep publishes no types
-        """Return this thread's own zeep service, made at its first call; lists are streamed by another one."""
-        services: dict[float | None, Any] = self._thread_local.__dict__.setdefault("services", {})
-        if list_timeout not in services:
-            services[list_timeout] = self._new_service(list_timeout)
-        return services[list_timeout]
-
-    def _new_service(self, list_timeout: float | None) -> Any:  # noqa: ANN401 - zeep publishes no types
+    def _new_line(self, list_timeout: float | None = None) -> _Line:
+        """Return a new line, for calls or for a list, which is streamed. It connects at its first call."""
         from soap_handler.inbox import transport as transports  # noqa: PLC0415 - it imports requests; see _zeep
 
         if list_timeout is None:
             transport = transports.Transport(self._settings)
         else:
             transport = transports.StreamingTransport(self._settings, list_timeout)
-        with self._lock:
-            self._transports.append(transport)
         # The answer is read by us: zeep takes an empty Body and an empty response for the same thing.
         client = _zeep().Client(_wsdl(), transport=transport, settings=_zeep().Settings(raw_response=True))
-        return client.create_service(_BINDING, self._settings.url)
+        return _Line(client.create_service(_BINDING, self._settings.url), transport)
 
 
 def _read_all(splitter: ListSplitter, chunks: Iterator[bytes]) -> Iterator[InboxMessage | Unreadable]:

@@ -35,6 +35,11 @@ class DeleteResults:
         self._unused: list[Claim] = []
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the journal knows everything."""
+        return not (self._deleted or self._failed or self._unused)
+
+    @property
     def deleted(self) -> int:
         """How many confirmed deletes the journal does not know yet."""
         return len(self._deleted)

@@ -6,8 +6,11 @@ that theirs is needless.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import random
 import threading
+import time
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -17,21 +20,29 @@ from soap_handler.background import BackgroundLoop
 from soap_handler.errors import InboxError, InboxRefusedError, JournalUnavailableError
 from soap_handler.inbox.circuit_breaker import CircuitBreaker
 from soap_handler.inbox.client import Inbox
+from soap_handler.inbox.login_gate import LoginGate
 from soap_handler.inbox.reconciler import Reconciler
+from soap_handler.inbox.workers import Workers
 from soap_handler.journal import Beginning
+from soap_handler.log_throttle import LogThrottle
+from soap_handler.retry import FAILED_ROUND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from soap_handler.accounts.accounts import Account
-    from soap_handler.inbox.reconciler import Result
     from soap_handler.journal import Journal
     from soap_handler.settings import DeleteSettings, ReconcileSettings
 
 _JITTER: Final = 0.2  # of the interval, more or less: processes that started together must not go on together
 _DEAD_RUN_SECONDS: Final = 60.0  # beyond its timeout, for journaling; a run without an end that is older has died
 _LIST_STOP_SECONDS: Final = 1.0  # that a stop waits for a list that does not come: nothing is lost without it
+_RUNS_AT_ONCE: Final = 16  # so many inboxes may be slow before another one waits for them
+_PACE_SECONDS: Final = 0.05  # between the beginnings of two runs: a thousand at the start must not hold up pushes
+_NOTHING_SECONDS: Final = 60.0  # between two looks where there is nothing; what is added wakes us
+_TRIED_SECONDS: Final = 1.0  # between two looks whether another process has found out that EMS accepts a login
+_random: Final = random.Random()  # noqa: S311 - spreads calls, guards nothing; one for all, as each has 2.5 kB
 
 
 def start_conditions(account: str, started_at: datetime, now: datetime) -> Beginning:
@@ -51,79 +62,168 @@ def jittered(interval: float, rng: random.Random) -> float:
     return interval * rng.uniform(1 - _JITTER, 1 + _JITTER)
 
 
-class _AccountSchedule(BackgroundLoop):
-    """The runs of one account, one after the other, in a thread of their own: one slow inbox holds up no other."""
+class _AccountRuns:
+    """The runs of one account, one after the other, each in a worker thread: one slow inbox holds up no other."""
 
     def __init__(
-        self, account: Account, inbox: Inbox, journal: Journal, settings: ReconcileSettings, delete: DeleteSettings
+        self,
+        account: Account,
+        journal: Journal,
+        settings: ReconcileSettings,
+        delete: DeleteSettings,
+        log_throttle: LogThrottle,
     ) -> None:
-        super().__init__(f"reconciliation {account.reference}")
-        self._reference = account.reference
-        self._inbox = inbox
+        assert account.inbox is not None  # noqa: S101 - tells mypy what the schedule made sure of
+        self.reference = account.reference
+        self.configuration = (account.inbox, account.time_zone, settings, delete)
+        """What replaces these runs by others when it changes."""
+        self.stopping = threading.Event()
+        self.next_at = 0.0
+        """When the next run is due, by the monotonic clock."""
+        self._inbox = Inbox(account.reference, account.inbox)
         self._journal = journal
         self._settings = settings
-        self._reconciler = Reconciler(account, inbox, journal, settings)
-        self._breaker = CircuitBreaker(account.reference, delete)
-        self._random = random.Random()  # noqa: S311 - spreads calls, guards nothing
+        self._reconciler = Reconciler(account, self._inbox, journal, settings)
+        self._breaker = CircuitBreaker(delete)
+        self._gate = LoginGate(account.reference, account.inbox, journal, delete, timedelta(seconds=settings.timeout))
+        self._log_throttle = log_throttle
         self._beginning: Beginning | None = None
+        self._idle = threading.Event()
+        self._idle.set()
 
-    def stop(self, timeout: float | None = None) -> bool:
+    def start(self) -> None:
+        """Note when these runs began: the first one is made whatever others were before it."""
+        now = self._journal.now()
+        self._beginning = start_conditions(self.reference, now, now)
+
+    def begin(self) -> None:
+        """Note that a turn is about to be taken; :meth:`take_turn` must follow."""
+        self._idle.clear()
+
+    def take_turn(self) -> None:
+        """Make a run, where none makes it needless; say when the next one is due. It raises nothing."""
+        pause = jittered(self._settings.interval, _random)
+        try:
+            if not self.stopping.is_set():
+                pause = self._turn(pause)
+        except JournalUnavailableError as error:
+            self._tell_failure(error)
+        except Exception as error:  # noqa: BLE001 - a defect in one run must not end all later ones
+            telemetry.emit("reconciliation_broke", account=self.reference, exc_info=error)
+        self.next_at = time.monotonic() + max(pause, self._breaker.open_for())
+        self._idle.set()
+
+    def stop(self, deadline: float, list_deadline: float) -> bool:
         """Wait for a run to write down what it has begun; return whether it did, or was only waiting for the inbox."""
         self.stopping.set()
-        self.wake()
-        timeout = _LIST_STOP_SECONDS if timeout is None else timeout
-        if not self.join(min(timeout, _LIST_STOP_SECONDS)) and self._reconciler.writing:
-            self.join(max(0.0, timeout - _LIST_STOP_SECONDS))
-        if self.is_running:
+        if not self._idle.wait(max(0.0, min(deadline, list_deadline) - time.monotonic())) and self._reconciler.writing:
+            self._idle.wait(max(0.0, deadline - time.monotonic()))
+        ended = self._idle.is_set()
+        if not ended:
             self._abandon()
         self._inbox.close()
-        return not (self.is_running and self._reconciler.writing)
+        return ended or not self._reconciler.writing
 
-    def run(self) -> None:
-        now = self._journal.now()
-        self._beginning = start_conditions(self._reference, now, now)
-        super().run()
-
-    def round(self) -> float:
-        beginning = self._beginning or interval_conditions(self._reference, self._settings, self._journal.now())
-        self._beginning = None
-        self._reconcile(beginning)
-        return self._pause()
-
-    def failed(self, error: Exception) -> float:
-        telemetry.emit("reconciliation_broke", account=self._reference, exc_info=error)
-        return self._pause()
-
-    def _pause(self) -> float:
-        return max(jittered(self._settings.interval, self._random), self._breaker.open_for())
+    def _turn(self, pause: float) -> float:
+        """Make a run where the gate is open; return how long to wait for the next one."""
+        closed = self._gate.enter()
+        if closed > 0:
+            return min(pause, closed if self._gate.login_refused else min(closed, _TRIED_SECONDS))
+        try:
+            beginning = self._beginning or interval_conditions(self.reference, self._settings, self._journal.now())
+            self._beginning = None
+            self._reconcile(beginning)
+        finally:
+            self._gate.leave()
+        self._gate.tell()
+        return pause
 
     def _abandon(self) -> None:
         try:
             self._reconciler.abandon()
         except JournalUnavailableError as error:
-            telemetry.emit("reconciliation_left_open", account=self._reference, reason=str(error))
+            telemetry.emit("reconciliation_left_open", account=self.reference, reason=str(error))
 
     def _reconcile(self, beginning: Beginning) -> None:
-        result = self._reconciler.run(beginning, stopping=self.stopping.is_set)
+        result = self._reconciler.run(beginning, show=lambda _: self._accepted(), stopping=self.stopping.is_set)
         if result is None:
-            telemetry.emit("reconciliation_needless", account=self._reference)
+            telemetry.emit("reconciliation_needless", account=self.reference)
         elif result.error is not None:
             self._note_failure(result.error)
         elif not result.stopped:
             self._breaker.succeeded()
-            self._tell(result)
+            self._gate.accepted()
+            telemetry.emit("reconciled", account=self.reference, known=result.tally.known, **asdict(result.tally))
+
+    def _accepted(self) -> None:
+        """Let the others in as soon as messages come: a long list must not keep them waiting to its end."""
+        self._gate.accepted()
+        self._gate.tell()
 
     def _note_failure(self, error: Exception) -> None:
         if isinstance(error, InboxRefusedError):
-            self._breaker.refused(str(error))  # which tells of it, as an error
+            self._gate.refused(str(error))  # which tells of it, as an error
             return
         if isinstance(error, InboxError):
+            self._gate.failed()
             self._breaker.failed()
         if not self.stopping.is_set():
-            telemetry.emit("reconciliation_failed", account=self._reference, reason=str(error))
+            self._tell_failure(error)
 
-    def _tell(self, result: Result) -> None:
-        telemetry.emit("reconciled", account=self._reference, known=result.tally.known, **asdict(result.tally))
+    def _tell_failure(self, error: Exception) -> None:
+        if not isinstance(error, JournalUnavailableError) or self._log_throttle.due("journal"):
+            telemetry.emit("reconciliation_failed", account=self.reference, reason=str(error))
+
+
+class _Loop(BackgroundLoop):
+    """Has runs made when they are due: one thread that waits for the next of all accounts."""
+
+    def __init__(self) -> None:
+        super().__init__("reconciliation")
+        self._due: list[tuple[float, int, _AccountRuns]] = []  # a heap, soonest first
+        self._numbers = itertools.count()  # two that are due at once are not compared
+        self._lock = threading.Lock()
+        self._workers = Workers("reconciliation run", _RUNS_AT_ONCE)
+
+    def add(self, runs: _AccountRuns) -> None:
+        """Have the next run made when it is due."""
+        with self._lock:
+            heapq.heappush(self._due, (runs.next_at, next(self._numbers), runs))
+        self.wake()
+
+    def forget(self, ended: Collection[_AccountRuns]) -> None:
+        """Let go of runs that were stopped."""
+        with self._lock:
+            self._due = [each for each in self._due if each[2] not in ended]
+            heapq.heapify(self._due)
+
+    def round(self) -> float:
+        with self._lock:
+            if not self._due:
+                return _NOTHING_SECONDS
+            seconds = self._due[0][0] - time.monotonic()
+            if seconds > 0:
+                return seconds
+            runs = heapq.heappop(self._due)[2]
+        if not runs.stopping.is_set():
+            runs.begin()
+            self._workers.submit(lambda: self._take_turn(runs))
+            self.stopping.wait(_PACE_SECONDS)
+        return 0.0
+
+    def failed(self, error: Exception) -> float:
+        telemetry.emit("reconciliation_broke", account=None, exc_info=error)
+        return FAILED_ROUND.longest(self.failures)
+
+    def run(self) -> None:
+        super().run()
+        for turn in self._workers.stop():
+            turn()  # which finds that its runs are stopped
+
+    def _take_turn(self, runs: _AccountRuns) -> None:
+        runs.take_turn()
+        if not runs.stopping.is_set():
+            self.add(runs)
 
 
 class ReconcileSchedule:
@@ -134,18 +234,23 @@ class ReconcileSchedule:
     ) -> None:
         """Build a schedule for each account. The journal is not closed by this class."""
         self._journal = journal
-        self._running: dict[str, tuple[_AccountSchedule, object]] = {}
+        self._running: dict[str, _AccountRuns] = {}
+        self._loop = _Loop()
+        self._log_throttle = LogThrottle()
         self._started = False
         self._stopped = False
         self._lock = threading.Lock()
         self._take_over(accounts, settings, delete)
 
+    def __iter__(self) -> Iterator[_AccountRuns]:
+        return iter(list(self._running.values()))
+
     def start(self) -> None:
         """Begin with a run of each account."""
         with self._lock:
             self._started = True
-            for schedule, _ in self._running.values():
-                schedule.start()
+            for runs in self._running.values():
+                self._begin(runs)
 
     def change(self, accounts: Iterable[Account], settings: ReconcileSettings, delete: DeleteSettings) -> None:
         """Take over these accounts and settings. What stays as it is goes on; what is new begins with a run."""
@@ -157,24 +262,39 @@ class ReconcileSchedule:
         """End; return whether the time ``left`` (seconds) was enough to write down all that was begun."""
         with self._lock:
             self._stopped = True
-            for schedule, _ in self._running.values():
-                schedule.stopping.set()  # of all, before the wait for the first
-            ended = [schedule.stop(left()) for schedule, _ in self._running.values()]
-            return all(ended)
+            ended = _end(list(self), left())
+            return self._loop.stop(left()) and ended
+
+    def _begin(self, runs: _AccountRuns) -> None:
+        if not (self._loop.is_running or self._loop.stopping.is_set()):
+            self._loop.start()
+        runs.start()
+        self._loop.add(runs)
 
     def _take_over(self, accounts: Iterable[Account], settings: ReconcileSettings, delete: DeleteSettings) -> None:
         wanted = {
             account.reference: (account, (account.inbox, account.time_zone, settings, delete))
             for account in accounts
-            if settings.interval > 0
+            if settings.interval > 0 and account.inbox is not None
         }
-        for reference, (schedule, known) in list(self._running.items()):
-            if reference not in wanted or wanted[reference][1] != known:
-                schedule.stop(_LIST_STOP_SECONDS)
-                del self._running[reference]
-        for reference, (account, configuration) in wanted.items():
-            if account.inbox is not None and reference not in self._running:
-                schedule = _AccountSchedule(account, Inbox(reference, account.inbox), self._journal, settings, delete)
-                self._running[reference] = schedule, configuration
+        ended = [
+            self._running.pop(reference)
+            for reference, runs in list(self._running.items())
+            if reference not in wanted or wanted[reference][1] != runs.configuration
+        ]
+        _end(ended, _LIST_STOP_SECONDS)
+        self._loop.forget(ended)
+        for reference, (account, _) in wanted.items():
+            if reference not in self._running:
+                runs = _AccountRuns(account, self._journal, settings, delete, self._log_throttle)
+                self._running[reference] = runs
                 if self._started:
-                    schedule.start()
+                    self._begin(runs)
+
+
+def _end(ended: Sequence[_AccountRuns], seconds: float) -> bool:
+    """Stop some runs; return whether so many seconds were enough to write down all that was begun."""
+    for runs in ended:
+        runs.stopping.set()  # of all, before the wait for the first
+    now = time.monotonic()
+    return all([runs.stop(now + seconds, now + _LIST_STOP_SECONDS) for runs in ended])  # noqa: C419 - all are stopped

@@ -5,6 +5,7 @@ from __future__ import annotations
 from soap_handler.journal.erasure.erase import Erasure
 from soap_handler.journal.erasure.phone_number import Trace
 from soap_handler.journal.erasure.sqlite_file import Wiped
+from soap_handler.journal.inbox_gates import InboxGate, Refusal
 from soap_handler.journal.journal import Journal
 from soap_handler.journal.peek import peek
 from soap_handler.journal.purge import Cleared
@@ -19,10 +20,12 @@ __all__ = [
     "Cleared",
     "Entry",
     "Erasure",
+    "InboxGate",
     "Journal",
     "Known",
     "Reconciliation",
     "Record",
+    "Refusal",
     "Selection",
     "Settlement",
     "Source",

@@ -20,6 +20,7 @@ from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal.database_errors import as_journal_error, is_of_database, may_spoil_others, reason
 from soap_handler.journal.engine import abandon, connect_to_write
 from soap_handler.journal.sqlite import transaction
+from soap_handler.log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,6 +88,7 @@ class GroupCommit:
         self.connection: Connection | None = None
         """The connection of the thread, while there is one."""
         self._last = last
+        self._log_throttle = LogThrottle()
         self._queue: SimpleQueue[Request | None] = SimpleQueue()  # None is the end
         self._closed = False
         self._closing = threading.Lock()  # no request may be queued behind the end
@@ -201,7 +203,8 @@ class GroupCommit:
                 self.carry_out([request])
             return
         if is_of_database(error):  # also of a bad request: the text of its error quotes values
-            telemetry.emit("journal_unavailable", reason=reason(error), requests=len(batch))
+            if times := self._log_throttle.due(type(error).__name__):
+                telemetry.emit("journal_unavailable", reason=reason(error), requests=len(batch), times=times)
             error = as_journal_error(error)
         for request in batch:
             request.future.set_exception(error)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soap_handler import clock as wall_clock
 from soap_handler import telemetry
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError, SchemaError
-from soap_handler.journal import insert, purge, queries, queue_clock, reconciliations
+from soap_handler.journal import inbox_gates, insert, purge, queries, queue_clock, reconciliations
 from soap_handler.journal.announcer import Announcer
 from soap_handler.journal.claim import ClaimRequest, begin, claim
 from soap_handler.journal.database_errors import reason
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from soap_handler.journal.erasure.sqlite_file import Wiped
     from soap_handler.journal.execute import Executor
     from soap_handler.journal.group_commit import Committer, CommitterFactory
+    from soap_handler.journal.inbox_gates import Entered, InboxGate, Refusal
     from soap_handler.journal.purge import Cleared
     from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection
@@ -59,6 +60,8 @@ T = TypeVar("T")
 _PATIENCE_MARGIN_SECONDS: Final = 1.0  # a caller is told of its own limit first
 _CLOSE_SECONDS: Final = 30.0
 _LEAST_SECONDS: Final = 0.05  # that a commit is waited for
+_MAKES_NO_WORK: Final = (claim, reconciliations.begin, reconciliations.end, inbox_gates.enter, inbox_gates.refuse)
+"""Verbs whose commit is no reason to look for work: a thousand inboxes are compared several times a second."""
 
 
 class Journal:
@@ -113,7 +116,7 @@ class Journal:
             self._engine.dispose()
             raise
         create_no_more(self._engine, HEAD)
-        self._announcer = Announcer(self._engine, self._instance, makes_no_work=claim)
+        self._announcer = Announcer(self._engine, self._instance, makes_no_work=_MAKES_NO_WORK)
         # Settle before claim: a row settled in this transaction has no lease any more. A claim that ran first would
         # still see the old state.
         self.committer: Committer = committer(self._engine, self._announcer, last=claim)
@@ -336,6 +339,43 @@ class Journal:
         """Return the records of the runs, latest first."""
         return self._read(lambda connection: reconciliations.runs(connection, account, limit))
 
+    # -- the gates of the inboxes ------------------------------------------------------------------------------------
+
+    def inbox_gates(self, account: str | None = None) -> list[InboxGate]:
+        """Return the gates that are not open, of all accounts or of one."""
+        return self._read(lambda connection: inbox_gates.gates(connection, account))
+
+    def enter_gate(
+        self, account: str, owner: str, call: timedelta, longest_pause: timedelta, unlike: str | None = None
+    ) -> Entered:
+        """Ask to be the one who calls an inbox; the call takes no longer than ``call``.
+
+        ``unlike`` is the hash of a refused login which is not the present one.
+        """
+        now = self.queue_now()
+        asked = inbox_gates.Entering(account, f"{self._instance}:{owner}", now, now + call, longest_pause, unlike)
+        return self.wait(self.committer.submit(inbox_gates.enter, asked))
+
+    def leave_gate(self, account: str, owner: str) -> None:
+        """Let the next one try: this owner found out nothing."""
+        self.wait(self.committer.submit(inbox_gates.leave, (account, f"{self._instance}:{owner}")))
+
+    def prolong_gate(self, account: str, owner: str, until: datetime) -> None:
+        """Keep a gate closed until then, after a call that found out nothing."""
+        self.wait(self.committer.submit(inbox_gates.prolong, (account, f"{self._instance}:{owner}", until)))
+
+    def refuse_gate(self, refusal: Refusal) -> None:
+        """Close a gate after a refusal."""
+        self.wait(self.committer.submit(inbox_gates.refuse, refusal))
+
+    def accept_gate(self, account: str) -> None:
+        """Open a gate: EMS accepted the login."""
+        self.wait(self.committer.submit(inbox_gates.accept, account))
+
+    def open_gates(self, account: str | None = None) -> int:
+        """Open the gate of an account, or of all, for a person; return how many deletes are due now that were not."""
+        return self.wait(self.committer.submit(inbox_gates.open_gate, (account, self.queue_now())))
+
     # -- what does not stay -------------------------------------------------------------------------------------------
 
     def purge(self, before: datetime, after: int = 0, last: int | None = None) -> Cleared:
@@ -384,9 +424,17 @@ class Journal:
         """Return when the next handler is due, by :meth:`queue_now`; ``None`` when there is nothing to handle."""
         return self._read(lambda connection: queries.next_handling(connection, scope), self._timeout)
 
-    def next_deletion(self, account: str) -> datetime | None:
-        """Return when the next delete of an account is due, by :meth:`queue_now`; ``None`` when there is none."""
-        return self._read(lambda connection: queries.next_deletion(connection, account), self._timeout)
+    def next_deletions(self) -> dict[str, datetime]:
+        """Return when the next delete is due, by account and :meth:`queue_now`; none is due for the others."""
+        return self._read(queries.next_deletions, self._timeout)
+
+    def seconds_until(self, moment: datetime) -> float:
+        """Return in how many seconds an instant of :meth:`queue_now` is; negative when it has passed."""
+        return (moment - self.queue_now()).total_seconds()
+
+    def moment_in(self, seconds: float) -> datetime:
+        """Return the instant in so many seconds, by :meth:`queue_now`."""
+        return self.queue_now() + timedelta(seconds=seconds)
 
     def counts(self) -> dict[tuple[Kind, State], int]:
         """Return how many notifications there are of each kind in each state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import func, select
@@ -15,7 +16,7 @@ from soap_handler.notifications import Kind
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
     from soap_handler.journal.records import Selection
     from soap_handler.journal.scope import Scope
@@ -27,9 +28,22 @@ def next_handling(connection: Connection, scope: Scope | None = None) -> datetim
     return _earliest(connection, in_state(State.RECEIVED), *part)
 
 
-def next_deletion(connection: Connection, account: str) -> datetime | None:
-    """Return the earliest due time of an account's messages that have yet to leave the inbox."""
-    return _earliest(connection, in_state(State.HANDLED), notification.c.account == account)
+def next_deletions(connection: Connection) -> dict[str, datetime]:
+    """Return the earliest due time of the messages that have yet to leave an inbox, by account."""
+    return {row.account: row.due_at for row in connection.execute(_next_deletions())}
+
+
+@cache
+def _next_deletions() -> Select[Any]:
+    """Return the query that goes from account to account over the index: a backlog of any length costs the same."""
+    handled = notification.alias()
+    first = select(func.min(handled.c.account).label("account")).where(in_state(State.HANDLED, handled))
+    waiting = first.cte("waiting", recursive=True)
+    following = first.where(handled.c.account > waiting.c.account).scalar_subquery()
+    waiting = waiting.union_all(select(following).where(waiting.c.account.is_not(None)))
+    due = select(func.min(handled.c.due_at)).where(in_state(State.HANDLED, handled))
+    of_account = due.where(handled.c.account == waiting.c.account).scalar_subquery()
+    return select(waiting.c.account, of_account.label("due_at")).where(waiting.c.account.is_not(None))
 
 
 def _earliest(connection: Connection, *conditions: ColumnElement[bool]) -> datetime | None:
@@ -103,4 +117,4 @@ def attempts(connection: Connection) -> list[tuple[str, Attempt]]:
 
 
 def _attempt(row: Row[Any]) -> Attempt:
-    return Attempt(Step(row.step), row.started_at, row.ended_at, row.outcome, row.error, row.owner)
+    return Attempt(Step(row.step), row.started_at, row.ended_at, row.outcome, row.error, row.owner, row.times)

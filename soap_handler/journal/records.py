@@ -108,6 +108,8 @@ class Attempt:
     outcome: str
     error: str | None
     owner: str
+    times: int = 1
+    """How many attempts at a delete this stands for, which failed alike; it begins with the first of them."""
 
 
 @dataclass(frozen=True, slots=True)

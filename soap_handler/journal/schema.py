@@ -156,6 +156,7 @@ attempt = Table(
     Column("outcome", Text, nullable=False),
     Column("error", Text),
     Column("owner", Text, nullable=False),
+    Column("times", Integer, nullable=False, server_default="1"),  # attempts at a delete that failed alike are one row
 )
 
 reconciliation = Table(
@@ -174,3 +175,14 @@ reconciliation = Table(
     Column("error", Text),
 )
 Index("ix_reconciliation_account", reconciliation.c.account, reconciliation.c.started_at)
+
+inbox_gate = Table(
+    "inbox_gate",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("refusals", Integer, nullable=False),  # 0: a first call is finding out whether EMS accepts the login
+    Column("retry_at", Instant, nullable=False),  # no other call before
+    Column("owner", Text),  # who makes the call that finds out
+    Column("login", Text),  # a salted, slow hash of the login that was refused
+    Column("reason", Text),
+)

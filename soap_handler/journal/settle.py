@@ -16,7 +16,7 @@ from soap_handler.journal.execute import execute, query, queue_now
 from soap_handler.journal.insert import by_batch, storable
 from soap_handler.journal.queries import selected
 from soap_handler.journal.records import Settlement, State, Step
-from soap_handler.journal.schema import NO_LEASE, SEQ_IN, Instant, in_state, notification
+from soap_handler.journal.schema import NO_LEASE, SEQ_IN, Instant, attempt, in_state, notification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,8 +50,21 @@ def _settle(connection: Connection, settlements: Sequence[Settlement]) -> list[b
     execute(connection, SETTLE, [_settled(settlement) for settlement in ended])
     handled = [each.claim for each in ended if each.step is Step.HANDLE]
     order.unblock_next(connection, _freed(handled, rows, queue_now(connection)))
-    execute(connection, ATTEMPT, attempts)
+    execute(connection, ATTEMPT, [row for row in attempts if not _folded(connection, row)])
     return answers
+
+
+def _folded(connection: Connection, row: dict[str, Any]) -> bool:
+    """Count a failed delete in the row of the one before it, if that failed alike; return whether it did.
+
+    An inbox that refuses for days would fill the journal with one row for each message and attempt.
+    """
+    if row["step"] != Step.DELETE.value or row["outcome"] != "failed":
+        return False
+    last = select(func.max(attempt.c.id)).where(attempt.c.seq == row["seq"]).scalar_subquery()
+    alike = [attempt.c[name] == row[name] for name in ("step", "outcome", "error")]
+    values = {"ended_at": row["ended_at"], "owner": row["owner"], "times": attempt.c.times + 1}
+    return connection.execute(update(attempt).where(attempt.c.id == last, *alike).values(values)).rowcount > 0
 
 
 SETTLE: Final = (

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler import clock, telemetry
 from soap_handler.accounts.throttle import Throttle, client_network
-from soap_handler.errors import AuthenticationError
+from soap_handler.errors import AuthenticationError, CredentialsUncheckedError
 from soap_handler.journal import Entry
 from soap_handler.log_throttle import LogThrottle
 from soap_handler.receive.values import read_notification
+from soap_handler.settings import name_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from soap_handler.receive.values import Fields
 
 _LOGIN_FAILURES_ALLOWED: Final = 5
+_ALL_ACCOUNTS: Final = 20  # budgets of an address for all accounts together, known and unknown
 
 
 def _no_envelope() -> None:
@@ -65,6 +67,7 @@ class Receiver:
 
         Raises:
             AuthenticationError: the caller is not EMS calling for one of our accounts. Counted and logged.
+            CredentialsUncheckedError: that could not be found out now. Logged.
         """
         account = self._authenticate(push)
         notification = read_notification(
@@ -81,28 +84,54 @@ class Receiver:
     def _authenticate(self, push: Push) -> Account:
         accounts = self.accounts
         try:
-            return accounts.authenticate(
-                push.credentials, lambda: self._throttle.may_check(_throttle_key(accounts, push))
-            )
-        except AuthenticationError:
-            key = _throttle_key(accounts, push)
-            delay = self._throttle.failed(key)
-            if times := 1 if delay is None else self._log_throttle.due(key):
+            return accounts.authenticate(push.credentials, lambda pair: self._may_check(push, pair))
+        except CredentialsUncheckedError:
+            account = _known(accounts, push)
+            if times := self._log_throttle.due((_network(push), account, "unchecked")):
+                telemetry.emit(
+                    "credentials_unchecked", caller=push.caller, account=account, operation=push.kind.value, times=times
+                )
+            raise
+        except AuthenticationError as error:
+            delay = self._failed(push, computed=error.computed)
+            account = _known(accounts, push)
+            if times := 1 if delay is None else self._log_throttle.due((_network(push), account)):
                 telemetry.emit(
                     "authentication_failed",
                     caller=push.caller,
-                    account=key[1],
+                    account=account,
                     operation=push.kind.value,
                     times=times,
                     count=accounts.refused,
                 )
             raise AuthenticationError(delay or 0.0) from None
 
+    def _may_check(self, push: Push, pair: bytes) -> bool:
+        own, all_hashes = _throttle_key(push), (_network(push), "hashes")
+        return self._throttle.may_check(own, pair) and self._throttle.may_check(all_hashes, pair, _ALL_ACCOUNTS)
 
-def _throttle_key(accounts: Accounts, push: Push) -> tuple[str, str | None]:
-    """Return what wrong logins are counted by: the caller's network and the account that it names.
+    def _failed(self, push: Push, *, computed: bool) -> float | None:
+        """Count wrong credentials; return for how long to hold the answer back, or ``None`` within the budget."""
+        if computed:
+            self._throttle.failed((_network(push), "hashes"), _ALL_ACCOUNTS)
+        own = self._throttle.failed(_throttle_key(push))
+        of_all = self._throttle.failed((_network(push), "all"), _ALL_ACCOUNTS)
+        return own if of_all is None else max(of_all, own or 0.0)
 
-    The account is told by its reference, which a log may hold, and never by the caller's text, which may be a number.
+
+def _network(push: Push) -> str:
+    return client_network(push.caller)
+
+
+def _throttle_key(push: Push) -> tuple[str, str, int]:
+    """Return what wrong logins are counted by: the caller's network and the account that it names, known or not.
+
+    A known account must not be told from an unknown one by the delay, so each name has a budget.
     """
+    return _network(push), "account", hash(name_key(push.credentials.account)) if push.credentials else 0
+
+
+def _known(accounts: Accounts, push: Push) -> str | None:
+    """Return the reference of the account that is named, which a log may hold; the caller's text may be a number."""
     claimed = accounts.get(push.credentials.account) if push.credentials else None
-    return client_network(push.caller), claimed.reference if claimed else None
+    return claimed.reference if claimed else None

@@ -84,8 +84,11 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         return time.monotonic() < self._held_until and not self.server.draining
 
     def hold(self, seconds: float) -> None:
-        """Send nothing for this long. Any thread may call it, and none waits."""
-        self._held_until = time.monotonic() + seconds
+        """Send nothing for this long. Any thread may call it, and none waits.
+
+        A shorter time for a later request of the same connection does not cut off a longer one.
+        """
+        self._held_until = max(self._held_until, time.monotonic() + seconds)
 
     @property
     def has_pending_response(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,17 @@ from soap_handler.accounts.passwords import PasswordHash, hash_password
 from soap_handler.settings import AccountSettings, PushCredentials, ServerSettings, Settings
 from tests.support.events import captured_events
 from tests.support.service import ACCOUNTS, Service, serving, settings_for
-from tests.support.wire import PASSWORD, REFERENCE, USERNAME, Connection, envelope, header, message, request
+from tests.support.wire import (
+    OTHER_REFERENCE,
+    PASSWORD,
+    REFERENCE,
+    USERNAME,
+    Connection,
+    envelope,
+    header,
+    message,
+    request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,20 +66,43 @@ def test_wrong_ones_are_slowed_beyond_the_budget_and_right_ones_never(strict: Se
     assert strict.post(WRONG).fault == ("Client", "Authentication failed")
 
 
-def test_many_slow_answers_hold_no_thread(strict: Service) -> None:
+def test_many_slow_answers_hold_no_thread(tmp_path: Path) -> None:
     """Twenty wrong ones are waiting for their answers on a server of two threads; the right one does not wait."""
-    for _ in range(2):
-        strict.post(WRONG)
-    waiting = [Connection(strict.port) for _ in range(20)]
-    for connection in waiting:
-        connection.send(request(WRONG))
-    begun = time.perf_counter()
-    assert strict.post(message()).status == 200
-    assert time.perf_counter() - begun < 0.4
-    assert {connection.answer().status for connection in waiting} == {500}
-    assert time.perf_counter() - begun > 0.3
-    for connection in waiting:
-        connection.close()
+    with serving(settings(tmp_path, login_failure_delay=0.1)) as service:
+        for _ in range(2):
+            service.post(WRONG)
+        waiting = [Connection(service.port) for _ in range(20)]
+        for connection in waiting:
+            connection.send(request(WRONG))
+        begun = time.perf_counter()
+        assert service.post(message()).status == 200
+        assert time.perf_counter() - begun < 0.4
+        assert {connection.answer().status for connection in waiting} == {500}
+        assert time.perf_counter() - begun > 0.6, "they leave one after the other"
+        for connection in waiting:
+            connection.close()
+
+
+def test_a_later_answer_does_not_cut_off_the_delay_of_an_earlier_one(tmp_path: Path) -> None:
+    """On one connection a guess that is held back is followed by one for another account, which is not yet."""
+    other = envelope(head=header(password="wrong", account=OTHER_REFERENCE))
+    with serving(settings(tmp_path, login_failures_allowed=1)) as service:
+        service.post(WRONG)
+        service.post(other)
+        for _ in range(3):
+            service.post(WRONG)
+        with Connection(service.port) as connection:
+            begun = time.perf_counter()
+            connection.send(request(WRONG) * 3 + request(other) + request(message()))
+            assert [connection.answer().status for _ in range(5)] == [500] * 4 + [200]
+            assert time.perf_counter() - begun > 1.4
+
+
+def test_an_unknown_account_is_slowed_like_a_known_one(strict: Service) -> None:
+    """Nothing tells which accounts there are: not the words, the budget or the delay."""
+    for account in (REFERENCE, "EX9999999"):
+        wrong = envelope(head=header(password="wrong", account=account))
+        assert [seconds(strict, wrong) > 0.45 for _ in range(3)] == [False, False, True]
 
 
 def test_a_drain_does_not_wait_for_what_is_held_back(tmp_path: Path) -> None:
@@ -89,19 +123,19 @@ def test_a_drain_does_not_wait_for_what_is_held_back(tmp_path: Path) -> None:
             guess.close()
 
 
-def test_a_flood_leaves_one_line_a_minute(strict: Service) -> None:
+def test_a_flood_leaves_one_line_a_minute(tmp_path: Path) -> None:
     """Within the budget every failure is logged, beyond it one line stands for all; passwords are in none."""
-    with captured_events() as logged:
+    with serving(settings(tmp_path, login_failure_delay=0.05)) as strict, captured_events() as logged:
         connections = [Connection(strict.port) for _ in range(12)]
         for connection in connections:
             connection.send(request(WRONG))
         for connection in connections:
             assert connection.answer().status == 500
             connection.close()
+        assert strict.app._accounts.refused == 12
     lines = [line for line in logged if line["event"] == "authentication_failed"]
     assert len(lines) == 3
     assert "wrong" not in str(lines)
-    assert strict.app._accounts.refused == 12
 
 
 def test_addresses_behind_a_trusted_proxy_are_slowed_one_by_one(tmp_path: Path) -> None:
@@ -161,6 +195,35 @@ def test_a_hashed_password_works_over_the_wire_and_costs_once(tmp_path: Path) ->
         assert service.post(message()).status == 200
         assert min(seconds(service, message()) for _ in range(5)) < 0.04
         assert service.post(WRONG).status == 500
+
+
+def test_many_right_pushes_at_once_after_a_start_are_all_taken(tmp_path: Path) -> None:
+    """What is not checked yet waits for the one check that is under way; it is never called wrong."""
+    with serving(hashed(tmp_path)) as service, captured_events() as logged:
+        connections = [Connection(service.port) for _ in range(16)]
+        for connection in connections:
+            connection.send(request(message(id=str(uuid.uuid4()))))
+        assert [connection.answer().status for connection in connections] == [200] * 16
+        for connection in connections:
+            connection.close()
+    assert [line for line in logged if line["log_level"] == "warning"] == []
+
+
+def test_a_guesser_behind_the_same_address_does_not_keep_ems_out_after_a_start(tmp_path: Path) -> None:
+    """EMS hears a Server fault at first, upon which it pushes again, and then it is known."""
+    with serving(hashed(tmp_path)) as service:
+        for number in range(100):
+            guess = envelope(head=header(password=f"guess {number}"))
+            with Connection(service.port) as connection:
+                connection.send(request(guess))
+        answers = [service.post(message())]
+        while answers[-1].status != 200 and len(answers) < 5:
+            answers.append(service.post(message()))
+        assert answers[-1].status == 200
+        assert {answer.fault for answer in answers[:-1]} <= {
+            ("Server", "The credentials could not be checked; please send it again")
+        }
+        assert len(answers) <= 4
 
 
 def test_a_flood_of_wrong_passwords_does_not_slow_the_known_right_one(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,7 +13,8 @@ from pydantic import SecretStr
 
 from soap_handler.accounts.accounts import Accounts, Credentials
 from soap_handler.accounts.passwords import PasswordHash, hash_password, is_foreign_hash, is_hash
-from soap_handler.errors import AuthenticationError
+from soap_handler.accounts.verifiers import HashVerifier
+from soap_handler.errors import AuthenticationError, CredentialsUncheckedError
 from soap_handler.settings import AccountSettings, PushCredentials
 from tests.support.waiting import wait_for
 
@@ -117,9 +120,9 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Checks:
     return Checks(monkeypatch)
 
 
-def refused(accounts: Accounts, credentials: Credentials | None, *, may: bool = True) -> bool:
+def refused(accounts: Accounts, credentials: Credentials | None) -> bool:
     try:
-        accounts.authenticate(credentials, lambda: may)
+        accounts.authenticate(credentials)
     except AuthenticationError:
         return True
     return False
@@ -143,16 +146,85 @@ def test_the_right_pair_is_costly_only_once(checks: Checks) -> None:
     assert checks.count == 1
     assert refused(accounts, WRONG)
     assert checks.count == 2
-    accounts.authenticate(RIGHT, lambda: False)
+    accounts.authenticate(RIGHT, lambda _: False)
     assert checks.count == 2
 
 
-def test_what_must_not_be_checked_is_refused_unchecked(checks: Checks) -> None:
-    """Over the budget nothing costly is done, and nothing is let in by that."""
+def test_a_wrong_pair_is_costly_only_once(checks: Checks) -> None:
+    """An EMS that has an old password, or a guesser who repeats himself, costs one hash."""
     accounts = Accounts([HASHED])
-    assert refused(accounts, RIGHT, may=False)
-    assert refused(accounts, WRONG, may=False)
-    assert checks.count == 0
+    for _ in range(50):
+        assert refused(accounts, WRONG)
+    assert checks.count == 1
+    assert refused(accounts, Credentials("ems", "guess", "EX9")), "the same pair for another account is another one"
+    assert checks.count == 2
+
+
+def test_what_must_not_be_checked_is_neither_right_nor_wrong(checks: Checks) -> None:
+    """Over the budget nothing costly is done, nothing is let in by that, and nothing is called wrong or counted."""
+    accounts = Accounts([HASHED])
+    for credentials in (RIGHT, WRONG):
+        with pytest.raises(CredentialsUncheckedError) as caught:
+            accounts.authenticate(credentials, lambda _: False)
+        assert caught.value.delayed
+    assert (checks.count, accounts.refused) == (0, 0)
+
+
+def test_equal_pairs_in_flight_share_one_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen right pushes at once after a start: one hash, sixteen times right."""
+    gate, begun = threading.Event(), []
+
+    def slow(_self: PasswordHash, password: str) -> bool:
+        begun.append(password)
+        gate.wait(10)
+        return password == "pleaseletmein"
+
+    monkeypatch.setattr(PasswordHash, "verify", slow)
+    accounts = Accounts([HASHED])
+    with ThreadPoolExecutor(16) as threads:
+        answers = [threads.submit(refused, accounts, RIGHT) for _ in range(16)]
+        wait_for(lambda: begun)
+        gate.set()
+        assert not any(answer.result(10) for answer in answers)
+    assert begun == ["pleaseletmein"]
+
+
+def test_pairs_that_differ_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The right pairs of more accounts than are checked at once are all found right."""
+    monkeypatch.setattr(PasswordHash, "verify", lambda _, password: not Event().wait(0.02) and password == "right")
+    accounts = Accounts([account(f"EX{number}", ("ems", RFC_7914)) for number in range(8)])
+    with ThreadPoolExecutor(8) as threads:
+        answers = [threads.submit(refused, accounts, Credentials("ems", "right", f"EX{number}")) for number in range(8)]
+        assert not any(answer.result(10) for answer in answers)
+
+
+def test_a_queue_that_is_full_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot even wait is not called wrong; the caller comes again."""
+    gate = threading.Event()
+    monkeypatch.setattr(PasswordHash, "verify", lambda *_: gate.wait(10))
+    accounts = Accounts([HASHED])
+    pairs = [Credentials("ems", f"guess {number}", "EX1") for number in range(10)]
+    with ThreadPoolExecutor(10) as threads:
+        waiting = [threads.submit(accounts.authenticate, pair) for pair in pairs]
+        checks = accounts._work._checks
+        wait_for(lambda: checks._queued == 8)
+        with pytest.raises(CredentialsUncheckedError) as caught:
+            accounts.authenticate(RIGHT)
+        assert not caught.value.delayed
+        gate.set()
+        assert {each.result(10).reference for each in waiting} == {"EX1"}
+
+
+def test_hashes_of_other_costs_cost_the_same_everywhere() -> None:
+    """An account whose hash is dearer than usual cannot be told from an unknown one by the time of a refusal."""
+    dear = str(PasswordHash(15, 8, 1, b"salt" * 4, b"digest" * 4))
+    accounts = Accounts([account("EX1", ("ems", RFC_7914)), account("EX2", ("ems", dear)), PLAIN])
+    work = accounts._work
+    known = [each.verifiers for each in accounts]
+    costs = [
+        sorted(one.costs for one in verifiers if isinstance(one, HashVerifier)) for verifiers in (*known, work.decoys)
+    ]
+    assert costs == [[(14, 8, 1), (15, 8, 1)]] * 4
 
 
 def test_every_refusal_takes_the_same_number_of_checks(checks: Checks) -> None:
@@ -167,7 +239,7 @@ def test_every_refusal_takes_the_same_number_of_checks(checks: Checks) -> None:
 
 
 def test_few_checks_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many guess at the same moment, threads are left for those who are known."""
+    """However many guess at the same moment, the machine is left to those who are known."""
     gate, running, most, lock = threading.Event(), 0, 0, threading.Lock()
 
     def slow(_self: PasswordHash, _password: str) -> bool:
@@ -182,14 +254,13 @@ def test_few_checks_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(PasswordHash, "verify", slow)
     accounts = Accounts([HASHED])
-    threads = [threading.Thread(target=refused, args=(accounts, WRONG)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    wait_for(lambda: sum(thread.is_alive() for thread in threads) <= 2)
-    gate.set()
-    for thread in threads:
-        thread.join()
-    assert most <= 2
+    pairs = [Credentials("ems", f"guess {number}", "EX1") for number in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        answers = [threads.submit(refused, accounts, pair) for pair in pairs]
+        wait_for(lambda: accounts._work._checks._queued == 6)
+        gate.set()
+        assert all(answer.result(10) for answer in answers)
+    assert most == 2
     assert accounts.refused == 8
 
 

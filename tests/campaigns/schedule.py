@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.campaigns.accounts import accounts
 from tests.campaigns.clock import clock
 from tests.campaigns.crash import crash, crash_transactional, crash_workers
 from tests.campaigns.database import database
@@ -39,6 +40,7 @@ CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
     "frozen": frozen,
     "ground": ground,
     "inbox": inbox,
+    "accounts": accounts,
     "handler": handler,
     "network": network,
     "hosts": hosts,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     Sections = Mapping[str, Mapping[str, object]]
 
@@ -29,15 +29,16 @@ def free_port() -> int:
     return port
 
 
-def configuration(sections: Sections, inbox_url: str) -> str:
-    """Return a configuration file: these sections, and one account with an inbox."""
+def configuration(sections: Sections, inbox_url: str, references: Iterable[str] = (REFERENCE,)) -> str:
+    """Return a configuration file: these sections, and accounts with an inbox."""
     lines = []
     for name, values in sections.items():
         lines.append(f"[{name}]")
         lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     login = f"username = {json.dumps(USERNAME)}\npassword = {json.dumps(PASSWORD)}"
-    lines += ["[[account]]", f"reference = {json.dumps(REFERENCE)}", "[[account.push]]", login]
-    lines += ["[account.inbox]", f"url = {json.dumps(inbox_url)}", "timeout = 2", login]
+    for reference in references:
+        lines += ["[[account]]", f"reference = {json.dumps(reference)}", "[[account.push]]", login]
+        lines += ["[account.inbox]", f"url = {json.dumps(inbox_url)}", "timeout = 2", login]
     return "\n".join(lines) + "\n"
 
 

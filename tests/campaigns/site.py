@@ -23,7 +23,7 @@ from tests.support import fast_path
 from tests.support.versions import named_as_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from soap_handler.notifications import Notification
@@ -41,6 +41,11 @@ QUICK: Final[Sections] = {
     "log": {"format": "json"},
 }
 """Settings with pauses that fit a campaign. Reconciliation is off where it would hide a loss."""
+
+
+def _in_turn(each: Sequence[Iterator[Notification]]) -> Iterator[Notification]:
+    """Take from each of several without an end, one after the other."""
+    return (next(one) for one in itertools.cycle(each))
 
 
 class Site:
@@ -61,16 +66,22 @@ class Site:
         hosts: int = 1,
         environment: Mapping[str, str] | None = None,
         inbox_port: int | None = None,
+        accounts: Sequence[EmsAccount] = (ACCOUNT,),
     ) -> None:
-        """``inbox_port`` is where the services call the inbox, when not directly."""
+        """``inbox_port`` is where the services call the inbox, when not directly.
+
+        Of several ``accounts`` each notification is for the next one.
+        """
         self.folder = folder
         self.figures = figures
         self.journal = journal or f"sqlite:///{folder / 'journal.db'}"
         self.plan = dataclasses.replace(plan or Plan(), diary=str(folder / "diary.txt"), seed=seed)
-        self.ems = SimulatedEms([ACCOUNT], disturbances=disturbances, push_settings=pushing, seed=seed, api=api)
+        self._accounts = [account.reference for account in accounts]
+        self.ems = SimulatedEms(accounts, disturbances=disturbances, push_settings=pushing, seed=seed, api=api)
         self._path = PUSH_PATH if api is Version.XML_PUSH else PATH
         self._spelling = both_spellings()
-        self._told = (named_as_in(api, each) for each in believable_notifications(REFERENCE, seed=seed))
+        told = _in_turn([believable_notifications(each, seed=seed) for each in self._accounts])
+        self._told = (named_as_in(api, each) for each in told)
         self.told: list[Notification] = []
         self._sections = sections or {}
         port = urlsplit(self.ems.inbox_url).port
@@ -89,7 +100,7 @@ class Site:
         }
         names = {**QUICK, **self._sections, **own}
         merged = {name: {**QUICK.get(name, {}), **self._sections.get(name, {}), **own.get(name, {})} for name in names}
-        (folder / "soap-handler.toml").write_text(configuration(merged, self._inbox_url))
+        (folder / "soap-handler.toml").write_text(configuration(merged, self._inbox_url, self._accounts))
         return Service(folder, port, variables)
 
     @property

@@ -5,18 +5,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
+from soap_handler.accounts.accounts import Account
 from soap_handler.dispatch.admission import Admission
 from soap_handler.ems import EmsAccount
-from soap_handler.inbox import Inbox
-from soap_handler.inbox.deleter import Deleter
+from soap_handler.inbox.deleters import Deleters
 from soap_handler.journal import Entry, Journal, Record, Selection, Settlement, State, Step
 from soap_handler.notifications import MessageReceived
-from soap_handler.settings import DeleteSettings, InboxSettings
+from soap_handler.settings import DeleteSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from soap_handler.inbox.deleter import Deleter
+    from soap_handler.settings import InboxSettings
 
 ACCOUNT: Final = "EX0012345"
 EMS: Final = EmsAccount(
@@ -53,7 +56,9 @@ def all_done(journal: Journal, count: int) -> Callable[[], bool]:
 
 
 def errors(journal: Journal) -> list[str | None]:
-    return [attempt.error for _, attempt in journal.attempts() if attempt.step is Step.DELETE]
+    """Return how each attempt at a delete failed; those that failed alike are one row, counted."""
+    attempts = [attempt for _, attempt in journal.attempts() if attempt.step is Step.DELETE]
+    return [attempt.error for attempt in attempts for _ in range(attempt.times)]
 
 
 class Gaps(Admission):
@@ -67,19 +72,33 @@ class Gaps(Admission):
         return next(self._seconds, 0.0)
 
 
+def deleters_of(
+    journal: Journal,
+    inbox: InboxSettings,
+    how: DeleteSettings = QUICK,
+    account: str = ACCOUNT,
+    admission: Admission | None = None,
+) -> Deleters:
+    """Build what empties the inbox of one account. It is not started."""
+    return Deleters([account_of(inbox, account)], journal, how, admission)
+
+
+def account_of(inbox: InboxSettings, account: str = ACCOUNT) -> Account:
+    return Account(account, (), ZoneInfo("UTC"), anonymous=False, inbox=inbox, verifiers=())
+
+
 @contextmanager
 def deleting(
     journal: Journal,
-    inbox_settings: InboxSettings,
+    inbox: InboxSettings,
     how: DeleteSettings = QUICK,
     account: str = ACCOUNT,
     admission: Admission | None = None,
 ) -> Iterator[Deleter]:
-    inbox = Inbox(account, inbox_settings)
-    deleter = Deleter(account, inbox, journal, how, admission)
-    deleter.start()
+    """Empty the inbox of one account; afterwards nothing is under way."""
+    deleters = deleters_of(journal, inbox, how, account, admission)
+    deleters.start()
     try:
-        yield deleter
+        yield next(iter(deleters))
     finally:
-        assert deleter.stop(20)
-        inbox.close()
+        assert deleters.stop(lambda: 20)

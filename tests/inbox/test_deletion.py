@@ -65,7 +65,7 @@ def test_between_two_calls_the_machine_is_left_to_others_as_long_as_they_need_it
 
 def test_the_journal_wakes_the_deleter(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that is handled now is deleted now, not at the next look."""
-    monkeypatch.setattr("soap_handler.inbox.deleter.POLL_SECONDS", 1000.0)
+    monkeypatch.setattr("soap_handler.inbox.delete_schedule.POLL_SECONDS", 1000.0)
     with Server(right) as server, deleting(journal, settings(server.url)):
         for number in range(3):
             handle(journal, [number])

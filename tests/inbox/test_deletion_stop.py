@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from soap_handler.inbox import Inbox
-from soap_handler.inbox.deleter import Deleter
 from soap_handler.journal import Journal, State
-from tests.inbox.deleting import ACCOUNT, QUICK, SLOW, Gaps, all_done, errors, handle, records
+from tests.inbox.deleting import QUICK, SLOW, Gaps, all_done, deleters_of, errors, handle, records
 from tests.inbox.servers import Call, Connection, Server, fault, right, settings
 from tests.support.waiting import wait_for
 
@@ -22,14 +20,12 @@ def test_stopping_finishes_and_settles_the_call_in_flight(journal: Journal) -> N
 
     handle(journal, range(3))
     with Server(answer) as server:
-        inbox = Inbox(ACCOUNT, settings(server.url))
-        deleter = Deleter(ACCOUNT, inbox, journal, QUICK)
-        deleter.start()
+        deleters = deleters_of(journal, settings(server.url), QUICK)
+        deleters.start()
         wait_for(lambda: len(server.calls) == 1)
-        assert not deleter.stop(0.05)
+        assert not deleters.stop(lambda: 0.05)
         go.set()
-        assert deleter.stop(20)
-        inbox.close()
+        assert deleters.stop(lambda: 20)
     assert all_done(journal, 3)()
 
 
@@ -46,14 +42,12 @@ def test_stopping_gives_back_what_was_not_begun(journal: Journal) -> None:
 
     handle(journal, range(5))
     with Server(answer) as server:
-        inbox = Inbox(ACCOUNT, settings(server.url))
-        deleter = Deleter(ACCOUNT, inbox, journal, QUICK)
-        deleter.start()
+        deleters = deleters_of(journal, settings(server.url), QUICK)
+        deleters.start()
         wait_for(lambda: len(server.calls) == 2)
-        deleter.stop(0)
+        deleters.stop(lambda: 0)
         go.set()
-        assert deleter.stop(20)
-        inbox.close()
+        assert deleters.stop(lambda: 20)
     assert all_done(journal, 1)()
     left = records(journal, State.HANDLED)
     assert [(record.leased, record.delete_attempts) for record in left] == [(False, 0)] * 4
@@ -63,28 +57,22 @@ def test_stopping_does_not_wait_for_a_back_off(journal: Journal) -> None:
     """A pause of minutes does not hold up the end of the program."""
     handle(journal, [1])
     with Server(lambda _, connection: connection.reset()) as server:
-        inbox = Inbox(ACCOUNT, settings(server.url))
-        deleter = Deleter(ACCOUNT, inbox, journal, SLOW)
-        deleter.start()
+        deleters = deleters_of(journal, settings(server.url), SLOW)
+        deleters.start()
         wait_for(lambda: len(errors(journal)) == 1)
-        assert deleter.stop(2)
-        inbox.close()
+        assert deleters.stop(lambda: 2)
 
 
 def test_stopping_does_not_wait_for_a_gap(journal: Journal) -> None:
     """Nor does it hold up the end that the machine was left to receiving."""
     handle(journal, [1])
     with Server(right) as server:
-        inbox = Inbox(ACCOUNT, settings(server.url))
-        deleter = Deleter(ACCOUNT, inbox, journal, QUICK, Gaps(1000.0, 1000.0))
-        deleter.start()
+        deleters = deleters_of(journal, settings(server.url), QUICK, admission=Gaps(1000.0, 1000.0))
+        deleters.start()
         wait_for(all_done(journal, 1))
-        assert deleter.stop(2)
-        inbox.close()
+        assert deleters.stop(lambda: 2)
 
 
 def test_stopping_what_was_never_started_is_nothing(journal: Journal) -> None:
     """A program that fails while it starts stops everything all the same."""
-    inbox = Inbox(ACCOUNT, settings("http://127.0.0.1:9/"))
-    assert Deleter(ACCOUNT, inbox, journal, QUICK).stop(1)
-    inbox.close()
+    assert deleters_of(journal, settings("http://127.0.0.1:9/")).stop(lambda: 1)

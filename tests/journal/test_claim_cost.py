@@ -49,7 +49,7 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "claim": lambda connection: claim(connection, [HANDLING]),
     "claim for deletion": lambda connection: claim(connection, [DELETION]),
     "next handling": queries.next_handling,
-    "next deletion": lambda connection: queries.next_deletion(connection, "EX0000001"),
+    "next deletion": queries.next_deletions,
 }
 
 

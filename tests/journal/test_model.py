@@ -194,7 +194,7 @@ class JournalMachine(RuleBasedStateMachine):
         handlings = [row.due_at for row in self.rows.values() if row.state is State.RECEIVED and row.due_at]
         deletions = [row.due_at for row in self.rows.values() if row.state is State.HANDLED and row.due_at]
         assert self.journal.next_handling() == min(handlings, default=None)
-        assert self.journal.next_deletion(ACCOUNT) == min(deletions, default=None)
+        assert self.journal.next_deletions().get(ACCOUNT) == min(deletions, default=None)
 
 
 JournalMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)

@@ -57,7 +57,7 @@ def test_only_what_was_done_before_is_deleted_again(journal: Journal, clock: Clo
     finish(journal, later)
     journal.record(entry(3))
     assert journal.delete_again([key(1), key(2), key(3), key(4)], later) == 1
-    assert journal.next_deletion(ACCOUNT) == later
+    assert journal.next_deletions().get(ACCOUNT) == later
     [claim] = journal.claim_deletions(ACCOUNT, 10)
     assert (claim.key, claim.attempts) == (key(1), 2)
     assert journal.delete_again([key(1)], later) == 0

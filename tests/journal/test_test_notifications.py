@@ -32,7 +32,7 @@ def test_a_test_is_never_claimed(journal: Journal) -> None:
     (claim,) = claim_in_order(journal)
     assert claim.key == entry(2).notification.key
     assert journal.claim(9, LEASE) == []
-    assert journal.next_deletion(account) is None
+    assert journal.next_deletions().get(account) is None
 
 
 def test_a_test_does_not_stay_for_ever(journal: Journal) -> None:

@@ -56,7 +56,7 @@ def test_nothing_is_due_when_all_is_done(journal: Journal) -> None:
     assert journal.claim(10, LEASE) == []
     assert journal.claim_deletions("EX0000001", 10) == []
     assert journal.next_handling() is None
-    assert journal.next_deletion("EX0000001") is None
+    assert journal.next_deletions().get("EX0000001") is None
 
 
 def test_a_state_change_and_its_attempt_are_one_transaction(journal: Journal, url: str) -> None:
@@ -100,7 +100,7 @@ def test_a_failed_delete_is_due_again_and_never_runs_the_handler(journal: Journa
     journal.settle([ended(claim, State.HANDLED, START)])
     (deletion,) = journal.claim_deletions("EX0000001", 1)
     journal.settle_delete_failed([deletion], "timeout", second(20))
-    assert journal.next_deletion("EX0000001") == second(20)
+    assert journal.next_deletions().get("EX0000001") == second(20)
     assert journal.claim_deletions("EX0000001", 1) == []
     clock.forward(20)
     assert journal.claim(1, LEASE) == []
@@ -276,7 +276,7 @@ def test_deletions_are_claimed_for_one_account(journal: Journal) -> None:
         journal.record(entry(number, account=account))
     journal.settle([ended(claim, State.HANDLED, START) for claim in journal.claim(9, LEASE)])
     assert [claim.account for claim in journal.claim_deletions("EX0000002", 9)] == ["EX0000002"]
-    assert journal.next_deletion("EX0000001") == START
+    assert journal.next_deletions().get("EX0000001") == START
 
 
 def test_a_released_claim_was_no_attempt(journal: Journal) -> None:

@@ -87,18 +87,18 @@ def test_the_log_says_what_waits_for_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_new_login_of_the_inbox_is_used_at_once(tmp_path: Path) -> None:
-    """What is handled after the reload is deleted without waiting for the pause that the old password brought."""
+    """What was refused and what is handled later is deleted, without the pause that the old password brought."""
     known = EmsAccount(reference=REFERENCE, username="me", password="new", push_username="x", push_password="x")
     with SimulatedEms([known]) as ems:
         old = InboxSettings(url=ems.inbox_url, username="me", password=SecretStr("old"), timeout=5.0)
         settings = changed(settings_for(tmp_path), account(PASSWORD, inbox=old))
         with serving(settings) as service:
             assert service.post(message()).status == 200
-            wait_for(lambda: any(deleter.login_refused for deleter in service.app.deleters))
+            wait_for(lambda: any(gate.refusals for gate in service.app.journal.inbox_gates()))
             new = old.model_copy(update={"password": SecretStr("new")})
             service.app.reload(changed(settings, account(PASSWORD, inbox=new)))
             assert service.post(message(id="66666666-0000-4000-8000-000000000001")).status == 200
-            wait_for(lambda: service.app.journal.counts().get((Kind.MESSAGE_RECEIVED, State.DONE)) == 1)
+            wait_for(lambda: service.app.journal.counts().get((Kind.MESSAGE_RECEIVED, State.DONE)) == 2)
 
 
 def test_an_inbox_that_stays_the_same_goes_on_undisturbed(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_an_inbox_that_stays_the_same_goes_on_undisturbed(tmp_path: Path) -> Non
         second = {deleter.account: deleter for deleter in service.app.deleters}
         assert set(second) == {"EX1", "EX3"}
         assert second["EX1"] is first["EX1"]
-        assert not first["EX2"].is_running
+        assert first["EX2"].stopping.is_set()
         assert "EX3" in service.app.deleters
         assert "EX2" not in service.app.deleters
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.errors import AuthenticationError, FormError, JournalUnavailableError
+from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, FormError, JournalUnavailableError
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
@@ -53,6 +53,8 @@ class FormPost(Face):
             return Exchange(None, self.refused(str(error)))
         except AuthenticationError as error:
             return Exchange(None, denied(error), error.delay)
+        except CredentialsUncheckedError as error:
+            return Exchange(None, _text("503 Service Unavailable", str(error)), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             emit_defect(error)
             return Exchange(None, self.failed())

@@ -12,7 +12,7 @@ from spyne.protocol.soap import Soap11
 from spyne.server import ServerBase
 
 from soap_handler.contract import NAMESPACE, OPERATIONS
-from soap_handler.errors import AuthenticationError, JournalUnavailableError
+from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, JournalUnavailableError
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
@@ -74,6 +74,8 @@ class Endpoint(ServerBase, Face):
             return Exchange(None, _refusal(fault, call.version))
         except AuthenticationError as error:
             return Exchange(None, denied(error, call.version), error.delay)
+        except CredentialsUncheckedError as error:
+            return Exchange(None, _refusal(server_fault(str(error)), call.version), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             return Exchange(None, _refusal(_defect(error), call.version))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 import time
+import weakref
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -36,8 +38,7 @@ def rounds(
     password: str = RIGHT,
     refused_backoff: float = 1000.0,
 ) -> Iterator[ReconcileSchedule]:
-    """Run the rounds of the account; afterwards their thread is gone."""
-    before = set(threading.enumerate())
+    """Run the rounds of the account; afterwards their threads are gone."""
     delete = DeleteSettings(refused_backoff=refused_backoff)
     running = ReconcileSchedule([account(url, password)], journal, settings, delete)
     running.start()
@@ -45,7 +46,8 @@ def rounds(
         yield running
     finally:
         assert running.stop(lambda: 10.0)
-        wait_for(lambda: set(threading.enumerate()) <= before)
+        loop = running._loop
+        wait_for(lambda: not (loop.is_running or loop._workers._threads))
 
 
 def ended(journal: Journal) -> int:
@@ -285,9 +287,12 @@ def test_what_stays_as_it_is_goes_on(journal: Journal, ems: InboxService) -> Non
     """The same accounts and settings are no reason for a run; no account is the end of its runs."""
     with rounds(journal, ems.url, SELDOM) as running:
         wait_for(lambda: ended(journal) == 1)
-        known = set(threading.enumerate())
+        [known] = running
         running.change([account(ems.url)], SELDOM, DeleteSettings(refused_backoff=1000.0))
-        assert set(threading.enumerate()) >= known
+        assert list(running) == [known]
+        old = weakref.ref(known)
+        del known
         running.change([], SELDOM, DeleteSettings())
-        assert not any(thread.name.startswith("reconciliation") for thread in threading.enumerate())
+        assert list(running) == []
+        wait_for(lambda: gc.collect() >= 0 and old() is None)
         assert ended(journal) == 1
