@@ -10,6 +10,7 @@ from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
 from soap_handler.dispatch import handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
+from soap_handler.errors import JournalUnavailableError
 from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.faces.xml_push import XmlPush
@@ -93,7 +94,7 @@ class App:
 
         Raises:
             HandlerNotFoundError: the target cannot be loaded.
-            JournalUnavailableError: the journal cannot be opened.
+            JournalUnavailableError: the journal cannot be opened, or cannot be written.
             SchemaError: the journal is of a newer release.
             OSError: the address cannot be listened on.
         """
@@ -106,10 +107,18 @@ class App:
         self.journal = Journal(
             settings.journal.url.get_secret_value(), timeout=settings.journal.timeout, **self.seams.journal()
         )
+        self._prove_writable()
         self._build_background(settings, plugged)
         try:
             self.server = self._build_server(settings, sockets)
         except OSError:
+            self.journal.close()
+            raise
+
+    def _prove_writable(self) -> None:
+        try:
+            self.journal.prove_writable()
+        except JournalUnavailableError:
             self.journal.close()
             raise
 

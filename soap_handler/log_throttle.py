@@ -1,4 +1,4 @@
-"""The log throttle: a rate limit on warnings that a caller can cause at will, so that a flood does not fill the log."""
+"""The log throttle, a rate limit on warnings that a caller can cause at will, and outages, whose end is told too."""
 
 from __future__ import annotations
 
@@ -12,6 +12,24 @@ if TYPE_CHECKING:
 
 _KEPT_KEYS: Final = 10_000  # about two megabytes
 _INTERVAL_SECONDS: Final = 60.0  # in which one key is logged once
+
+
+class Outage:
+    """Whether something has been failing, and since when: so that the log can say after how long it recovered."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: float | None = None
+
+    def failed(self) -> None:
+        """Note a failure; the first one begins the outage."""
+        if self._since is None:
+            self._since = self._clock()
+
+    def recovered(self) -> float | None:
+        """End the outage; return how many seconds it lasted, or ``None`` where there was none."""
+        since, self._since = self._since, None
+        return None if since is None else round(self._clock() - since, 1)
 
 
 class LogThrottle:

@@ -42,7 +42,7 @@ def open_journal(config: Path | None) -> Journal:
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         raise JournalUnavailableError(f"there is no journal at {url.database}")  # SQLite would make an empty one
     try:
-        return Journal(settings.url.get_secret_value(), timeout=settings.timeout)
+        return Journal(settings.url.get_secret_value(), timeout=settings.timeout, may_create=False)
     except ArgumentError as error:  # no such driver
         raise JournalUnavailableError(f"the journal cannot be opened: {error}") from error
 

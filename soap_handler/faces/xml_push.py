@@ -61,7 +61,7 @@ class XmlPush(Face):
             push = push_of(request, self._receiver, self._limits)
             return Exchange(self._receiver.prepare(push), CONFIRMED)
         except NotUnderstoodError as error:
-            return Exchange(None, self.refused(str(error)))
+            return Exchange(None, self.refused(str(error)), refusal=str(error))
         except AuthenticationError as error:
             return Exchange(None, _answer("403 Forbidden", str(error)), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller

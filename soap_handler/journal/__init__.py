@@ -5,6 +5,7 @@ from __future__ import annotations
 from soap_handler.journal.erasure.erase import Erasure
 from soap_handler.journal.erasure.phone_number import Trace
 from soap_handler.journal.erasure.sqlite_file import Wiped
+from soap_handler.journal.examination import Examination, examine
 from soap_handler.journal.journal import Journal
 from soap_handler.journal.peek import peek
 from soap_handler.journal.purge import Cleared
@@ -19,6 +20,7 @@ __all__ = [
     "Cleared",
     "Entry",
     "Erasure",
+    "Examination",
     "Journal",
     "Known",
     "Reconciliation",
@@ -32,5 +34,6 @@ __all__ = [
     "Trace",
     "Transaction",
     "Wiped",
+    "examine",
     "peek",
 ]

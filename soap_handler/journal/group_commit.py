@@ -18,6 +18,7 @@ from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal.database_errors import as_journal_error, is_of_database, may_spoil_others, reason
 from soap_handler.journal.engine import abandon, connect_to_write
+from soap_handler.log_throttle import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,6 +81,7 @@ class GroupCommit:
         """The connection of the thread, while there is one."""
         self._last = last
         self._queue: SimpleQueue[Request | None] = SimpleQueue()  # None is the end
+        self._outage = Outage()
         self._closed = False
         self._closing = threading.Lock()  # no request may be queued behind the end
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -162,6 +164,8 @@ class GroupCommit:
 
     def succeed(self, batch: Sequence[Request]) -> None:
         """Answer requests after their commit, and announce it."""
+        if (seconds := self._outage.recovered()) is not None:
+            telemetry.emit("journal_recovered", seconds=seconds)
         for request in batch:
             request.future.set_result(request.result)
         try:
@@ -176,6 +180,7 @@ class GroupCommit:
                 self.carry_out([request])
             return
         if is_of_database(error):  # also of a bad request: the text of its error quotes values
+            self._outage.failed()
             telemetry.emit("journal_unavailable", reason=reason(error), requests=len(batch))
             error = as_journal_error(error)
         for request in batch:

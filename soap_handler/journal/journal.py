@@ -27,6 +27,7 @@ from soap_handler.journal.erasure import sqlite_file as wipe
 from soap_handler.journal.execute import PLAIN
 from soap_handler.journal.group_commit import GroupCommit
 from soap_handler.journal.migrate import migrate
+from soap_handler.journal.proof import prove_writable
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.settle import release, requeue_dead, settle
 from soap_handler.journal.sqlite import READ_ONLY
@@ -68,15 +69,16 @@ class Journal:
         note_arrivals: Callable[[int], None] = lambda _: None,
         committer: CommitterFactory = GroupCommit,
         execute: Executor = PLAIN,
+        may_create: bool = True,
     ) -> None:
-        """Open the journal at a SQLAlchemy URL and bring its tables up to date.
+        """Open the journal at a SQLAlchemy URL and bring its tables up to date; make it, where it ``may_create`` one.
 
         ``timeout`` is how long (seconds) a verb waits for its commit. ``note_arrivals`` is told how many entries come
         in, before they are committed: load shedding knows a burst by it. ``committer`` and ``execute`` are the two
         seams for speed, plain by default.
 
         Raises:
-            JournalUnavailableError: the database cannot be opened.
+            JournalUnavailableError: the database cannot be opened, or has no journal and none may be made.
             SchemaError: its tables are of a newer release.
         """
         self._engine = open_engine(url, execute)
@@ -86,11 +88,11 @@ class Journal:
         self._instance = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._leases = itertools.count(1)
         try:
-            migrate(self._engine)
+            migrate(self._engine, may_create=may_create)
         except SQLAlchemyError as error:
             self._engine.dispose()
             raise JournalUnavailableError(f"the journal cannot be opened: {reason(error)}") from error
-        except SchemaError:
+        except (SchemaError, JournalUnavailableError):
             self._engine.dispose()
             raise
         self._announcer = Announcer(self._engine, self._instance, makes_no_work=claim)
@@ -104,6 +106,14 @@ class Journal:
         self.committer.close()
         self._announcer.close()
         self._engine.dispose()
+
+    def prove_writable(self) -> str:
+        """Write to each table in a transaction that is rolled back; return as whom.
+
+        Raises:
+            JournalUnavailableError: that is refused; the text says what is missing.
+        """
+        return prove_writable(self._engine)
 
     def __enter__(self) -> Self:
         return self

@@ -11,17 +11,21 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from soap_handler.settings import journal_url
 from soap_handler.settings.names import name_clashes
 from soap_handler.settings.value_types import (
     BaseAddress,
     Count,
     DaysOrNone,
     ExistingPath,
+    Host,
     JournalUrl,
     Name,
     Network,
     Password,
     PathPrefix,
+    Pause,
+    PauseOrNone,
     Port,
     ProxyAddress,
     PushPassword,
@@ -32,7 +36,6 @@ from soap_handler.settings.value_types import (
     Target,
     Text,
     TimeZone,
-    masked_url,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +55,7 @@ class _Table(BaseModel):
 class ServerSettings(_Table):
     """The public listener, its limits and its processes."""
 
-    host: Text = Field(
+    host: Host = Field(
         default="127.0.0.1", description="Address to listen on; local only, as a TLS proxy stands before it."
     )
     port: Port = Field(default=8080, description="TCP port to listen on; 0 takes any free one.")
@@ -82,13 +85,14 @@ class ServerSettings(_Table):
     )
     workers: Count = Field(
         default=1,
+        le=64,
         description=(
             "Processes that serve on the one port, each with all the threads and limits set here; "
             "on Windows there is only one."
         ),
     )
     threads: Count = Field(
-        default=4, description="Request threads; few are enough, because a request only writes to the journal."
+        default=4, le=256, description="Request threads; few are enough, because a request only writes to the journal."
     )
     fast_path: Literal["auto", "off"] = Field(
         default="auto",
@@ -98,7 +102,7 @@ class ServerSettings(_Table):
         ),
     )
     max_body: Count = Field(
-        default=262144, description="Largest request body in bytes; a notification has a few thousand."
+        default=262144, le=67_108_864, description="Largest request body in bytes; a notification has a few thousand."
     )
     drain_timeout: SecondsOrNone = Field(
         default=30.0, description="Seconds to finish what is in flight after SIGTERM; what is left then is cut off."
@@ -118,6 +122,7 @@ class ServerSettings(_Table):
     )
     login_failures_allowed: Count = Field(
         default=5,
+        le=1_000_000,
         description=(
             "Login throttle: failed logins from one address for one account that are answered at once; "
             "later ones are delayed, right credentials never."
@@ -134,15 +139,20 @@ class ServerSettings(_Table):
     )
     connections: Count = Field(
         default=1000,
+        le=100_000,
         description="Connections at once; a further one takes the place of the longest idle one, or is refused.",
     )
-    max_headers: Count = Field(default=64, description="Largest number of header lines in a request.")
-    max_header_size: Count = Field(default=16384, description="Largest size of a request's headers in bytes.")
+    max_headers: Count = Field(default=64, le=10_000, description="Largest number of header lines in a request.")
+    max_header_size: Count = Field(
+        default=16384, le=1_048_576, description="Largest size of a request's headers in bytes."
+    )
     max_depth: Count = Field(
-        default=32, description="Largest depth of a request's XML elements; the contract needs five."
+        default=32, le=200, description="Largest depth of a request's XML elements; the contract needs five."
     )
     max_attributes: Count = Field(
-        default=256, description="Largest number of attributes in a request's XML; the contract needs a few."
+        default=256,
+        le=100_000,
+        description="Largest number of attributes in a request's XML; the contract needs a few.",
     )
 
     @property
@@ -159,7 +169,7 @@ class JournalSettings(_Table):
 
     url: JournalUrl = Field(
         default=SecretStr("sqlite:///soap-handler.db"),
-        description="SQLAlchemy URL of the journal, SQLite or PostgreSQL; a relative file is in the working directory.",
+        description="SQLAlchemy URL of the journal, SQLite or PostgreSQL; a relative file is beside the configuration file.",
     )
     timeout: Seconds = Field(
         default=10.0,
@@ -173,7 +183,7 @@ class JournalSettings(_Table):
     @property
     def masked_url(self) -> str:
         """The URL without user, password and query: fit for logs and pages."""
-        return masked_url(self.url.get_secret_value())
+        return journal_url.masked(self.url.get_secret_value())
 
 
 class HandlerSettings(_Table):
@@ -185,16 +195,18 @@ class HandlerSettings(_Table):
         examples=["my_package.sms:handlers"],
     )
     threads: Count = Field(
-        default=4, description="Handlers that run at once; messages of one originator keep their order."
+        default=4, le=256, description="Handlers that run at once; messages of one originator keep their order."
     )
     timeout: Seconds = Field(
         default=30.0, description="Seconds a handler may take; after that the attempt counts as failed."
     )
-    max_attempts: Count = Field(default=10, description="Attempts of a handler before the notification is dead.")
-    backoff: Seconds = Field(
+    max_attempts: Count = Field(
+        default=10, le=1_000_000, description="Attempts of a handler before the notification is dead."
+    )
+    backoff: Pause = Field(
         default=1.0, description="Seconds before the first retry, at most; each later one waits twice as long."
     )
-    backoff_cap: Seconds = Field(default=300.0, description="Seconds between two retries, at most.")
+    backoff_cap: Pause = Field(default=300.0, description="Seconds between two retries, at most.")
 
 
 class DispatchSettings(_Table):
@@ -212,25 +224,27 @@ class DispatchSettings(_Table):
 class DeleteSettings(_Table):
     """Deletes of handled messages from the EMS inbox, and their retries."""
 
-    backoff: Seconds = Field(
+    backoff: Pause = Field(
         default=1.0,
         description="Seconds before a failed delete is retried, at most; each later one waits twice as long.",
     )
-    backoff_cap: Seconds = Field(default=300.0, description="Seconds between two deletes of one message, at most.")
-    refused_backoff: Seconds = Field(
+    backoff_cap: Pause = Field(default=300.0, description="Seconds between two deletes of one message, at most.")
+    refused_backoff: Pause = Field(
         default=300.0,
         description=(
             "Circuit breaker: seconds without calls after EMS refused the inbox login, doubling up to an hour; "
             "fast retries lock the account."
         ),
     )
-    batch: Count = Field(default=100, description="Messages deleted by one call; EMS lists at most about as many.")
+    batch: Count = Field(
+        default=100, le=1000, description="Messages deleted by one call; EMS lists at most about as many."
+    )
 
 
 class ReconcileSettings(_Table):
     """Reconciliation: the comparison of the EMS inbox with the journal, which finds what was missed."""
 
-    interval: SecondsOrNone = Field(
+    interval: PauseOrNone = Field(
         default=300.0,
         description=(
             "Seconds between two reconciliations of an account, a fifth more or less; "
@@ -241,7 +255,9 @@ class ReconcileSettings(_Table):
         default=120.0, description="Seconds to read the whole list of an inbox and to journal what is new in it."
     )
     max_size: Count = Field(
-        default=67108864, description="Largest list of an inbox in bytes; 10,000 messages have about 5 million."
+        default=67108864,
+        le=1_073_741_824,
+        description="Largest list of an inbox in bytes; 10,000 messages have about 5 million.",
     )
 
 

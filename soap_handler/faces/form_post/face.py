@@ -45,7 +45,7 @@ class FormPost(Face):
         try:
             return self._prepare(request)
         except FormError as error:
-            return Exchange(None, self.refused(str(error)))
+            return Exchange(None, self.refused(str(error)), refusal=str(error))
         except AuthenticationError as error:
             return Exchange(None, _text("403 Forbidden", str(error)), error.delay)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
