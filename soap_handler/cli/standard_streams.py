@@ -54,7 +54,7 @@ def _open(number: int, name: str, mode: str) -> None:
             os.close(opened)
         os.set_inheritable(number, True)  # noqa: FBT003 - the system's signature
     if getattr(sys, name) is None:
-        setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: PTH123, SIM115 - it is a number, and stays open
+        setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it stays open
 
 
 def _discard_output() -> None:

@@ -38,7 +38,7 @@ def systemd(settings: Settings, config: Path = _DEFAULT_CONFIG, command: Path | 
     url = make_url(settings.journal.url.get_secret_value())
     return fill(
         "soap-handler.service",
-        command=quoted(command or _this_command()),
+        command=_executable(command or _this_command()),
         config=quoted(config, argument=True),
         config_in_shell=shlex.quote(str(config)),
         stop=math.ceil(settings.server.drain_timeout) + _STOP_MARGIN_SECONDS,
@@ -71,6 +71,14 @@ def quoted(value: Path | str, *, argument: bool = False) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _executable(command: Path) -> str:
+    if {"'", '"', "\\"} & set(str(command)):  # systemd takes none of them there, quoted or not
+        raise SettingsError(
+            [f"{str(command)!r} cannot be run by systemd; expected a path without quotes and backslashes."]
+        )
+    return quoted(command)
+
+
 def _this_command() -> Path:
     beside = Path(sys.executable).with_name("soap-handler")
     found = beside if beside.exists() else shutil.which("soap-handler")
@@ -82,8 +90,8 @@ def _writable(url: URL) -> str:
     if url.get_backend_name() != "sqlite" or folder is None or folder == _STATE_FOLDER:
         return "# The journal is in the state directory, or in a database."
     return (
-        f"# The user soap-handler must own {shlex.quote(str(folder))}, where the journal is. The state directory, which\n"
-        f'# systemd makes, would be journal.url = "sqlite:///{_STATE_FOLDER}/soap-handler.db".\n'
+        f"# The user soap-handler must own {shlex.quote(str(folder))}, where the journal is. In the state\n"
+        f'# directory, which systemd makes, it would be journal.url = "sqlite:///{_STATE_FOLDER}/soap-handler.db".\n'
         f"ReadWritePaths={quoted(folder)}"
     )
 

@@ -28,10 +28,11 @@ def place_journal(values: dict[str, Any], folder: Path) -> list[str]:
     here, former = folder / relative, _former(relative)
     if former is None or former == here or not _is_there(former) or _is_there(here):
         return []
-    return [
+    problem = (
         f"journal.url is relative, which means {here} (beside the configuration file); there is no journal, but one is "
         f"at {former}, in the working directory; expected it to be moved, or journal.url to have its absolute path."
-    ]
+    )
+    return [problem]
 
 
 def _former(relative: str) -> Path | None:

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from soap_handler.settings import journal_url
 from soap_handler.settings.names import name_clashes
-from soap_handler.settings.value_types import (
+from soap_handler.settings.value_types import (  # noqa: TC001 - pydantic reads the annotations
     BaseAddress,
     Count,
     DaysOrNone,
@@ -169,7 +169,7 @@ class JournalSettings(_Table):
 
     url: JournalUrl = Field(
         default=SecretStr("sqlite:///soap-handler.db"),
-        description="SQLAlchemy URL of the journal, SQLite or PostgreSQL; a relative file is beside the configuration file.",
+        description="SQLAlchemy URL of the journal, SQLite or PostgreSQL; a relative file is beside the configuration.",
     )
     timeout: Seconds = Field(
         default=10.0,

@@ -33,13 +33,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "too deep": (request(envelope("<a>" * 40 + "</a>" * 40)), "nested too deeply"),
     "a block": (request(envelope(head=header() + BLOCK)), f"not known here: {{{SECURITY}}}Security"),
     "too large": (request(b"<content>" + b" " * 300_000), "larger than 262144 bytes"),
-    "no gzip": (request(b"content", GZIP), "The request is not in its Content-Encoding"),
-    "an unknown encoding": (request(b"content", "Content-Encoding: content"), "Content-Encoding that is not known"),
+    "no gzip": (request(b"\x1f\x8bcontent\0", GZIP), "The request is not in its Content-Encoding"),
+    "an unknown encoding": (request(b"\0content", "Content-Encoding: content"), "Content-Encoding that is not known"),
     "a form of nothing": (request(b"content=1", FORM), "The form has no"),
     "an element of nothing": (request(b"<content/>", start="POST /push HTTP/1.1"), "none of XML push"),
     "another path": (request(message(), start="POST /content HTTP/1.1"), "No version of the API is at this address"),
     "another method": (request(message(), start=f"PUT {PATH} HTTP/1.1"), "The method is not one of"),
-    "no HTTP": (b"GET content\r\nX: y\r\n\r\n", "The HTTP request was refused (Bad Request"),
+    "no HTTP": (b"\x16\x03\x01content\r\n\r\n", "The HTTP request was refused (Bad Request"),
     "two lengths": (request(message(), "Content-Length: 5"), "A header is repeated that must not be"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,6 +136,18 @@ def test_an_absurd_number_is_a_sentence(tmp_path: Path, place: str, value: str) 
     assert any(place in problem or str(path) in problem for problem in caught.value.problems)
 
 
+def problems(environ: dict[str, str]) -> list[str]:
+    try:
+        load_settings(None, environ)
+    except SettingsError as error:
+        return error.problems
+    return []
+
+
+def _words(sentence: str) -> list[str]:
+    return re.findall(r"[\w.]+", sentence)
+
+
 @given(
     text=st.text(max_size=40), place=st.sampled_from(["server.host", "server.public_url", "journal.url", "log.level"])
 )
@@ -149,7 +162,5 @@ def test_no_text_breaks_the_loading(text: str, place: str) -> None:
     variable = f"SOAP_HANDLER_{place.replace('.', '_').upper()}"
     for value in (text, text + "\udcff"):
         account = {"SOAP_HANDLER_ACCOUNT__0__REFERENCE": "x", "SOAP_HANDLER_ACCOUNT__0__ANONYMOUS": "true"}
-        try:
-            load_settings(None, {**account, variable: value})
-        except SettingsError as error:
-            assert all(place in problem or variable in problem for problem in error.problems)
+        unnamed = [each for each in problems({**account, variable: value}) if not {place, variable} & set(_words(each))]
+        assert unnamed == []
