@@ -15,21 +15,16 @@ _INTERVAL_SECONDS: Final = 60.0  # in which one key is logged once
 
 
 class Outage:
-    """Whether something has been failing, and since when: so that the log can say after how long it recovered."""
+    """An outage that begins with the first failure, so that the log can say after how long there was an end to it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._since: float | None = None
+        self._since = clock()
 
-    def failed(self) -> None:
-        """Note a failure; the first one begins the outage."""
-        if self._since is None:
-            self._since = self._clock()
-
-    def recovered(self) -> float | None:
-        """End the outage; return how many seconds it lasted, or ``None`` where there was none."""
-        since, self._since = self._since, None
-        return None if since is None else round(self._clock() - since, 1)
+    @property
+    def seconds(self) -> float:
+        """How long it has lasted, in tenths of a second."""
+        return round(self._clock() - self._since, 1)
 
 
 class LogThrottle:

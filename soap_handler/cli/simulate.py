@@ -19,6 +19,7 @@ InboxUsername = Annotated[str | None, typer.Option(help="User name that opens th
 InboxPassword = Annotated[
     str | None, typer.Option(envvar=INBOX_PASSWORD, help="Password that opens the inbox; otherwise the handler's.")
 ]
+Rate = Annotated[float, typer.Option(min=0.001, max=1_000_000, callback=finite, help="Notifications in a second.")]
 Share = Annotated[
     float, typer.Option(min=0.0, max=1.0, callback=finite, help="Share of the notifications, between 0 and 1.")
 ]
@@ -37,9 +38,7 @@ def simulate(
     messages: Annotated[
         int | None, typer.Option(min=0, max=100_000_000, help="Notifications to push; without it, until Ctrl-C.")
     ] = None,
-    rate: Annotated[
-        float, typer.Option(min=0.001, max=1_000_000, callback=finite, help="Notifications in a second.")
-    ] = 10.0,
+    rate: Rate = 10.0,
     seed: Seed = 1,
     duplicates: Share = 0.0,
     lost_answers: Share = 0.0,

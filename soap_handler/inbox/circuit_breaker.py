@@ -35,7 +35,7 @@ class CircuitBreaker:
         self._failure_backoff = Backoff(settings.backoff, settings.backoff_cap)
         self._refusal_backoff = Backoff(settings.refused_backoff, max(settings.refused_backoff, _REFUSED_CAP_SECONDS))
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
-        self._outage = Outage()
+        self._outage: Outage | None = None
         self._failures = 0
         self._refusals = 0
         self._open_until = now()
@@ -53,13 +53,14 @@ class CircuitBreaker:
         """EMS accepted us: close."""
         if self.login_refused:
             telemetry.emit("inbox_accepted_again", account=self._account, refusals=self._refusals)
-        if (seconds := self._outage.recovered()) is not None:
+        if self._outage is not None:
+            seconds, self._outage = self._outage.seconds, None
             telemetry.emit("inbox_recovered", account=self._account, seconds=seconds, failures=self._failures)
         self._failures = self._refusals = 0
 
     def failed(self) -> datetime:
         """Open because the inbox did not answer as it should; return until when."""
-        self._outage.failed()
+        self._outage = self._outage or Outage()
         self._failures += 1
         if self.login_refused:
             return self._open(timedelta(seconds=self._refusal_backoff.longest(self._refusals)))

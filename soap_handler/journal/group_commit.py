@@ -81,7 +81,7 @@ class GroupCommit:
         """The connection of the thread, while there is one."""
         self._last = last
         self._queue: SimpleQueue[Request | None] = SimpleQueue()  # None is the end
-        self._outage = Outage()
+        self._outage: Outage | None = None
         self._closed = False
         self._closing = threading.Lock()  # no request may be queued behind the end
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -164,8 +164,9 @@ class GroupCommit:
 
     def succeed(self, batch: Sequence[Request]) -> None:
         """Answer requests after their commit, and announce it."""
-        if (seconds := self._outage.recovered()) is not None:
-            telemetry.emit("journal_recovered", seconds=seconds)
+        if self._outage is not None:
+            telemetry.emit("journal_recovered", seconds=self._outage.seconds)
+            self._outage = None
         for request in batch:
             request.future.set_result(request.result)
         try:
@@ -180,7 +181,7 @@ class GroupCommit:
                 self.carry_out([request])
             return
         if is_of_database(error):  # also of a bad request: the text of its error quotes values
-            self._outage.failed()
+            self._outage = self._outage or Outage()
             telemetry.emit("journal_unavailable", reason=reason(error), requests=len(batch))
             error = as_journal_error(error)
         for request in batch:

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from soap_handler.settings import journal_url
 from soap_handler.settings.names import name_clashes
-from soap_handler.settings.value_types import (  # noqa: TC001 - pydantic reads the annotations
+from soap_handler.settings.value_types import (
     BaseAddress,
+    Bytes,
     Count,
     DaysOrNone,
     ExistingPath,
@@ -24,8 +24,6 @@ from soap_handler.settings.value_types import (  # noqa: TC001 - pydantic reads 
     Network,
     Password,
     PathPrefix,
-    Pause,
-    PauseOrNone,
     Port,
     ProxyAddress,
     PushPassword,
@@ -36,6 +34,7 @@ from soap_handler.settings.value_types import (  # noqa: TC001 - pydantic reads 
     Target,
     Text,
     TimeZone,
+    masked_journal,
 )
 
 if TYPE_CHECKING:
@@ -84,12 +83,7 @@ class ServerSettings(_Table):
         ),
     )
     workers: Count = Field(
-        default=1,
-        le=64,
-        description=(
-            "Processes that serve on the one port, each with all the threads and limits set here; "
-            "on Windows there is only one."
-        ),
+        default=1, le=64, description="Processes on the one port, each with the limits set here; on Windows only one."
     )
     threads: Count = Field(
         default=4, le=256, description="Request threads; few are enough, because a request only writes to the journal."
@@ -101,7 +95,7 @@ class ServerSettings(_Table):
             "gives way to receiving. off: each request takes the plain way, slower and easier to follow."
         ),
     )
-    max_body: Count = Field(
+    max_body: Bytes = Field(
         default=262144, le=67_108_864, description="Largest request body in bytes; a notification has a few thousand."
     )
     drain_timeout: SecondsOrNone = Field(
@@ -122,7 +116,6 @@ class ServerSettings(_Table):
     )
     login_failures_allowed: Count = Field(
         default=5,
-        le=1_000_000,
         description=(
             "Login throttle: failed logins from one address for one account that are answered at once; "
             "later ones are delayed, right credentials never."
@@ -139,20 +132,15 @@ class ServerSettings(_Table):
     )
     connections: Count = Field(
         default=1000,
-        le=100_000,
         description="Connections at once; a further one takes the place of the longest idle one, or is refused.",
     )
-    max_headers: Count = Field(default=64, le=10_000, description="Largest number of header lines in a request.")
-    max_header_size: Count = Field(
-        default=16384, le=1_048_576, description="Largest size of a request's headers in bytes."
-    )
+    max_headers: Count = Field(default=64, description="Largest number of header lines in a request.")
+    max_header_size: Count = Field(default=16384, description="Largest size of a request's headers in bytes.")
     max_depth: Count = Field(
         default=32, le=200, description="Largest depth of a request's XML elements; the contract needs five."
     )
     max_attributes: Count = Field(
-        default=256,
-        le=100_000,
-        description="Largest number of attributes in a request's XML; the contract needs a few.",
+        default=256, description="Largest number of attributes in a request's XML; the contract needs a few."
     )
 
     @property
@@ -183,7 +171,7 @@ class JournalSettings(_Table):
     @property
     def masked_url(self) -> str:
         """The URL without user, password and query: fit for logs and pages."""
-        return journal_url.masked(self.url.get_secret_value())
+        return masked_journal(self.url)
 
 
 class HandlerSettings(_Table):
@@ -200,13 +188,11 @@ class HandlerSettings(_Table):
     timeout: Seconds = Field(
         default=30.0, description="Seconds a handler may take; after that the attempt counts as failed."
     )
-    max_attempts: Count = Field(
-        default=10, le=1_000_000, description="Attempts of a handler before the notification is dead."
-    )
-    backoff: Pause = Field(
+    max_attempts: Count = Field(default=10, description="Attempts of a handler before the notification is dead.")
+    backoff: Seconds = Field(
         default=1.0, description="Seconds before the first retry, at most; each later one waits twice as long."
     )
-    backoff_cap: Pause = Field(default=300.0, description="Seconds between two retries, at most.")
+    backoff_cap: Seconds = Field(default=300.0, description="Seconds between two retries, at most.")
 
 
 class DispatchSettings(_Table):
@@ -224,27 +210,25 @@ class DispatchSettings(_Table):
 class DeleteSettings(_Table):
     """Deletes of handled messages from the EMS inbox, and their retries."""
 
-    backoff: Pause = Field(
+    backoff: Seconds = Field(
         default=1.0,
         description="Seconds before a failed delete is retried, at most; each later one waits twice as long.",
     )
-    backoff_cap: Pause = Field(default=300.0, description="Seconds between two deletes of one message, at most.")
-    refused_backoff: Pause = Field(
+    backoff_cap: Seconds = Field(default=300.0, description="Seconds between two deletes of one message, at most.")
+    refused_backoff: Seconds = Field(
         default=300.0,
         description=(
             "Circuit breaker: seconds without calls after EMS refused the inbox login, doubling up to an hour; "
             "fast retries lock the account."
         ),
     )
-    batch: Count = Field(
-        default=100, le=1000, description="Messages deleted by one call; EMS lists at most about as many."
-    )
+    batch: Count = Field(default=100, le=1000, description="Messages in one delete; EMS lists at most about as many.")
 
 
 class ReconcileSettings(_Table):
     """Reconciliation: the comparison of the EMS inbox with the journal, which finds what was missed."""
 
-    interval: PauseOrNone = Field(
+    interval: SecondsOrNone = Field(
         default=300.0,
         description=(
             "Seconds between two reconciliations of an account, a fifth more or less; "
@@ -254,10 +238,8 @@ class ReconcileSettings(_Table):
     timeout: Seconds = Field(
         default=120.0, description="Seconds to read the whole list of an inbox and to journal what is new in it."
     )
-    max_size: Count = Field(
-        default=67108864,
-        le=1_073_741_824,
-        description="Largest list of an inbox in bytes; 10,000 messages have about 5 million.",
+    max_size: Bytes = Field(
+        default=67108864, description="Largest list of an inbox in bytes; 10,000 messages have about 5 million."
     )
 
 

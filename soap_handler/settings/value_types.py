@@ -26,7 +26,11 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 """Characters that no user name or password has: XML cannot carry them, or they end a line."""
 _HOST_LENGTH = 253  # characters, at most (RFC 1035)
 _WEEK_SECONDS = 604_800
-_MONTH_SECONDS = 2_592_000
+
+
+def masked_journal(url: SecretStr) -> str:
+    """Return the journal's URL without user, password and query."""
+    return journal_url.masked(url.get_secret_value())
 
 
 def masked_proxy(address: str) -> str:
@@ -176,15 +180,13 @@ def _existing(path: Path) -> Path:
     return path
 
 
-Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1)]
-"""A whole number; each setting adds the highest value that works."""
+Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=1_000_000)]
+"""A whole number; where less is the highest value that works, the setting says so."""
+Bytes = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=2**30)]
 Port = Annotated[int, BeforeValidator(_not_boolean), Field(ge=0, le=65535)]
 Seconds = Annotated[float, BeforeValidator(_not_boolean), Field(gt=0, le=_WEEK_SECONDS, allow_inf_nan=False)]
-"""A time that something may take: PostgreSQL has such limits in 31 bits of milliseconds."""
+"""A time: PostgreSQL has its limits in 31 bits of milliseconds, and sockets theirs in nanoseconds."""
 SecondsOrNone = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, le=_WEEK_SECONDS, allow_inf_nan=False)]
-Pause = Annotated[float, BeforeValidator(_not_boolean), Field(gt=0, le=_MONTH_SECONDS, allow_inf_nan=False)]
-"""A time between two attempts, in seconds."""
-PauseOrNone = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, le=_MONTH_SECONDS, allow_inf_nan=False)]
 DaysOrNone = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, le=36500, allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
 Text = Annotated[str, AfterValidator(_not_blank)]

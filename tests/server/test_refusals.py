@@ -31,7 +31,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "another operation": (request(envelope("<content/>")), "The operation is not one of"),
     "a fault": (request(envelope("<soap:Fault/>")), "holds a Fault"),
     "too deep": (request(envelope("<a>" * 40 + "</a>" * 40)), "nested too deeply"),
-    "a block": (request(envelope(head=header() + BLOCK)), f"not known here: {{{SECURITY}}}Security"),
+    "a block": (request(envelope(head=header() + BLOCK)), "not known here: Security"),
     "too large": (request(b"<content>" + b" " * 300_000), "larger than 262144 bytes"),
     "no gzip": (request(b"\x1f\x8bcontent\0", GZIP), "The request is not in its Content-Encoding"),
     "an unknown encoding": (request(b"\0content", "Content-Encoding: content"), "Content-Encoding that is not known"),
@@ -64,7 +64,7 @@ def test_the_fault_names_the_header_that_must_be_understood(service: Service) ->
     answer = service.post(envelope(head=header() + BLOCK))
     assert answer.fault is not None
     assert answer.fault[0] == "MustUnderstand"
-    assert f"{{{SECURITY}}}Security" in answer.fault[1]
+    assert answer.fault[1] == "A header block that must be understood is not known here: Security"
 
 
 def test_a_long_header_name_does_not_make_a_long_fault(service: Service) -> None:
@@ -72,7 +72,7 @@ def test_a_long_header_name_does_not_make_a_long_fault(service: Service) -> None
     block = f'<x:{"y" * 5000} xmlns:x="urn:x" soap:mustUnderstand="1"/>'
     answer = service.post(envelope(head=block))
     assert answer.fault is not None
-    assert len(answer.fault[1]) < 400
+    assert len(answer.fault[1]) < 120
 
 
 def test_what_follows_a_body_that_was_cut_short_is_no_request(service: Service) -> None:
