@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from soap_handler.journal.execute import Executor
 
-_INSTALL: Final = "pip install 'soap-handler[postgresql]'"
+_INSTALL: Final = "pip install '.[postgresql]', where the source is"
 
 
 def open_engine(url: str, executor: Executor = PLAIN) -> Engine:

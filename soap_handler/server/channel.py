@@ -48,7 +48,7 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
         called = self.channel.requests[0]  # after a defect, waitress makes a request of its own to hold the error
         answer = refusal(self.channel.server.refusing_face, called, self.request.error)
         if not isinstance(self.request.error, InternalServerError):  # of which waitress logs the traceback
-            self.channel.server.refusals.note(_reason(self.request.error), str(self.channel.addr[0]))
+            self.channel.server.refusals.note_http(self.request.error, str(self.channel.addr[0]))
         self.status = answer.status
         self.response_headers.append(("Content-Type", answer.content_type))
         self.set_close_on_finish()
@@ -62,12 +62,6 @@ def refusal(refusing_face: Callable[[str, str], Face], called: Any, error: Any) 
     face = refusing_face(getattr(called, "path", ""), content_type)
     ours = isinstance(error, InternalServerError)
     return face.failed() if ours else face.refused(f"The HTTP request was refused: {error.reason}")
-
-
-def _reason(error: Any) -> str:  # noqa: ANN401 - waitress has no types
-    """Return why waitress refuses a request, without what it quotes of it."""
-    detail = str(error.body).partition('"')[0].strip()
-    return f"The HTTP request was refused ({error.reason}; {detail})"
 
 
 class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types

@@ -27,10 +27,7 @@ HOLD_ANSWER: Final = "soap_handler.hold_answer"
 """In the environment, from our server: a function that holds the answer back for some seconds and returns at once."""
 
 CLOSE_AFTER: Final = "soap_handler.close_after"
-"""In the environment, from our server: a function that has the connection closed after the answer.
-
-What follows a request that was refused may be the rest of it: of a body that is longer than its Content-Length.
-"""
+"""As that: a function that has the connection closed after the answer, since the rest of a bad request may follow."""
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _NOT_FOUND: Final = Answer("404 Not Found", _TEXT, b"Nothing is here.\n")

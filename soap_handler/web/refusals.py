@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from soap_handler import telemetry
 from soap_handler.log_throttle import LogThrottle
@@ -28,3 +28,8 @@ class Refusals:
         """
         if times := self._log_throttle.due(reason.partition(":")[0]):
             telemetry.emit("request_refused", reason=reason, caller=caller, times=times)
+
+    def note_http(self, error: Any, caller: str) -> None:  # noqa: ANN401 - waitress has no types
+        """Log a refusal by waitress itself, without what it quotes of the request."""
+        detail = str(error.body).partition('"')[0].strip()
+        self.note(f"The HTTP request was refused ({error.reason}; {detail})", caller)
