@@ -61,7 +61,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
 
 
 def persistence_wish(connection: str) -> str:
-    """Return ``close`` or ``keep-alive`` where this list (RFC 9110, 7.6.1) holds it; waitress compares it as a whole."""
+    """Return ``close`` or ``keep-alive`` where this list (RFC 9110, 7.6.1) holds it; waitress compares the whole."""
     options = {option.strip(" \t").lower() for option in connection.split(",")}
     return next((wish for wish in ("close", "keep-alive") if wish in options), connection)
 
