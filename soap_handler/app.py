@@ -9,7 +9,7 @@ from soap_handler import telemetry
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
 from soap_handler.dispatch.dispatcher import Dispatcher
-from soap_handler.errors import HandlerNotFoundError
+from soap_handler.errors import HandlerNotFoundError, JournalUnavailableError
 from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.faces.xml_push import XmlPush
@@ -94,7 +94,7 @@ class App:
 
         Raises:
             HandlerNotFoundError: the target cannot be loaded, or a kind has neither a handler nor is it ignored.
-            JournalUnavailableError: the journal cannot be opened.
+            JournalUnavailableError: the journal cannot be opened, or cannot be written.
             SchemaError: the journal is of a newer release.
             OSError: the address cannot be listened on.
         """
@@ -110,9 +110,10 @@ class App:
             settings.journal.url.get_secret_value(), timeout=settings.journal.timeout, **self.seams.journal()
         )
         try:  # after the journal is open: the customer's module may change the working directory
+            self.journal.prove_writable()
             self._build_background(settings, routes.destinations(settings, plugged))
             self.server = self._build_server(settings, sockets)
-        except (OSError, HandlerNotFoundError):
+        except (OSError, HandlerNotFoundError, JournalUnavailableError):
             self.journal.close()
             raise
 

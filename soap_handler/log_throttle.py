@@ -1,4 +1,4 @@
-"""The log throttle: a rate limit on warnings that a caller can cause at will, so that a flood does not fill the log."""
+"""The log throttle, a rate limit on warnings that a caller can cause at will, and outages, whose end is told too."""
 
 from __future__ import annotations
 
@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 
 _KEPT_KEYS: Final = 10_000  # about two megabytes
 _INTERVAL_SECONDS: Final = 60.0  # in which one key is logged once
+
+
+class Outage:
+    """An outage that begins with the first failure, so that the log can say after how long there was an end to it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has lasted, in tenths of a second."""
+        return round(self._clock() - self._since, 1)
 
 
 class LogThrottle:

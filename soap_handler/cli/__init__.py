@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
-from typing import Final
+import traceback
+from typing import Final, NoReturn
 
+from soap_handler.cli import early_signals, standard_streams
 from soap_handler.errors import HandlerNotFoundError, SchemaError, SettingsError, SoapHandlerError
 
 _NEEDS_ANOTHER_SETUP: Final = (SettingsError, HandlerNotFoundError, SchemaError)
+_INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as shells have it
 
 
 def main() -> None:
-    """Run the command line and exit: 0 for success, 1 for a failure, 2 for wrong usage or a wrong setup."""
+    """Run the command line and exit: 0 for success, 1 for a failure, 2 for wrong usage or a wrong setup.
+
+    Nothing that it can meet ends in a traceback: a person reads what comes out here.
+    """
+    try:
+        standard_streams.prepare()
+        with early_signals.held() if "serve" in sys.argv[1:] else contextlib.nullcontext():
+            _run()
+    except _NEEDS_ANOTHER_SETUP as error:
+        _end(error, 2)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:  # the reader of the output has seen enough, as head does
+        sys.exit(1)
+    # OSError: a file or an address; ImportError: the driver of a database, which is not installed with us
+    except (SoapHandlerError, OSError, ImportError) as error:
+        _end(error, 1)
+    except UnicodeError:
+        _say("an argument, a variable of the environment or the input is not UTF-8; expected UTF-8")
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the outermost wall
+        _end_by_defect(error)
+
+
+def _run() -> None:
     _load_structlog()
     from soap_handler.cli.program import program  # noqa: PLC0415 - here, so that nothing is loaded by a mere import
 
     try:
         program()
-    except _NEEDS_ANOTHER_SETUP as error:
-        _end(error, 2)
-    # OSError: a file or an address; ImportError: the driver of a database, which is not installed with us
-    except (SoapHandlerError, OSError, ImportError) as error:
-        _end(error, 1)
+    finally:
+        standard_streams.flush()
 
 
 def _load_structlog() -> None:
@@ -39,7 +64,20 @@ def _load_structlog() -> None:
             del sys.modules["rich"]
 
 
-def _end(error: Exception, code: int) -> None:
+def _end(error: Exception, code: int) -> NoReturn:
     problems = error.problems if isinstance(error, SettingsError) else [str(error)]
-    sys.stderr.write("".join(f"soap-handler: {problem}\n" for problem in problems))
+    _say(*problems)
     sys.exit(code)
+
+
+def _end_by_defect(error: Exception) -> NoReturn:
+    """Name a defect and its place. Its text stays out: it may quote a URL, a password or a message."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _say(f"a defect ended the command: {type(error).__name__} at {place.filename}:{place.lineno}; please report it")
+    sys.exit(1)
+
+
+def _say(*problems: str) -> None:
+    with contextlib.suppress(OSError):  # the error output is closed or full: the exit code is left to tell
+        sys.stderr.write("".join(f"soap-handler: {problem}\n" for problem in problems))
+        sys.stderr.flush()

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler.cli import configuration
+from soap_handler.cli.hidden_modules import hiding
 from soap_handler.diagnosis.finding import Finding, Verdict
 from soap_handler.errors import InboxError, SettingsError, SoapHandlerError
 from soap_handler.inbox import Inbox
-from soap_handler.journal import Journal
+from soap_handler.journal import examine
 from soap_handler.journal.retention import FLOOR
 from soap_handler.notifications import Kind
 from soap_handler.sinks import registry, routes, target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from soap_handler.settings import AccountSettings, InboxSettings, Settings
 
@@ -38,6 +40,7 @@ def findings(config: Path | None, *, with_inbox: bool, with_sinks: bool = False)
     yield _public_url(settings)
     for account in settings.account:
         yield from _account(account)
+    yield from _hidden_modules()
     yield _journal(settings)  # before the customer's module is loaded, which may change the working directory
     yield from _retention(settings)
     yield from _destinations(settings)
@@ -75,6 +78,8 @@ def _account(account: AccountSettings) -> Iterator[Finding]:
         yield Finding(Verdict.WARNING, what, text)
     if account.inbox is None:
         yield Finding(Verdict.WARNING, what, "has no inbox: handled messages stay in the EMS inbox")
+    else:
+        yield from _inbox(account.reference, account.inbox)
     if not account.anonymous and account.inbox is not None:
         yield Finding(Verdict.OK, what, "has credentials and an inbox")
 
@@ -119,6 +124,21 @@ def _reached(settings: Settings) -> Iterator[Finding]:
             sink.close()
 
 
+def _inbox(reference: str, inbox: InboxSettings) -> Iterator[Finding]:
+    if not inbox.url.lower().startswith("https:"):
+        text = f"is {inbox.url!r}: the password goes over the network in the clear; expected https"
+        yield Finding(Verdict.WARNING, f"inbox.url of {reference}", text)
+    if inbox.ca_bundle is None:
+        return
+    folder = inbox.ca_bundle.is_dir()
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(**{"capath" if folder else "cafile": str(inbox.ca_bundle)})
+    except OSError as error:
+        text = f"{inbox.ca_bundle} holds no certificates that can be read ({error.strerror}); expected PEM"
+        yield Finding(Verdict.WRONG, f"inbox.ca_bundle of {reference}", text)
+
+
 def _handler(settings: Settings) -> Finding:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # the customer's module may print while it is imported
@@ -137,12 +157,30 @@ def _handler(settings: Settings) -> Finding:
 
 
 def _journal(settings: Settings) -> Finding:
+    """Try out that the journal can be written, or made where there is none; nothing of it stays."""
+    what, where = "journal", settings.journal.masked_url
     try:
-        with Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout) as journal:
-            count = sum(journal.counts().values())
-    except (SoapHandlerError, ImportError, ArgumentError) as error:  # the last two: no such driver of a database
-        return Finding(Verdict.WRONG, "journal", f"{settings.journal.masked_url}: {_one_line(error)}")
-    return Finding(Verdict.OK, "journal", f"{settings.journal.masked_url} is open; notifications in it: {count}")
+        found = examine(settings.journal.url.get_secret_value())
+    except (SoapHandlerError, ImportError, SQLAlchemyError) as error:  # the last two: no such driver of a database
+        return Finding(Verdict.WRONG, what, f"{where}: {_one_line(error)}")
+    if found.is_current:
+        text = f"{where} can be written as {found.user}; notifications in it: {found.notifications}"
+        return Finding(Verdict.OK, what, text)
+    if found.revision is None:
+        return Finding(Verdict.OK, what, f"{where} is not there yet; serve makes it, and can, as {found.user}")
+    text = f"{where} is of revision {found.revision}; serve or migrate brings it up to date, as {found.user}"
+    return Finding(Verdict.WARNING, what, text)
+
+
+def _hidden_modules() -> Iterator[Finding]:
+    """Say which modules of the working directory, where handlers are looked for, hide a library's."""
+    try:
+        found = hiding(Path.cwd())
+    except OSError:  # it is gone or cannot be read: nothing is imported from it either
+        return
+    for path, is_needed in found:
+        text = f"{path} hides the library of this name, for the service too; expected another name"
+        yield Finding(Verdict.WRONG if is_needed else Verdict.WARNING, f"module {path.stem}", text)
 
 
 def _retention(settings: Settings) -> Iterator[Finding]:

@@ -18,8 +18,11 @@ def find(given: Path | None) -> Path | None:
     """Return the file to read: the given one, else the default if it exists, else SOAP_HANDLER_CONFIG, else none."""
     if given is not None:
         return given
-    if DEFAULT_FILE.exists():
-        return DEFAULT_FILE
+    try:
+        if DEFAULT_FILE.exists():
+            return DEFAULT_FILE
+    except OSError:  # the working directory may not be entered
+        pass
     named = os.environ.get("SOAP_HANDLER_CONFIG")
     return Path(named) if named else None
 

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from soap_handler import logs
-from soap_handler.cli.options import Json  # noqa: TC001 - typer reads it
+from soap_handler.cli.options import Json, Seed  # noqa: TC001 - typer reads them
 
 
 def demo(
     *,
-    messages: Annotated[int, typer.Option(min=1, help="Notifications to push.")] = 200,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same notifications and disturbances.")] = 1,
+    messages: Annotated[int, typer.Option(min=1, max=10_000_000, help="Notifications to push.")] = 200,
+    seed: Seed = 1,
     as_json: Json = False,
 ) -> None:
     """Run the service and a simulated EMS here, disturb them, and count what became of every notification.

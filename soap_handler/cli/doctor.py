@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from soap_handler.cli.configuration import PUSH_PASSWORD
-from soap_handler.cli.options import Config, Json  # noqa: TC001 - typer reads them
+from soap_handler.cli.options import Config, Json, Timeout  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def doctor(
     ca_bundle: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Roots to trust beside the well-known ones.")
     ] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for each answer.")] = 10.0,
+    timeout: Timeout = 10.0,
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="Port where plain HTTP would answer.")] = 80,
     as_json: Json = False,
 ) -> None:

@@ -30,7 +30,7 @@ def list_(
     kind: KindFilter = None,
     account: AccountFilter = None,
     originator: OriginatorFilter = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the latest.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List notifications, latest first, without what the messages say."""
@@ -141,7 +141,7 @@ def reconciliations(
     *,
     config: Config = None,
     account: AccountFilter = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the latest.")] = 20,
     as_json: Json = False,
 ) -> None:
     """List the runs that compared an inbox with the journal, latest first, with what each found."""

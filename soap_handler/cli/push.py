@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from soap_handler.cli.configuration import PUSH_PASSWORD
-from soap_handler.cli.options import Api, Config  # noqa: TC001 - typer reads it
+from soap_handler.cli.options import Api, Config, Timeout  # noqa: TC001 - typer reads them
 from soap_handler.contract import Version
 from soap_handler.notifications import Kind  # noqa: TC001 - typer reads it
 
@@ -30,7 +30,7 @@ def push(
     ] = None,
     account: Annotated[str | None, typer.Option(help="Account to push for.")] = None,
     api: Api = Version.SOAP,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the answer.")] = 10.0,
+    timeout: Timeout = 10.0,
     id: Annotated[str | None, typer.Option(help="Message id; otherwise a random GUID.")] = None,  # noqa: A002 - EMS calls it so
     originator: Value = None,
     recipient: Value = None,
@@ -42,7 +42,7 @@ def push(
     error_type: Value = None,
     occurred_at: Moment = None,
     detail: Value = None,
-    failure_code: Annotated[int | None, typer.Option(show_default=False)] = None,
+    failure_code: Annotated[int | None, typer.Option(min=-(2**31), max=2**31 - 1, show_default=False)] = None,
     failure_description: Value = None,
     permanent_failure: Annotated[bool | None, typer.Option(show_default=False)] = None,
     mobile_number: Value = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from soap_handler import logs, telemetry
-from soap_handler.cli import configuration
+from soap_handler.cli import configuration, early_signals, standard_streams
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 from soap_handler.errors import SettingsError, SoapHandlerError
 from soap_handler.server.reload import Reloader, refused
@@ -36,7 +36,9 @@ _EXIT_SECONDS: Final = 5.0  # what the customer's threads and child processes ge
 def serve(
     *,
     config: Config = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that serve, instead of server.workers.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes that serve, instead of server.workers.")
+    ] = None,
 ) -> None:
     """Run the service until SIGTERM or SIGINT; then finish what is in flight. A second signal ends it at once.
 
@@ -48,6 +50,8 @@ def serve(
     config = configuration.located(config)
     settings = configuration.load(config)
     logs.configure(settings.log.level, settings.log.format)
+    if settings.handler.target is None and standard_streams.output_was_closed():
+        _refuse("the standard output is closed, where notifications would go; expected it open, or a handler.target")
     count = workers or settings.server.workers
     if count > 1 and not hasattr(os, "fork"):
         _refuse(f"server.workers is {count}; expected 1 on this system, which cannot share a port between processes")
@@ -72,6 +76,8 @@ def _serve(
     _listen_to_signals(app, reloader)
     if link is not None:
         link.follow(reloader.request, app.stop)
+    elif not early_signals.noted.empty():  # of several processes, the parent obeys them
+        reloader.request()
     gc.collect()
     gc.freeze()  # what is there now stays: to look through it again would stop all for 0.1 s
     drained = app.run()
@@ -122,7 +128,8 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
 
     _announce(settings, sockets[0].getsockname()[1])
     drain = settings.server.drain_timeout
-    return Supervisor(count, sockets, work, reload=reload, ended=seams.worker_ended, drain=drain).run()
+    early = early_signals.noted
+    return Supervisor(count, sockets, work, reload=reload, ended=seams.worker_ended, drain=drain, signals=early).run()
 
 
 def _listening(settings: Settings) -> list[socket.socket]:
@@ -167,6 +174,8 @@ def _announce(settings: Settings, port: int) -> None:
     for account in settings.account:
         if account.inbox is None:
             telemetry.emit("no_inbox_configured", account=account.reference, effect="messages stay in the EMS inbox")
+        elif account.inbox.url.lower().startswith("http:"):
+            telemetry.emit("inbox_without_tls", account=account.reference, effect="its password goes in the clear")
         if account.anonymous:
             telemetry.emit(
                 "anonymous_account", account=account.reference, effect="each caller that reaches us may push"

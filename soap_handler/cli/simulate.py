@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from soap_handler.cli.configuration import INBOX_PASSWORD, PUSH_PASSWORD
-from soap_handler.cli.options import Api, Json  # noqa: TC001 - typer reads it
+from soap_handler.cli.options import Api, Json, Seed, finite
 from soap_handler.contract import Version
 
 HandlerUrl = Annotated[
@@ -19,7 +19,10 @@ InboxUsername = Annotated[str | None, typer.Option(help="User name that opens th
 InboxPassword = Annotated[
     str | None, typer.Option(envvar=INBOX_PASSWORD, help="Password that opens the inbox; otherwise the handler's.")
 ]
-Share = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the notifications, between 0 and 1.")]
+Rate = Annotated[float, typer.Option(min=0.001, max=1_000_000, callback=finite, help="Notifications in a second.")]
+Share = Annotated[
+    float, typer.Option(min=0.0, max=1.0, callback=finite, help="Share of the notifications, between 0 and 1.")
+]
 
 
 def simulate(
@@ -33,17 +36,19 @@ def simulate(
     inbox_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the inbox; 0 takes a free one.")] = 0,
     api: Api = Version.SOAP,
     messages: Annotated[
-        int | None, typer.Option(min=0, help="Notifications to push; without it, until Ctrl-C.")
+        int | None, typer.Option(min=0, max=100_000_000, help="Notifications to push; without it, until Ctrl-C.")
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.001, help="Notifications in a second.")] = 10.0,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same notifications and disturbances.")] = 1,
+    rate: Rate = 10.0,
+    seed: Seed = 1,
     duplicates: Share = 0.0,
     lost_answers: Share = 0.0,
     late: Share = 0.0,
     reordered: Share = 0.0,
     bursts: Share = 0.0,
     upper_case_ids: Share = 0.0,
-    inbox_outages: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the inbox calls.")] = 0.0,
+    inbox_outages: Annotated[
+        float, typer.Option(min=0.0, max=1.0, callback=finite, help="Share of the inbox calls.")
+    ] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Run an EMS on 127.0.0.1: an inbox, and pushes to a handler, disturbed to order.

@@ -2,34 +2,81 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
+import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sqlalchemy import make_url
+
 from soap_handler.deploy.template import fill
+from soap_handler.errors import SettingsError
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from soap_handler.settings import Settings
 
 _DEFAULT_CONFIG: Final = Path("/etc/soap-handler/soap-handler.toml")
-_PATH_SEPARATOR: Final = ":///"
+_STATE_FOLDER: Final = Path("/var/lib/soap-handler")  # of StateDirectory
+_TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - they are compared
 _STOP_MARGIN_SECONDS: Final = 15  # beyond the drain, to release leases and close the journal
 _OTHER_OPEN_FILES: Final = 512  # besides the connections
+_PLAIN: Final = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 
 
 def systemd(settings: Settings, config: Path = _DEFAULT_CONFIG, command: Path | None = None) -> str:
-    """Return a unit file. ``config`` is the configuration it reads, ``command`` the program (this one, by default)."""
+    """Return a unit file. ``config`` is the configuration it reads, ``command`` the program (this one, by default).
+
+    Raises:
+        SettingsError: a path has a character that no unit can hold.
+    """
+    url = make_url(settings.journal.url.get_secret_value())
     return fill(
         "soap-handler.service",
-        command=command or _this_command(),
-        config=config,
+        command=_executable(command or _this_command()),
+        config=quoted(config, argument=True),
+        config_in_shell=shlex.quote(str(config)),
         stop=math.ceil(settings.server.drain_timeout) + _STOP_MARGIN_SECONDS,
         files=settings.server.connections + _OTHER_OPEN_FILES,
-        writable=_writable(settings),
-        requires=_requires(settings),
+        writable=_writable(url),
+        requires="postgresql.service" if _is_local_server(url) else "network.target",
+        private_tmp="no" if _is_temporary(_folder_needed(url)) else "yes",
+        modules=quoted(f"PYTHONPATH={config.parent}"),
+        handlers=_where_handlers_lie(settings, config.parent),
     )
+
+
+def quoted(value: Path | str, *, argument: bool = False) -> str:
+    """Return a value as a unit holds it, whatever blanks, quotes and ``%`` it has (systemd.syntax(7)).
+
+    In an ``argument`` of a command, ``$`` would begin a variable.
+
+    Raises:
+        SettingsError: it has a line end or another control character.
+    """
+    text = str(value)
+    if not text.isprintable():
+        raise SettingsError(
+            [f"{text!r} cannot stand in a unit of systemd; expected a path without control characters."]
+        )
+    text = text.replace("%", "%%")
+    text = text.replace("$", "$$") if argument else text
+    if _PLAIN.fullmatch(text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _executable(command: Path) -> str:
+    if {"'", '"', "\\"} & set(str(command)):  # systemd takes none of them there, quoted or not
+        raise SettingsError(
+            [f"{str(command)!r} cannot be run by systemd; expected a path without quotes and backslashes."]
+        )
+    return quoted(command)
 
 
 def _this_command() -> Path:
@@ -38,14 +85,57 @@ def _this_command() -> Path:
     return Path(found or "/usr/local/bin/soap-handler")
 
 
-def _writable(settings: Settings) -> str:
-    url = settings.journal.url.get_secret_value()
-    path = Path(url.partition(_PATH_SEPARATOR)[2].partition("?")[0])
-    if url.startswith("sqlite") and path.is_absolute():
-        return f"ReadWritePaths={path.parent}"
-    return "# The journal is in the state directory, or in a database."
+def _writable(url: URL) -> str:
+    folder = _folder_needed(url)
+    if url.get_backend_name() != "sqlite" or folder is None or folder == _STATE_FOLDER:
+        return "# The journal is in the state directory, or in a database."
+    return (
+        f"# The user soap-handler must own {shlex.quote(str(folder))}, where the journal is. In the state\n"
+        f'# directory, which systemd makes, it would be journal.url = "sqlite:///{_STATE_FOLDER}/soap-handler.db".\n'
+        f"ReadWritePaths={quoted(folder)}"
+    )
 
 
-def _requires(settings: Settings) -> str:
-    local = any(host in settings.journal.url.get_secret_value() for host in ("@localhost", "@127.0.0.1", "@/"))
-    return "postgresql.service" if local else "network.target"
+def _folder_needed(url: URL) -> Path | None:
+    """Return the folder of a SQLite file or of a PostgreSQL socket, as far as the URL says."""
+    if url.get_backend_name() == "sqlite":
+        path = Path(url.database or "")
+        return path.parent if path.is_absolute() else None
+    return next((Path(host) for host in _hosts(url) if host.startswith("/")), None)
+
+
+def _is_temporary(folder: Path | None) -> bool:
+    """Whether a folder is one that PrivateTmp would hide, and empty at each stop."""
+    return folder is not None and any(folder.is_relative_to(each) for each in _TEMPORARY)
+
+
+def _is_local_server(url: URL) -> bool:
+    """Whether the journal is in a PostgreSQL on this machine: by its socket, which is the default, or by loopback."""
+    return url.get_backend_name() == "postgresql" and any(_is_this_machine(host) for host in _hosts(url))
+
+
+def _hosts(url: URL) -> list[str]:
+    """Return the hosts of a URL; an empty one is libpq's default, a socket."""
+    found = url.query.get("host", url.host or "")
+    listed = [found] if isinstance(found, str) else found
+    return [host.partition(":")[0] if host.count(":") == 1 else host for each in listed for host in each.split(",")]
+
+
+def _is_this_machine(host: str) -> bool:
+    if host in {"", "localhost"} or host.startswith(("/", "@")):  # the last is an abstract socket
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _where_handlers_lie(settings: Settings, folder: Path) -> str:
+    target = settings.handler.target
+    if target is None:
+        return "# handler.target is not set: notifications go to the standard output, which is the system's journal."
+    module = target.partition(":")[0].partition(".")[0]
+    return (
+        f"# Your handlers, {target}: the module {module} must lie beside the configuration, in\n"
+        f"# {shlex.quote(str(folder))}, or be installed where the command is (its bin/pip install …)."
+    )

@@ -22,6 +22,8 @@ _DEFAULT_FOLDER: Final = Path("/etc/soap-handler")
 _REFUSED: Final = "The request was refused before it reached the service"
 _AWAY: Final = "The service is not available at the moment; please send it again"
 _TEST: Final = "/test"  # below the endpoint's path, as web/pages/test_form.py has it
+_LEAST_OF_A_CALLER: Final = 16  # connections that one address may have; beyond that a tenth of all
+_BODY_PAUSE_SECONDS: Final = 10  # nginx's limit is on the silence between two pieces of a body, not on the whole of it
 _ANSWER_MARGIN_SECONDS: Final = 10.0  # beyond the service's own limits, before the proxy times out
 
 
@@ -75,6 +77,8 @@ def _common(settings: Settings, proxy: TlsProxy) -> dict[str, object]:
         "body": server.max_body,
         "header": server.max_header_size,
         "connections": server.connections,
+        "caller_connections": max(1, min(server.connections, max(_LEAST_OF_A_CALLER, server.connections // 10))),
+        "body_pause": min(_BODY_PAUSE_SECONDS, _round_up(server.request_timeout)),
         "receive": _round_up(server.request_timeout),
         "idle": _round_up(server.idle_timeout),
         "upstream_idle": _round_up(server.idle_timeout / 2),  # so that the proxy closes first

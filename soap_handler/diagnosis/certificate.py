@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import certifi
 
 from soap_handler.diagnosis.finding import ok, warning, wrong
+from soap_handler.inbox.tls_faults import NO_TLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,7 @@ def _no_tls(error: OSError) -> Finding:
     if "PROTOCOL" in reason and "UNKNOWN" not in reason:
         mend = "switch on TLS 1.2 and TLS 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3;)"
         return wrong("TLS", "TLS 1.2 or later is not spoken", mend)
-    if isinstance(error, ssl.SSLError) and reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
+    if isinstance(error, ssl.SSLError) and reason in NO_TLS:
         mend = "serve https on this port, by a proxy with a certificate: soap-handler deploy nginx"
         return wrong("TLS", "the port answers without TLS, in plain HTTP or something else", mend)
     text = f"no TLS handshake: {reason or error or type(error).__name__}"

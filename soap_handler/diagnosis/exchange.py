@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from soap_handler.inbox.tls_faults import tls_fault
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
@@ -61,7 +63,7 @@ def ask(
     except TimeoutError:
         raise NoAnswerError(f"no answer within {timeout:g} s") from None
     except (OSError, http.client.HTTPException) as error:
-        raise NoAnswerError(f"no answer: {error or type(error).__name__}") from error
+        raise NoAnswerError(f"no answer: {tls_fault(error) or error or type(error).__name__}") from error
     finally:
         connection.close()
     found = {name.lower(): value for name, value in response.getheaders()}

@@ -61,6 +61,8 @@ class Exchange:
     """What to send. Where there is an entry, only after its commit."""
     delay: float = 0.0
     """For how long (seconds) to hold the answer back."""
+    refusal: str = ""
+    """Why the request was refused, in words for its sender. Empty for a wrong login, which has an event of its own."""
     not_stored: Callable[[BaseException], Answer] | None = None
     """Takes the place of :meth:`Face.not_stored` where the form of that answer depends on the request."""
 

@@ -65,7 +65,7 @@ class XmlPush(Face):
             push = push_of(request, self._receiver, self._limits)
             return Exchange(self._receiver.prepare(push), CONFIRMED)
         except NotUnderstoodError as error:
-            return Exchange(None, self.refused(str(error)))
+            return Exchange(None, self.refused(str(error)), refusal=str(error))
         except AuthenticationError as error:
             return Exchange(None, denied(error), error.delay)
         except CredentialsUncheckedError as error:

@@ -9,6 +9,8 @@ import random
 import time
 from typing import TYPE_CHECKING, Final
 
+from soap_handler import telemetry
+from soap_handler.log_throttle import Outage
 from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
@@ -26,10 +28,17 @@ class CircuitBreaker:
     inbox's: a message that has just been handled has no better chance than those that failed.
     """
 
-    def __init__(self, settings: DeleteSettings, now: Callable[[], float] = time.monotonic) -> None:
-        """Build a closed one, with the back-off of these settings. ``now`` is a clock in seconds that does not step."""
+    def __init__(
+        self, settings: DeleteSettings, now: Callable[[], float] = time.monotonic, *, account: str = ""
+    ) -> None:
+        """Build a closed one, with the back-off of these settings. ``now`` is a clock in seconds that does not step.
+
+        ``account`` is a reference, for the log.
+        """
+        self._account = account
         self._now = now
         self._backoff = Backoff(settings.backoff, settings.backoff_cap)
+        self._outage: Outage | None = None
         self._failures = 0
         self._open_until = now()
 
@@ -39,11 +48,15 @@ class CircuitBreaker:
 
     def succeeded(self) -> None:
         """Note that the inbox answered as it should: close."""
+        if self._outage is not None:
+            seconds, self._outage = self._outage.seconds, None
+            telemetry.emit("inbox_recovered", account=self._account, seconds=seconds, failures=self._failures)
         self._failures = 0
         self._open_until = self._now()
 
     def failed(self) -> float:
         """Open because the inbox did not answer as it should; return for how many seconds."""
+        self._outage = self._outage or Outage()
         self._failures += 1
         seconds = self._backoff.delay(self._failures, _random).total_seconds()
         self._open_until = self._now() + seconds

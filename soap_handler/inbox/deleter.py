@@ -68,7 +68,7 @@ class Deleter:
         self._log_throttle = log_throttle or LogThrottle()
         self._batch = delete.batch
         self._backoff = Backoff(delete.backoff, delete.backoff_cap)
-        self._breaker = CircuitBreaker(delete)
+        self._breaker = CircuitBreaker(delete, account=self.account)
         # A lease covers one call for the whole batch, then single calls for as long as one call may last, then the
         # single call that began just before that time was over, then the settling.
         self._lease = 3 * self._inbox.longest_call + timedelta(seconds=_SETTLE_SECONDS)

@@ -84,7 +84,7 @@ class _AccountRuns:
         self._journal = journal
         self._settings = settings
         self._reconciler = Reconciler(account, self._inbox, journal, settings)
-        self._breaker = CircuitBreaker(delete)
+        self._breaker = CircuitBreaker(delete, account=self.reference)
         self._gate = LoginGate(account.reference, account.inbox, journal, delete, timedelta(seconds=settings.timeout))
         self._log_throttle = log_throttle
         self._beginning: Beginning | None = None

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 from soap_handler.bounded_http import BoundedAdapter
 from soap_handler.errors import InboxUnavailableError
 from soap_handler.inbox.confirmation import Answer
+from soap_handler.inbox.tls_faults import tls_fault
 from soap_handler.xml.parser import forget_names
 
 if TYPE_CHECKING:
@@ -135,5 +136,8 @@ def _describe(error: BaseException) -> str:
     root = error
     while isinstance(below := root.__cause__ or root.__context__, OSError | HTTPError | HTTPException):
         root = below
+    fault = tls_fault(root)
+    if fault is not None:
+        return fault
     outer, inner = type(error).__name__, type(root).__name__
     return outer if outer == inner else f"{outer} ({inner})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from soap_handler.journal.erasure.erase import Erasure
 from soap_handler.journal.erasure.phone_number import Trace
 from soap_handler.journal.erasure.sqlite_file import Wiped
+from soap_handler.journal.examination import Examination, examine
 from soap_handler.journal.inbox_gates import InboxGate, Refusal
 from soap_handler.journal.journal import Journal
 from soap_handler.journal.peek import peek
@@ -20,6 +21,7 @@ __all__ = [
     "Cleared",
     "Entry",
     "Erasure",
+    "Examination",
     "InboxGate",
     "Journal",
     "Known",
@@ -35,5 +37,6 @@ __all__ = [
     "Trace",
     "Transaction",
     "Wiped",
+    "examine",
     "peek",
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = "seconds of silence"  # the name in an engine's execution options
 _PATIENCE_SECONDS: Final = 11.0
-_INSTALL: Final = "pip install 'soap-handler[postgresql]'"
+_INSTALL: Final = "pip install '.[postgresql]', where the source is"
 
 
 def open_engine(

@@ -20,7 +20,7 @@ from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal.database_errors import as_journal_error, is_of_database, may_spoil_others, reason
 from soap_handler.journal.engine import abandon, connect_to_write
 from soap_handler.journal.sqlite import transaction
-from soap_handler.log_throttle import LogThrottle
+from soap_handler.log_throttle import LogThrottle, Outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,6 +90,7 @@ class GroupCommit:
         self._last = last
         self._log_throttle = LogThrottle()
         self._queue: SimpleQueue[Request | None] = SimpleQueue()  # None is the end
+        self._outage: Outage | None = None
         self._closed = False
         self._closing = threading.Lock()  # no request may be queued behind the end
         self.busy_since: float | None = None
@@ -189,6 +190,9 @@ class GroupCommit:
 
     def succeed(self, batch: Sequence[Request]) -> None:
         """Answer requests after their commit, and announce it."""
+        if self._outage is not None:
+            telemetry.emit("journal_recovered", seconds=self._outage.seconds)
+            self._outage = None
         for request in batch:
             request.future.set_result(request.result)
         try:
@@ -203,6 +207,7 @@ class GroupCommit:
                 self.carry_out([request])
             return
         if is_of_database(error):  # also of a bad request: the text of its error quotes values
+            self._outage = self._outage or Outage()
             if times := self._log_throttle.due(type(error).__name__):
                 telemetry.emit("journal_unavailable", reason=reason(error), requests=len(batch), times=times)
             error = as_journal_error(error)

@@ -31,6 +31,7 @@ from soap_handler.journal.group_commit import GroupCommit
 from soap_handler.journal.migrate import HEAD, migrate
 from soap_handler.journal.pooler import refuse_shared_sessions
 from soap_handler.journal.postgresql import is_psycopg, limit_silence
+from soap_handler.journal.proof import prove_writable
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.settle import release, requeue_dead, settle
 from soap_handler.journal.sqlite import READ_ONLY
@@ -82,7 +83,7 @@ class Journal:
         execute: Executor = PLAIN,
         create: bool = True,
     ) -> None:
-        """Open the journal at a SQLAlchemy URL and bring its tables up to date.
+        """Open the journal at a SQLAlchemy URL and bring its tables up to date; make it, where it may.
 
         ``timeout`` is how long (seconds) a verb waits for its commit. Without ``create``, a journal that is not there
         is an error; a file that goes later is never replaced by an empty one, either way. ``note_arrivals`` is told how
@@ -135,6 +136,14 @@ class Journal:
             telemetry.emit("journal_not_closed", seconds=limit)
         self._engine.dispose()
         return committed and heard
+
+    def prove_writable(self) -> str:
+        """Write to each table in a transaction that is rolled back; return as whom.
+
+        Raises:
+            JournalUnavailableError: that is refused; the text says what is missing.
+        """
+        return prove_writable(self._engine)
 
     def __enter__(self) -> Self:
         return self

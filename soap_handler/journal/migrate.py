@@ -60,17 +60,16 @@ def migrate_journal(url: str) -> str | None:
 def migrate(engine: Engine, *, create_tables: bool = True) -> str | None:
     """Make the tables, or run the migrations that they lack, in one transaction; return the revision that they had.
 
-    Without ``create_tables``, a database that holds no journal is left alone.
-
     Any number of processes may do so at once: one does, the others wait for it. Where nothing is lacking, nothing is
-    written, so that a service whose user may not change tables can start.
+    written, so that a service whose user may not change tables can start. Only where it ``create_tables`` is a journal
+    made that is not there yet.
 
     Raises:
         JournalUnavailableError: there is no journal, and none is to be made.
         SchemaError: the tables are of a release that this one does not know.
     """
     with engine.begin() as connection:
-        before = _revision(connection)
+        before = revision_of(connection)
         if before == HEAD:
             return before
         if before is None and not create_tables:
@@ -79,7 +78,7 @@ def migrate(engine: Engine, *, create_tables: bool = True) -> str | None:
             _wait_for_our_turn(connection)
         if not inspect(connection).get_table_names():  # asked again: another process may have been first
             create(connection)
-        elif _revision(connection) != HEAD:
+        elif revision_of(connection) != HEAD:
             with _one_at_a_time:
                 upgrade(connection)
         return before
@@ -108,7 +107,7 @@ def upgrade(connection: Connection) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        found = _revision(connection)
+        found = revision_of(connection)
         raise SchemaError(f"the journal's tables are of revision {found}; this release knows up to {HEAD}") from error
 
 
@@ -121,8 +120,13 @@ def _wait_for_our_turn(connection: Connection) -> None:
     connection.execute(text("SET LOCAL lock_timeout = 5000"))  # ms; all wait behind a change that waits
 
 
-def _revision(connection: Connection) -> str | None:
-    """Return the revision of the tables, without Alembic."""
+def is_known(revision: str) -> bool:
+    """Whether this release can bring tables of a revision up to date."""
+    return any(each.name.partition("_")[0] == revision for each in (SCRIPTS / "versions").glob("*.py"))
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the revision of the tables, without Alembic; ``None`` where there are none."""
     if not inspect(connection).has_table(_version.name):
         return None
     return cast("str | None", connection.scalar(text("SELECT version_num FROM alembic_version")))

@@ -13,7 +13,7 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError
 
 from soap_handler.server.parser import Parser
-from soap_handler.web.application import HOLD_ANSWER
+from soap_handler.web.application import CLOSE_AFTER, HOLD_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ class _Task(WSGITask):  # type: ignore[misc] # waitress has no types
     def get_environment(self) -> WSGIEnvironment:
         environ: WSGIEnvironment = super().get_environment()
         environ[HOLD_ANSWER] = self.channel.hold
+        environ[CLOSE_AFTER] = self.set_close_on_finish
         return environ
 
     def build_response_header(self) -> bytes:
@@ -46,6 +47,8 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
     def execute(self) -> None:
         called = self.channel.requests[0]  # after a defect, waitress makes a request of its own to hold the error
         answer = refusal(self.channel.server.refusing_face, called, self.request.error)
+        if not isinstance(self.request.error, InternalServerError):  # of which waitress logs the traceback
+            self.channel.server.refusals.note_http(self.request.error, str(self.channel.addr[0]))
         self.status = answer.status
         self.response_headers.append(("Content-Type", answer.content_type))
         self.set_close_on_finish()

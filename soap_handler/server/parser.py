@@ -56,6 +56,14 @@ class Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
             raise ParsingError("The request cannot be read") from error
         if self.body_rcv is not None:
             self.body_rcv.buf = BoundedBuffer(self.adj.inbuf_overflow)
+        if "CONNECTION" in self.headers:
+            self.headers["CONNECTION"] = persistence_wish(self.headers["CONNECTION"])
+
+
+def persistence_wish(connection: str) -> str:
+    """Return ``close`` or ``keep-alive`` where this list (RFC 9110, 7.6.1) holds it; waitress compares the whole."""
+    options = {option.strip(" \t").lower() for option in connection.split(",")}
+    return next((wish for wish in ("close", "keep-alive") if wish in options), connection)
 
 
 def fault_in(block: bytes, max_headers: int) -> str | None:

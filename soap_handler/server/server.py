@@ -12,6 +12,7 @@ from waitress import create_server, wasyncore
 from soap_handler.server import forked_child, open_files
 from soap_handler.server.channel import Channel
 from soap_handler.server.connection_limits import Limits
+from soap_handler.web.refusals import Refusals
 
 if TYPE_CHECKING:
     import socket
@@ -79,9 +80,11 @@ class Server:
             self._give_back(self._find_listeners(), timeout=1)  # waitress leaves its threads running
             raise
         self._listeners = self._find_listeners()
+        refusals = Refusals()
         for listener in self._listeners:
             listener.channel_class = channel_class
             listener.refusing_face = refusing_face
+            listener.refusals = refusals
             listener.draining = False
             listener.adj.max_headers = settings.max_headers
             listener.handle_accept = partial(self._accept_waiting, listener.handle_accept)

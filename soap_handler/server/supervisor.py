@@ -56,11 +56,13 @@ class Supervisor:
         reload: Callable[[], bool],
         ended: Callable[[int], None],
         drain: float,
+        signals: queue.SimpleQueue[int] | None = None,
     ) -> None:
         """``work`` is what a worker does, in its own process; it returns the exit code.
 
         ``reload`` is asked, in the parent, whether the workers should read the configuration anew; ``ended`` is told
         there which of them, from 0, has ended. ``drain`` is for how long (seconds) one that is told to stop may go on.
+        ``signals`` holds those that came before, and takes those to come.
         """
         self._reload = reload
         self._tell_ended = ended
@@ -68,7 +70,7 @@ class Supervisor:
         self._sockets = list(sockets)
         self._work = work
         self._stop_seconds = drain + _CLOSING_SECONDS
-        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue() if signals is None else signals
         self._code = 0
         self._kill_at: float | None = None  # set once the workers have been told to stop
 

@@ -89,6 +89,17 @@ def path(field: FieldInfo) -> bool:
     return Path in kinds(field.annotation)
 
 
+def bounds(field: FieldInfo) -> dict[str, float]:
+    """Return the bounds of a field that is a number: ``gt`` or ``ge``, and ``le``, the closest where there are two."""
+    found: dict[str, float] = {}
+    for rule in field.metadata:
+        for name in ("gt", "ge", "le"):
+            value = getattr(rule, name, None)
+            if value is not None:
+                found[name] = min(found.get(name, value), value) if name == "le" else max(found.get(name, value), value)
+    return found
+
+
 def keys(model: type[BaseModel]) -> list[str]:
     """Return every key that a table may have, ``<name>_file`` of the secret ones included."""
     return [

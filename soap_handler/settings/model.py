@@ -16,10 +16,12 @@ from soap_handler.settings.sinks import PYTHON, AnySink, RouteSettings
 from soap_handler.settings.table import Table
 from soap_handler.settings.value_types import (
     BaseAddress,
+    Bytes,
     Count,
     DaysOrNone,
     Duration,
     ExistingPath,
+    Host,
     JournalUrl,
     KindName,
     Name,
@@ -37,7 +39,7 @@ from soap_handler.settings.value_types import (
     Target,
     Text,
     TimeZone,
-    masked_url,
+    masked_journal,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ SENTENCE = "sentence"
 class ServerSettings(Table):
     """The public listener, its limits and its processes."""
 
-    host: Text = Field(
+    host: Host = Field(
         default="127.0.0.1", description="Address to listen on; local only, as a TLS proxy stands before it."
     )
     port: Port = Field(default=8080, description="TCP port to listen on; 0 takes any free one.")
@@ -83,14 +85,10 @@ class ServerSettings(Table):
         ),
     )
     workers: Count = Field(
-        default=1,
-        description=(
-            "Processes that serve on the one port, each with all the threads and limits set here; "
-            "on Windows there is only one."
-        ),
+        default=1, le=64, description="Processes on the one port, each with the limits set here; on Windows only one."
     )
     threads: Count = Field(
-        default=4, description="Request threads; few are enough, because a request only writes to the journal."
+        default=4, le=256, description="Request threads; few are enough, because a request only writes to the journal."
     )
     fast_path: Literal["auto", "off"] = Field(
         default="auto",
@@ -99,8 +97,8 @@ class ServerSettings(Table):
             "gives way to receiving. off: each request takes the plain way, slower and easier to follow."
         ),
     )
-    max_body: Count = Field(
-        default=262144, description="Largest request body in bytes; a notification has a few thousand."
+    max_body: Bytes = Field(
+        default=262144, le=67_108_864, description="Largest request body in bytes; a notification has a few thousand."
     )
     drain_timeout: SecondsOrNone = Field(
         default=30.0, description="Seconds to finish what is in flight after SIGTERM; what is left then is cut off."
@@ -141,7 +139,7 @@ class ServerSettings(Table):
     max_headers: Count = Field(default=64, description="Largest number of header lines in a request.")
     max_header_size: Count = Field(default=16384, description="Largest size of a request's headers in bytes.")
     max_depth: Count = Field(
-        default=32, description="Largest depth of a request's XML elements; the contract needs five."
+        default=32, le=200, description="Largest depth of a request's XML elements; the contract needs five."
     )
     max_attributes: Count = Field(
         default=256, description="Largest number of attributes in a request's XML; the contract needs a few."
@@ -161,7 +159,7 @@ class JournalSettings(Table):
 
     url: JournalUrl = Field(
         default=SecretStr("sqlite:///soap-handler.db"),
-        description="SQLAlchemy URL of the journal, SQLite or PostgreSQL; a relative file is in the working directory.",
+        description="SQLAlchemy URL of the journal, SQLite or PostgreSQL; a relative file is beside the configuration.",
     )
     timeout: Seconds = Field(
         default=10.0,
@@ -175,7 +173,7 @@ class JournalSettings(Table):
     @property
     def masked_url(self) -> str:
         """The URL without user, password and query: fit for logs and pages."""
-        return masked_url(self.url.get_secret_value())
+        return masked_journal(self.url)
 
 
 class HandlerSettings(Table):
@@ -191,7 +189,9 @@ class HandlerSettings(Table):
         description="Kinds without a handler on purpose: stored, not handled, not deleted; any other must have one.",
         examples=[["MessageEvent", "SubscriptionEvent"]],
     )
-    threads: Count = Field(default=4, description="Handlers at once; messages of one originator keep their order.")
+    threads: Count = Field(
+        default=4, le=256, description="Handlers at once; messages of one originator keep their order."
+    )
     timeout: Seconds = Field(default=30.0, description="Seconds a handler may take; then the attempt has failed.")
     give_up_after: Duration = Field(
         default=259200.0,
@@ -234,7 +234,7 @@ class DeleteSettings(Table):
             "fast retries lock the account."
         ),
     )
-    batch: Count = Field(default=100, description="Messages deleted by one call; EMS lists at most about as many.")
+    batch: Count = Field(default=100, le=1000, description="Messages in one delete; EMS lists at most about as many.")
 
 
 class ReconcileSettings(Table):
@@ -250,7 +250,7 @@ class ReconcileSettings(Table):
     timeout: Seconds = Field(
         default=120.0, description="Seconds to read the whole list of an inbox and to journal what is new in it."
     )
-    max_size: Count = Field(
+    max_size: Bytes = Field(
         default=67108864, description="Largest list of an inbox in bytes; 10,000 messages have about 5 million."
     )
 

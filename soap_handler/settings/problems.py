@@ -33,13 +33,14 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "string_type": "text in quotes",
+    "string_unicode": "UTF-8 text",
     "path_type": "text in quotes",
     "string_too_short": "some text",
     "too_short": "some text",
     "tuple_type": "a list",
-    "greater_than": "more than {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than_equal": "at most {le:g}",
+    "greater_than": "more than {gt:.12g}",
+    "greater_than_equal": "at least {ge:.12g}",
+    "less_than_equal": "at most {le:.12g}",
     "literal_error": "{expected}",
     "enum": "{expected}",
     "string_pattern_mismatch": "a name of small letters, digits, - and _",
@@ -115,11 +116,20 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any TOML value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return f"{value}"[:_SHOWN_CHARACTERS]
+        return _number(value)
     if isinstance(value, str):
-        text = re.sub(r".*@", "***@", value, flags=re.DOTALL)  # an address may hold a password, even a malformed one
+        # An address may hold a password before its @ or in its query, even a malformed address that cannot be parsed.
+        text = re.sub(r".*@", "***@", value, flags=re.DOTALL)
+        text = re.sub(r"(://[^?]*)[?].*", r"\1?***", text, flags=re.DOTALL)
         return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…")
     return _kind(value)
+
+
+def _number(value: float) -> str:
+    try:
+        return f"{value}"[:_SHOWN_CHARACTERS]
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
 
 
 def _kind(value: object) -> str:

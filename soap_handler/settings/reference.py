@@ -52,7 +52,7 @@ def _rows(model: type[BaseModel], table: str) -> Iterator[SettingRow]:
         if inner is not None:
             later.append((inner, f"{table}.{name}".lstrip(".")))
         if inner is None or (table and introspection.tables(field)):
-            yield SettingRow(table, name, _type(field), _default(field), field.description or "")
+            yield SettingRow(table, name, _type(field), _default(field), f"{field.description}{_range(field)}")
         if introspection.secret(field):
             meaning = f"Path of a file that holds {name}, instead of it."
             yield SettingRow(table, f"{name}_file", "path", "unset", meaning)
@@ -78,6 +78,14 @@ def _type(field: FieldInfo) -> str:
     if kind is Path:
         return "path"
     return _TYPES.get(kind, "list of text")
+
+
+def _range(field: FieldInfo) -> str:
+    """Return the bounds of a number, as far as it has some."""
+    bounds = introspection.bounds(field)
+    words = {"gt": "above {:,.12g}", "ge": "from {:,.12g}", "le": "to {:,.12g}"}
+    told = [words[name].format(value) for name, value in bounds.items()]
+    return f" {' '.join(told).capitalize()}." if told else ""
 
 
 def _default(field: FieldInfo) -> str:

@@ -5,6 +5,7 @@ Relative paths of other settings are completed here too.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.settings import introspection
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from soap_handler.settings.introspection import Place
 
+_QUOTES: Final = re.compile(r"""(?:export\s+)?(?:\w+=)?(["']).*\1""", re.DOTALL)
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNREAD: Final = "unread-unread-unread-unread"
 _UNREAD_URL: Final = "sqlite:///unread"
 """Placeholders for a secret that could not be read, so that it is not called missing too; valid in its place."""
@@ -70,9 +73,29 @@ def _read(folder: Path, written: object) -> tuple[str, str | None]:
     if not isinstance(written, str) or not written:
         return "", "is no path; expected the path of a file that holds the value"
     try:
-        text = (folder / written).read_text(encoding="utf-8")
+        text = (folder / written).read_bytes().decode("utf-8-sig")  # Windows editors put a byte-order mark first
     except OSError as error:
         return "", f"is {written!r}, which cannot be read ({error.strerror}); expected a readable file"
     except ValueError:
         return "", f"is {written!r}, which is not UTF-8 text; expected a text file"
-    return text.removesuffix("\n").removesuffix("\r"), None
+    text = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+    flaw = _flaw(text)
+    return text, f"is {written!r}, {flaw}" if flaw else None
+
+
+def _flaw(text: str) -> str | None:
+    """Return what an editor or a shell may have left in a file beside the secret, or ``None``.
+
+    Such a secret would be refused by EMS or by the database, for a reason that a person cannot see.
+    """
+    if "\r" in text or "\n" in text:
+        return "which has several lines, or a carriage return (CR); expected one line"
+    if _CONTROL.search(text):
+        return "which has a control character; expected one line of text"
+    if text != text.strip():
+        return (
+            "which begins or ends with a blank; expected the value alone (one that has a blank goes into the setting)"
+        )
+    if _QUOTES.fullmatch(text):
+        return "whose value stands in quotes, as in an env file; expected the value alone"
+    return None

@@ -63,7 +63,7 @@ class SinkSettings(Table):
 
     timeout: Seconds = Field(default=30.0, description="Seconds for one delivery; after that the attempt has failed.")
     concurrency: Count = Field(
-        default=4, description="Deliveries at once; notifications of one originator keep their order."
+        default=4, le=256, description="Deliveries at once; notifications of one originator keep their order."
     )
     give_up_after: Duration = Field(
         default=259200.0,
@@ -135,7 +135,9 @@ class WebhookSettings(SinkSettings, _Tls):
     bearer_token: SecretText | None = Field(default=None, description="Token for Authorization: Bearer.")
     headers: tuple[SinkHeader, ...] = Field(default=(), description="Further headers of each request.", examples=[()])
     batch: Count = Field(
-        default=1, description="Notifications in one request; with 2 or more it has a JSON array, answered as one."
+        default=1,
+        le=1000,
+        description="Notifications in one request; with 2 or more it has a JSON array, answered as one.",
     )
     proxy: ProxyAddress | None = Field(
         default=None, repr=False, description="Address of the HTTP proxy; proxies in the environment are not used."

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from soap_handler.errors import SettingsError
 from soap_handler.settings.environment import Environment
+from soap_handler.settings.journal_place import place_journal
 from soap_handler.settings.model import Settings
 from soap_handler.settings.names import name_clashes
 from soap_handler.settings.problems import sentences
@@ -29,7 +30,8 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a TOML file with the environment's ``SOAP_HANDLER_`` variables put over them.
 
     Without a path, the environment must say everything. Secrets may lie in files of their own (``password_file``);
-    relative paths of such files start at the folder of the configuration file, or else at the working directory.
+    relative paths start at the folder of the configuration file, or else at the working directory. They are made
+    absolute here, once: a later change of the working directory moves nothing.
 
     Raises:
         SettingsError: something is wrong; ``problems`` names everything that is.
@@ -40,13 +42,23 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         raise SettingsError([unreadable, *environment.problems])
     renames, problems = rename_in_file(file)
     values = environment.over(file)
-    problems += environment.problems + read_secret_files(values, Settings, path.parent if path else Path())
+    folder = _folder(path)
+    problems += environment.problems + read_secret_files(values, Settings, folder)
+    problems += place_journal(values, folder)
     origins = {**{place: rename.old for place, rename in renames.items()}, **environment.variables}
     settings, wrong = _validated(values, origins)
     if settings is None or problems or wrong:
         raise SettingsError(problems + wrong)
     settings.note_renames([*renames.values(), *environment.renames])
     return settings
+
+
+def _folder(path: Path | None) -> Path:
+    """Return where relative paths start."""
+    try:
+        return (path.parent if path else Path()).absolute()
+    except OSError as error:  # only a relative path needs the working directory
+        raise SettingsError([f"The working directory cannot be read ({error.strerror}); expected one."]) from error
 
 
 def _validated(values: dict[str, Any], origins: Mapping[Place, str]) -> tuple[Settings | None, list[str]]:
@@ -77,3 +89,5 @@ def _read(path: Path) -> tuple[dict[str, Any], str | None]:
         return {}, f"{path} is not UTF-8 text (byte {error.start}); expected a TOML file."
     except OSError as error:
         return {}, f"{path} cannot be read ({error.strerror}); expected a TOML file."
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets, or a NUL in the path
+        return {}, f"{path} cannot be read: it is no path, or what is in it is beyond all bounds; expected a TOML file."

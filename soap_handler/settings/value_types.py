@@ -6,6 +6,7 @@ Which settings there are is in ``model``; how a broken rule becomes a sentence i
 from __future__ import annotations
 
 import base64
+import math
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -19,41 +20,80 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from soap_handler.accounts.passwords import PasswordHash, is_foreign_hash, is_hash
+from soap_handler.settings import journal_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_JOURNAL_URL = re.compile(r"sqlite(\+\w+)?:///(?!:memory:).+|postgresql(\+\w+)?://.+", re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{20,200}", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 
 
-def masked_url(url: str) -> str:
-    """Return an address without the user and password, and without the query, which may hold a password too."""
-    return re.sub(r"//.*@", "//***@", url.partition("?")[0], flags=re.DOTALL)
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+"""Characters that no user name or password has: XML cannot carry them, or they end a line."""
+_HOST_LENGTH = 253  # characters, at most (RFC 1035)
+_WEEK_SECONDS = 604_800
+
+
+def masked_journal(url: SecretStr) -> str:
+    """Return the journal's URL without user, password and query."""
+    return journal_url.masked(url.get_secret_value())
+
+
+def masked_proxy(address: str) -> str:
+    """Return the address of a proxy without its user and password."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}").geturl() if "@" in parts.netloc else address
 
 
 def _not_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("a number")  # noqa: TRY004 - pydantic turns only ValueError into a problem
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a finite number")
     return value
 
 
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("a text that is not blank")
+    return _printable(text)
+
+
+def _printable(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("a text without control characters and line ends")
     return text
+
+
+def _printable_secret(secret: SecretStr) -> SecretStr:
+    _printable(secret.get_secret_value())
+    return secret
+
+
+def _host(text: str) -> str:
+    """Return a host name or IP address that the system's resolver can be asked for."""
+    if not _is_host(_not_blank(text).partition("%")[0]):
+        raise ValueError("the name or the IP address of a host")
+    return text
+
+
+def _is_host(text: str) -> bool:
+    try:
+        return 0 < len(text) <= _HOST_LENGTH and bool(text.encode("idna"))  # as the resolver will do
+    except UnicodeError:
+        return False
 
 
 def _web_address(text: str) -> str:
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in ("http", "https") and _is_host(parts.hostname or "") and parts.port != 0
     except ValueError:  # urlsplit's own complaint may quote what it read
         usable = False
-    if not usable or re.search(r"\s", text):
+    if not usable or re.search(r"\s", text) or _CONTROL.search(text):
         raise ValueError("an address that starts with http:// or https://")
     return text
 
@@ -82,9 +122,15 @@ def _service_address(text: str) -> str:
     return _without_login(_web_address(text))
 
 
+def _proxy_address(text: str) -> str:
+    parts = urlsplit(_web_address(text))
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("an address that ends with host and port; a password has %2F for /, %3F for ? and %23 for #")
+    return text
+
+
 def _journal_url(url: SecretStr) -> SecretStr:
-    if not _JOURNAL_URL.fullmatch(url.get_secret_value()):
-        raise ValueError("a SQLAlchemy URL: sqlite:///file.db, or postgresql+psycopg://user:password@host/database")
+    journal_url.check(url.get_secret_value())
     return url
 
 
@@ -134,7 +180,11 @@ def _network(value: object) -> object:
 
 
 def _existing(path: Path) -> Path:
-    if not path.exists():
+    try:
+        found = path.exists()
+    except (OSError, ValueError):  # a folder on the way cannot be entered, or the text is no path
+        found = False
+    if not found:
         raise ValueError("the path of a file that exists")
     return path.absolute()  # the customer's code may change the working directory
 
@@ -217,21 +267,26 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 WebhookKey = Annotated[SecretStr, AfterValidator(_webhook_key)]
 SinkName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Template = Annotated[str, AfterValidator(_template)]
-Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1)]
+Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=1_000_000)]
+"""A whole number; where less is the highest value that works, the setting says so."""
+Bytes = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=2**30)]
 Port = Annotated[int, BeforeValidator(_not_boolean), Field(ge=0, le=65535)]
-Seconds = Annotated[float, BeforeValidator(_not_boolean), Field(gt=0, allow_inf_nan=False)]
-SecondsOrNone = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(_not_boolean), Field(gt=0, le=_WEEK_SECONDS, allow_inf_nan=False)]
+"""A time: PostgreSQL has its limits in 31 bits of milliseconds, and sockets theirs in nanoseconds."""
+SecondsOrNone = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, le=_WEEK_SECONDS, allow_inf_nan=False)]
 DaysOrNone = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, le=36500, allow_inf_nan=False)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
 Text = Annotated[str, AfterValidator(_not_blank)]
-Password = Annotated[SecretStr, Field(min_length=1), AfterValidator(_own_password)]
-PushPassword = Annotated[SecretStr, Field(min_length=1), AfterValidator(_push_password)]
+Host = Annotated[str, AfterValidator(_host)]
+_Secret = Annotated[SecretStr, Field(min_length=1), AfterValidator(_printable_secret)]
+Password = Annotated[_Secret, AfterValidator(_own_password)]
+PushPassword = Annotated[_Secret, AfterValidator(_push_password)]
 PushTokenText = Annotated[SecretStr, Field(min_length=1), AfterValidator(_push_token)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), PlainSerializer(str)]
 BaseAddress = Annotated[str, AfterValidator(_base_address)]
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 ServiceAddress = Annotated[str, AfterValidator(_service_address)]
-ProxyAddress = Annotated[str, AfterValidator(_web_address), PlainSerializer(masked_url)]
+ProxyAddress = Annotated[str, AfterValidator(_proxy_address), PlainSerializer(masked_proxy)]
 JournalUrl = Annotated[SecretStr, AfterValidator(_journal_url)]
 KindName = Literal["MessageReceived", "MessageEvent", "MessageError", "SubscriptionEvent"]
 Target = Annotated[str, AfterValidator(_target)]

@@ -13,6 +13,7 @@ from soap_handler.faces.unpack import unpack
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.rendering import NOT_INDEXED
 from soap_handler.web.pages.visit import READS, Visit
+from soap_handler.web.refusals import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
 HOLD_ANSWER: Final = "soap_handler.hold_answer"
 """In the environment, from our server: a function that holds the answer back for some seconds and returns at once."""
 
+CLOSE_AFTER: Final = "soap_handler.close_after"
+"""As that: a function that has the connection closed after the answer, since the rest of a bad request may follow."""
+
 _TEXT: Final = "text/plain; charset=utf-8"
 _NOT_FOUND: Final = Answer("404 Not Found", _TEXT, b"Nothing is here.\n")
 _ALLOW: Final = ("Allow", "GET, HEAD, OPTIONS, POST")
 _NOT_ALLOWED: Final = Answer(
     "405 Method Not Allowed", _TEXT, b"This address takes POST, and GET for its description.\n", (_ALLOW,)
 )
+_NO_POST: Final = "The method is not one of this address; a push is a POST"
 _OPTIONS: Final = Answer("200 OK", _TEXT, b"", (_ALLOW,))
 _ALIVE: Final = Answer("200 OK", _TEXT, b"", (("Allow", "GET, HEAD, OPTIONS"),))
 """The answer to OPTIONS at the root, which HAProxy sends to see whether a server is alive."""
@@ -68,6 +73,7 @@ class Application:
         self._public_url = public_url
         self._max_body = max_body
         self._callers = callers or Callers()
+        self._refusals = Refusals()
 
     def face_at(self, path: str) -> Face | None:
         """Return the face that owns a path."""
@@ -112,10 +118,14 @@ class Application:
         face, path = self._route(environ.get("PATH_INFO", ""))
         if not may_call:
             return self._forbidden(path, environ.get("CONTENT_TYPE", ""), method)
+        if method == "POST" and face is not None:
+            return self._push(environ, caller)
+        if method not in {*READS, "OPTIONS"}:
+            self._note_refusal(
+                "No version of the API is at this address" if face is None else _NO_POST, environ, caller
+            )
         if face is None:
             return self._elsewhere(environ)
-        if method == "POST":
-            return self._push(environ, caller)
         if method in READS:
             return self._describe(face, path, environ)
         return _OPTIONS if method == "OPTIONS" else _NOT_ALLOWED
@@ -131,21 +141,26 @@ class Application:
         path, content_type = environ["PATH_INFO"], environ.get("CONTENT_TYPE", "")
         face = self.face_or_first(path, content_type)
         length = environ.get("CONTENT_LENGTH") or "0"
-        if not _LENGTH.fullmatch(length):
-            return face.refused("The Content-Length is no usable number", content_type)
-        if int(length) > self._max_body:
-            return face.refused(f"The request is larger than {self._max_body} bytes", content_type)
+        refusal = "" if _LENGTH.fullmatch(length) else "The Content-Length is no usable number"
+        if not refusal and int(length) > self._max_body:
+            refusal = f"The request is larger than {self._max_body} bytes"
+        if refusal:
+            self._note_refusal(refusal, environ, caller)
+            return face.refused(refusal, content_type)
         body = environ["wsgi.input"].read(int(length))
         request = _request(environ, body, caller)
         if request.content_encoding or "multipart/" in request.content_type.lower():
             try:
                 request = unpack(request, self._max_body)
             except PackagingError as error:
+                self._note_refusal(str(error), environ, caller)
                 return face.refused(str(error), content_type)
         face = self.face_for(path, request.content_type, request.body) or face
         exchange = face.prepare(request)
         if exchange.delay and HOLD_ANSWER in environ:
             environ[HOLD_ANSWER](exchange.delay)
+        if exchange.refusal:
+            self._note_refusal(exchange.refusal, environ, caller)
         if exchange.entry is None:
             return exchange.answer
         try:
@@ -153,6 +168,12 @@ class Application:
         except Exception as error:  # noqa: BLE001 - for whatever reason, the notification is not on disk
             return (exchange.not_stored or face.not_stored)(error)
         return exchange.answer
+
+    def _note_refusal(self, reason: str, environ: WSGIEnvironment, caller: str) -> None:
+        """Log why a request is refused, and have its connection closed."""
+        self._refusals.note(reason, caller)
+        if CLOSE_AFTER in environ:
+            environ[CLOSE_AFTER]()
 
     def _describe(self, face: Face, path: str, environ: WSGIEnvironment) -> Answer:
         """Return the description for programs that the query names, else a page for people."""

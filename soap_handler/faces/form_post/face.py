@@ -50,7 +50,7 @@ class FormPost(Face):
         try:
             return self._prepare(request)
         except FormError as error:
-            return Exchange(None, self.refused(str(error)))
+            return Exchange(None, self.refused(str(error)), refusal=str(error))
         except AuthenticationError as error:
             return Exchange(None, denied(error), error.delay)
         except CredentialsUncheckedError as error:

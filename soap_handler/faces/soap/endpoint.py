@@ -18,7 +18,7 @@ from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.soap.descriptions import Descriptions
 from soap_handler.faces.soap.envelope import read_envelope
-from soap_handler.faces.soap.faults import client_fault, fault_envelope, response_envelope, server_fault
+from soap_handler.faces.soap.faults import SERVER, client_fault, fault_envelope, response_envelope, server_fault
 from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler, Call
 from soap_handler.faces.soap.values import read_call
@@ -71,7 +71,7 @@ class Endpoint(ServerBase, Face):
         try:
             return self._prepare(request, call)
         except Fault as fault:
-            return Exchange(None, _refusal(fault, call.version))
+            return Exchange(None, _refusal(fault, call.version), refusal=_reason(fault))
         except AuthenticationError as error:
             return Exchange(None, denied(error, call.version), error.delay)
         except CredentialsUncheckedError as error:
@@ -192,6 +192,11 @@ def _refusal(fault: Fault, version: SoapVersion = SOAP_1_1) -> Answer:
 def denied(error: AuthenticationError, version: SoapVersion = SOAP_1_1) -> Answer:
     """Return the answer to wrong credentials: a Client fault."""
     return _refusal(client_fault(str(error)), version)
+
+
+def _reason(fault: Fault) -> str:
+    """Return why a fault refuses a request; empty for a fault of ours, of which the log has the defect."""
+    return "" if fault.faultcode == SERVER else str(fault.faultstring)
 
 
 def _not_stored(version: SoapVersion, error: BaseException) -> Answer:

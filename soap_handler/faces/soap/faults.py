@@ -27,6 +27,7 @@ _CODES_12: Final = {CLIENT: "Sender", SERVER: "Receiver"}
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _MAX_BLOCKS: Final = 8  # header blocks that a fault names; their names are the caller's text
 _MAX_BLOCK_NAME: Final = 256  # characters, with the namespace
+_MAX_TEXT: Final = 110  # characters of a fault that names header blocks
 
 _UPGRADE: Final = (
     '<soap:Upgrade><soap:SupportedEnvelope qname="soap:Envelope"/>'
@@ -38,7 +39,9 @@ class MustUnderstandFault(Fault):
     """Refuses header blocks that must be understood and are not known here. ``blocks`` are their tags."""
 
     def __init__(self, blocks: Sequence[str]) -> None:
-        super().__init__(MUST_UNDERSTAND, "A header block that must be understood is not known here")
+        names = ", ".join(block.rpartition("}")[2] for block in blocks)
+        text = f"A header block that must be understood is not known here: {names}"
+        super().__init__(MUST_UNDERSTAND, text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…")
         self.blocks = tuple(blocks)
 
 

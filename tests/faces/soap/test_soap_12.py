@@ -176,7 +176,7 @@ def test_soap_11_is_answered_byte_for_byte_as_ever(shared: Service) -> None:
     assert shared.post(message()).body == f"{start}{response}{end}".encode()
     fault = (
         "<soap:Fault><faultcode>soap:MustUnderstand</faultcode>"
-        "<faultstring>A header block that must be understood is not known here</faultstring></soap:Fault>"
+        "<faultstring>A header block that must be understood is not known here: x</faultstring></soap:Fault>"
     )
     refused = shared.post(envelope(head=f'{header()}<x xmlns="urn:x" soap:mustUnderstand="1"/>'))
     assert refused.body == f"{start}{fault}{end}".encode()

@@ -1,0 +1,37 @@
+"""What is wrong with TLS, in words for an operator: unknown issuer, wrong name, expired, no TLS. Pure reading."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final
+
+NO_TLS: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"}
+)
+"""Reasons of OpenSSL that mean: what answered is plain HTTP or something else."""
+_OLD_TLS: Final = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE"})
+
+_VERIFICATION: Final = {
+    **dict.fromkeys((2, 18, 19, 20, 21, 27), "the certificate is of an unknown issuer"),
+    9: "the certificate is not valid yet",
+    10: "the certificate has expired",
+    **dict.fromkeys((62, 64), "the certificate is for another name"),
+}
+"""By OpenSSL's codes X509_V_ERR_…."""
+
+
+def tls_fault(error: BaseException) -> str | None:
+    """Return what is wrong with TLS; ``None`` where an error is not about TLS. No text of the other side is quoted."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        found = _VERIFICATION.get(error.verify_code)
+        return f"TLS: {found or f'the certificate is not trusted (OpenSSL code {error.verify_code})'}"
+    if type(error).__name__ == "CertificateError":  # urllib3's own look at the name
+        return f"TLS: {_VERIFICATION[62]}"
+    if not isinstance(error, ssl.SSLError):
+        return None
+    reason = error.reason or ""
+    if reason in NO_TLS:
+        return "TLS: the port answers without TLS, in plain HTTP or something else"
+    if reason in _OLD_TLS:
+        return "TLS: there is no version of TLS that both sides speak"
+    return f"TLS: the handshake failed ({reason or type(error).__name__})"

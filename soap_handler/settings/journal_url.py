@@ -1,0 +1,104 @@
+"""The journal's URL, read by SQLAlchemy's own parser: its rules, its place on disk, and its form for logs and pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+EXPECTED: Final = "a SQLAlchemy URL: sqlite:///file.db, or postgresql+psycopg://user:password@host/database"
+_IN_MEMORY: Final = "a SQLAlchemy URL of a file on disk, such as sqlite:///file.db: memory keeps nothing"
+_ONLY_A_PATH: Final = "a SQLAlchemy URL of SQLite with a path and nothing else: sqlite:///file.db"
+_QUOTED: Final = "a SQLAlchemy URL whose user and password have %40 for @, %2F for /, %3A for : and %3F for ?"
+_PORT: Final = "a SQLAlchemy URL whose port is a number up to 65535; % escapes (%3A for :) belong into a password"
+_HIGHEST_PORT: Final = 65535
+_PARAMETER: Final = re.compile(r"\?\w+=")  # before an @: where the query begins is a guess then
+
+
+def check(url: str) -> None:
+    """Return if a journal can be kept at a URL.
+
+    Raises:
+        ValueError: it cannot; the text says what was expected, and quotes nothing of the URL.
+    """
+    address = _read(url)
+    backend = address.get_backend_name()
+    if backend == "sqlite":
+        _check_sqlite(address)
+    elif backend == "postgresql":
+        _check_postgresql(address)
+    else:
+        raise ValueError(EXPECTED)
+
+
+def masked(url: str) -> str:
+    """Return a URL without user, password and query, which may hold a password too: fit for logs and pages."""
+    try:
+        address = _read(url)
+    except ValueError:
+        return "***"
+    path = "" if address.database is None else f"/{address.database}"
+    if address.get_backend_name() == "sqlite":
+        return f"{address.drivername}://{path}"
+    host = address.host or ""
+    host = f"[{host}]" if ":" in host else host
+    login = "***@" if address.username or address.password else ""
+    port = "" if address.port is None else f":{address.port}"
+    return f"{address.drivername}://{login}{host}{port}{path}"
+
+
+def relative_file(url: str) -> str | None:
+    """Return the path of a SQLite journal that is given relative to some folder; ``None`` for any other URL."""
+    try:
+        check(url)
+        address = _read(url)
+    except ValueError:
+        return None  # validation says what is wrong with it
+    is_relative = address.get_backend_name() == "sqlite" and not Path(address.database or "").is_absolute()
+    return address.database if is_relative else None
+
+
+def in_folder(url: str, folder: Path) -> str:
+    """Return the URL of a SQLite journal with its relative path completed by a folder."""
+    address = _read(url)
+    return address.set(database=str(folder / (address.database or ""))).render_as_string(hide_password=False)
+
+
+def _read(url: str) -> URL:
+    """Return a URL in its parts.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from sqlalchemy import make_url  # noqa: PLC0415 - heavy; the default needs no check
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - with it
+
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise ValueError(EXPECTED) from None
+    except ValueError:  # the port is no number; Python's text quotes it, and it may be a part of a password
+        raise ValueError(_PORT) from None
+
+
+def _check_sqlite(address: URL) -> None:
+    if address.query or address.username or address.password or address.host or address.port:
+        in_memory = {"uri", "mode", "vfs"} & address.query.keys()
+        raise ValueError(_IN_MEMORY if in_memory else _ONLY_A_PATH)
+    path = (address.database or "").strip()
+    if path in {"", ":memory:"}:
+        raise ValueError(_IN_MEMORY)
+    if path.lower().startswith("file:"):  # a URI of SQLite, which may name memory in many ways
+        raise ValueError(_ONLY_A_PATH)
+    if "\0" in path:
+        raise ValueError(_ONLY_A_PATH)
+
+
+def _check_postgresql(address: URL) -> None:
+    if "@" in (address.host or "") or "?" in (address.username or "") or _PARAMETER.search(address.password or ""):
+        raise ValueError(_QUOTED)
+    if not 0 <= (address.port or 0) <= _HIGHEST_PORT:
+        raise ValueError(_PORT)
