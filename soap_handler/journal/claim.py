@@ -116,7 +116,7 @@ LEASE: Final = {
         parked_at=null(),
         **{count_of(step): _table[count_of(step)] + 1},
     )
-    for step in Step
+    for step in (Step.HANDLE, Step.DELETE)
 }
 """Give rows an owner until an instant, by step."""
 

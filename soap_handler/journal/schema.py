@@ -156,6 +156,7 @@ attempt = Table(
     Column("outcome", Text, nullable=False),
     Column("error", Text),
     Column("owner", Text, nullable=False),
+    Column("envelope", LargeBinary),  # of another push that says more than the first one did
 )
 
 reconciliation = Table(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from soap_handler.accounts.accounts import Credentials
     from soap_handler.contract import Operation, Parameter, ParameterType
+    from soap_handler.faces.soap.values import ReadCall
     from soap_handler.notifications import Kind
     from soap_handler.receive.values import Fields
 
@@ -41,6 +42,10 @@ class Call:
     credentials: Credentials | None = None
     repaired: tuple[str, ...] = ()
     """Marks of what was repaired."""
+    doubtful: frozenset[str] = frozenset()
+    """Attributes of which more than one text came, or one in a doubtful place."""
+    others: tuple[ReadCall, ...] = ()
+    """Further operations of the Body."""
     content_type: str = ""
     """The Content-Type of the request."""
     version: SoapVersion = SOAP_1_1
