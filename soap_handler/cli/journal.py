@@ -25,7 +25,9 @@ def list_(
     kind: KindFilter = None,
     account: AccountFilter = None,
     originator: OriginatorFilter = None,
-    message_id: Annotated[str | None, typer.Option("--id", help="Only of this message, by any spelling of its id.")] = None,
+    message_id: Annotated[
+        str | None, typer.Option("--id", help="Only of this message, by any spelling of its id.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 50,
     as_json: Json = False,
 ) -> None:

@@ -23,6 +23,7 @@ _WITHOUT_CONTENT: Final = tuple(
     for namespace in (
         "http://www.w3.org/2001/XMLSchema-instance",
         "http://www.w3.org/1999/XMLSchema-instance",
+        "urn:undeclared:xsi",  # as the repair declares it
         "http://www.w3.org/XML/1998/namespace",
         "http://schemas.xmlsoap.org/soap/envelope/",
         "http://schemas.xmlsoap.org/soap/encoding/",
@@ -33,15 +34,18 @@ _WITHOUT_CONTENT: Final = tuple(
 """Namespaces of attributes that say how to read a message, and nothing of its content."""
 
 
-def unread(root: Element, taken: Collection[Element], references: Collection[str] = ()) -> tuple[str, ...]:
+def unread(
+    root: Element, taken: Collection[Element], apart: Collection[Element] = (), references: Collection[str] = ()
+) -> tuple[str, ...]:
     """Return the marks of what is in a request beside the elements that were taken as values.
 
-    ``references`` are the names of attributes that were used to follow references.
+    ``apart`` are elements that are not looked into. ``references`` are the names of attributes that were used to follow
+    references.
     """
-    return tuple(dict.fromkeys(_walk(root, set(taken), references)))
+    return tuple(dict.fromkeys(_walk(root, set(taken), set(apart), references)))
 
 
-def _walk(root: Element, taken: set[Element], references: Collection[str]) -> Iterator[str]:
+def _walk(root: Element, taken: set[Element], apart: set[Element], references: Collection[str]) -> Iterator[str]:
     waiting = [root]
     while waiting:
         element = waiting.pop()
@@ -54,7 +58,7 @@ def _walk(root: Element, taken: set[Element], references: Collection[str]) -> It
             yield LOOSE_TEXT if len(element) else UNKNOWN
         if any(_is_text(child.tail) for child in element):
             yield LOOSE_TEXT
-        waiting += element
+        waiting += (child for child in element if child not in apart)
 
 
 def _says_something(element: Element, references: Collection[str]) -> bool:

@@ -204,10 +204,16 @@ def _fields(parent: Element, wanted: _Members) -> dict[str, Any]:
     fields: dict[str, str | Fields | None] = {}
     for child in parent:
         attribute, members = wanted[child.tag]
-        fields[attribute] = _text(child) if members is None else _fields(child, members)
+        fields[attribute] = _text(child) if members is None else _structure(child, members)
     if len(fields) != len(parent) or _has_loose_text(parent):
         raise FallbackError  # something is repeated, or may be a value without its element
     return fields
+
+
+def _structure(element: Element, members: _Members) -> dict[str, Any]:
+    if element.keys():
+        raise FallbackError
+    return _fields(element, members)
 
 
 def _has_loose_text(parent: Element) -> bool:

@@ -4,8 +4,9 @@ A key rests on values that were understood. Two notifications that differ only i
 share a key, and the second would pass for a duplicate and be lost. So anything that was repaired or left unread makes
 the key a digest of the operation's bytes: a repeat byte by byte stays a duplicate, and anything else is new.
 
-One case keeps the key of its values: a ``MessageReceived`` whose id is beyond doubt. It names the message at EMS, also
-to the inbox copy, whatever had to be repaired elsewhere.
+Two cases keep the key of their values. A ``MessageReceived`` whose id is beyond doubt: that names the message at EMS,
+also to the inbox copy, whatever had to be repaired elsewhere. And repairs that are exact (contract, section 4): the
+values are what the sender meant, to the character.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.notifications import MessageReceived, is_guid
+from soap_handler.xml.charsets import SURROGATES
+from soap_handler.xml.repair import CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from soap_handler.notifications import Notification
 
 _DIGEST_CHARACTERS: Final = 32
+_EXACT: Final = frozenset({CONTROL, SURROGATES})
+"""Marks of repairs that make one text of no two."""
 
 
 def identified(
@@ -32,7 +37,7 @@ def identified(
     ``operation`` gives the operation as it came, without credentials. ``doubtful`` are attributes of which more than
     one text, or a text in a doubtful place, came. ``number`` tells operations of one request from each other.
     """
-    if not notification.repaired or _has_sound_id(notification, doubtful):
+    if _EXACT.issuperset(notification.repaired) or _has_sound_id(notification, doubtful):
         return notification
     content = b"%d\0" % number + operation()
     return replace(notification, digest=hashlib.sha256(content).hexdigest()[:_DIGEST_CHARACTERS])

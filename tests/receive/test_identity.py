@@ -21,12 +21,13 @@ from soap_handler.notifications import (
     SubscriptionEvent,
     canonical_id,
     is_guid,
+    stored,
 )
 from soap_handler.receive.receiver import Receiver
 from tests.faces.xml_push.xml_service import ACCOUNT, TOKEN
 from tests.faces.xml_push.xml_service import element as xml_element
 from tests.support.forms import FORM_TYPE, form
-from tests.support.wire import DEFAULTS, PASSWORD, REFERENCE, USERNAME, elements, envelope, header, message, operation
+from tests.support.wire import DEFAULTS, REFERENCE, elements, envelope, header, message, operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +91,11 @@ def test_three_subscription_events_of_three_days_are_three(journal: Journal, tim
 
 def test_the_misspelling_of_the_vendor_is_the_time_in_any_letter_case() -> None:
     """Of each event, in SOAP: the values and the key are those of the right spelling."""
-    for name, right in (("MessageEvent", "occurredat"), ("MessageError", "occurredat"), ("SubscriptionEvent", "occurredAt")):
+    for name, right in (
+        ("MessageEvent", "occurredat"),
+        ("MessageError", "occurredat"),
+        ("SubscriptionEvent", "occurredAt"),
+    ):
         usual = entry_of(message(name)).notification
         for spelt in ("occuredat", "OccuredAt", "occuredAt", "OccurredAt", "OCCURREDAT"):
             body = message(name).replace(f"{right}>".encode(), f"{spelt}>".encode())
@@ -119,8 +124,14 @@ def test_messages_without_a_sound_id_that_differ_in_replaced_bytes_are_two(ident
 @pytest.mark.parametrize("face", [SOAP, FORM, XML])
 def test_events_that_differ_in_what_was_not_read_are_two(face: Face) -> None:
     """In each version of the API, also where id, type and time are the same."""
-    usual = {SOAP: message("MessageError", detail="@"), FORM: form("MessageError", detail="@"), XML: xml_element("MessageFailed", Detail="@")}
-    bodies = [usual[face].replace(b"%40", b"@").replace(b"@", raw) for raw in (b"\xe2\x82\xac\xff", b"\xe2\x82\xac\xfe")]
+    usual = {
+        SOAP: message("MessageError", detail="@"),
+        FORM: form("MessageError", detail="@"),
+        XML: xml_element("MessageFailed", Detail="@"),
+    }
+    bodies = [
+        usual[face].replace(b"%40", b"@").replace(b"@", raw) for raw in (b"\xe2\x82\xac\xff", b"\xe2\x82\xac\xfe")
+    ]
     one, two = keys_of(*bodies, face=face)
     assert one != two
     assert keys_of(*bodies, face=face) == [one, two]
@@ -143,7 +154,7 @@ def test_a_message_with_a_sound_id_stays_one_whatever_was_repaired() -> None:
         ("<id>", f"<id>{GUID[:-1]}0</id><id>"),
         ("<id>", f'<id xmlns="urn:tenant">{GUID[:-1]}0</id><id>'),
         (f"<id>{GUID}</id>", f'<t:id xmlns:t="urn:tenant">{GUID}</t:id>'),
-        (f"<id>{GUID}</id>", "<id>\xff\ufffd</id>"),
+        (f"<id>{GUID}</id>", "<id>A-1</id><id>A-1</id>"),
     ],
     ids=["two ids", "another namespace beside ours", "another namespace alone", "no GUID"],
 )
@@ -153,7 +164,7 @@ def test_an_id_in_doubt_is_no_identity(journal: Journal, old: str, new: str) -> 
     entries = [entry_of(body) for body in bodies]
     assert journal.record_all(entries) == [True, True]
     assert journal.record_all(entries) == [False, False]
-    assert {claim.message_id for claim in journal.claim(9)} == {None} if "\xff" not in new else True
+    assert [stored(entry.notification)[1] for entry in entries] == [None, None]
 
 
 def test_the_header_is_no_part_of_the_identity() -> None:
@@ -162,14 +173,22 @@ def test_the_header_is_no_part_of_the_identity() -> None:
     body = operation("SubscriptionEvent", occurredAt="Friday")
     one, two = keys_of(envelope(body, header() + wsa % 1), envelope(body, header() + wsa % 2))
     assert one == two
-    fields = b"&".join((b"username=%s" % USERNAME.encode(), b"password=%s" % PASSWORD.encode()))
     as_form = form("SubscriptionEvent", occurredAt="Friday")
-    assert entry_of(as_form, FORM).notification.key == entry_of(as_form.replace(fields, fields[::1]), FORM).notification.key
+    last = as_form.removeprefix(b"username=ems&") + b"&username=ems"
+    assert len(set(keys_of(as_form, last, face=FORM))) == 1
 
 
 @pytest.mark.parametrize(
     "spelt",
-    [GUID, GUID.upper(), f"{{{GUID}}}", f"({GUID})", f"urn:uuid:{GUID}", GUID.replace("-", ""), f" {{{GUID.upper()}}}\n"],
+    [
+        GUID,
+        GUID.upper(),
+        f"{{{GUID}}}",
+        f"({GUID})",
+        f"urn:uuid:{GUID}",
+        GUID.replace("-", ""),
+        f" {{{GUID.upper()}}}\n",
+    ],
 )
 @pytest.mark.parametrize("face", [SOAP, FORM, XML])
 def test_a_guid_is_one_id_in_any_spelling(face: Face, spelt: str) -> None:
@@ -198,7 +217,7 @@ def test_usual_pushes_have_the_keys_that_they_always_had(kind: Kind) -> None:
         Kind.MESSAGE_RECEIVED: f"EX0012345/MessageReceived/{GUID}",
         Kind.MESSAGE_EVENT: "EX0012345/MessageEvent/1f0a7f6e-0c57-4b8e-9a57-5d7c2f1f8f10/Delivered/2008-06-12T10:16:02Z",
         Kind.MESSAGE_ERROR: "EX0012345/MessageError/5b9f5a51-6b4c-4b0f-8a3a-0a9d8f7e6c55/Failed/2008-06-13T10:16:02Z",
-        Kind.SUBSCRIPTION_EVENT: "EX0012345/SubscriptionEvent/KEY",
+        Kind.SUBSCRIPTION_EVENT: "EX0012345/SubscriptionEvent/a8418b701a97959650c37005f218d4e5",
     }
     assert keys_of(message(kind.value)) == [known[kind]]
 

@@ -31,7 +31,7 @@ MAX_FIELDS: Final = 100
 """In a form. EMS sends eleven."""
 _NOT_SET: Final = "0001-01-01T00:00:00"
 _NO_TIMES: Final = (_NOT_SET, _NOT_SET.replace("T", " "))
-_NAME: Final = re.compile(r"[^\W\d][\w.:$\[\]-]*")  # what stands in a text behind a bare "&" has seldom one
+_NAME: Final = re.compile(r"[^\W\d][\w.:$\[\]-]*")  # a text behind a bare "&" has seldom one with a value
 _MAY_BE_MISSING: Final = "sent_at"  # contract, section 3; it is read as .NET's "not set", which is no repair
 
 
@@ -96,7 +96,7 @@ def form_of(pairs: Pairs, marks: tuple[str, ...] = ()) -> Form:
     fields = _picked(texts, known)
     if not fields:
         raise FormError(f"The form has none of the fields of {kind.value}")
-    if _may_hide_another(texts, kind, fields):
+    if _may_hide_another(pairs, kind, fields):
         marks = (*marks, UNKNOWN)
     if kind is Kind.MESSAGE_RECEIVED and not fields.get(_MAY_BE_MISSING):
         fields[_MAY_BE_MISSING] = _NOT_SET
@@ -163,15 +163,16 @@ def _picked(texts: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str
     return found
 
 
-def _may_hide_another(texts: Mapping[str, str], kind: Kind, fields: Mapping[str, str]) -> bool:
+def _may_hide_another(pairs: Pairs, kind: Kind, fields: Mapping[str, str]) -> bool:
     """Whether a field that is not known may be what a missing one was to say, or a part of another field's text.
 
     Without an id nothing but the whole content tells what it is, so then each such field counts.
     """
-    unknown = texts.keys() - _PARAMETERS[kind].keys() - _CREDENTIALS.keys()
+    known = {_KIND, *_PARAMETERS[kind], *_CREDENTIALS}
+    unknown = [(name, text) for name, text in pairs if plain_name(name) not in known and (name or text)]
     if not unknown:
         return False
-    return any(not _NAME.fullmatch(name) for name in unknown) or any(
+    return any(not text or not _NAME.fullmatch(name) for name, text in unknown) or any(
         _says_none(attribute, fields.get(attribute, "")) for attribute in ("id", *_PARAMETERS[kind].values())
     )
 

@@ -23,7 +23,7 @@ def operation_bytes(body: bytes, kept: bytes | None, password: str) -> bytes:
     """
     source = _without(body, password) if kept is None else kept
     tags = list(_HEADER_TAG.finditer(source))
-    if len(tags) == 2 and tags[1][1] and not tags[0][1] and not tags[0][0].endswith(b"/>"):  # noqa: PLR2004 - a pair
+    if len(tags) == 2 and tags[1][1] and not tags[0][1] and not tags[0][0].endswith(b"/>"):
         return source[: tags[0].start()] + source[tags[1].end() :]
     return source
 

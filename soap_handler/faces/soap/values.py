@@ -102,10 +102,10 @@ def _mark_unread(envelope: Envelope, readers: Sequence[Values]) -> None:
     beside = any(other not in read for other in envelope.others)
     if not beside and not any(reader.lacks_something for reader in readers):
         return
-    blocks = {block for block in envelope.header if _namespace(block) not in {"", _OURS}}  # not for us, such as wsa's
-    taken = {*blocks, *(element for reader in readers for element in reader.taken)}
+    blocks = [block for block in envelope.header if _namespace(block) not in {"", _OURS}]  # such as wsa's
+    taken = [element for reader in readers for element in reader.taken]
     by_reference = any(reader.has_references for reader in readers)
-    marks = unread(envelope.root, taken, (*REFERENCES, _ID_ATTRIBUTE) if by_reference else ())
+    marks = unread(envelope.root, taken, blocks, (*REFERENCES, _ID_ATTRIBUTE) if by_reference else ())
     for reader in readers:
         reader.mark(*marks)
 
@@ -223,15 +223,18 @@ class Values:
 
     def _add(self, found: dict[str, tuple[Parameter, Element]], parameter: Parameter, child: Element) -> None:
         if parameter.attribute in found:
-            self.mark(REPEATED)
-            self._doubtful.add(parameter.attribute)
+            self._note_repeated(parameter.attribute, child)
         else:
             found[parameter.attribute] = parameter, child
 
-    def _mark(self, ours: Mapping[str, Any], others: Mapping[str, Any]) -> None:
-        if twice := ours.keys() & others.keys():
-            self.mark(REPEATED)
-            self._doubtful |= twice
+    def _note_repeated(self, attribute: str, child: Element) -> None:
+        self.mark(REPEATED)
+        self._doubtful.add(attribute)
+        self.taken.append(child)  # no value, but it has its mark
+
+    def _mark(self, ours: Mapping[str, Any], others: Mapping[str, tuple[Parameter, Element]]) -> None:
+        for attribute in ours.keys() & others.keys():
+            self._note_repeated(attribute, others[attribute][1])
         if others and not self._rpc_encoded:  # the parameters of an rpc/encoded call have no namespace
             self.mark(FOREIGN)
 
@@ -266,6 +269,7 @@ class Values:
             return self._fields(element, _known(structure.members))
         if (element.text or "").strip():
             self.mark(MARKUP)  # a text in place of members: none of them is there
+            self.taken.append(element)
         return None
 
     def _restored(self, text: str) -> str:

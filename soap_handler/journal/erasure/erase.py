@@ -199,7 +199,8 @@ def _make_tombstone(connection: Connection, row: Row[Any], wanted: ErasureReques
     connection.execute(update(notification).where(_table.seq == row.seq).values(**values))
     texts = (attempt.c.seq == row.seq) & attempt.c.error.is_not(None) & (attempt.c.error != ERASED)
     attempts = connection.execute(update(attempt).where(texts).values(error=ERASED)).rowcount
-    connection.execute(update(attempt).where(attempt.c.seq == row.seq).values(envelope=None))
+    contents = (attempt.c.seq == row.seq) & attempt.c.envelope.is_not(None)
+    attempts += connection.execute(update(attempt).where(contents).values(envelope=None)).rowcount
     waiting = row.state == State.RECEIVED.value
     if waiting and row.originator is not None:
         order.unblock_next(connection, [order.Freed(row.account, row.originator, wanted.now)])

@@ -10,8 +10,18 @@ import pytest
 from soap_handler.contract import NAMESPACE
 from soap_handler.journal import Selection
 from soap_handler.notifications import Kind
-from tests.support.wire import DEFAULTS, OTHER_PASSWORD, OTHER_REFERENCE, OTHER_USERNAME, elements, envelope, operation
-from tests.support.wire import PASSWORD, REFERENCE, USERNAME
+from tests.support.wire import (
+    DEFAULTS,
+    OTHER_PASSWORD,
+    OTHER_REFERENCE,
+    OTHER_USERNAME,
+    PASSWORD,
+    REFERENCE,
+    USERNAME,
+    elements,
+    envelope,
+    operation,
+)
 
 if TYPE_CHECKING:
     from tests.support.service import Service
@@ -78,7 +88,10 @@ def test_operations_of_two_accounts_are_refused(shared: Service) -> None:
     theirs = {"username": OTHER_USERNAME, "password": OTHER_PASSWORD, "account": OTHER_REFERENCE}
     texts = DEFAULTS["MessageEvent"]
     body = "".join(operation("MessageEvent", elements(login | texts)) for login in (ours, theirs))
-    assert shared.post(envelope(body, head="")).fault == ("Client", "The operations of the Body have different credentials")
+    assert shared.post(envelope(body, head="")).fault == (
+        "Client",
+        "The operations of the Body have different credentials",
+    )
 
 
 def test_two_bodies_are_refused(shared: Service) -> None:
