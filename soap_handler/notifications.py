@@ -27,6 +27,10 @@ ZERO_ID: Final = "00000000-0000-0000-0000-000000000000"
 """The all-zero GUID: a real value on the wire that means "none" (contract, section 4)."""
 
 
+GUID_CHARACTERS: Final = 36
+"""Of a GUID in its canonical form."""
+
+
 TEST_ID: Final = "soap-handler-test-"
 """The beginning of the id of a test notification. Ids of EMS are GUIDs, so none begins like this."""
 
@@ -227,8 +231,6 @@ def canonical_id(text: str) -> str:
     Braces, ``urn:uuid:`` and a GUID of 32 digits are other spellings of it. Any other text is only lower-cased.
     """
     text = text.strip().lower()
-    if len(text) == _GUID_CHARACTERS:  # nearly all are canonical
-        return text
     guid = _SPELT_GUID.fullmatch(text)
     return "-".join(guid.groups()) if guid else text
 
@@ -283,7 +285,6 @@ def _type_of(hint: Any) -> Any:  # noqa: ANN401 - whatever an attribute is annot
 
 _NAMES = {cls: tuple(spec.name for spec in dataclasses.fields(cls)) for cls in KINDS.values()}
 _MAX_ID_CHARACTERS = 64
-_GUID_CHARACTERS = 36
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _SPELT_GUID = re.compile(
     r"(?:urn:)?(?:uuid:)?[{(]?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})[)}]?", re.ASCII

@@ -218,10 +218,7 @@ def _structure(element: Element, members: _Members) -> dict[str, Any]:
 
 def _has_loose_text(parent: Element) -> bool:
     """Whether there is a text between the elements."""
-    for text in (parent.text, *[child.tail for child in parent]):
-        if text is not None and not text.isspace():
-            return True
-    return False
+    return any(text is not None and not text.isspace() for text in (parent.text, *[child.tail for child in parent]))
 
 
 def _text(element: Element) -> str:

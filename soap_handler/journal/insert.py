@@ -32,8 +32,9 @@ def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     """Insert the entries whose key is new, with their others, and return for each entry whether it was new."""
     together = [each for entry in entries for each in (entry, *entry.others)]
     keys, rows = rows_by_key(together)
-    for key in recorded_before(connection, together):
-        del rows[key]
+    if any(entry.notification.digest for entry in together):
+        for key in recorded_before(connection, together):
+            del rows[key]
     insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
     answers = are_new(keys, insert(connection, rows) if rows else ())
     if not all(answers):
@@ -92,7 +93,7 @@ def _row(key: str, message_id: str | None, payload: str, entry: Entry) -> dict[s
     notified = entry.notification
     originator = getattr(notified, "originator", None) or getattr(notified, "mobile_number", None)
     # A test notification is stored as done; that is decided here, where every way into the journal ends.
-    test = message_id is not None and message_id.startswith(TEST_ID)
+    test = str(getattr(notified, "id", "")).startswith(TEST_ID)
     return {
         "key": key,
         "account": notified.account,

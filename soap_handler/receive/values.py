@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from soap_handler.contract import OPERATIONS, Structure, Type
-from soap_handler.notifications import KINDS, canonical_id
+from soap_handler.notifications import GUID_CHARACTERS, KINDS, canonical_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -81,7 +81,8 @@ class _Reader:
         return value if isinstance(value, str) else ""
 
     def identifier(self, name: str) -> str:
-        return canonical_id(self.text(name))
+        text = self.text(name).strip().lower()
+        return text if len(text) == GUID_CHARACTERS else canonical_id(text)  # nearly all are canonical
 
     def time(self, name: str) -> datetime | None:
         text = self.text(name).strip()

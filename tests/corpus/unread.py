@@ -71,9 +71,9 @@ def unread_parts() -> Iterator[tuple[str, Message]]:
         told = message(kind, f"{name} capitalised")
         yield f"{kind}.{name}: capitalised", _named(told, name, name[0].upper() + name[1:])
         for case in ("renamed", "one level deeper", "as an attribute", "between the elements"):
-            told = dict(_unread(message(kind, f"{name} {case}"), name)).get(case)
-            if told is not None:
-                yield f"{kind}.{name}: {case}", told
+            unread = dict(_unread(message(kind, f"{name} {case}"), name)).get(case)
+            if unread is not None:
+                yield f"{kind}.{name}: {case}", unread
     for kind, name in TIMES:
         for spelt in ("occuredat", "occuredAt", "OccuredAt"):
             told = message(kind, f"{name} as {spelt}")

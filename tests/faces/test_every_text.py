@@ -1,4 +1,4 @@
-"""No text of a request is lost: wherever it stands, it is in a value, in the kept request, or the request is refused."""
+"""No text of a request is lost: it is in a value, in the kept request, or the request is refused."""
 
 from __future__ import annotations
 

@@ -215,8 +215,8 @@ def test_usual_pushes_have_the_keys_that_they_always_had(kind: Kind) -> None:
     """What is in the journal since before is still recognised."""
     known = {
         Kind.MESSAGE_RECEIVED: f"EX0012345/MessageReceived/{GUID}",
-        Kind.MESSAGE_EVENT: "EX0012345/MessageEvent/1f0a7f6e-0c57-4b8e-9a57-5d7c2f1f8f10/Delivered/2008-06-12T10:16:02Z",
-        Kind.MESSAGE_ERROR: "EX0012345/MessageError/5b9f5a51-6b4c-4b0f-8a3a-0a9d8f7e6c55/Failed/2008-06-13T10:16:02Z",
+        Kind.MESSAGE_EVENT: f"EX0012345/MessageEvent/{DEFAULTS['MessageEvent']['id']}/Delivered/2008-06-12T10:16:02Z",
+        Kind.MESSAGE_ERROR: f"EX0012345/MessageError/{DEFAULTS['MessageError']['id']}/Failed/2008-06-13T10:16:02Z",
         Kind.SUBSCRIPTION_EVENT: "EX0012345/SubscriptionEvent/a8418b701a97959650c37005f218d4e5",
     }
     assert keys_of(message(kind.value)) == [known[kind]]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from soap_handler.faces.base import ReadMany, Request
-    from soap_handler.faces.soap.values import ReadCall
+    from soap_handler.faces.soap.service import ReadCall
     from soap_handler.receive.receiver import Receiver
 
 CONTENT_TYPE: Final = SOAP_1_1.content_type

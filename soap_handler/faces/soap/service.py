@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from soap_handler.accounts.accounts import Credentials
     from soap_handler.contract import Operation, Parameter, ParameterType
-    from soap_handler.faces.soap.values import ReadCall
     from soap_handler.notifications import Kind
     from soap_handler.receive.values import Fields
 
@@ -31,6 +30,20 @@ _SIMPLE: Final[dict[Any, Any]] = {
     Type.NUMBER: Integer32,
     Type.BOOLEAN: Boolean,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCall:
+    """What one operation says."""
+
+    kind: Kind
+    credentials: Credentials | None
+    fields: Fields
+    """The texts of the parameters that came."""
+    repaired: tuple[str, ...]
+    """Marks of what was repaired, or left unread."""
+    doubtful: frozenset[str]
+    """Attributes of which more than one text came, or one in a doubtful place."""
 
 
 @dataclass(slots=True)

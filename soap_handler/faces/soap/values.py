@@ -6,8 +6,8 @@ WSDL leaves a mark, but for the letter case of names, which has one possible mea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.accounts.accounts import Credentials
@@ -25,8 +25,9 @@ from soap_handler.faces.credentials import has_login, presented
 from soap_handler.faces.soap.faults import client_fault
 from soap_handler.faces.soap.positions import names_by_position
 from soap_handler.faces.soap.rpc_encoded import REFERENCES, STYLES, References, decoded_text, members
+from soap_handler.faces.soap.service import ReadCall
 from soap_handler.faces.unread import unread
-from soap_handler.notifications import Kind, canonical_id, usable_id
+from soap_handler.notifications import Kind
 from soap_handler.xml.repair import restore
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ MARKUP: Final = "markup in a value"
 _OURS: Final = f"{{{NAMESPACE}}}"
 _OPERATION_NAMES: Final = frozenset(kind.value for kind in OPERATIONS)
 _NOT_SET: Final = "0001-01-01T00:00:00"  # .NET's
+_ZERO_ID: Final = re.compile(r"(?:urn:)?(?:uuid:)?[{(]?[0-]+[)}]?", re.IGNORECASE)
 _ID_ATTRIBUTE: Final = "id"  # by which a value is referred to
 
 
@@ -60,20 +62,6 @@ def _known(parameters: Iterable[Parameter], version: Version = Version.SOAP) -> 
 _PARAMETERS: Final = {kind: _known(operation.parameters) for kind, operation in OPERATIONS.items()}
 _IN_HEADER: Final = _known(CREDENTIALS)
 _IN_OPERATION: Final = _known(CREDENTIALS, Version.SOAP_NO_HEADERS)
-
-
-@dataclass(frozen=True, slots=True)
-class ReadCall:
-    """What one operation says."""
-
-    kind: Kind
-    credentials: Credentials | None
-    fields: Fields
-    """The texts of the parameters that came."""
-    repaired: tuple[str, ...]
-    """Marks of what was repaired, or left unread."""
-    doubtful: frozenset[str]
-    """Attributes of which more than one text came, or one in a doubtful place."""
 
 
 def read_calls(envelope: Envelope) -> list[ReadCall]:
@@ -289,11 +277,11 @@ def _lacks(fields: Fields, parameters: Iterable[Parameter]) -> bool:
 
 
 def _says_none(text: str, kind: object) -> bool:
-    return not text or (kind is Type.TIME and text.startswith(_NOT_SET)) or (kind is Type.ID and not _is_usable(text))
+    return not text or (kind is Type.TIME and text.startswith(_NOT_SET)) or (kind is Type.ID and _is_zero(text))
 
 
-def _is_usable(text: str) -> bool:
-    return usable_id(canonical_id(text))
+def _is_zero(text: str) -> bool:
+    return _ZERO_ID.fullmatch(text) is not None
 
 
 def _local_name(element: Element) -> str:
