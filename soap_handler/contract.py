@@ -186,7 +186,7 @@ _OPERATIONS: Final = (
         _row("mobile_number",  Type.TEXT,      "mobileNumber",  "mobileNumber", "From/PhoneNumber"),
         _row("contact_id",     Type.TEXT,      "contactID",     "contactID"),
         _row("event_code",     EventCode,      "eventCode",     "eventType"),
-        _row("occurred_at",    Type.TIME,      "occurredAt",    "occurredAt",  "ReceviedAt"),  # sic
+        _row("occurred_at",    Type.TIME,      "occurredAt",    "occurredAt",  "ReceviedAt", "occuredAt"),  # sic
     ), {"event_code": EventCode.UNSUBSCRIBE}),
 )
 # fmt: on

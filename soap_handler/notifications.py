@@ -27,6 +27,10 @@ ZERO_ID: Final = "00000000-0000-0000-0000-000000000000"
 """The all-zero GUID: a real value on the wire that means "none" (contract, section 4)."""
 
 
+GUID_CHARACTERS: Final = 36
+"""Of a GUID in its canonical form."""
+
+
 TEST_ID: Final = "soap-handler-test-"
 """The beginning of the id of a test notification. Ids of EMS are GUIDs, so none begins like this."""
 
@@ -112,22 +116,25 @@ class _Notification(ABC):
     original: Mapping[str, str] = field(default_factory=dict)
     """The provider's text of each value that could not be read, or was read with a guess; by attribute name."""
     repaired: tuple[str, ...] = ()
-    """Marks of what was repaired to read this notification; empty for nearly all."""
+    """Marks of what was repaired, or was left unread, in the request; empty for nearly all."""
+    digest: str = ""
+    """Digest of the operation as it came, where the key cannot rest on the values; empty for nearly all."""
 
     @property
     def key(self) -> str:
         """Idempotency key: equal for every copy of this notification. Make your own effects idempotent with it.
 
-        It holds account, kind and message id, for events also what happened and when (design, decision 4). A digest of
-        the content takes the place of an id that is not usable.
+        It holds account, kind and message id, for events also what happened and when (design, decision 4). Without a
+        usable id a digest of the content takes its place; where the values cannot be relied on, ``digest`` does
+        (``receive/identity.py`` decides).
         """
-        return "/".join((_segment(self.account), self.kind, *self._identity()))
+        return "/".join((_segment(self.account), self.kind, *((self.digest,) if self.digest else self._identity())))
 
     @abstractmethod
     def _identity(self) -> tuple[str, ...]:
         """Return the part of the key that tells this notification from others of its account and kind."""
 
-    def _digest(self) -> str:
+    def _content_digest(self) -> str:
         content = to_dict(self)  # type: ignore[arg-type] # every subclass is one of the union
         content.pop("repaired", None)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
@@ -135,7 +142,7 @@ class _Notification(ABC):
     def _occurrence(self, identity: str, what: str, when: datetime | None) -> tuple[str, ...]:
         """Return the identity of an event of a message: the message's id, what happened, and when."""
         if not usable_id(identity):
-            return (self._digest(),)
+            return (self._content_digest(),)
         moment = instant(when) or self.original.get("occurred_at", "") or "none"
         return _segment(identity), _segment(what), _segment(moment)
 
@@ -155,7 +162,7 @@ class MessageReceived(_Notification):
     received_at: datetime | None = None
 
     def _identity(self) -> tuple[str, ...]:
-        return (_segment(self.id),) if usable_id(self.id) else (self._digest(),)
+        return (_segment(self.id),) if usable_id(self.id) else (self._content_digest(),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +207,7 @@ class SubscriptionEvent(_Notification):
     occurred_at: datetime | None = None
 
     def _identity(self) -> tuple[str, ...]:
-        return (self._digest(),)
+        return (self._content_digest(),)
 
 
 Notification = MessageReceived | MessageEvent | MessageError | SubscriptionEvent
@@ -218,13 +225,30 @@ def usable_id(text: str) -> bool:
     return bool(text) and text != ZERO_ID and len(text) <= _MAX_ID_CHARACTERS
 
 
+def canonical_id(text: str) -> str:
+    """Return a message id in the one form in which ids are compared: a GUID in lower case, with hyphens alone.
+
+    Braces, ``urn:uuid:`` and a GUID of 32 digits are other spellings of it. Any other text is only lower-cased.
+    """
+    text = text.strip().lower()
+    guid = _SPELT_GUID.fullmatch(text)
+    return "-".join(guid.groups()) if guid else text
+
+
+def is_guid(text: str) -> bool:
+    """Whether a canonical id is a GUID, and not the all-zero one."""
+    return text != ZERO_ID and _GUID.fullmatch(text) is not None
+
+
 def stored(notification: Notification) -> tuple[str, str | None, str]:
     """Return what the journal keeps of a notification: its key, its message id, and itself (:func:`to_json`).
 
-    The message id is ``None`` where there is none that names one message.
+    The message id is ``None`` where there is none that names one message. A message whose id is in doubt has none
+    either: nothing is deleted from the inbox on a guess.
     """
     identity = getattr(notification, "id", "")
-    return notification.key, identity if usable_id(identity) else None, to_json(notification)
+    in_doubt = bool(notification.digest) and notification.kind is Kind.MESSAGE_RECEIVED
+    return notification.key, identity if usable_id(identity) and not in_doubt else None, to_json(notification)
 
 
 def to_dict(notification: Notification) -> dict[str, Any]:
@@ -238,7 +262,7 @@ def to_dict(notification: Notification) -> dict[str, Any]:
 
 def to_json(notification: Notification) -> str:
     """Return the JSON of :func:`to_dict` in ASCII: NUL and lone surrogates survive any database as escapes."""
-    if notification.original or notification.repaired:
+    if notification.original or notification.repaired or notification.digest:
         return _JSON.encode(to_dict(notification))
     values, encoders = _ENCODERS[type(notification)]  # once for each push, so it is made for speed
     parts = [name + encode(value) for (name, encode), value in zip(encoders, values(notification), strict=True)]
@@ -261,7 +285,11 @@ def plain_type(hint: Any) -> Any:  # noqa: ANN401 - whatever an attribute is ann
 
 _NAMES = {cls: tuple(spec.name for spec in dataclasses.fields(cls)) for cls in KINDS.values()}
 _MAX_ID_CHARACTERS = 64
-_OMITTED_WHEN_EMPTY = frozenset({"notification_id", "original", "repaired"})
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_SPELT_GUID = re.compile(
+    r"(?:urn:)?(?:uuid:)?[{(]?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})[)}]?", re.ASCII
+)
+_OMITTED_WHEN_EMPTY = frozenset({"notification_id", "original", "repaired", "digest"})
 _TYPES = {
     spec.name: plain_type(hints[spec.name])
     for cls, hints in ((cls, get_type_hints(cls)) for cls in KINDS.values())

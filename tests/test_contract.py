@@ -45,7 +45,7 @@ SIMPLE: Final = {
     Type.BOOLEAN: "s:boolean",
 }
 
-COMMON: Final = {"account", "notification_id", "original", "repaired"}
+COMMON: Final = {"account", "notification_id", "original", "repaired", "digest"}
 
 Member = tuple[str, str, int]
 """Name, type and how often it must be there."""
@@ -126,8 +126,10 @@ def test_the_versions_spell_as_the_contract_says() -> None:
     assert list(by_name(received, Version.FORM_POST)) == form
     assert list(by_name(received, Version.XML_PUSH)) == ["MessageId", "From", "To", "MessageText"]
     subscription = OPERATIONS[Kind.SUBSCRIPTION_EVENT].parameters
-    assert list(by_name(subscription, Version.FORM_POST)) == ["mobileNumber", "contactID", "eventType", "occurredAt"]
-    assert list(by_name(subscription, Version.XML_PUSH)) == ["From/PhoneNumber", "ReceviedAt"]
+    assert list(by_name(subscription, Version.FORM_POST)) == [
+        *("mobileNumber", "contactID", "eventType", "occurredAt", "occuredAt")
+    ]
+    assert list(by_name(subscription, Version.XML_PUSH)) == ["From/PhoneNumber", "ReceviedAt", "occuredAt"]
     assert list(by_name(CREDENTIALS, Version.SOAP_NO_HEADERS)) == ["username", "password", "account"]
 
 

@@ -179,7 +179,7 @@ def test_a_notification_does_not_change(told: Notification) -> None:
 
 def test_the_public_attributes_are_those_that_were_promised() -> None:
     """Later releases must not break customers' handlers."""
-    common = {"account", "notification_id", "original", "repaired"}
+    common = {"account", "notification_id", "original", "repaired", "digest"}
     own = {kind.value: {spec.name for spec in fields(cls)} - common for kind, cls in KINDS.items()}
     assert own == {
         "MessageReceived": {"id", "originator", "recipient", "body", "type", "sent_at", "received_at"},

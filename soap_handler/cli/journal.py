@@ -30,13 +30,18 @@ def list_(
     kind: KindFilter = None,
     account: AccountFilter = None,
     originator: OriginatorFilter = None,
+    message_id: Annotated[
+        str | None, typer.Option("--id", help="Only of this message, by any spelling of its id.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the latest.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List notifications, latest first, without what the messages say."""
     from soap_handler.cli import display, journal_view  # noqa: PLC0415 - they load SQLAlchemy and rich
 
-    wanted = journal_view.selection(state=state, kind=kind, account=account, originator=originator)
+    wanted = journal_view.selection(
+        state=state, kind=kind, account=account, originator=originator, message_id=message_id
+    )
     with journal_view.open_journal(config) as journal:
         found = journal.records(wanted, limit)
     if as_json:

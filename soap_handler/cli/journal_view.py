@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from soap_handler.cli import configuration
 from soap_handler.cli.display import Table
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Journal, Selection, Source, State
+from soap_handler.journal import Journal, Selection, Source, State, Step
 from soap_handler.notifications import to_dict
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from soap_handler.journal import Attempt, Record
     from soap_handler.notifications import Kind
 
+_STEPS: Final = {
+    Step.HANDLE: "handler called",
+    Step.DELETE: "delete called",
+    Step.PUSH: "pushed again, with another content, which is kept",
+}
 _CAME: Final = {
     Source.PUSH: "pushed by EMS and stored",
     Source.INBOX: "found in the inbox and stored",
@@ -54,6 +59,7 @@ def selection(
     account: str | None = None,
     originator: str | None = None,
     key: str | None = None,
+    message_id: str | None = None,
 ) -> Selection:
     """Return the selection that the options describe.
 
@@ -64,7 +70,7 @@ def selection(
         wanted = State(state.lower()) if state else None
     except ValueError:
         raise typer.BadParameter(f"--state is {state!r}; expected one of {', '.join(State)}") from None
-    return Selection(state=wanted, kind=kind, account=account, originator=originator, key=key)
+    return Selection(state=wanted, kind=kind, account=account, originator=originator, key=key, message_id=message_id)
 
 
 def summary(record: Record) -> dict[str, Any]:
@@ -97,6 +103,7 @@ def whole(record: Record, history: Sequence[Attempt]) -> dict[str, Any]:
             "outcome": attempt.outcome,
             "error": attempt.error,
             "times": attempt.times,
+            **({"envelope": attempt.envelope.decode("utf-8", "replace")} if attempt.envelope is not None else {}),
         }
         for attempt in history
     ]
@@ -131,7 +138,7 @@ def _history(record: Record, history: Sequence[Attempt]) -> list[tuple[object, .
     came = _CAME[record.source]
     lines: list[tuple[datetime | None, int, str, str]] = [(record.received_at, 0, came, "")]
     for attempt in history:
-        what = "handler called" if attempt.step.value == "handle" else "delete called"
+        what = _STEPS[attempt.step]
         again = f"({attempt.times} times, last at {instant(attempt.ended_at)})" if attempt.times > 1 else ""
         lines.append((attempt.started_at, 1, what, f"{attempt.outcome} {attempt.error or ''} {again}".strip()))
     lines.append((record.handled_at, 2, "handled", ""))

@@ -84,6 +84,11 @@ def explain(data: bytes, settings: Settings, *, path: str = PATH, caller: str | 
     answer = rehearsal.answer(captured, caller or _an_allowed_address(settings))
     entry, push = rehearsal.entry, rehearsal.push
     told = to_dict(entry.notification) if entry else {}
+    notes += (
+        [f"the Body holds a further operation, which is taken too: {other.notification.key}" for other in entry.others]
+        if entry
+        else []
+    )
     return Explanation(
         taken=entry is not None,
         request=_one_line(captured),

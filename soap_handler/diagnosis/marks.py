@@ -31,7 +31,7 @@ REASONS: Final = {
     "spelling": "a name is spelt in other letter case than the vendor's",
     "id missing": "the notification has no id; a digest of the request stands for it",
     "account not named": "the request names no account; the only one that its credentials fit was taken",
-    "repeated operation": "the Body holds more than one operation; the first became values, the request is kept",
+    "positional call": "the parameters have no names of the contract; they were taken by their positions",
 }
 """The reason for each mark of a face or of the XML reader."""
 

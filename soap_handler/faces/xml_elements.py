@@ -5,7 +5,6 @@ No understandable form is refused. What departs from the vendor's form, or is le
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -20,7 +19,8 @@ from soap_handler.contract import (
     by_name,
 )
 from soap_handler.errors import DoctypeError, LimitExceededError, MalformedError
-from soap_handler.notifications import Kind, usable_id
+from soap_handler.faces.unread import ATTRIBUTE, LOOSE_TEXT, UNKNOWN
+from soap_handler.notifications import Kind
 from soap_handler.xml.parser import Limits, read_document
 from soap_handler.xml.repair import restore
 
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 FOREIGN: Final = "namespace"
 REPEATED: Final = "repeated element"
 MARKUP: Final = "markup in a value"
-UNKNOWN: Final = "unknown element"
-ATTRIBUTE: Final = "attribute"
-LOOSE_TEXT: Final = "text between elements"
 SPELLING: Final = "spelling"
 NO_ID: Final = "id missing"
 """Marks of departures from the vendor's form."""
@@ -76,6 +73,8 @@ class Pushed:
     """The names of the account that it gives."""
     repaired: tuple[str, ...]
     optional: frozenset[str]
+    doubtful: frozenset[str]
+    """Attributes that came more than once."""
 
 
 def _names(kind: Kind) -> dict[str, Parameter]:
@@ -123,10 +122,15 @@ def read_pushed(body: bytes, label: str | None = None, limits: Limits = Limits()
     reader = _Reader(document)
     reader.mark(SPELLING, name != form.name)
     found = reader.texts(document.root, form.known)
+    if not found:
+        raise NotUnderstoodError("The element has none of its parts")
+    if any(each.type is Type.ID and each.attribute == "id" for each in form.known.values()):
+        reader.mark(NO_ID, not str(found.get("id") or "").strip())
     fields = {**form.says, **{name: text for name, text in found.items() if name not in _FRAME}}
-    fields["notification_id"] = _notification_id(found, form, reader, body)
+    fields["notification_id"] = found.get("notification_id") or ""
     accounts = tuple(str(found[name]) for name in ("account", "account_reference") if found.get(name))
-    return Pushed(form.kind, fields, accounts, tuple(reader.marks), form.optional)
+    doubtful = frozenset(reader.doubtful)
+    return Pushed(form.kind, fields, accounts, tuple(reader.marks), form.optional, doubtful)
 
 
 def _read(body: bytes, label: str | None, limits: Limits) -> Document:
@@ -143,18 +147,6 @@ def _read(body: bytes, label: str | None, limits: Limits) -> Document:
     return document
 
 
-def _notification_id(found: Fields, form: Form, reader: _Reader, body: bytes) -> str:
-    """Return ``Id``; where no id is usable and something was left unread, a digest of the whole request.
-
-    Otherwise two notifications that differ only in the unread part would pass for one.
-    """
-    own, message = (str(found.get(name) or "").strip() for name in ("notification_id", "id"))
-    if any(each.type is Type.ID and each.attribute == "id" for each in form.known.values()):
-        reader.mark(NO_ID, not message)
-    named = usable_id(own) or usable_id(message.lower())
-    return own if named or not reader.marks else hashlib.sha256(body).hexdigest()[:32]
-
-
 class _Reader:
     """Reader of one document's texts. Its marks are in ``marks``."""
 
@@ -162,6 +154,8 @@ class _Reader:
         self._escaped = document.escaped
         self.marks = dict.fromkeys(document.repaired)
         """Each once, in the order in which they were found."""
+        self.doubtful: set[str] = set()
+        """Attributes that came more than once."""
         self._mark_odd(document.root)
 
     def mark(self, mark: str, found: object) -> None:
@@ -186,7 +180,9 @@ class _Reader:
         return found
 
     def _add(self, found: dict[str, str | Fields | None], more: Mapping[str, str | Fields | None]) -> None:
-        self.mark(REPEATED, found.keys() & more.keys())
+        twice = found.keys() & more.keys()
+        self.mark(REPEATED, twice)
+        self.doubtful |= twice
         found.update({name: text for name, text in more.items() if name not in found})
 
     def _known(self, name: str, known: Mapping[str, Parameter]) -> Parameter | None:

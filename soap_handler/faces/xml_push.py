@@ -103,8 +103,17 @@ def push_of(request: Request, receiver: Receiver, limits: Limits = Limits()) -> 
     def kept() -> bytes | None:
         return without_secret(request.body, credentials.password, charset)
 
-    repaired = (*pushed.repaired, *mark)
-    return Push(pushed.kind, pushed.fields, credentials, request.caller, repaired, kept, optional=pushed.optional)
+    return Push(
+        pushed.kind,
+        pushed.fields,
+        credentials,
+        request.caller,
+        (*pushed.repaired, *mark),
+        kept,
+        optional=pushed.optional,
+        doubtful=pushed.doubtful,
+        operation=lambda _: request.body,  # its secret is in the address, or in HTTP's header
+    )
 
 
 def credentials_of(

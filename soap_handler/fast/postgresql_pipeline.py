@@ -103,6 +103,11 @@ class PipelinedCommit(GroupCommit):
             self._attached.give_up(TimeoutError("the server gave no answer"))
         return False
 
+    def _committed(self, requests: Sequence[Request]) -> None:
+        """Answer what was stored. Duplicates go to the thread: what they say may have to be noted."""
+        self.succeed([request for request in requests if all(request.result)])
+        self._requeue([request for request in requests if not all(request.result)])
+
     def _disconnected(
         self, connection: PushConnection, sent: Sequence[Request], waiting: Sequence[Request], error: Exception
     ) -> None:
@@ -141,7 +146,7 @@ class PipelinedCommit(GroupCommit):
             return
         self._connect_at = time.monotonic() + _CONNECT_SECONDS
         try:
-            ready = PushConnection(self.engine, self.succeed, self._disconnected)
+            ready = PushConnection(self.engine, self._committed, self._disconnected)
         except SQLAlchemyError as error:
             telemetry.emit("journal_connection_lost", error=type(error).__name__)
             return

@@ -172,6 +172,8 @@ def _read(root: Element) -> tuple[Read, Credentials | None]:
     """Return the contents, and the credentials of the header if it has them."""
     *head, content = root
     (operation,) = content  # ValueError: not one child
+    if _has_loose_text(root) or _has_loose_text(content) or any(map(_has_loose_text, head)):
+        raise FallbackError
     if (root.tag, content.tag) != (_ENVELOPE, _BODY) or root.keys() or content.keys():
         raise FallbackError
     in_header = _read_header(head)
@@ -210,10 +212,21 @@ def _fields(parent: Element, wanted: _Members) -> dict[str, Any]:
     fields: dict[str, str | Fields | None] = {}
     for child in parent:
         attribute, members = wanted[child.tag]
-        fields[attribute] = _text(child) if members is None else _fields(child, members)
-    if len(fields) != len(parent):
-        raise FallbackError  # something is repeated
+        fields[attribute] = _text(child) if members is None else _structure(child, members)
+    if len(fields) != len(parent) or _has_loose_text(parent):
+        raise FallbackError  # something is repeated, or may be a value without its element
     return fields
+
+
+def _structure(element: Element, members: _Members) -> dict[str, Any]:
+    if element.keys():
+        raise FallbackError
+    return _fields(element, members)
+
+
+def _has_loose_text(parent: Element) -> bool:
+    """Whether there is a text between the elements."""
+    return any(text is not None and not text.isspace() for text in (parent.text, *[child.tail for child in parent]))
 
 
 def _text(element: Element) -> str:

@@ -20,8 +20,11 @@ from soap_handler.xml.repair import restore
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ATTRIBUTES: Final = {each.name: each.attribute for each in INBOX_MESSAGE if each.attribute}
+_ATTRIBUTES: Final = {each.name.lower(): each.attribute for each in INBOX_MESSAGE}
+"""By name in small letters: the letter case does not count. What nothing reads has an empty one."""
 _REPEATED: Final = "repeated element"
+UNKNOWN: Final = "unknown element"
+"""Mark: an element that is not known, beside a value that is absent."""
 _ENCODING: Final = re.compile(rb"""\s*<\?xml[^<>]{0,128}?\sencoding\s*=\s*["']([\w.:-]{1,40})""")
 
 
@@ -83,16 +86,19 @@ def _namespaces(head: bytes) -> dict[str | None, str]:
 
 def _message(document: Document, source: bytes) -> InboxMessage | Unreadable:
     fields: dict[str, str] = {}
-    repaired = document.repaired
+    marks = dict.fromkeys(document.repaired)
+    unknown = False
     for child in document.root[0]:
-        attribute = _ATTRIBUTES.get(str(child.tag).rpartition("}")[2])
+        attribute = _ATTRIBUTES.get(str(child.tag).rpartition("}")[2].lower())
+        text = "".join(map(str, child.itertext()))
         if attribute is None:
-            continue
-        if attribute not in fields:
-            text = "".join(map(str, child.itertext()))
+            unknown = unknown or bool(text.strip())
+        elif attribute and attribute not in fields:
             fields[attribute] = restore(text) if document.escaped else text
-        elif _REPEATED not in repaired:
-            repaired = (*repaired, _REPEATED)  # the first counts, as in a push
+        elif attribute:
+            marks[_REPEATED] = None  # the first counts, as in a push
     if not fields:
         return Unreadable("empty")
-    return InboxMessage(fields, repaired, source if repaired else None)
+    if unknown and not all(fields.get(name, "").strip() for name in _ATTRIBUTES.values() if name):
+        marks[UNKNOWN] = None  # it may be what the absent value was to say, as in a push
+    return InboxMessage(fields, tuple(marks), source if marks else None)

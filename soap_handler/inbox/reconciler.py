@@ -22,6 +22,7 @@ from soap_handler.errors import InboxError, JournalUnavailableError
 from soap_handler.inbox.messages import Unreadable
 from soap_handler.journal import Entry, Source, State, Tally
 from soap_handler.notifications import Kind
+from soap_handler.receive.identity import identified
 from soap_handler.receive.values import read_notification
 
 if TYPE_CHECKING:
@@ -167,7 +168,8 @@ class Reconciler:
                 zone=self._account.time_zone,
                 repaired=message.repaired,
             )
-            yield Entry(notification, moment, Source.INBOX, message.source)
+            source = message.source or b""
+            yield Entry(identified(notification, lambda: source), moment, Source.INBOX, message.source)  # noqa: B023 - called at once
 
     def _recover(self, entries: Sequence[Entry], *, dry: bool) -> int:
         """Journal what is missing; return how much of it was still missing at that instant."""

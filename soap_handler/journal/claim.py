@@ -170,7 +170,7 @@ LEASE: Final = {
         parked_at=null(),
         **({"delete_attempts": _table.delete_attempts + 1} if step is Step.DELETE else {}),
     )
-    for step in Step
+    for step in (Step.HANDLE, Step.DELETE)
 }
 """Give rows an owner until an instant, by step. A delete counts here: it is begun at once, and kills no process."""
 

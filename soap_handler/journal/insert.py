@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
+from soap_handler.journal.copies import note_copies, recorded_before
 from soap_handler.journal.execute import QUEUE_CLOCK, execute, query
 from soap_handler.journal.records import Source, State
 from soap_handler.journal.schema import notification
@@ -29,10 +30,18 @@ _table = notification.c
 
 
 def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
-    """Insert the entries whose key is new, and return for each entry whether it was new."""
-    keys, rows = rows_by_key(entries, connection.get_execution_options()[QUEUE_CLOCK].now())
+    """Insert the entries whose key is new, with their others, and return for each entry whether it was new."""
+    together = [each for entry in entries for each in (entry, *entry.others)]
+    keys, rows = rows_by_key(together, connection.get_execution_options()[QUEUE_CLOCK].now())
+    if any(entry.notification.digest for entry in together):
+        for key in recorded_before(connection, together):
+            del rows[key]
     insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
-    return are_new(keys, insert(connection, rows))
+    answers = are_new(keys, insert(connection, rows) if rows else ())
+    if not all(answers):
+        note_copies(connection, [entry for entry, new in zip(together, answers, strict=True) if not new])
+    by_entry = by_batch([(entry, *entry.others) for entry in entries], answers)
+    return [first for first, *_ in by_entry]
 
 
 def record_all(connection: Connection, batches: Sequence[Sequence[Entry]]) -> list[list[bool]]:
@@ -88,7 +97,7 @@ def _row(key: str, message_id: str | None, payload: str, entry: Entry, now: date
     notified = entry.notification
     originator = getattr(notified, "originator", None) or getattr(notified, "mobile_number", None)
     # A test notification is stored as done; that is decided here, where every way into the journal ends.
-    test = message_id is not None and message_id.startswith(TEST_ID)
+    test = str(getattr(notified, "id", "")).startswith(TEST_ID)
     return {
         "key": key,
         "account": notified.account,
@@ -133,4 +142,4 @@ def _insert_sqlite(connection: Connection, rows: Mapping[str, dict[str, Any]]) -
 
 def _insert_postgresql(connection: Connection, rows: Mapping[str, dict[str, Any]]) -> Collection[str]:
     """Insert, and return the keys of the new rows."""
-    return [key for (key,) in query(connection, postgresql_insert(), list(rows.values()))] if rows else []
+    return [key for (key,) in query(connection, postgresql_insert(), list(rows.values()))]

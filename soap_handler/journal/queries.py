@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from soap_handler.journal.insert import searchable, storable
 from soap_handler.journal.records import Attempt, Record, Source, State, Step
 from soap_handler.journal.schema import attempt, in_state, notification
-from soap_handler.notifications import Kind
+from soap_handler.notifications import Kind, canonical_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,6 +74,8 @@ def selected(selection: Selection) -> list[ColumnElement[bool]]:
     conditions = []
     if selection.state is not None:
         conditions.append(in_state(selection.state))
+    if selection.message_id is not None:
+        conditions.append(notification.c.message_id == storable(canonical_id(selection.message_id)))
     for name in ("kind", "account", "key"):
         wanted = getattr(selection, name)
         if wanted is not None:
@@ -117,4 +119,6 @@ def attempts(connection: Connection) -> list[tuple[str, Attempt]]:
 
 
 def _attempt(row: Row[Any]) -> Attempt:
-    return Attempt(Step(row.step), row.started_at, row.ended_at, row.outcome, row.error, row.owner, row.times)
+    return Attempt(
+        Step(row.step), row.started_at, row.ended_at, row.outcome, row.error, row.owner, row.times, row.envelope
+    )

@@ -27,10 +27,12 @@ class State(StrEnum):
 
 
 class Step(StrEnum):
-    """The step that an attempt tried: the handler, or the delete from the EMS inbox."""
+    """The step of a line of a history: the handler, the delete from the EMS inbox, or another push."""
 
     HANDLE = "handle"
     DELETE = "delete"
+    PUSH = "push"
+    """A duplicate that says what the first copy, which had to be repaired, did not."""
 
 
 class Source(StrEnum):
@@ -51,6 +53,8 @@ class Entry:
     source: Source = Source.PUSH
     envelope: bytes | None = None
     """The request as it came, password masked; kept only where it had to be repaired."""
+    others: tuple[Entry, ...] = ()
+    """Further notifications of the same request: they are committed with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class Attempt:
     owner: str
     times: int = 1
     """How many attempts at a delete this stands for, which failed alike; it begins with the first of them."""
+    envelope: bytes | None = None
+    """Of another push: the request where it had to be repaired, password masked, or else its values as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,8 @@ class Selection:
     account: str | None = None
     originator: str | None = None
     key: str | None = None
+    message_id: str | None = None
+    """In any spelling of a GUID."""
 
 
 def notification_of(kind: Kind, payload: str) -> Notification:

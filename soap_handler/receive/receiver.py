@@ -13,6 +13,7 @@ from soap_handler.accounts.throttle import Throttle, client_network
 from soap_handler.errors import AuthenticationError, CredentialsUncheckedError
 from soap_handler.journal import Entry
 from soap_handler.log_throttle import LogThrottle
+from soap_handler.receive.identity import identified
 from soap_handler.receive.values import read_notification
 from soap_handler.settings import name_key
 
@@ -32,6 +33,10 @@ def _no_envelope() -> None:
     return None
 
 
+def _as_kept(kept: bytes | None) -> bytes:
+    return kept or b""
+
+
 @dataclass(frozen=True, slots=True)
 class Push:
     """What a face read off the wire, whichever face it was."""
@@ -47,6 +52,12 @@ class Push:
     """Gives the request as it came, password masked. Called only where something had to be mended."""
     optional: frozenset[str] = frozenset()
     """Attributes that this version of the API may leave out."""
+    doubtful: frozenset[str] = frozenset()
+    """Attributes of which more than one text came, or one in a doubtful place."""
+    operation: Callable[[bytes | None], bytes] = _as_kept
+    """Gives the operation as it came, without credentials, from what ``envelope`` gave. Called as that is."""
+    others: tuple[Push, ...] = ()
+    """Further notifications of the same request, from the same caller with the same credentials."""
 
 
 class Receiver:
@@ -63,23 +74,16 @@ class Receiver:
         self._now = now
 
     def prepare(self, push: Push) -> Entry:
-        """Do everything up to the commit: return what is to be recorded.
+        """Do everything up to the commit: return what is to be recorded, all notifications of a request together.
 
         Raises:
             AuthenticationError: the caller is not EMS calling for one of our accounts. Counted and logged.
             CredentialsUncheckedError: that could not be found out now. Logged.
         """
         account = self._authenticate(push)
-        notification = read_notification(
-            push.kind,
-            push.fields,
-            account=account.reference,
-            zone=account.time_zone,
-            repaired=push.repaired,
-            optional=push.optional,
-        )
-        envelope = push.envelope() if notification.repaired else None
-        return Entry(notification, self._now(), envelope=envelope)
+        now = self._now()
+        others = tuple(_entry(other, account, now, number) for number, other in enumerate(push.others, 1))
+        return _entry(push, account, now, 0, others)
 
     def _authenticate(self, push: Push) -> Account:
         accounts = self.accounts
@@ -117,6 +121,23 @@ class Receiver:
         own = self._throttle.failed(_throttle_key(push))
         of_all = self._throttle.failed((_network(push), "all"), _ALL_ACCOUNTS)
         return own if of_all is None else max(of_all, own or 0.0)
+
+
+def _entry(push: Push, account: Account, now: datetime, number: int, others: tuple[Entry, ...] = ()) -> Entry:
+    """Return the entry of one notification. ``number`` is its place in the request."""
+    notification = read_notification(
+        push.kind,
+        push.fields,
+        account=account.reference,
+        zone=account.time_zone,
+        repaired=push.repaired,
+        optional=push.optional,
+    )
+    envelope = None
+    if notification.repaired:
+        envelope = push.envelope()
+        notification = identified(notification, lambda: push.operation(envelope), push.doubtful, number)
+    return Entry(notification, now, envelope=envelope, others=others)
 
 
 def _network(push: Push) -> str:

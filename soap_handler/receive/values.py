@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from soap_handler.contract import OPERATIONS, Structure, Type
-from soap_handler.notifications import KINDS
+from soap_handler.notifications import GUID_CHARACTERS, KINDS, canonical_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -87,7 +87,8 @@ class _Reader:
         return value if isinstance(value, str) else ""
 
     def identifier(self, name: str) -> str:
-        return self.text(name).strip().lower()
+        text = self.text(name).strip().lower()
+        return text if len(text) == GUID_CHARACTERS else canonical_id(text)  # nearly all are canonical
 
     def time(self, name: str) -> datetime | None:
         text = self.text(name).strip()

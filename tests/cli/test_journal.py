@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,8 @@ def test_the_list_is_the_latest_first(keys: Keys) -> None:
         (("--kind", "MessageReceived"), [LATER, MESSAGE]),
         (("--originator", "SHOP"), [LATER]),
         (("--account", "EX9"), []),
+        (("--id", " M1 "), [MESSAGE]),
+        (("--id", "m"), []),
         (("--state", "dead", "--kind", "MessageEvent"), [EVENT]),
     ],
 )
@@ -84,6 +87,18 @@ def test_show_tells_the_whole_life(run: Run) -> None:
     text = run("journal", "show", MESSAGE.key).out
     assert "pushed by EMS and stored" in text
     assert "ValueError: no" in text
+
+
+def test_another_push_that_says_more_is_shown(run: Run, tmp_path: Path) -> None:
+    """The first copy had to be repaired, and the second one had its text: the history has it."""
+    with Journal(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
+        for notification in (replace(LATER, id="m3", body="", repaired=("unknown element",)), replace(LATER, id="m3")):
+            journal.record(Entry(notification, datetime.now(UTC)))
+    key = "EX0012345/MessageReceived/m3"
+    (line,) = run("journal", "show", key, "--json").json["history"]
+    assert (line["step"], line["outcome"]) == ("push", "duplicate")
+    assert '"body":"hush"' in line["envelope"]
+    assert "pushed again" in run("journal", "show", key).out
 
 
 def test_a_body_cannot_play_with_the_terminal(run: Run) -> None:

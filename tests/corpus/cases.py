@@ -16,6 +16,7 @@ from tests.corpus.soap12 import soap12
 from tests.corpus.strictness import strictness
 from tests.corpus.structures import structures
 from tests.corpus.texts import wrong_texts
+from tests.corpus.unread import unread_parts
 from tests.corpus.values import wrong_reasons, wrong_values
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _stored() -> Iterator[Case]:
         soap12,
         packages,
         positions,
+        unread_parts,
     )
     for group in groups:
         for name, told in group():

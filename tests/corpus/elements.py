@@ -14,7 +14,7 @@ NIL: Final = f'{XSI} xsi:nil="true"'
 EVERY_FIELD: Final = tuple((kind, name) for kind, fields in FIELDS.items() for name in fields)
 
 
-def _absent(told: Message, name: str) -> Message:
+def absent(told: Message, name: str) -> Message:
     """Return what the message means when this element says nothing."""
     attribute = FIELDS[told.kind][name]
     value = getattr(told.notification, attribute)
@@ -28,9 +28,9 @@ def _absent(told: Message, name: str) -> Message:
 
 
 VARIANTS: Final[dict[str, Callable[[Message, str], Message]]] = {
-    "missing": lambda told, name: _absent(told.with_part(name, b""), name),
-    "empty": lambda told, name: _absent(told.with_part(name, f"<{name}/>".encode()), name),
-    "nil": lambda told, name: _absent(told.with_part(name, f"<{name} {NIL}/>".encode()), name),
+    "missing": lambda told, name: absent(told.with_part(name, b""), name),
+    "empty": lambda told, name: absent(told.with_part(name, f"<{name}/>".encode()), name),
+    "nil": lambda told, name: absent(told.with_part(name, f"<{name} {NIL}/>".encode()), name),
     "typed": lambda told, name: told.with_part(
         name, element(name, told.written(name), f'{XSI} xsi:type="xsd:whatever"')
     ),

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from soap_handler.contract import SOAP_11
-from tests.corpus.messages import PASSWORD, Message
+from soap_handler.contract import NAMESPACE, SOAP_11
+from tests.corpus.messages import PASSWORD, Message, element
 from tests.corpus.structures import no_header
 
 Mutation = Callable[[Message], Message]
@@ -63,6 +63,25 @@ REFUSED: Final[dict[str, tuple[Mutation, str]]] = {
         ),
         "Client",
     ),
+    "no parameter": (lambda told: replace(told, parts={}), "Client"),
+    "no known parameter": (
+        lambda told: replace(told, parts={f"x-{name}": element(f"x-{name}", b"1") for name in told.parts}),
+        "Client",
+    ),
+    "parameters one level deeper": (
+        lambda told: replace(told, parts={"parameters": element("parameters", b"".join(told.parts.values()))}),
+        "Client",
+    ),
+    "parameters as attributes": (
+        lambda told: replace(told, parts={}, operation=("", f'xmlns="{NAMESPACE}" id="1" mobileNumber="2"')),
+        "Client",
+    ),
+    "a parameter too few by position": (
+        lambda told: replace(told, parts={f"param{n}": element(f"param{n}", b"1") for n in range(len(told.parts) - 1)}),
+        "Client",
+    ),
+    "an empty operation after": (lambda told: replace(told, after=b"<MessageEvent/>"), "Client"),
+    "two Bodies": (_whole(lambda body: body.replace(b"</soap:Envelope>", b"<soap:Body/></soap:Envelope>")), "Client"),
     "must understand": (lambda told: replace(told, header=told.header + ROUTE), "MustUnderstand"),
     "must understand, repaired": (
         lambda told: replace(told, header=told.header + ROUTE, after=b"&#1;"),

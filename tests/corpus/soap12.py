@@ -61,7 +61,7 @@ SOAP12: Final[dict[str, Callable[[Message], Message]]] = {
         replace(told, header=told.header + b'<x xmlns="urn:x" xmlns:old="urn:old" old:mustUnderstand="1"/>')
     ),
     "SOAP 1.2, a control character": lambda told: in_soap_12(
-        replace(repaired_as(told, "control character"), after=b"<x>&#1;</x>")
+        replace(repaired_as(told, "control character", "unknown element"), after=b"<x>&#1;</x>")
     ),
     "SOAP 1.2, rpc": _rpc,
     "SOAP 1.2, rpc by reference": _by_reference(""),

@@ -92,16 +92,20 @@ STRUCTURES: Final[dict[str, Mutation]] = {
     "PHP map": _php_map,
     "Perl base64": _perl,
     "operation twice": lambda told: replace(
-        repaired_as(told, "repeated operation"), after=told.bytes_().partition(b"Body>")[2].rpartition(b"</soap:B")[0]
+        told, after=told.bytes_().partition(b"Body>")[2].rpartition(b"</soap:B")[0]
     ),
-    "another operation after": lambda told: replace(repaired_as(told, "repeated operation"), after=b"<MessageEvent/>"),
+    "another operation after": lambda told: replace(
+        told, after=f'<MessageEvent xmlns="{NAMESPACE}"><id>{told.identity}</id></MessageEvent>'.encode()
+    ),
     "something else after": lambda told: replace(told, after=b"<other/>"),
     "header last": lambda told: replace(told, transform=_header_last),
     "indented": lambda told: replace(told, transform=lambda body: body.replace(b"><", b">\n\t <")),
     "reversed": lambda told: replace(told, parts=dict(reversed(told.parts.items()))),
-    "unknown elements": lambda told: replace(told, parts={"new": b"<new><id>9</id></new>"} | told.parts),
+    "unknown elements": lambda told: unread_without_id(
+        replace(told, parts={"new": b"<new><id>9</id></new>"} | told.parts), "unknown element"
+    ),
     "password with a control character elsewhere": lambda told: replace(
-        repaired_as(told, "control character"), after=b"<x>&#1;</x>"
+        repaired_as(told, "control character", "unknown element"), after=b"<x>&#1;</x>"
     ),
     "everything at once": lambda told: replace(
         repaired_as(
@@ -109,12 +113,17 @@ STRUCTURES: Final[dict[str, Mutation]] = {
             "encoding",
             "control character",
             "namespace",
-            "repeated operation",
+            "unknown element",
         ),
         operation=("", ""),
-        after=b"<MessageEvent>\xe9&#1;</MessageEvent>",
+        after=b"<Another>\xe9&#1;</Another>",
     ),
 }
+
+
+def unread_without_id(told: Message, *marks: str) -> Message:
+    """Return the call with these marks where it has no id: then anything unread tells it from others."""
+    return repaired_as(told, *marks) if told.kind is Kind.SUBSCRIPTION_EVENT else told
 
 
 def _header_last(body: bytes) -> bytes:

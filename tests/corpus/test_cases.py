@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from lxml import etree
 
 from soap_handler.contract import NAMESPACE, SOAP_11
 from soap_handler.journal import Selection
-from soap_handler.notifications import usable_id
+from soap_handler.notifications import stored
 from tests.corpus.cases import CASES
 from tests.corpus.messages import PASSWORD
 
@@ -30,17 +31,21 @@ def test_the_table_is_long_enough() -> None:
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES if case.stored is not None])
 def test_what_can_be_stored_is_stored(soap: SoapService, case: Case) -> None:
     """The answer is 200, the journal holds the values, and repairs are marked, with the envelope."""
-    answer = soap.post(case.body, case.content_type, case.content_encoding)
+    exchange = soap.prepare(case.body, case.content_type, case.content_encoding)
     assert case.stored is not None
-    assert answer.status.startswith("200"), answer.body
-    (content,) = etree.fromstring(answer.body)[0]
+    assert exchange.entry is not None, exchange.answer
+    assert exchange.answer.status.startswith("200")
+    (content,) = etree.fromstring(exchange.answer.body)[0]
     assert content.tag == f"{{{NAMESPACE}}}{case.stored.kind}Response"
-    (record,) = soap.journal.records(Selection(key=case.stored.key))
-    assert record.notification == case.stored
+    soap.journal.record(exchange.entry)
+    (record,) = soap.journal.records(Selection(key=exchange.entry.notification.key))
+    assert replace(record.notification, digest="") == case.stored
+    assert record.notification.digest or record.key == case.stored.key
+    assert record.notification.digest == "" or case.stored.repaired
     with closing(sqlite3.connect(soap.path)) as connection:
         query = "SELECT envelope, message_id FROM notification WHERE seq = ?"
         ((envelope, message_id),) = connection.execute(query, [record.seq]).fetchall()
-    assert message_id == (identity if usable_id(identity := getattr(case.stored, "id", "")) else None)
+    assert message_id == stored(record.notification)[1]
     assert (envelope is not None) == bool(case.stored.repaired)
     if envelope is not None:
         assert _around_password(envelope) == _around_password(case.body)

@@ -10,6 +10,7 @@ import pytest
 
 from soap_handler.diagnosis.explain import Explanation, explain
 from soap_handler.diagnosis.marks import REASONS
+from soap_handler.faces import unread
 from soap_handler.faces.soap import rpc_encoded
 from soap_handler.faces.soap import values as soap_values
 from soap_handler.journal import Selection
@@ -94,6 +95,13 @@ def test_repairs_are_explained(settings: Settings) -> None:
     assert found.original == {"sent_at": "noon"}
 
 
+def test_a_further_operation_of_the_body_is_told(settings: Settings) -> None:
+    """It is taken too, under a key of its own."""
+    found = explain(wire.envelope(wire.operation() + wire.operation("MessageEvent")), settings)
+    assert found.operation == "MessageReceived"
+    assert any("further operation" in note and "/MessageEvent/" in note for note in found.notes)
+
+
 def test_each_mark_has_a_reason() -> None:
     """A mark without one would be shown without a word."""
     marks = [
@@ -103,7 +111,8 @@ def test_each_mark_has_a_reason() -> None:
         soap_values.FOREIGN,
         soap_values.REPEATED,
         soap_values.MARKUP,
-        soap_values.OTHERS,
+        soap_values.POSITIONAL,
+        *(unread.UNKNOWN, unread.ATTRIBUTE, unread.LOOSE_TEXT),
         *(charsets.BYTES, charsets.LABEL, charsets.SURROGATES),
         *(repair.CONTROL, repair.SURROGATE, repair.ENTITY, repair.UNESCAPED, repair.PREFIX, repair.MARKUP),
     ]

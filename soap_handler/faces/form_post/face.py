@@ -8,7 +8,7 @@ from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, 
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
-from soap_handler.faces.form_post.form import read_form
+from soap_handler.faces.form_post.form import read_form, without_credentials
 from soap_handler.faces.form_post.redact import redacted
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
@@ -66,8 +66,16 @@ class FormPost(Face):
         def kept() -> bytes | None:
             return redacted(request.body, form.credentials.password if form.credentials else "", charset)
 
-        credentials = presented(form.credentials, basic(request.authorization))
-        push = Push(form.kind, form.fields, credentials, request.caller, form.repaired, kept)
+        push = Push(
+            form.kind,
+            form.fields,
+            presented(form.credentials, basic(request.authorization)),
+            request.caller,
+            form.repaired,
+            kept,
+            doubtful=form.doubtful,
+            operation=lambda _: without_credentials(request.body),
+        )
         return Exchange(self._receiver.prepare(push), CONFIRMED)
 
     def not_stored(self, error: BaseException) -> Answer:

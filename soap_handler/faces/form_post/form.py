@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from soap_handler.accounts.accounts import Credentials
 from soap_handler.contract import CREDENTIALS, FORM_PREFIX, NOTIFICATION_TYPE, OPERATIONS, Version, by_name
 from soap_handler.errors import FormError
 from soap_handler.faces.base import is_xml
-from soap_handler.notifications import Kind
+from soap_handler.notifications import Kind, canonical_id, usable_id
 from soap_handler.xml.charsets import decode_value
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ REPEATED: Final = "repeated field"
 MAX_FIELDS: Final = 100
 """In a form. EMS sends eleven."""
 _NOT_SET: Final = "0001-01-01T00:00:00"
+_NO_TIMES: Final = (_NOT_SET, _NOT_SET.replace("T", " "))
+_NAME: Final = re.compile(r"[^\W\d][\w.:$\[\]-]*")  # a text behind a bare "&" has seldom one with a value
 _MAY_BE_MISSING: Final = "sent_at"  # contract, section 3; it is read as .NET's "not set", which is no repair
 
 
@@ -59,13 +62,15 @@ class Form:
     credentials: Credentials | None
     repaired: tuple[str, ...] = ()
     """Marks of what was repaired or not understood."""
+    doubtful: frozenset[str] = frozenset()
+    """Attributes of which more than one text came."""
 
 
 def read_form(body: bytes, charset: str | None = None) -> Form:
     """Return what a form says. ``charset`` is that of its Content-Type, where it names one.
 
     Raises:
-        FormError: it does not name one of the four notifications, or has too many fields.
+        FormError: it does not name one of the four notifications, has none of its fields, or has too many fields.
     """
     if is_xml(body):
         raise FormError("The request is XML; expected a form")
@@ -76,21 +81,27 @@ def form_of(pairs: Pairs, marks: tuple[str, ...] = ()) -> Form:
     """Return what a form of these fields says. ``marks`` are those of their decoding.
 
     Raises:
-        FormError: it does not name one of the four notifications.
+        FormError: it does not name one of the four notifications, or has none of its fields.
     """
     if not pairs:
         raise FormError("The request is empty; expected a form")
     texts: dict[str, str] = {}
+    repeated: set[str] = set()
     for name, text in pairs:
         if texts.setdefault(plain_name(name), text) != text:
             marks = (*marks, REPEATED)
+            repeated.add(plain_name(name))
     kind = _kind(texts.pop(_KIND, ""))
-    fields = _picked(texts, _PARAMETERS[kind])
-    if _may_hide_another(texts, kind, fields):
+    known = _PARAMETERS[kind]
+    fields = _picked(texts, known)
+    if not fields:
+        raise FormError(f"The form has none of the fields of {kind.value}")
+    if _may_hide_another(pairs, kind, fields):
         marks = (*marks, UNKNOWN)
     if kind is Kind.MESSAGE_RECEIVED and not fields.get(_MAY_BE_MISSING):
         fields[_MAY_BE_MISSING] = _NOT_SET
-    return Form(kind, fields, _credentials(_picked(texts, _CREDENTIALS)), tuple(dict.fromkeys(marks)))
+    doubtful = frozenset(known[name] for name in repeated if name in known)
+    return Form(kind, fields, _credentials(_picked(texts, _CREDENTIALS)), tuple(dict.fromkeys(marks)), doubtful)
 
 
 def decoded_pairs(body: bytes, charset: str | None) -> tuple[Pairs, tuple[str, ...]]:
@@ -116,6 +127,13 @@ def decoded_pairs(body: bytes, charset: str | None) -> tuple[Pairs, tuple[str, .
         return decoded.text
 
     return [(text(name), text(value)) for name, value in raw], tuple(marks)
+
+
+def without_credentials(body: bytes) -> bytes:
+    """Return a form as it came, without the fields of the credentials."""
+    fields = body.split(b"&")
+    names = (plain_name(unquote_plus(field.partition(b"=")[0].decode("latin-1"), "latin-1")) for field in fields)
+    return b"&".join(field for field, name in zip(fields, names, strict=True) if name not in _CREDENTIALS)
 
 
 def _pairs(body: bytes, codec: str) -> Pairs:
@@ -147,10 +165,23 @@ def _picked(texts: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str
     return found
 
 
-def _may_hide_another(texts: Mapping[str, str], kind: Kind, fields: Mapping[str, str]) -> bool:
-    """Whether a field that is not known may be what a missing one was to say."""
-    missing = {*_PARAMETERS[kind].values()} - fields.keys() - {_MAY_BE_MISSING}
-    return bool(missing) and not texts.keys() <= _PARAMETERS[kind].keys() | _CREDENTIALS.keys()
+def _may_hide_another(pairs: Pairs, kind: Kind, fields: Mapping[str, str]) -> bool:
+    """Whether a field that is not known may be what a missing one was to say, or a part of another field's text.
+
+    Without an id nothing but the whole content tells what it is, so then each such field counts.
+    """
+    known = {_KIND, *_PARAMETERS[kind], *_CREDENTIALS}
+    unknown = [(name, text) for name, text in pairs if plain_name(name) not in known and (name or text)]
+    if not unknown:
+        return False
+    return any(not text or not _NAME.fullmatch(name) for name, text in unknown) or any(
+        _says_none(attribute, fields.get(attribute, "")) for attribute in ("id", *_PARAMETERS[kind].values())
+    )
+
+
+def _says_none(attribute: str, text: str) -> bool:
+    text = text.strip()
+    return not text or text.startswith(_NO_TIMES) or (attribute == "id" and not usable_id(canonical_id(text)))
 
 
 def _credentials(fields: Mapping[str, str]) -> Credentials | None:

@@ -19,9 +19,10 @@ from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.soap.descriptions import Descriptions
 from soap_handler.faces.soap.envelope import read_envelope
 from soap_handler.faces.soap.faults import SERVER, client_fault, fault_envelope, response_envelope, server_fault
+from soap_handler.faces.soap.operation_bytes import operation_bytes
 from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler, Call
-from soap_handler.faces.soap.values import read_call
+from soap_handler.faces.soap.values import read_calls
 from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from soap_handler.faces.base import ReadMany, Request
+    from soap_handler.faces.soap.service import ReadCall
     from soap_handler.receive.receiver import Receiver
 
 CONTENT_TYPE: Final = SOAP_1_1.content_type
@@ -82,15 +84,32 @@ class Endpoint(ServerBase, Face):
     def _prepare(self, request: Request, call: Call) -> Exchange:
         self._read(request.body, call)
 
+        password = call.credentials.password if call.credentials else ""
+
         def kept() -> bytes | None:
-            password = call.credentials.password if call.credentials else ""
             return redacted(request.body, password, charset_of(request.content_type))
+
+        def operation(masked: bytes | None) -> bytes:
+            return operation_bytes(request.body, masked, password)
 
         credentials = call.credentials
         if request.authorization:
             credentials = presented(credentials, basic(request.authorization))
-        push = Push(call.kind, call.fields, credentials, request.caller, call.repaired, kept)
-        entry = self._receiver.prepare(push)
+
+        def push(one: Call | ReadCall, others: tuple[Push, ...] = ()) -> Push:
+            return Push(
+                one.kind,
+                one.fields,
+                credentials,
+                request.caller,
+                one.repaired,
+                kept,
+                doubtful=one.doubtful,
+                operation=operation,
+                others=others,
+            )
+
+        entry = self._receiver.prepare(push(call, tuple(map(push, call.others))))
         return Exchange(entry, _CONFIRMED[call.version][call.kind], not_stored=partial(_not_stored, call.version))
 
     def _read(self, body: bytes, call: Call) -> None:
@@ -163,9 +182,10 @@ class _Protocol(Soap11):
         ctx.method_request_string = f"{{{NAMESPACE}}}{envelope.operation_name}"
 
     def deserialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        kind = Kind(ctx.descriptor.name)
-        ctx.in_header, fields, ctx.udc.repaired = read_call(ctx.in_document, kind)
-        ctx.in_object = [fields.get(parameter.attribute) for parameter in OPERATIONS[kind].parameters]
+        first, *others = read_calls(ctx.in_document)
+        ctx.udc.repaired, ctx.udc.doubtful, ctx.udc.others = first.repaired, first.doubtful, tuple(others)
+        ctx.in_header = first.credentials
+        ctx.in_object = [first.fields.get(parameter.attribute) for parameter in OPERATIONS[first.kind].parameters]
 
 
 def _spyne_application(limits: Limits) -> Application:

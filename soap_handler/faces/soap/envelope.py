@@ -7,7 +7,7 @@ be repaired becomes a fault; nothing else is raised.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from spyne.model.fault import Fault
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from soap_handler.faces.soap.service import Call
 
 
+_OUR_BLOCK: Final = f"{{{NAMESPACE}}}{MESSENGER_HEADER}".lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """The parts of a SOAP message that the service needs."""
@@ -35,8 +38,10 @@ class Envelope:
     operation: Element
     operation_name: str
     """Its name, in whatever namespace."""
+    root: Element
+    """The whole envelope."""
     others: tuple[Element, ...] = ()
-    """Further elements of the Body. A message of document style has none."""
+    """Further elements of the Body: operations, values to which others refer, or anything."""
     escaped: bool = False
     """Whether its texts may hold escape sequences, which :func:`soap_handler.xml.repair.restore` turns back."""
     repaired: tuple[str, ...] = ()
@@ -59,7 +64,8 @@ def read_envelope(body: bytes, call: Call, limits: Limits = Limits()) -> Envelop
     if operations[0].tag == version.fault:
         raise client_fault("The Body of the envelope holds a Fault; expected an operation")
     name = local_name(operations[0])
-    return Envelope(header, operations[0], name, operations[1:], document.escaped, document.repaired)
+    root, others = document.root, operations[1:]
+    return Envelope(header, operations[0], name, root, others, document.escaped, document.repaired)
 
 
 def _read(body: bytes, content_type: str, limits: Limits) -> Document:
@@ -93,10 +99,12 @@ def _version(root: Element) -> SoapVersion:
 
 def _parts(root: Element, version: SoapVersion) -> tuple[tuple[Element, ...], Element]:
     header = root.find(version.header)
-    content = root.find(version.body)
-    if content is None:
+    bodies = root.findall(version.body)
+    if not bodies:
         raise client_fault("The envelope has no Body")
-    return tuple(_elements(header)) if header is not None else (), content
+    if len(bodies) > 1:
+        raise client_fault("The envelope has more than one Body")
+    return tuple(_elements(header)) if header is not None else (), bodies[0]
 
 
 def local_name(element: Element) -> str:
@@ -115,7 +123,7 @@ def _check_understood(header: tuple[Element, ...], version: SoapVersion) -> None
         for block in header
         if block.get(version.must_understand, "").strip() in {"1", "true"}
         and block.get(version.role, "").strip() in version.our_roles
-        and block.tag != f"{{{NAMESPACE}}}{MESSENGER_HEADER}"
+        and str(block.tag).lower() != _OUR_BLOCK
     ]
     if unknown:
         raise MustUnderstandFault(unknown)

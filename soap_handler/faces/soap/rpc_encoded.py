@@ -94,11 +94,14 @@ def decoded_text(element: Element, text: str) -> tuple[str, tuple[str, ...]]:
     return decoded.text, (BASE64, *decoded.repaired)
 
 
-def members(element: Element) -> Iterator[tuple[str, Element]]:
-    """Yield the members of a structure, in order, by name; a PHP array is a map of items, and has keys for names."""
+def members(element: Element) -> Iterator[tuple[str, Element, Element | None]]:
+    """Yield the members of a structure, in order, by name, with the element that names each where that is another one.
+
+    A PHP array is a map of items, and has keys for names.
+    """
     for child in element:
         key, value = (child.find("key"), child.find("value")) if child.tag == "item" else (None, None)
         if key is None or value is None:
-            yield str(child.tag), child
+            yield str(child.tag), child, None
         else:
-            yield (key.text or "").strip(), value
+            yield (key.text or "").strip(), value, key

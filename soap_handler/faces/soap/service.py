@@ -32,6 +32,20 @@ _SIMPLE: Final[dict[Any, Any]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class ReadCall:
+    """What one operation says."""
+
+    kind: Kind
+    credentials: Credentials | None
+    fields: Fields
+    """The texts of the parameters that came."""
+    repaired: tuple[str, ...]
+    """Marks of what was repaired, or left unread."""
+    doubtful: frozenset[str]
+    """Attributes of which more than one text came, or one in a doubtful place."""
+
+
 @dataclass(slots=True)
 class Call:
     """One call while spyne reads it (its context's ``udc``): what the protocol and the operation find in it."""
@@ -41,6 +55,10 @@ class Call:
     credentials: Credentials | None = None
     repaired: tuple[str, ...] = ()
     """Marks of what was repaired."""
+    doubtful: frozenset[str] = frozenset()
+    """Attributes of which more than one text came, or one in a doubtful place."""
+    others: tuple[ReadCall, ...] = ()
+    """Further operations of the Body."""
     content_type: str = ""
     """The Content-Type of the request."""
     version: SoapVersion = SOAP_1_1

@@ -87,8 +87,8 @@ def find(connection: Connection, wanted: ErasureRequest) -> Iterator[Batch]:
         seqs = [row.seq for row in rows if _is_about(row, wanted.trace) or _mentions(row, wanted.trace)]
         if seqs:
             yield Batch(wanted, seqs=seqs)
-    for rows in _chunks(connection, attempt, [attempt.c.error.is_not(None)]):
-        ids = [row.id for row in rows if wanted.trace.is_in(row.error)]
+    for rows in _chunks(connection, attempt, [attempt.c.error.is_not(None) | attempt.c.envelope.is_not(None)]):
+        ids = [row.id for row in rows if _is_in_attempt(row, wanted.trace)]
         if ids:
             yield Batch(wanted, attempts=ids)
     of_account = [] if wanted.account is None else [reconciliation.c.account == wanted.account]
@@ -96,6 +96,10 @@ def find(connection: Connection, wanted: ErasureRequest) -> Iterator[Batch]:
         ids = [row.id for row in rows if wanted.trace.is_in(row.error)]
         if ids:
             yield Batch(wanted, runs=ids)
+
+
+def _is_in_attempt(row: Row[Any], trace: Trace) -> bool:
+    return trace.is_in(row.error or "") or (row.envelope is not None and trace.is_in_bytes(row.envelope))
 
 
 def _in_account(wanted: ErasureRequest) -> list[ColumnElement[bool]]:
@@ -196,6 +200,8 @@ def _make_tombstone(connection: Connection, row: Row[Any], wanted: ErasureReques
     connection.execute(update(notification).where(_table.seq == row.seq).values(**values))
     texts = (attempt.c.seq == row.seq) & attempt.c.error.is_not(None) & (attempt.c.error != ERASED)
     attempts = connection.execute(update(attempt).where(texts).values(error=ERASED)).rowcount
+    contents = (attempt.c.seq == row.seq) & attempt.c.envelope.is_not(None)
+    attempts += connection.execute(update(attempt).where(contents).values(envelope=None)).rowcount
     waiting = row.state == State.RECEIVED.value
     if waiting and row.originator is not None:
         order.unblock_next(connection, [order.Freed(row.account, row.originator, queue_now(connection))])
@@ -223,9 +229,10 @@ def _clean(connection: Connection, row: Row[Any], trace: Trace) -> None:
 
 def _errors(connection: Connection, seqs: Sequence[int], ids: Sequence[int], wanted: ErasureRequest) -> Sequence[Any]:
     """Return the error texts of some notifications, and some others by their id, as far as they are concerned."""
-    query = select(attempt.c.id, attempt.c.error).join(notification).where(*_in_account(wanted))
+    query = select(attempt.c.id, attempt.c.error, attempt.c.envelope).join(notification).where(*_in_account(wanted))
     concerned = attempt.c.seq.in_(seqs) | attempt.c.id.in_(ids)
-    return connection.execute(query.where(concerned, attempt.c.error.is_not(None), attempt.c.error != ERASED)).all()
+    has_text = (attempt.c.error.is_not(None) & (attempt.c.error != ERASED)) | attempt.c.envelope.is_not(None)
+    return connection.execute(query.where(concerned, has_text)).all()
 
 
 def _erase_attempts(connection: Connection, batch: Batch) -> Erasure:
@@ -233,8 +240,9 @@ def _erase_attempts(connection: Connection, batch: Batch) -> Erasure:
         return Erasure()
     rows = _errors(connection, (), batch.attempts, batch.wanted)
     for row in rows:
-        text = batch.wanted.trace.without(row.error)
-        connection.execute(update(attempt).where(attempt.c.id == row.id).values(error=text))
+        text = None if row.error is None else batch.wanted.trace.without(row.error)
+        envelope = None if row.envelope is None else ERASED.encode()  # whole, as that of a notification
+        connection.execute(update(attempt).where(attempt.c.id == row.id).values(error=text, envelope=envelope))
     return Erasure(attempts=len(rows))
 
 

@@ -23,7 +23,7 @@ NS = {
     "s": "http://www.w3.org/2001/XMLSchema",
 }
 WSDL = etree.parse(wsdl_path("AccountEventHandler"))
-COMMON = ["account", "notification_id", "original", "repaired"]
+COMMON = ["account", "notification_id", "original", "repaired", "digest"]
 
 Member = tuple[str, str, int]
 """Name, type and whether it must be there."""

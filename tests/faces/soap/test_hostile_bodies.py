@@ -122,9 +122,9 @@ STRANGE: dict[str, bytes] = {
     "many attributes": envelope(
         operation().replace("<id>", "<id {}>".format(" ".join(f'a{number}=""' for number in range(200))))
     ),
-    "many elements": envelope(operation(inner="<a/>" * 50_000)),
+    "many elements": envelope(operation(inner="<id>1</id>" + "<a/>" * 50_000)),
     "many namespaces": envelope(
-        operation(inner="".join(f'<a xmlns:p{number}="urn:{number}"/>' for number in range(7_000)))
+        operation(inner="<id>2</id>" + "".join(f'<a xmlns:p{number}="urn:{number}"/>' for number in range(7_000)))
     ),
     "a doctype in a section": envelope(operation().replace("Yes please", f"<![CDATA[{DOCTYPE}]]>")),
     "white space everywhere": TEXT.replace("><", ">\n  <").encode(),
@@ -138,7 +138,7 @@ STRANGE: dict[str, bytes] = {
     "an encoding that is not the one": message().replace(b'"utf-8"', b'"utf-16"'),
     "an undefined entity": message(body="@").replace(b"@", b"&eacute;"),
     "an operation in no namespace": envelope("<MessageReceived><id>1</id></MessageReceived>"),
-    "an operation in another namespace": envelope('<MessageReceived xmlns="urn:x"/>'),
+    "an operation in another namespace": envelope('<MessageReceived xmlns="urn:x"><id>3</id></MessageReceived>'),
     "two operations": envelope(operation() + operation("MessageEvent")),
     "SOAP 1.2": envelope(namespace=SOAP_12),
     "a reference": envelope(operation(inner='<id href="#1"/>') + '<r id="1">text</r>'),

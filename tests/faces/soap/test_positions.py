@@ -29,7 +29,7 @@ def taken(shared: Service, body: bytes) -> MessageEvent:
     return notification
 
 
-@pytest.mark.parametrize("name", ["param", "arg", "in", "v", "c-gensym", "s-gensym"])
+@pytest.mark.parametrize("name", ["param", "arg", "in", "v", "c-gensym", "s-gensym", "Parameter_", "value-no.", "p"])
 def test_names_by_number_are_positions(shared: Service, name: str) -> None:
     """In the order of the elements, whatever their numbers."""
     identity = f"{IDENTITY}{len(name)}"
@@ -56,13 +56,30 @@ def test_credentials_come_first_where_there_is_no_header(shared: Service) -> Non
         (["param0", "param1", "param2", "param3"], [f"{IDENTITY}c", *VALUES, "x"]),
         (["param0", "param0", "param1"], [f"{IDENTITY}d", *VALUES]),
         (["param", "param1", "param2"], [f"{IDENTITY}e", *VALUES]),
-        (["id", "param1", "param2"], [f"{IDENTITY}f", *VALUES]),
+        (["param0", "arg1", "in2"], [f"{IDENTITY}e", *VALUES]),
     ],
-    ids=["too few", "too many", "twice the same", "no number", "a name among them"],
+    ids=["too few", "too many", "twice the same", "no number", "several stems"],
 )
 def test_what_does_not_fit_is_not_guessed(shared: Service, names: list[str], values: list[str]) -> None:
-    """It is stored as far as its names are known, marked as incomplete."""
-    event = taken(shared, call(names, values, head=header()))
-    assert event.id == (values[0] if names[0] == "id" else "")
-    assert {"event_type missing", "occurred_at missing"} <= set(event.repaired)
-    assert "positional call" not in event.repaired
+    """Nothing of it is recognised, so it is refused: an empty row would lose it."""
+    before = shared.app.journal.counts()
+    answer = shared.post(call(names, values, head=header()))
+    assert answer.fault == ("Client", "The operation has none of its parameters")
+    assert shared.app.journal.counts() == before
+
+
+def test_a_name_among_positions_is_taken_alone(shared: Service) -> None:
+    """It is stored as far as its names are known, marked as incomplete, and kept."""
+    event = taken(shared, call(["id", "param1", "param2"], [f"{IDENTITY}f", *VALUES], head=header()))
+    assert event.id == f"{IDENTITY}f"
+    assert {"event_type missing", "occurred_at missing", "unknown element"} == set(event.repaired)
+    assert b"param2" in (shared.submitted[-1].envelope or b"")
+
+
+def test_an_encoded_call_has_its_parameters_in_order(shared: Service) -> None:
+    """Whatever their names are, if their number fits."""
+    body = call(["uuid", "what", "when"], [f"{IDENTITY}9", *VALUES], head=header())
+    style = b' xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" s:encodingStyle="urn:x"'
+    event = taken(shared, body.replace(b"<MessageEvent", b"<MessageEvent" + style))
+    assert (event.id, event.event_type) == (f"{IDENTITY}9", "Delivered")
+    assert event.repaired == ("encoded call", "positional call")
