@@ -97,7 +97,7 @@ class EqualWork:
     @property
     def slow(self) -> bool:
         """Whether any of the verifiers has a slow check."""
-        return self._hashes > 0
+        return bool(self._hashes)
 
     def padded(self, own: Sequence[Verifier]) -> tuple[Verifier, ...]:
         """Return an account's verifiers with as many decoys as make the work equal."""

@@ -68,7 +68,7 @@ class DeleteSchedule(BackgroundLoop):
     def round(self) -> float:
         """Have each deleter that has something to do begin a turn; return for how many seconds there is no more."""
         due = self._journal.next_deletions()
-        gates = {gate.account: gate for gate in self._journal.inbox_gates()} if due else {}
+        gates = {gate.account: gate for gate in self._journal.gates.closed()} if due else {}
         seconds = POLL_SECONDS
         for account, at in due.items():
             deleter = self._deleters.get(account)

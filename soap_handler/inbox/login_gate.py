@@ -21,7 +21,6 @@ from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from soap_handler.journal import InboxGate, Journal
     from soap_handler.settings import DeleteSettings, InboxSettings
@@ -76,14 +75,14 @@ class LoginGate:
             JournalUnavailableError: the journal is out of reach, and no call may be made.
         """
         self.tell()
-        found = self._journal.inbox_gates(self._account)
+        found = self._journal.gates.closed(self._account)
         if self._accepted and not any(gate.refusals for gate in found):
             self._refusals = 0
             return 0.0
         unlike = next((gate.login for gate in found if not self._is_ours(gate.login)), None)
         self._trying = True
         try:
-            entered = self._journal.enter_gate(self._account, self._owner, self._call, self._longest_pause, unlike)
+            entered = self._journal.gates.enter(self._account, self._owner, self._call, self._longest_pause, unlike)
         except JournalUnavailableError:
             self.leave()  # it may have been committed all the same
             raise
@@ -96,32 +95,34 @@ class LoginGate:
     def leave(self) -> None:
         """Note that no call was made, or that it did not find out whether EMS accepts us."""
         if self._trying and not self.login_refused:
-            self._untold = partial(self._journal.leave_gate, self._account, self._owner)
+            self._untold = partial(self._journal.gates.leave, self._account, self._owner)
         self._trying = False
 
     def accepted(self) -> None:
         """Note that EMS accepted us."""
         if self._trying or self.login_refused:
-            self._untold = partial(self._journal.accept_gate, self._account)
+            self._untold = partial(self._journal.gates.accept, self._account)
         if self.login_refused:
             telemetry.emit("inbox_accepted_again", account=self._account, refusals=self._refusals)
         self._accepted, self._trying, self._refusals = True, False, 0
 
-    def failed(self) -> datetime | None:
+    def failed(self) -> float | None:
         """Note that a call failed for another reason.
 
-        It says nothing about our login: where EMS refused us before, we try as slowly as we did; return until when.
+        It says nothing about our login: where EMS refused us before, we try as slowly as we did; return for how many
+        seconds no call is made.
         """
         if not self.login_refused:
             self.leave()
             return None
         self._trying = False
-        until = self._journal.moment_in(self._backoff.longest(self._refusals))
-        self._untold = partial(self._journal.prolong_gate, self._account, self._owner, until)
-        return until
+        pause = self._backoff.longest(self._refusals)
+        until = self._journal.moment_in(pause)
+        self._untold = partial(self._journal.gates.prolong, self._account, self._owner, until)
+        return pause
 
-    def refused(self, reason: str) -> datetime:
-        """Note that EMS refused us; return until when no call is made, each time for twice as long."""
+    def refused(self, reason: str) -> float:
+        """Note that EMS refused us; return for how many seconds no call is made, each time twice as many."""
         self._refusals += 1
         self._accepted = self._trying = False
         if self._refused_login is None:
@@ -132,8 +133,8 @@ class LoginGate:
             "inbox_refused", account=self._account, reason=reason, refusals=self._refusals, pause_seconds=pause
         )
         refusal = Refusal(self._account, self._refusals, until, self._refused_login, reason)
-        self._untold = partial(self._journal.refuse_gate, refusal)
-        return until
+        self._untold = partial(self._journal.gates.refuse, refusal)
+        return pause
 
     def tell(self) -> None:
         """Tell the others what was noted. What the journal does not commit stays noted for the next time.

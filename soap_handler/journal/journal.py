@@ -27,6 +27,7 @@ from soap_handler.journal.engine import create_no_more, open_engine
 from soap_handler.journal.erasure import erase
 from soap_handler.journal.erasure import sqlite_file as wipe
 from soap_handler.journal.execute import PLAIN
+from soap_handler.journal.gate_verbs import InboxGates
 from soap_handler.journal.group_commit import GroupCommit
 from soap_handler.journal.migrate import HEAD, migrate
 from soap_handler.journal.pooler import refuse_shared_sessions
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from soap_handler.journal.erasure.sqlite_file import Wiped
     from soap_handler.journal.execute import Executor
     from soap_handler.journal.group_commit import Committer, CommitterFactory
-    from soap_handler.journal.inbox_gates import Entered, InboxGate, Refusal
     from soap_handler.journal.purge import Cleared
     from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection
@@ -122,6 +122,8 @@ class Journal:
         # still see the old state.
         self.committer: Committer = committer(self._engine, self._announcer, last=claim)
         """The seam through which this journal writes."""
+        self.gates = InboxGates(self, self._instance)
+        """The gates of the inboxes, shared by all processes."""
 
     def close(self, seconds: float | None = None) -> bool:
         """Commit what is queued and give everything back, for so many seconds at most; return whether that was enough.
@@ -216,8 +218,8 @@ class Journal:
         ``running``: the rows on which this process works. They are not claimed; their leases are prolonged.
         ``suspects``: how many may be among them whose last lease ran out without a result. ``scope``: of this part.
         """
-        terms = {"running": frozenset(running), "suspects": suspects, "scope": scope}
-        return self._claim(Step.HANDLE, limit, lease, in_order=in_order, **terms)
+        terms: dict[str, Any] = {"running": frozenset(running), "suspects": suspects, "scope": scope}
+        return self._claim(Step.HANDLE, limit, lease, None, in_order=in_order, **terms)
 
     def claim_deletions(self, account: str, limit: int, lease: timedelta = timedelta(minutes=5)) -> list[Claim]:
         """Lease up to ``limit`` handled messages of one account whose inbox delete is due."""
@@ -282,7 +284,7 @@ class Journal:
     def count_held_back(self, selection: Selection) -> int:
         """Return how much :meth:`release_due` would release."""
         now = self.queue_now()
-        return self._read(lambda connection: queue_clock.count_held_back(connection, selection, now))
+        return self.read(lambda connection: queue_clock.count_held_back(connection, selection, now))
 
     def transaction(self, seconds: float) -> Transaction:
         """Return a transaction in which a handler writes and is settled, for ``seconds`` at most.
@@ -328,7 +330,7 @@ class Journal:
 
     def known(self, keys: Sequence[str]) -> dict[str, Known]:
         """Return what is known of those of the keys that are in the journal."""
-        return self._read(lambda connection: reconciliations.known(connection, keys), self._timeout)
+        return self.read(lambda connection: reconciliations.known(connection, keys), self._timeout)
 
     def delete_again(self, keys: Sequence[str], done_before: datetime) -> int:
         """Have those of the keys deleted once more that were done before an instant; return how many there were."""
@@ -346,44 +348,7 @@ class Journal:
 
     def reconciliations(self, account: str | None = None, limit: int | None = None) -> list[Reconciliation]:
         """Return the records of the runs, latest first."""
-        return self._read(lambda connection: reconciliations.runs(connection, account, limit))
-
-    # -- the gates of the inboxes ------------------------------------------------------------------------------------
-
-    def inbox_gates(self, account: str | None = None) -> list[InboxGate]:
-        """Return the gates that are not open, of all accounts or of one."""
-        return self._read(lambda connection: inbox_gates.gates(connection, account))
-
-    def enter_gate(
-        self, account: str, owner: str, call: timedelta, longest_pause: timedelta, unlike: str | None = None
-    ) -> Entered:
-        """Ask to be the one who calls an inbox; the call takes no longer than ``call``.
-
-        ``unlike`` is the hash of a refused login which is not the present one.
-        """
-        now = self.queue_now()
-        asked = inbox_gates.Entering(account, f"{self._instance}:{owner}", now, now + call, longest_pause, unlike)
-        return self.wait(self.committer.submit(inbox_gates.enter, asked))
-
-    def leave_gate(self, account: str, owner: str) -> None:
-        """Let the next one try: this owner found out nothing."""
-        self.wait(self.committer.submit(inbox_gates.leave, (account, f"{self._instance}:{owner}")))
-
-    def prolong_gate(self, account: str, owner: str, until: datetime) -> None:
-        """Keep a gate closed until then, after a call that found out nothing."""
-        self.wait(self.committer.submit(inbox_gates.prolong, (account, f"{self._instance}:{owner}", until)))
-
-    def refuse_gate(self, refusal: Refusal) -> None:
-        """Close a gate after a refusal."""
-        self.wait(self.committer.submit(inbox_gates.refuse, refusal))
-
-    def accept_gate(self, account: str) -> None:
-        """Open a gate: EMS accepted the login."""
-        self.wait(self.committer.submit(inbox_gates.accept, account))
-
-    def open_gates(self, account: str | None = None) -> int:
-        """Open the gate of an account, or of all, for a person; return how many deletes are due now that were not."""
-        return self.wait(self.committer.submit(inbox_gates.open_gate, (account, self.queue_now())))
+        return self.read(lambda connection: reconciliations.runs(connection, account, limit))
 
     # -- what does not stay -------------------------------------------------------------------------------------------
 
@@ -412,13 +377,13 @@ class Journal:
         more, but still deleted.
         """
         wanted = self._erasure(trace, account, inboxes)
-        found = self._read(lambda connection: list(erase.find(connection, wanted)))
+        found = self.read(lambda connection: list(erase.find(connection, wanted)))
         return sum((self.wait(self.committer.submit(erase.erase, batch)) for batch in found), erase.Erasure())
 
     def rehearse_erasure(self, trace: Trace, account: str | None = None) -> Erasure:
         """Count what :meth:`erase` would remove, and write nothing."""
         wanted = self._erasure(trace, account, ())
-        return self._read(lambda connection: erase.rehearse(connection, wanted))
+        return self.read(lambda connection: erase.rehearse(connection, wanted))
 
     def _erasure(self, trace: Trace, account: str | None, inboxes: Collection[str]) -> ErasureRequest:
         return erase.ErasureRequest(trace, self._clock(), account, frozenset(inboxes))
@@ -431,11 +396,11 @@ class Journal:
 
     def next_handling(self, scope: Scope | None = None) -> datetime | None:
         """Return when the next handler is due, by :meth:`queue_now`; ``None`` when there is nothing to handle."""
-        return self._read(lambda connection: queries.next_handling(connection, scope), self._timeout)
+        return self.read(lambda connection: queries.next_handling(connection, scope), self._timeout)
 
     def next_deletions(self) -> dict[str, datetime]:
         """Return when the next delete is due, by account and :meth:`queue_now`; none is due for the others."""
-        return self._read(queries.next_deletions, self._timeout)
+        return self.read(queries.next_deletions, self._timeout)
 
     def seconds_until(self, moment: datetime) -> float:
         """Return in how many seconds an instant of :meth:`queue_now` is; negative when it has passed."""
@@ -447,23 +412,23 @@ class Journal:
 
     def counts(self) -> dict[tuple[Kind, State], int]:
         """Return how many notifications there are of each kind in each state."""
-        return self._read(queries.counts)
+        return self.read(queries.counts)
 
     def records(self, selection: Selection, limit: int | None = None, offset: int = 0) -> list[Record]:
         """Return the records of a selection, latest first."""
         # Both clocks are read a moment apart, so that less than a second is no difference.
         ahead = timedelta(seconds=round((self.queue_now() - self._clock()).total_seconds()))
-        return self._read(lambda connection: queries.records(connection, selection, limit, offset, ahead))
+        return self.read(lambda connection: queries.records(connection, selection, limit, offset, ahead))
 
     def history(self, seq: int) -> list[Attempt]:
         """Return the attempts at a notification, oldest first."""
-        return self._read(lambda connection: queries.history(connection, seq))
+        return self.read(lambda connection: queries.history(connection, seq))
 
     def attempts(self) -> Iterator[tuple[str, Attempt]]:
         """Return every attempt with the key of its notification, oldest first."""
-        return iter(self._read(queries.attempts))
+        return iter(self.read(queries.attempts))
 
-    def _read(self, query: Callable[[Connection], T], silence: float | None = None) -> T:
+    def read(self, query: Callable[[Connection], T], silence: float | None = None) -> T:
         """Carry out a query; ``silence`` is how long (seconds) the server may say nothing, where that is known."""
         try:
             with self._engine.connect().execution_options(**READ_ONLY) as connection:

@@ -83,7 +83,7 @@ def test_one_tries_a_login_for_the_first_time_and_the_others_wait(clocked: Journ
     assert (first.enter(), second.enter()) == (0, 30)
     first.accepted()
     first.tell()
-    assert (second.enter(), clocked.inbox_gates()[0].refusals) == (0, 0)
+    assert (second.enter(), clocked.gates.closed()[0].refusals) == (0, 0)
     clock.advance(31)
     assert third.enter() == 0, "the second one died"
 
@@ -174,7 +174,7 @@ def test_a_corrected_login_is_tried_at_once(clocked: Journal, change: dict[str, 
     with captured_events() as lines:
         assert gate_of(clocked, _INBOX.model_copy(update=change)).enter() == 0
     assert [line["event"] for line in lines] == ["inbox_login_corrected"]
-    assert [gate.refusals for gate in clocked.inbox_gates()] == [0]
+    assert [gate.refusals for gate in clocked.gates.closed()] == [0]
 
 
 def test_a_pause_of_a_clock_that_was_wrong_is_over(clocked: Journal, clock: Clock) -> None:
@@ -188,7 +188,7 @@ def test_a_pause_of_a_clock_that_was_wrong_is_over(clocked: Journal, clock: Cloc
 def test_the_journal_holds_no_login(clocked: Journal) -> None:
     """Only a slow, salted hash of it: two accounts with one password cannot be told from others."""
     refuse(gate_of(clocked))
-    [gate] = clocked.inbox_gates()
+    [gate] = clocked.gates.closed()
     assert gate.login is not None
     assert gate.login.startswith("$scrypt$ln=14,")
     assert "secret" not in repr(gate)
@@ -227,7 +227,7 @@ def test_four_processes_with_a_wrong_password_are_refused_once(url: str) -> None
             for deleters, runs in parts:
                 deleters.start()
                 runs.start()
-            wait_for(lambda: journal.inbox_gates() and journal.inbox_gates()[0].refusals == 1)
+            wait_for(lambda: journal.gates.closed() and journal.gates.closed()[0].refusals == 1)
             threading.Event().wait(0.3)  # in which seven more would be made
             for deleters, runs in parts:
                 assert runs.stop(lambda: 10.0)
@@ -249,7 +249,7 @@ def test_a_corrected_login_frees_the_refused_deletes_at_once(journal: Journal) -
         with deleting(journal, settings(ems.url), SLOW):
             wait_for(all_done(journal, 3), seconds=5)
         assert ems.refused_logins == 1
-    assert journal.inbox_gates() == []
+    assert journal.gates.closed() == []
 
 
 def test_a_person_opens_a_gate_and_frees_what_waits(journal: Journal) -> None:
@@ -261,5 +261,5 @@ def test_a_person_opens_a_gate_and_frees_what_waits(journal: Journal) -> None:
             wait_for(lambda: len(errors(journal)) == 3)
             wait_for(lambda: len(records(journal, State.HANDLED)) == 3)
             ems.restore()
-            assert journal.open_gates(ACCOUNT) == 3
+            assert journal.gates.open(ACCOUNT) == 3
             wait_for(all_done(journal, 3), seconds=5)

@@ -30,57 +30,57 @@ def test_of_many_that_come_at_once_one_enters(url: str) -> None:
     """Processes that begin together do not each try a login whose password may be wrong."""
     with Journal(url) as first, Journal(url) as second, ThreadPoolExecutor(8) as threads:
         asked = [
-            threads.submit((first, second)[number % 2].enter_gate, "EX1", f"{number}", MINUTE, HOUR)
+            threads.submit((first, second)[number % 2].gates.enter, "EX1", f"{number}", MINUTE, HOUR)
             for number in range(8)
         ]
         seconds = sorted(each.result(20).seconds for each in asked)
         assert seconds[0] == 0
         assert all(0 < each <= 60 for each in seconds[1:])
-        assert first.enter_gate("EX2", "1", MINUTE, HOUR).seconds == 0, "accounts do not concern each other"
+        assert first.gates.enter("EX2", "1", MINUTE, HOUR).seconds == 0, "accounts do not concern each other"
 
 
 def test_a_refusal_closes_the_gate_for_all_and_a_success_opens_it(url: str) -> None:
     """Also for a journal that is opened later, as by a restart."""
     with Journal(url) as journal:
-        journal.refuse_gate(Refusal("EX1", 3, journal.moment_in(600), "hash", "HTTP 401"))
+        journal.gates.refuse(Refusal("EX1", 3, journal.moment_in(600), "hash", "HTTP 401"))
     with Journal(url) as journal:
-        entered = journal.enter_gate("EX1", "1", MINUTE, HOUR)
+        entered = journal.gates.enter("EX1", "1", MINUTE, HOUR)
         assert (0 < entered.seconds <= 600, entered.refusals) == (True, 3)
-        [gate] = journal.inbox_gates("EX1")
+        [gate] = journal.gates.closed("EX1")
         assert (gate.refusals, gate.login, gate.reason) == (3, "hash", "HTTP 401")
-        journal.accept_gate("EX1")
-        assert journal.inbox_gates() == []
+        journal.gates.accept("EX1")
+        assert journal.gates.closed() == []
 
 
 def test_another_login_is_let_through_and_frees_what_waits_for_it(url: str) -> None:
     """Of this account only."""
     with Journal(url) as journal:
         due = handled(journal, ["EX1", "EX1", "EX2", "EX2"])
-        journal.refuse_gate(Refusal("EX1", 3, journal.moment_in(600), "hash", "HTTP 401"))
-        assert not journal.enter_gate("EX1", "1", MINUTE, HOUR, "another hash").corrected
-        assert journal.enter_gate("EX1", "1", MINUTE, HOUR, "hash").corrected
+        journal.gates.refuse(Refusal("EX1", 3, journal.moment_in(600), "hash", "HTTP 401"))
+        assert not journal.gates.enter("EX1", "1", MINUTE, HOUR, "another hash").corrected
+        assert journal.gates.enter("EX1", "1", MINUTE, HOUR, "hash").corrected
         assert len(journal.claim_deletions("EX1", 100)) == 2
         assert journal.claim_deletions("EX2", 100) == []
         assert journal.next_deletions()["EX2"] == due[2]
-        assert journal.open_gates() == 2
+        assert journal.gates.open() == 2
         assert len(journal.claim_deletions("EX2", 100)) == 2
 
 
 def test_only_the_one_who_entered_leaves_or_prolongs(url: str) -> None:
     """One who was late does not open or close the gate of another."""
     with Journal(url) as journal, Journal(url) as other:
-        assert journal.enter_gate("EX1", "1", MINUTE, HOUR).seconds == 0
-        other.leave_gate("EX1", "1")
-        assert len(journal.inbox_gates()) == 1
-        journal.leave_gate("EX1", "1")
-        assert journal.inbox_gates() == []
+        assert journal.gates.enter("EX1", "1", MINUTE, HOUR).seconds == 0
+        other.gates.leave("EX1", "1")
+        assert len(journal.gates.closed()) == 1
+        journal.gates.leave("EX1", "1")
+        assert journal.gates.closed() == []
         until = journal.moment_in(-1)
-        journal.refuse_gate(Refusal("EX1", 1, until, "hash", "HTTP 401"))
-        assert journal.enter_gate("EX1", "1", MINUTE, HOUR).seconds == 0
-        other.prolong_gate("EX1", "1", journal.moment_in(3000))
-        assert journal.inbox_gates()[0].retry_at < journal.moment_in(120)
-        journal.prolong_gate("EX1", "1", journal.moment_in(3000))
-        assert journal.inbox_gates()[0].retry_at > journal.moment_in(120)
+        journal.gates.refuse(Refusal("EX1", 1, until, "hash", "HTTP 401"))
+        assert journal.gates.enter("EX1", "1", MINUTE, HOUR).seconds == 0
+        other.gates.prolong("EX1", "1", journal.moment_in(3000))
+        assert journal.gates.closed()[0].retry_at < journal.moment_in(120)
+        journal.gates.prolong("EX1", "1", journal.moment_in(3000))
+        assert journal.gates.closed()[0].retry_at > journal.moment_in(120)
 
 
 def test_the_next_delete_of_each_account_is_found_at_once(url: str) -> None:

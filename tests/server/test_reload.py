@@ -94,7 +94,7 @@ def test_a_new_login_of_the_inbox_is_used_at_once(tmp_path: Path) -> None:
         settings = changed(settings_for(tmp_path), account(PASSWORD, inbox=old))
         with serving(settings) as service:
             assert service.post(message()).status == 200
-            wait_for(lambda: any(gate.refusals for gate in service.app.journal.inbox_gates()))
+            wait_for(lambda: any(gate.refusals for gate in service.app.journal.gates.closed()))
             new = old.model_copy(update={"password": SecretStr("new")})
             service.app.reload(changed(settings, account(PASSWORD, inbox=new)))
             assert service.post(message(id="66666666-0000-4000-8000-000000000001")).status == 200
