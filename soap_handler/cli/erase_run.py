@@ -55,10 +55,10 @@ def erase(config: Path | None, number: str, account: str | None, *, dry_run: boo
     reference = None if account is None else _reference(account, settings)
     with journal_view.open_journal(config) as journal:
         if dry_run:
-            return Outcome(journal.rehearse_erasure(trace, reference), None)
+            return Outcome(journal.erasures.rehearse(trace, reference), None)
         inboxes = [each.reference for each in settings.account if each.inbox is not None]
-        erasure = journal.erase(trace, reference, inboxes)
-        return Outcome(erasure, journal.wipe(trace))
+        erasure = journal.erasures.erase(trace, reference, inboxes)
+        return Outcome(erasure, journal.erasures.wipe(trace))
 
 
 def _trace(number: str, settings: Settings) -> Trace:

@@ -74,7 +74,7 @@ class DeleteSchedule(BackgroundLoop):
             deleter = self._deleters.get(account)
             if deleter is None or deleter.is_busy:
                 continue
-            wait = self._seconds_until_turn(deleter, self._journal.seconds_until(at), gates.get(account))
+            wait = self._seconds_until_turn(deleter, self._journal.gates.seconds_until(at), gates.get(account))
             if wait <= 0:
                 deleter.begin()
                 self._workers.submit(partial(self._turn, deleter))

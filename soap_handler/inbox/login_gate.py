@@ -60,7 +60,7 @@ class LoginGate:
         """Whether a gate, as it is in the journal, is known to keep this caller from calling now. It costs nothing."""
         if gate.login is None and (self._accepted or self._untold is not None):
             return False  # another one tries it for the first time, or it is a trial of ours that has ended
-        return gate.login in {None, self._refused_login} and self._journal.seconds_until(gate.retry_at) > 0
+        return gate.login in {None, self._refused_login} and self._journal.gates.seconds_until(gate.retry_at) > 0
 
     def may_be_corrected(self, gate: InboxGate) -> bool:
         """Whether the refused login may be another one than ours. It costs nothing; :meth:`enter` finds out."""
@@ -117,7 +117,7 @@ class LoginGate:
             return None
         self._trying = False
         pause = self._backoff.longest(self._refusals)
-        until = self._journal.moment_in(pause)
+        until = self._journal.gates.moment_in(pause)
         self._untold = partial(self._journal.gates.prolong, self._account, self._owner, until)
         return pause
 
@@ -128,7 +128,7 @@ class LoginGate:
         if self._refused_login is None:
             self._refused_login = str(PasswordHash.of(self._login))
         pause = self._backoff.longest(self._refusals)
-        until = self._journal.moment_in(pause)
+        until = self._journal.gates.moment_in(pause)
         telemetry.emit(
             "inbox_refused", account=self._account, reason=reason, refusals=self._refusals, pause_seconds=pause
         )

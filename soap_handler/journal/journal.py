@@ -24,8 +24,7 @@ from soap_handler.journal.announcer import Announcer
 from soap_handler.journal.claim import ClaimRequest, begin, claim
 from soap_handler.journal.database_errors import reason
 from soap_handler.journal.engine import create_no_more, open_engine
-from soap_handler.journal.erasure import erase
-from soap_handler.journal.erasure import sqlite_file as wipe
+from soap_handler.journal.erasure.verbs import Erasures
 from soap_handler.journal.execute import PLAIN
 from soap_handler.journal.gate_verbs import InboxGates
 from soap_handler.journal.group_commit import GroupCommit
@@ -45,9 +44,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from soap_handler.journal.erasure.erase import Erasure, ErasureRequest
-    from soap_handler.journal.erasure.phone_number import Trace
-    from soap_handler.journal.erasure.sqlite_file import Wiped
     from soap_handler.journal.execute import Executor
     from soap_handler.journal.group_commit import Committer, CommitterFactory
     from soap_handler.journal.purge import Cleared
@@ -110,11 +106,10 @@ class Journal:
             queue_clock.join(self._engine, self._queue_clock)
             if self._on_psycopg:
                 refuse_shared_sessions(self._engine)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, JournalUnavailableError, SchemaError) as error:
             self._engine.dispose()
-            raise JournalUnavailableError(f"the journal cannot be opened: {reason(error)}") from error
-        except (JournalUnavailableError, SchemaError):
-            self._engine.dispose()
+            if isinstance(error, SQLAlchemyError | OSError):
+                raise JournalUnavailableError(f"the journal cannot be opened: {reason(error)}") from error
             raise
         create_no_more(self._engine, HEAD)
         self._announcer = Announcer(self._engine, self._instance, makes_no_work=_MAKES_NO_WORK)
@@ -122,8 +117,10 @@ class Journal:
         # still see the old state.
         self.committer: Committer = committer(self._engine, self._announcer, last=claim)
         """The seam through which this journal writes."""
-        self.gates = InboxGates(self, self._instance)
+        self.gates = InboxGates(self.committer, self.wait, self.read, self.queue_now, self._instance)
         """The gates of the inboxes, shared by all processes."""
+        self.erasures = Erasures(self.committer, self.wait, self.read, self._clock, self._engine)
+        """What removes a phone number."""
 
     def close(self, seconds: float | None = None) -> bool:
         """Commit what is queued and give everything back, for so many seconds at most; return whether that was enough.
@@ -271,10 +268,7 @@ class Journal:
         self.wait(self.committer.submit(release, (step, pause, claims)))
 
     def retry(self, selection: Selection) -> int:
-        """Send the dead notifications of a selection round again; return how many there were.
-
-        It may take long, and has no limit but the database's own.
-        """
+        """Send the dead notifications of a selection round again; return how many there were. It may take long."""
         return self.committer.submit(requeue_dead, selection).result()
 
     def release_due(self, selection: Selection) -> int:
@@ -350,13 +344,10 @@ class Journal:
         """Return the records of the runs, latest first."""
         return self.read(lambda connection: reconciliations.runs(connection, account, limit))
 
-    # -- what does not stay -------------------------------------------------------------------------------------------
+    # -- what does not stay ------------------------------------------------------------------------------------------
 
     def purge(self, before: datetime, after: int = 0, last: int | None = None) -> Cleared:
-        """Take one step through the journal, behind row ``after``: delete what was done before an instant.
-
-        ``last`` is the newest row that may go; ``None`` is any.
-        """
+        """Delete what was done before an instant, in one step behind row ``after``; ``last`` is the newest to go."""
         return self.wait(self.committer.submit(purge.purge, purge.Cut(before, after, last=last)))
 
     def pass_time(self, uptime: timedelta, floor: timedelta) -> int:
@@ -370,28 +361,6 @@ class Journal:
         """Delete the records of reconciliations that began before an instant; return how many there were."""
         return self.wait(self.committer.submit(purge.purge_runs, before))
 
-    def erase(self, trace: Trace, account: str | None = None, inboxes: Collection[str] = ()) -> Erasure:
-        """Remove every trace of a phone number, in one account or in all; return how much there was.
-
-        ``inboxes`` are the accounts from whose EMS inbox messages are deleted; what waits there is not handled any
-        more, but still deleted.
-        """
-        wanted = self._erasure(trace, account, inboxes)
-        found = self.read(lambda connection: list(erase.find(connection, wanted)))
-        return sum((self.wait(self.committer.submit(erase.erase, batch)) for batch in found), erase.Erasure())
-
-    def rehearse_erasure(self, trace: Trace, account: str | None = None) -> Erasure:
-        """Count what :meth:`erase` would remove, and write nothing."""
-        wanted = self._erasure(trace, account, ())
-        return self.read(lambda connection: erase.rehearse(connection, wanted))
-
-    def _erasure(self, trace: Trace, account: str | None, inboxes: Collection[str]) -> ErasureRequest:
-        return erase.ErasureRequest(trace, self._clock(), account, frozenset(inboxes))
-
-    def wipe(self, trace: Trace) -> Wiped:
-        """Remove what is left of an erased number in the journal's files, where that can be done."""
-        return wipe.wipe(self._engine, trace.digits)
-
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def next_handling(self, scope: Scope | None = None) -> datetime | None:
@@ -401,14 +370,6 @@ class Journal:
     def next_deletions(self) -> dict[str, datetime]:
         """Return when the next delete is due, by account and :meth:`queue_now`; none is due for the others."""
         return self.read(queries.next_deletions, self._timeout)
-
-    def seconds_until(self, moment: datetime) -> float:
-        """Return in how many seconds an instant of :meth:`queue_now` is; negative when it has passed."""
-        return (moment - self.queue_now()).total_seconds()
-
-    def moment_in(self, seconds: float) -> datetime:
-        """Return the instant in so many seconds, by :meth:`queue_now`."""
-        return self.queue_now() + timedelta(seconds=seconds)
 
     def counts(self) -> dict[tuple[Kind, State], int]:
         """Return how many notifications there are of each kind in each state."""

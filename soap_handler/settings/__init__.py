@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from soap_handler.settings.accounts import AccountSettings, InboxSettings, PushCredentials, PushToken
 from soap_handler.settings.model import (
-    AccountSettings,
     DeleteSettings,
     DispatchSettings,
     HandlerSettings,
-    InboxSettings,
     JournalSettings,
     LogSettings,
-    PushCredentials,
-    PushToken,
     ReconcileSettings,
     ServerSettings,
     Settings,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from soap_handler.notifications import Kind  # noqa: TC001 - the type of a field
+from soap_handler.notifications import Kind
 from soap_handler.settings.table import Table
 from soap_handler.settings.value_types import (
     CommandLine,

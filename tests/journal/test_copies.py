@@ -66,10 +66,10 @@ def test_what_is_noted_is_erased_too(journal: Journal) -> None:
     other = replace(MENDED, id=GUID[:-1] + "0", originator="447700900999")
     journal.record(entry(other, b"<a/>"))
     journal.record(entry(replace(other, repaired=(), body=f"call {ANN}")))
-    assert journal.rehearse_erasure(Trace(ANN)) == journal.erase(Trace(ANN))
+    assert journal.erasures.rehearse(Trace(ANN)) == journal.erasures.erase(Trace(ANN))
     lines = [line for record in journal.records(Selection()) for line in journal.history(record.seq)]
     assert [ANN.encode() in (line.envelope or b"") for line in lines] == [False, False]
-    assert not journal.erase(Trace(ANN))
+    assert not journal.erasures.erase(Trace(ANN))
 
 
 def test_others_of_a_request_are_committed_with_it(journal: Journal) -> None:

@@ -103,8 +103,8 @@ def test_a_message_from_the_number_becomes_a_tombstone(journal: Journal, url: st
     store(journal, told, b"<originator>447700900123</originator>")
     (claim,) = journal.claim(1, LEASE)
     journal.settle([ended(claim, State.DONE, error="ValueError: +447700900123 said my secret")])
-    assert journal.rehearse_erasure(Trace(NUMBER)) == Erasure(notifications=1, attempts=1)
-    assert journal.erase(Trace("+44 7700 900123"), None, INBOXES) == Erasure(notifications=1, attempts=1)
+    assert journal.erasures.rehearse(Trace(NUMBER)) == Erasure(notifications=1, attempts=1)
+    assert journal.erasures.erase(Trace("+44 7700 900123"), None, INBOXES) == Erasure(notifications=1, attempts=1)
     record = only(journal)
     assert (record.key, record.state, record.originator) == (told.key, State.DONE, None)
     assert record.notification == MessageReceived(account=ACCOUNT, id=told.id)
@@ -112,7 +112,7 @@ def test_a_message_from_the_number_becomes_a_tombstone(journal: Journal, url: st
     assert journal.known([told.key])[told.key].has_id
     assert "secret" not in dump(url)
     assert NUMBER not in dump(url)
-    assert not journal.erase(Trace(NUMBER), None, INBOXES), "once is enough"
+    assert not journal.erasures.erase(Trace(NUMBER), None, INBOXES), "once is enough"
 
 
 @pytest.mark.parametrize("state", [State.RECEIVED, State.DEAD, State.HANDLED])
@@ -123,7 +123,7 @@ def test_what_was_not_done_still_leaves_the_inbox(journal: Journal, clock: Clock
         (claim,) = journal.claim(1, LEASE)
         journal.settle([ended(claim, state, START if state is State.HANDLED else None)])
     waiting = int(state is State.RECEIVED)
-    assert journal.erase(Trace(NUMBER), None, INBOXES) == Erasure(1, waiting)
+    assert journal.erasures.erase(Trace(NUMBER), None, INBOXES) == Erasure(1, waiting)
     clock.forward(1)
     assert journal.claim(9, LEASE) == []
     (deletion,) = journal.claim_deletions(ACCOUNT, 9)
@@ -137,7 +137,7 @@ def test_what_is_in_no_inbox_is_done(journal: Journal) -> None:
     store(journal, text_of(1))
     store(journal, text_of(2, id=""))
     store(journal, SubscriptionEvent(account=ACCOUNT, mobile_number=f"+{NUMBER}", contact_id="c"))
-    assert journal.erase(Trace(NUMBER)).notifications == 3
+    assert journal.erasures.erase(Trace(NUMBER)).notifications == 3
     assert {record.state for record in journal.records(Selection())} == {State.DONE}
 
 
@@ -145,7 +145,7 @@ def test_a_key_that_was_made_of_the_content_is_replaced(journal: Journal, url: s
     """Whoever knows the number could make the digest again."""
     store(journal, SubscriptionEvent(account=ACCOUNT, mobile_number=NUMBER, contact_id="subscriber"))
     before = only(journal)
-    journal.erase(Trace(NUMBER))
+    journal.erasures.erase(Trace(NUMBER))
     after = only(journal)
     assert after.key != before.key
     assert after.key.startswith(f"{ACCOUNT}/SubscriptionEvent/erased-")
@@ -156,7 +156,7 @@ def test_a_key_that_was_made_of_the_content_is_replaced(journal: Journal, url: s
 def test_an_id_that_holds_the_number_goes_too(journal: Journal, url: str) -> None:
     """Then there is nothing left to recognise a copy by."""
     store(journal, text_of(1, originator="", id=f"from-{NUMBER}-1"))
-    assert journal.erase(Trace(NUMBER), None, INBOXES).notifications == 1
+    assert journal.erasures.erase(Trace(NUMBER), None, INBOXES).notifications == 1
     assert NUMBER not in dump(url)
     assert only(journal).state is State.DONE
 
@@ -165,7 +165,7 @@ def test_what_is_being_handled_settles_too_late(journal: Journal, url: str, cloc
     """Its lease is gone, and what its handler says is not kept."""
     store(journal, text_of(1))
     (claim,) = journal.claim(1, LEASE)
-    journal.erase(Trace(NUMBER), None, INBOXES)
+    journal.erasures.erase(Trace(NUMBER), None, INBOXES)
     later = clock() + timedelta(seconds=9)
     assert journal.settle([ended(claim, State.RECEIVED, later, f"ValueError: {NUMBER}")]) == [False]
     (attempt,) = journal.history(claim.seq)
@@ -180,7 +180,7 @@ def test_those_behind_an_erased_one_go_on(journal: Journal, clock: Clock) -> Non
     store(journal, text_of(2, originator=OTHER))
     journal.claim(1, LEASE, in_order=True)
     assert journal.claim(1, LEASE, in_order=True) == []
-    journal.erase(Trace(NUMBER), None, INBOXES)
+    journal.erasures.erase(Trace(NUMBER), None, INBOXES)
     clock.forward(1)
     (claim,) = journal.claim(9, LEASE, in_order=True)
     assert claim.key == text_of(2).key
@@ -201,8 +201,8 @@ def test_a_mention_is_replaced_and_the_rest_stays(journal: Journal, url: str, cl
     assert number is not None
     journal.end_reconciliation(number, Tally(), f"no {NUMBER}")
     expected = Erasure(mentions=2, attempts=1, reconciliations=1)
-    assert journal.rehearse_erasure(Trace(NUMBER)) == expected
-    assert journal.erase(Trace(NUMBER), None, INBOXES) == expected
+    assert journal.erasures.rehearse(Trace(NUMBER)) == expected
+    assert journal.erasures.erase(Trace(NUMBER), None, INBOXES) == expected
     told = {record.kind: record.notification for record in journal.records(Selection())[1:]}
     assert told[Kind.MESSAGE_RECEIVED] == text_of(1, "Call [erased] soon", OTHER)
     assert told[Kind.MESSAGE_ERROR] == MessageError(account=ACCOUNT, id="e", detail="[erased] is unknown")
@@ -223,9 +223,9 @@ def test_a_mention_is_replaced_and_the_rest_stays(journal: Journal, url: str, cl
 def test_a_request_that_mentions_it_is_replaced_whole(journal: Journal, url: str, envelope: bytes) -> None:
     """In whatever encoding it came."""
     store(journal, text_of(1, "Hello", OTHER), envelope)
-    assert journal.erase(Trace(NUMBER), None, INBOXES) == Erasure(mentions=1)
+    assert journal.erasures.erase(Trace(NUMBER), None, INBOXES) == Erasure(mentions=1)
     assert "[erased]" in dump(url)
-    assert journal.rehearse_erasure(Trace(NUMBER)) == Erasure()
+    assert journal.erasures.rehearse(Trace(NUMBER)) == Erasure()
 
 
 def test_what_cannot_be_read_is_searched_as_it_is(journal: Journal, url: str) -> None:
@@ -235,7 +235,7 @@ def test_what_cannot_be_read_is_searched_as_it_is(journal: Journal, url: str) ->
     with engine.begin() as connection:
         connection.execute(text("UPDATE notification SET payload = :broken"), {"broken": f"{{ {NUMBER}"})
     engine.dispose()
-    assert journal.erase(Trace(NUMBER), None, INBOXES) == Erasure(mentions=1)
+    assert journal.erasures.erase(Trace(NUMBER), None, INBOXES) == Erasure(mentions=1)
     assert NUMBER not in dump(url)
 
 
@@ -243,7 +243,7 @@ def test_only_the_account_that_is_named(journal: Journal) -> None:
     """Another account's rows stay as they are."""
     for account in (ACCOUNT, "EX0000002"):
         store(journal, text_of(1, account=account))
-    assert journal.erase(Trace(NUMBER), "EX0000002", INBOXES) == Erasure(1, 1)
+    assert journal.erasures.erase(Trace(NUMBER), "EX0000002", INBOXES) == Erasure(1, 1)
     kept, erased = sorted(journal.records(Selection()), key=lambda record: record.account)
     assert (kept.originator, erased.originator) == (NUMBER, None)
 
@@ -251,13 +251,13 @@ def test_only_the_account_that_is_named(journal: Journal) -> None:
 def test_an_account_keeps_its_name(journal: Journal) -> None:
     """Even one that is a number: without it the row would be nobody's."""
     store(journal, text_of(1, account=NUMBER, originator=OTHER))
-    assert journal.erase(Trace(NUMBER), None, INBOXES) == Erasure()
+    assert journal.erasures.erase(Trace(NUMBER), None, INBOXES) == Erasure()
 
 
 def test_many_rows_are_gone_through(journal: Journal) -> None:
     """In steps; those of others are not touched."""
     journal.record_all([Entry(text_of(n, originator=NUMBER if n % 10 else OTHER), START) for n in range(2000)])
-    assert journal.erase(Trace(NUMBER), None, INBOXES) == Erasure(1800, 1800)
+    assert journal.erasures.erase(Trace(NUMBER), None, INBOXES) == Erasure(1800, 1800)
     assert len(journal.records(Selection(originator=OTHER))) == 200
 
 
@@ -279,8 +279,8 @@ def test_no_file_holds_the_number(sqlite_url: str) -> None:
             service.settle([ended(each, State.DONE, error=f"for {NUMBER}") for each in claims])
             service.purge(START + timedelta(days=1 if start % 600 else -1))
         assert NUMBER.encode() in bytes_of(sqlite_url)
-        journal.erase(Trace(NUMBER), None, INBOXES)
-        assert journal.wipe(Trace(NUMBER)) is Wiped.CLEAN
+        journal.erasures.erase(Trace(NUMBER), None, INBOXES)
+        assert journal.erasures.wipe(Trace(NUMBER)) is Wiped.CLEAN
         assert NUMBER.encode() not in bytes_of(sqlite_url)
         assert OTHER.encode() in bytes_of(sqlite_url)
         assert service.record(Entry(text_of(9999, originator=OTHER), START)), "the service goes on"
@@ -298,7 +298,7 @@ def test_what_was_deleted_without_care_is_removed_too(sqlite_url: str) -> None:
     engine.dispose()
     assert NUMBER.encode() in bytes_of(sqlite_url)
     with Journal(sqlite_url) as journal:
-        assert journal.wipe(Trace(NUMBER)) is Wiped.CLEAN
+        assert journal.erasures.wipe(Trace(NUMBER)) is Wiped.CLEAN
     assert NUMBER.encode() not in bytes_of(sqlite_url)
 
 
@@ -306,8 +306,8 @@ def test_digits_that_may_stay_are_said_to_be_found(sqlite_url: str) -> None:
     """In another account, for instance."""
     with Journal(sqlite_url) as journal:
         store(journal, text_of(1))
-        journal.erase(Trace(NUMBER), "EX0000002", INBOXES)
-        assert journal.wipe(Trace(NUMBER)) is Wiped.FOUND
+        journal.erasures.erase(Trace(NUMBER), "EX0000002", INBOXES)
+        assert journal.erasures.wipe(Trace(NUMBER)) is Wiped.FOUND
 
 
 def test_a_reader_that_holds_the_log_back_is_noticed(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,13 +319,13 @@ def test_a_reader_that_holds_the_log_back_is_noticed(sqlite_url: str, monkeypatc
         with engine.connect() as connection:
             connection.execute(text("BEGIN"))
             connection.execute(text("SELECT * FROM notification")).all()
-            journal.erase(Trace(NUMBER), None, INBOXES)
-            assert journal.wipe(Trace(NUMBER)) is Wiped.BUSY
+            journal.erasures.erase(Trace(NUMBER), None, INBOXES)
+            assert journal.erasures.wipe(Trace(NUMBER)) is Wiped.BUSY
         engine.dispose()
-        assert journal.wipe(Trace(NUMBER)) is Wiped.CLEAN
+        assert journal.erasures.wipe(Trace(NUMBER)) is Wiped.CLEAN
 
 
 def test_postgresql_is_vacuumed_by_others(journal: Journal, url: str) -> None:
     """Its old row versions are its administrator's business, and that is said."""
     expected = Wiped.NEEDS_VACUUM if url.startswith("postgresql") else Wiped.CLEAN
-    assert journal.wipe(Trace(NUMBER)) is expected
+    assert journal.erasures.wipe(Trace(NUMBER)) is expected

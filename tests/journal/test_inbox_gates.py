@@ -42,7 +42,7 @@ def test_of_many_that_come_at_once_one_enters(url: str) -> None:
 def test_a_refusal_closes_the_gate_for_all_and_a_success_opens_it(url: str) -> None:
     """Also for a journal that is opened later, as by a restart."""
     with Journal(url) as journal:
-        journal.gates.refuse(Refusal("EX1", 3, journal.moment_in(600), "hash", "HTTP 401"))
+        journal.gates.refuse(Refusal("EX1", 3, journal.gates.moment_in(600), "hash", "HTTP 401"))
     with Journal(url) as journal:
         entered = journal.gates.enter("EX1", "1", MINUTE, HOUR)
         assert (0 < entered.seconds <= 600, entered.refusals) == (True, 3)
@@ -56,7 +56,7 @@ def test_another_login_is_let_through_and_frees_what_waits_for_it(url: str) -> N
     """Of this account only."""
     with Journal(url) as journal:
         due = handled(journal, ["EX1", "EX1", "EX2", "EX2"])
-        journal.gates.refuse(Refusal("EX1", 3, journal.moment_in(600), "hash", "HTTP 401"))
+        journal.gates.refuse(Refusal("EX1", 3, journal.gates.moment_in(600), "hash", "HTTP 401"))
         assert not journal.gates.enter("EX1", "1", MINUTE, HOUR, "another hash").corrected
         assert journal.gates.enter("EX1", "1", MINUTE, HOUR, "hash").corrected
         assert len(journal.claim_deletions("EX1", 100)) == 2
@@ -74,13 +74,13 @@ def test_only_the_one_who_entered_leaves_or_prolongs(url: str) -> None:
         assert len(journal.gates.closed()) == 1
         journal.gates.leave("EX1", "1")
         assert journal.gates.closed() == []
-        until = journal.moment_in(-1)
+        until = journal.gates.moment_in(-1)
         journal.gates.refuse(Refusal("EX1", 1, until, "hash", "HTTP 401"))
         assert journal.gates.enter("EX1", "1", MINUTE, HOUR).seconds == 0
-        other.gates.prolong("EX1", "1", journal.moment_in(3000))
-        assert journal.gates.closed()[0].retry_at < journal.moment_in(120)
-        journal.gates.prolong("EX1", "1", journal.moment_in(3000))
-        assert journal.gates.closed()[0].retry_at > journal.moment_in(120)
+        other.gates.prolong("EX1", "1", journal.gates.moment_in(3000))
+        assert journal.gates.closed()[0].retry_at < journal.gates.moment_in(120)
+        journal.gates.prolong("EX1", "1", journal.gates.moment_in(3000))
+        assert journal.gates.closed()[0].retry_at > journal.gates.moment_in(120)
 
 
 def test_the_next_delete_of_each_account_is_found_at_once(url: str) -> None:

@@ -1,0 +1,60 @@
+"""The verbs of erasure: what ``Journal.erasures`` offers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from soap_handler.journal.erasure import erase as statements
+from soap_handler.journal.erasure import sqlite_file
+from soap_handler.journal.erasure.erase import Erasure, ErasureRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+    from soap_handler.journal.erasure.phone_number import Trace
+    from soap_handler.journal.group_commit import Committer
+
+
+class Erasures:
+    """Erasures from one journal. Errors are those of the journal's own verbs."""
+
+    def __init__(
+        self,
+        committer: Committer,
+        wait: Callable[[Any], Any],
+        read: Callable[..., Any],
+        now: Callable[[], datetime],
+        engine: Engine,
+    ) -> None:
+        """``wait`` and ``read`` are the journal's own."""
+        self._committer = committer
+        self._wait = wait
+        self._read = read
+        self._now = now
+        self._engine = engine
+
+    def erase(self, trace: Trace, account: str | None = None, inboxes: Collection[str] = ()) -> Erasure:
+        """Remove every trace of a phone number, in one account or in all; return how much there was.
+
+        ``inboxes`` are the accounts from whose EMS inbox messages are deleted; what waits there is not handled any
+        more, but still deleted.
+        """
+        wanted = self._request(trace, account, inboxes)
+        found = self._read(lambda connection: list(statements.find(connection, wanted)))
+        return sum((self._wait(self._committer.submit(statements.erase, batch)) for batch in found), Erasure())
+
+    def rehearse(self, trace: Trace, account: str | None = None) -> Erasure:
+        """Count what :meth:`erase` would remove, and write nothing."""
+        wanted = self._request(trace, account, ())
+        found: Erasure = self._read(lambda connection: statements.rehearse(connection, wanted))
+        return found
+
+    def wipe(self, trace: Trace) -> sqlite_file.Wiped:
+        """Remove what is left of an erased number in the journal's files, where that can be done."""
+        return sqlite_file.wipe(self._engine, trace.digits)
+
+    def _request(self, trace: Trace, account: str | None, inboxes: Collection[str]) -> ErasureRequest:
+        return ErasureRequest(trace, self._now(), account, frozenset(inboxes))
