@@ -9,7 +9,7 @@ from soap_handler import telemetry
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
 from soap_handler.dispatch.dispatcher import Dispatcher
-from soap_handler.errors import HandlerNotFoundError, JournalUnavailableError
+from soap_handler.errors import HandlerNotFoundError, JournalUnavailableError, SoapHandlerError
 from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.faces.xml_push import XmlPush
@@ -20,7 +20,7 @@ from soap_handler.fast.assembly import FastSeams
 # -- fast path: end ----------------------------------------------------------------------------------------------------
 from soap_handler.inbox.deleters import Deleters
 from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
-from soap_handler.journal import Journal
+from soap_handler.journal import Journal, adopt
 from soap_handler.journal.retention import Retention
 from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
@@ -111,6 +111,7 @@ class App:
         )
         try:  # after the journal is open: the customer's module may change the working directory
             self.journal.prove_writable()
+            adopt(self.journal, self._accounts)
             self._build_background(settings, routes.destinations(settings, plugged))
             self.server = self._build_server(settings, sockets)
         except (OSError, HandlerNotFoundError, JournalUnavailableError):
@@ -176,19 +177,30 @@ class App:
         try:
             if self._loads_target:
                 target.refuse_unnamed_output(settings.model_copy(update={"handler": self._settings.handler}))
-        except HandlerNotFoundError as error:
+            accounts = Accounts(settings.account, self._accounts)
+            deleters = self.deleters.prepare(list(accounts), settings.delete)
+            runs = self.reconcile_schedule.prepare(accounts, settings.reconcile, settings.delete)
+            adopt(self.journal, accounts)
+        except (SoapHandlerError, OSError) as error:
             telemetry.emit("reload_refused", problem=str(error))
             return
-        accounts = Accounts(settings.account, self._accounts)
         self._accounts = accounts
         self.deleters.expect(accounts)
         self._receiver.accounts = accounts
-        self.deleters.change(accounts, settings.delete, self._drain)
-        self.reconcile_schedule.change(accounts, settings.reconcile, settings.delete)
+        self._adopt_late()
+        self.deleters.change(deleters, self._drain)
+        self.reconcile_schedule.change(runs)
         unapplied = unapplied_changes(self._settings, settings)
         if unapplied:
             telemetry.emit("reload_needs_restart", settings=unapplied)
         telemetry.emit("reloaded", accounts=[account.reference for account in accounts])
+
+    def _adopt_late(self) -> None:
+        """Adopt what came under the former names until the receiver had the new ones."""
+        try:
+            adopt(self.journal, self._accounts)
+        except JournalUnavailableError as error:  # it is found at the next start or reload
+            telemetry.emit("adoption_put_off", reason=str(error))
 
     def stop(self) -> None:
         """Let :meth:`run` return, after ``server.drain_timeout`` seconds at most. Safe in a signal handler."""

@@ -251,6 +251,11 @@ def stored(notification: Notification) -> tuple[str, str | None, str]:
     return notification.key, identity if usable_id(identity) and not in_doubt else None, to_json(notification)
 
 
+def key_under(account: str, key: str) -> str:
+    """Return a key as it is under another name of the account, where it holds no digest of the values."""
+    return "/".join((_segment(account), *key.split("/")[1:]))
+
+
 def to_dict(notification: Notification) -> dict[str, Any]:
     """Return the notification as plain JSON values, by attribute, without the empty ones that only few have."""
     return {

@@ -92,6 +92,8 @@ EVENTS: Final[Mapping[str, Event]] = {
             "settings",
             ("reload_refused", "error", "problem",
              "The new configuration is wrong and the old one stays in use. Correct it and reload again."),
+            ("adoption_put_off", "warning", "reason",
+             "Rows that came under a former name of an account keep it until the next reload or start."),
             ("reload_broke", "error", "exc_info",
              "A reload failed by a defect and the old configuration stays in use. Please report the traceback."),
         ),

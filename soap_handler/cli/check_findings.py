@@ -16,9 +16,10 @@ from soap_handler.cli.hidden_modules import hiding
 from soap_handler.diagnosis.finding import Finding, Verdict
 from soap_handler.errors import InboxError, SettingsError, SoapHandlerError
 from soap_handler.inbox import Inbox
-from soap_handler.journal import examine
+from soap_handler.journal import Examination, examine
 from soap_handler.journal.retention import FLOOR
 from soap_handler.notifications import Kind
+from soap_handler.settings import name_key
 from soap_handler.sinks import registry, routes, target
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def findings(config: Path | None, *, with_inbox: bool, with_sinks: bool = False)
     for account in settings.account:
         yield from _account(account)
     yield from _hidden_modules()
-    yield _journal(settings)  # before the customer's module is loaded, which may change the working directory
+    yield from _journal(settings)  # before the customer's module is loaded, which may change the working directory
     yield from _retention(settings)
     yield from _destinations(settings)
     if with_sinks:
@@ -156,20 +157,32 @@ def _handler(settings: Settings) -> Finding:
     return Finding(Verdict.OK, "handler", text)
 
 
-def _journal(settings: Settings) -> Finding:
+def _journal(settings: Settings) -> Iterator[Finding]:
     """Try out that the journal can be written, or made where there is none; nothing of it stays."""
     what, where = "journal", settings.journal.masked_url
     try:
         found = examine(settings.journal.url.get_secret_value())
     except (SoapHandlerError, ImportError, SQLAlchemyError) as error:  # the last two: no such driver of a database
-        return Finding(Verdict.WRONG, what, f"{where}: {_one_line(error)}")
+        yield Finding(Verdict.WRONG, what, f"{where}: {_one_line(error)}")
+        return
     if found.is_current:
-        text = f"{where} can be written as {found.user}; notifications in it: {found.notifications}"
-        return Finding(Verdict.OK, what, text)
-    if found.revision is None:
-        return Finding(Verdict.OK, what, f"{where} is not there yet; serve makes it, and can, as {found.user}")
-    text = f"{where} is of revision {found.revision}; serve or migrate brings it up to date, as {found.user}"
-    return Finding(Verdict.WARNING, what, text)
+        text = f"{where} can be written as {found.user}; notifications in it: {sum(found.accounts.values())}"
+        yield Finding(Verdict.OK, what, text)
+        yield from _unclaimed(settings, found)
+    elif found.revision is None:
+        yield Finding(Verdict.OK, what, f"{where} is not there yet; serve makes it, and can, as {found.user}")
+    else:
+        text = f"{where} is of revision {found.revision}; serve or migrate brings it up to date, as {found.user}"
+        yield Finding(Verdict.WARNING, what, text)
+
+
+def _unclaimed(settings: Settings, found: Examination) -> Iterator[Finding]:
+    """Warn of notifications of a name that no account bears: another push of them would count as new."""
+    claimed = {name_key(name) for account in settings.account for name in (account.reference, *account.aliases)}
+    for name, count in found.accounts.items():
+        if name_key(name) not in claimed:
+            text = f"lack {name!r}, the account of {count} notifications; expected it with the account that had it"
+            yield Finding(Verdict.WARNING, "account.aliases", text)
 
 
 def _hidden_modules() -> Iterator[Finding]:

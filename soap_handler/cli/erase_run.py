@@ -10,7 +10,7 @@ import typer
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.cli import configuration, journal_view
 from soap_handler.cli.display import Table
-from soap_handler.journal import Erasure, Trace, Wiped
+from soap_handler.journal import Erasure, Trace, Wiped, adopt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +56,7 @@ def erase(config: Path | None, number: str, account: str | None, *, dry_run: boo
     with journal_view.open_journal(config) as journal:
         if dry_run:
             return Outcome(journal.erasures.rehearse(trace, reference), None)
+        adopt(journal, settings.account)  # so that the account has all that is its own
         inboxes = [each.reference for each in settings.account if each.inbox is not None]
         erasure = journal.erasures.erase(trace, reference, inboxes)
         return Outcome(erasure, journal.erasures.wipe(trace))

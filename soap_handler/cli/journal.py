@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 commands = typer.Typer(name="journal", help="Look into the journal, and send round again what is dead or waits.")
 
 KindFilter = Annotated[Kind | None, typer.Option("--kind", help="Only this kind.")]
-AccountFilter = Annotated[str | None, typer.Option("--account", help="Only this account, by its reference.")]
+AccountFilter = Annotated[str | None, typer.Option("--account", help="Only this account, by any of its names.")]
 OriginatorFilter = Annotated[str | None, typer.Option("--originator", help="Only from this number or name.")]
 
 
@@ -39,9 +39,8 @@ def list_(
     """List notifications, latest first, without what the messages say."""
     from soap_handler.cli import display, journal_view  # noqa: PLC0415 - they load SQLAlchemy and rich
 
-    wanted = journal_view.selection(
-        state=state, kind=kind, account=account, originator=originator, message_id=message_id
-    )
+    names = journal_view.names_of(config, account)
+    wanted = journal_view.selection(state=state, kind=kind, account=names, originator=originator, message_id=message_id)
     with journal_view.open_journal(config) as journal:
         found = journal.records(wanted, limit)
     if as_json:
@@ -86,7 +85,8 @@ def retry(
     """Send dead notifications round again, with a fresh count of attempts. A running service takes them up."""
     from soap_handler.cli import journal_view  # noqa: PLC0415 - it loads SQLAlchemy
 
-    wanted = _wanted(journal_view, keys, everything=everything, kind=kind, account=account, originator=originator)
+    names = journal_view.names_of(config, account)
+    wanted = _wanted(journal_view, keys, everything=everything, kind=kind, account=names, originator=originator)
     with journal_view.open_journal(config) as journal:
         sent = [journal.retry(each) for each in wanted]
     typer.echo(f"sent round again: {sum(sent)}")
@@ -109,14 +109,24 @@ def release(
 ) -> None:
     """Make due at once what waits for a later time, such as a retry or a delete; nothing that is being worked on.
 
-    It is for a cause that is mended, or for a clock that was wrong. Attempts keep their count.
+    With --all, and no filter but --account, inbox logins that EMS refused are tried again at once, too. It is for a
+    cause that is mended, or for a clock that was wrong. Attempts keep their count.
     """
     from soap_handler.cli import journal_view  # noqa: PLC0415 - it loads SQLAlchemy
 
-    wanted = _wanted(journal_view, keys, everything=everything, kind=kind, account=account, originator=originator)
+    names = journal_view.names_of(config, account)
+    wanted = _wanted(journal_view, keys, everything=everything, kind=kind, account=names, originator=originator)
     with journal_view.open_journal(config) as journal:
+        logins = deletes = None
+        if everything and kind is None and originator is None:
+            logins, deletes = journal_view.open_gates(journal, names, dry_run=dry_run)
         counts = [journal.count_held_back(each) if dry_run else journal.release_due(each) for each in wanted]
-    typer.echo(f"{'would be released' if dry_run else 'released'}: {sum(counts)}")
+    released = sum(counts) + (0 if dry_run else deletes or 0)  # the gates have made those due already
+    typer.echo(f"{'would be released' if dry_run else 'released'}: {released}")
+    if logins is not None:
+        be = "would be" if dry_run else "are"
+        typer.echo(f"of them deletes that {be} due now: {deletes}")
+        typer.echo(f"refused inbox logins that {be} tried again: {logins}")
     held = [each.key for each, count in zip(wanted, counts, strict=True) if keys and not count]
     for key in held:
         typer.echo(f"soap-handler: nothing holds back {key}, or the journal has it not", err=True)
@@ -129,7 +139,7 @@ def _wanted(
     *,
     everything: bool,
     kind: Kind | None,
-    account: str | None,
+    account: tuple[str, ...] | None,
     originator: str | None,
 ) -> list[Selection]:
     """Return the selections that are asked for: one of each key, or one of the filters."""
@@ -153,7 +163,8 @@ def reconciliations(
     from soap_handler.cli import display, journal_view, reconcile_run  # noqa: PLC0415 - they load SQLAlchemy and rich
 
     with journal_view.open_journal(config) as journal:
-        found = journal.reconciliations(account, limit)
+        names = journal_view.names_of(config, account)
+        found = journal.reconciliations(names[0] if names else None, limit)
     if as_json:
         typer.echo(json.dumps([reconcile_run.run_summary(run) for run in found], indent=2))
     else:

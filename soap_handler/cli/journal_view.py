@@ -14,6 +14,7 @@ from soap_handler.cli.display import Table
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Journal, Selection, Source, State, Step
 from soap_handler.notifications import to_dict
+from soap_handler.settings import name_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +53,22 @@ def open_journal(config: Path | None) -> Journal:
         raise JournalUnavailableError(f"the journal cannot be opened: {error}") from error
 
 
+def names_of(config: Path | None, account: str | None) -> tuple[str, ...] | None:
+    """Return all names of the account that is called so, its reference first; of an unknown one, the name itself."""
+    if account is None:
+        return None
+    for each in configuration.load(config).account:
+        names = (each.reference, *each.aliases)
+        if name_key(account) in {name_key(name) for name in names}:
+            return names
+    return (account,)
+
+
 def selection(
     *,
     state: str | None = None,
     kind: Kind | None = None,
-    account: str | None = None,
+    account: tuple[str, ...] | None = None,
     originator: str | None = None,
     key: str | None = None,
     message_id: str | None = None,
@@ -71,6 +83,18 @@ def selection(
     except ValueError:
         raise typer.BadParameter(f"--state is {state!r}; expected one of {', '.join(State)}") from None
     return Selection(state=wanted, kind=kind, account=account, originator=originator, key=key, message_id=message_id)
+
+
+def open_gates(journal: Journal, account: tuple[str, ...] | None, *, dry_run: bool) -> tuple[int, int]:
+    """Have refused inbox logins tried again at once, of one account or of all.
+
+    Return how many there are, and how many deletes are due by that which were not. A ``dry_run`` changes nothing.
+    """
+    names: tuple[str | None, ...] = account or (None,)
+    logins = sum(bool(gate.refusals) for name in names for gate in journal.gates.closed(name))
+    if dry_run:
+        return logins, journal.count_held_back(Selection(state=State.HANDLED, account=account))
+    return logins, sum(journal.gates.open(name) for name in names)
 
 
 def summary(record: Record) -> dict[str, Any]:

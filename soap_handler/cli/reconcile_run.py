@@ -13,7 +13,7 @@ from soap_handler.cli import configuration, journal_view
 from soap_handler.cli.display import Table
 from soap_handler.inbox import Inbox
 from soap_handler.inbox.reconciler import Reconciler
-from soap_handler.journal import Beginning, Tally
+from soap_handler.journal import Beginning, Tally, adopt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +55,10 @@ def reconcile(config: Path | None, account: str | None, *, dry_run: bool, show: 
     settings = configuration.load(config)
     outcomes = []
     with journal_view.open_journal(config) as journal, contextlib.ExitStack() as open_inboxes:
-        for each in _chosen(settings, account):
+        chosen = _chosen(settings, account)
+        if not dry_run:
+            adopt(journal, settings.account)  # else what came under a former name would count as missed
+        for each in chosen:
             assert each.inbox is not None  # noqa: S101 - _chosen guarantees it; this tells mypy
             inbox = open_inboxes.enter_context(contextlib.closing(Inbox(each.reference, each.inbox)))
             reconciler = Reconciler(each, inbox, journal, settings.reconcile)

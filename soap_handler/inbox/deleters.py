@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soap_handler import telemetry
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from soap_handler.accounts.accounts import Account
     from soap_handler.journal import Journal
     from soap_handler.settings import DeleteSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change of the accounts needs, built before anything of the present is ended."""
+
+    settings: DeleteSettings
+    names: frozenset[str]
+    kept: dict[str, Deleter]
+    added: dict[str, Deleter]
 
 
 class Deleters:
@@ -41,11 +52,11 @@ class Deleters:
         self._log_throttle = LogThrottle()
         self._running: dict[str, Deleter] = {}
         self._schedule = DeleteSchedule(self._running, journal, self._admission, self._log_throttle)
-        self._references = frozenset(account.reference for account in _with_inbox(accounts))
+        self._names = _names_of(accounts)
         self._stopped = False
         self._lock = threading.Lock()
         for account in _with_inbox(accounts):
-            self._add(account)
+            self._running[account.reference] = self._built(account, settings)
 
     def __iter__(self) -> Iterator[Deleter]:
         return iter(list(self._running.values()))
@@ -54,8 +65,8 @@ class Deleters:
         return len(self._running)
 
     def __contains__(self, account: object) -> bool:
-        """Whether the account of this reference has an inbox that is emptied."""
-        return account in self._references  # not in _running: there it is missing while its deleter is replaced
+        """Whether the account of this name has an inbox that is emptied."""
+        return account in self._names  # not in _running: there it is missing while its deleter is replaced
 
     def start(self) -> None:
         """Begin to delete what is handled."""
@@ -63,31 +74,41 @@ class Deleters:
 
     def expect(self, accounts: Iterable[Account]) -> None:
         """Count the inboxes of these accounts in: what is handled from now on is to be deleted there."""
-        self._references |= {account.reference for account in _with_inbox(accounts)}
+        self._names |= _names_of(accounts)
 
-    def change(self, accounts: Iterable[Account], settings: DeleteSettings, timeout: float) -> None:
-        """Take over the inboxes of these accounts; those that stay as they are go on undisturbed.
+    def prepare(self, accounts: Sequence[Account], settings: DeleteSettings) -> Change:
+        """Build what is new for these accounts, and change nothing yet; those that stay as they are are kept."""
+        with self._lock:
+            kept = {
+                account.reference: self._running[account.reference]
+                for account in _with_inbox(accounts)
+                if settings == self._settings
+                and account.reference in self._running
+                and account.inbox == self._running[account.reference].settings
+            }
+        added = {
+            account.reference: self._built(account, settings)
+            for account in _with_inbox(accounts)
+            if account.reference not in kept
+        }
+        return Change(settings, _names_of(accounts), kept, added)
+
+    def change(self, change: Change, timeout: float) -> None:
+        """Take over what was prepared. Those that stay as they are go on undisturbed.
 
         Waits up to ``timeout`` seconds for the calls in flight of those that are replaced or ended.
         """
         with self._lock:
             if self._stopped:
                 return
-            all_change = settings != self._settings
-            self._settings = settings
-            wanted = {account.reference: account for account in _with_inbox(accounts)}
-            self._references = frozenset(wanted)
-            replaced = [
-                self._running.pop(each.account)
-                for each in self
-                if all_change or each.account not in wanted or wanted[each.account].inbox != each.settings
-            ]
+            self._settings = change.settings
+            self._names = change.names
+            replaced = [self._running.pop(each.account) for each in self if each.account not in change.kept]
             _end(replaced, timeout)
-            for account in wanted.values():
-                if account.reference not in self._running:
-                    self._add(account)
-                    if self._schedule.is_running:
-                        telemetry.emit("inbox_taken_over", account=account.reference)
+            for reference, deleter in change.added.items():
+                self._running[reference] = deleter
+                if self._schedule.is_running:
+                    telemetry.emit("inbox_taken_over", account=reference)
             self._schedule.wake()
 
     def stop(self, left: Callable[[], float]) -> bool:
@@ -102,13 +123,13 @@ class Deleters:
             ended = self._schedule.stop(left())
             return all([deleter.stop(left()) for deleter in self]) and ended  # noqa: C419 - all are stopped
 
-    def _add(self, account: Account) -> None:
+    def _built(self, account: Account, settings: DeleteSettings) -> Deleter:
         assert account.inbox is not None  # noqa: S101 - tells mypy what _with_inbox made sure of
-        self._running[account.reference] = Deleter(
+        return Deleter(
             account.reference,
             account.inbox,
             self._journal,
-            self._settings,
+            settings,
             admission=self._admission,
             log_throttle=self._log_throttle,
         )
@@ -128,3 +149,8 @@ def _end(deleters: Sequence[Deleter], timeout: float) -> None:
 
 def _with_inbox(accounts: Iterable[Account]) -> list[Account]:
     return [account for account in accounts if account.inbox is not None]
+
+
+def _names_of(accounts: Iterable[Account]) -> frozenset[str]:
+    """Return all names of those that have an inbox: what is being handled may still bear a former one."""
+    return frozenset(name for account in _with_inbox(accounts) for name in (account.reference, *account.aliases))

@@ -240,7 +240,7 @@ class ReconcileSchedule:
         self._started = False
         self._stopped = False
         self._lock = threading.Lock()
-        self._take_over(accounts, settings, delete)
+        self._take_over(self.prepare(accounts, settings, delete))
 
     def __iter__(self) -> Iterator[_AccountRuns]:
         return iter(list(self._running.values()))
@@ -252,11 +252,22 @@ class ReconcileSchedule:
             for runs in self._running.values():
                 self._begin(runs)
 
-    def change(self, accounts: Iterable[Account], settings: ReconcileSettings, delete: DeleteSettings) -> None:
-        """Take over these accounts and settings. What stays as it is goes on; what is new begins with a run."""
+    def prepare(
+        self, accounts: Iterable[Account], settings: ReconcileSettings, delete: DeleteSettings
+    ) -> dict[str, _AccountRuns]:
+        """Return the runs of these accounts and settings, and change nothing yet. What stays as it is is the same."""
+        return {
+            account.reference: self._kept(account, settings, delete)
+            or _AccountRuns(account, self._journal, settings, delete, self._log_throttle)
+            for account in accounts
+            if settings.interval > 0 and account.inbox is not None
+        }
+
+    def change(self, prepared: dict[str, _AccountRuns]) -> None:
+        """Take over what was prepared. What stays as it is goes on; what is new begins with a run."""
         with self._lock:
             if not self._stopped:
-                self._take_over(accounts, settings, delete)
+                self._take_over(prepared)
 
     def stop(self, left: Callable[[], float]) -> bool:
         """End; return whether the time ``left`` (seconds) was enough to write down all that was begun."""
@@ -271,25 +282,19 @@ class ReconcileSchedule:
         runs.start()
         self._loop.add(runs)
 
-    def _take_over(self, accounts: Iterable[Account], settings: ReconcileSettings, delete: DeleteSettings) -> None:
-        wanted = {
-            account.reference: (account, (account.inbox, account.time_zone, settings, delete))
-            for account in accounts
-            if settings.interval > 0 and account.inbox is not None
-        }
-        ended = [
-            self._running.pop(reference)
-            for reference, runs in list(self._running.items())
-            if reference not in wanted or wanted[reference][1] != runs.configuration
-        ]
+    def _kept(self, account: Account, settings: ReconcileSettings, delete: DeleteSettings) -> _AccountRuns | None:
+        runs = self._running.get(account.reference)
+        return runs if runs and runs.configuration == (account.inbox, account.time_zone, settings, delete) else None
+
+    def _take_over(self, wanted: dict[str, _AccountRuns]) -> None:
+        ended = [runs for reference, runs in self._running.items() if wanted.get(reference) is not runs]
+        added = [runs for reference, runs in wanted.items() if self._running.get(reference) is not runs]
         _end(ended, _LIST_STOP_SECONDS)
         self._loop.forget(ended)
-        for reference, (account, _) in wanted.items():
-            if reference not in self._running:
-                runs = _AccountRuns(account, self._journal, settings, delete, self._log_throttle)
-                self._running[reference] = runs
-                if self._started:
-                    self._begin(runs)
+        self._running = dict(wanted)
+        if self._started:
+            for runs in added:
+                self._begin(runs)
 
 
 def _end(ended: Sequence[_AccountRuns], seconds: float) -> bool:

@@ -143,7 +143,7 @@ class Reconciler:
 
     def _compare(self, chunk: Sequence[InboxMessage | Unreadable], began: datetime, *, dry: bool) -> Tally:
         entries: dict[str, Entry] = {}
-        for entry in self._entries(chunk):
+        for entry in sorted(self._entries(chunk), key=_arrival):  # stored, so handled, in the order in which they came
             entries.setdefault(entry.notification.key, entry)
         unreadable = sum(isinstance(message, Unreadable) for message in chunk)
         known = self._journal.known(list(entries))
@@ -198,6 +198,12 @@ class _Progress:
     def stop(self) -> bool:
         self.stopped = self._stopping()
         return self.stopped
+
+
+def _arrival(entry: Entry) -> tuple[bool, float]:
+    """Return what to sort by: when EMS received the message; what has no time comes last, as it was listed."""
+    received_at = getattr(entry.notification, "received_at", None)
+    return received_at is None, received_at.timestamp() if received_at else 0.0
 
 
 def _is_done(known: Known, began: datetime, now: datetime) -> bool:

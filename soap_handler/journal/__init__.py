@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from soap_handler.journal.account_names import adopt
 from soap_handler.journal.erasure.erase import Erasure
 from soap_handler.journal.erasure.phone_number import Trace
 from soap_handler.journal.erasure.sqlite_file import Wiped
@@ -37,6 +38,7 @@ __all__ = [
     "Trace",
     "Transaction",
     "Wiped",
+    "adopt",
     "examine",
     "peek",
 ]

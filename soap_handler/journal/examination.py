@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from soap_handler.journal.engine import open_engine
 from soap_handler.journal.migrate import HEAD, create, is_known, revision_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection, Engine
 
 
@@ -28,7 +30,8 @@ class Examination:
     """As whom the journal is used: the role on PostgreSQL, the user of the operating system on SQLite."""
     revision: str | None
     """Of the tables; ``None`` where there are none yet: ``serve`` makes them, and is allowed to."""
-    notifications: int = 0
+    accounts: Mapping[str, int] = field(default_factory=dict)
+    """How many notifications there are of each account, by the name that they bear."""
 
     @property
     def is_current(self) -> bool:
@@ -82,7 +85,7 @@ def _tried(connection: Connection) -> Examination:
     if revision is None:  # tables of others: the migrations make ours beside them
         return Examination(proof.user_of(connection), None)
     user = proof.prove(connection)
-    return Examination(user, revision, sum(queries.counts(connection).values()))
+    return Examination(user, revision, queries.accounts(connection))
 
 
 def _examine_folder(folder: Path) -> Examination:

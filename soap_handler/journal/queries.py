@@ -58,6 +58,12 @@ def counts(connection: Connection) -> dict[tuple[Kind, State], int]:
     return {(Kind(kind), State(state)): count for kind, state, count in rows}
 
 
+def accounts(connection: Connection) -> dict[str, int]:
+    """Return how many notifications there are of each account, by the name that they bear."""
+    rows = connection.execute(select(notification.c.account, func.count()).group_by(notification.c.account))
+    return {account: count for account, count in rows}  # noqa: C416 - a row is no pair to mypy
+
+
 def records(
     connection: Connection, selection: Selection, limit: int | None, offset: int, ahead: timedelta = timedelta()
 ) -> list[Record]:
@@ -76,7 +82,10 @@ def selected(selection: Selection) -> list[ColumnElement[bool]]:
         conditions.append(in_state(selection.state))
     if selection.message_id is not None:
         conditions.append(notification.c.message_id == storable(canonical_id(selection.message_id)))
-    for name in ("kind", "account", "key"):
+    if selection.account is not None:
+        names = (selection.account,) if isinstance(selection.account, str) else selection.account
+        conditions.append(notification.c.account.in_([storable(name) for name in names]))
+    for name in ("kind", "key"):
         wanted = getattr(selection, name)
         if wanted is not None:
             conditions.append(notification.c[name] == storable(str(wanted)))

@@ -153,7 +153,8 @@ class Selection:
 
     state: State | None = None
     kind: Kind | None = None
-    account: str | None = None
+    account: str | tuple[str, ...] | None = None
+    """A name, or several of one account."""
     originator: str | None = None
     key: str | None = None
     message_id: str | None = None

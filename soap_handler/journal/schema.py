@@ -156,8 +156,8 @@ attempt = Table(
     Column("outcome", Text, nullable=False),
     Column("error", Text),
     Column("owner", Text, nullable=False),
-    Column("times", Integer, nullable=False, server_default="1"),  # attempts at a delete that failed alike are one row
     Column("envelope", LargeBinary),  # of another push that says more than the first one did
+    Column("times", Integer, nullable=False, server_default="1"),  # attempts at a delete that failed alike are one row
 )
 
 reconciliation = Table(
@@ -186,4 +186,11 @@ inbox_gate = Table(
     Column("owner", Text),  # who makes the call that finds out
     Column("login", Text),  # a salted, slow hash of the login that was refused
     Column("reason", Text),
+)
+
+account_name = Table(
+    "account_name",
+    metadata,
+    Column("name", Text, primary_key=True),  # a reference of an account, now or formerly, as it was spelt
+    Column("searched_to", BigInteger, nullable=False),  # up to this row, none of a former reference is left
 )

@@ -24,7 +24,7 @@ class Rule:
 
     kinds: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
-    """References, as the journal has them."""
+    """Names of accounts, as the journal may have them."""
 
     def matches(self, account: str, kind: str) -> bool:
         """Whether a notification of this account and kind matches."""

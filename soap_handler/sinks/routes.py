@@ -116,9 +116,10 @@ def _ignored(settings: Settings) -> Destination:
 def _rule(settings: Settings, route: RouteSettings) -> Rule:
     wanted = {name_key(name) for name in route.accounts}
     accounts = {
-        account.reference
+        name
         for account in settings.account
         if wanted & {name_key(name) for name in (account.reference, *account.aliases)}
+        for name in (account.reference, *account.aliases)  # a reload may make an alias the reference
     }
     return Rule(frozenset(kind.value for kind in route.kinds), frozenset(accounts))
 

@@ -14,6 +14,7 @@ from soap_handler.journal import Journal, examine
 from soap_handler.journal.proof import system_user
 from tests.cli.conftest import Run, write_configuration
 from tests.journal.engines import PostgreSQL, running_postgresql
+from tests.journal.entries import entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,3 +170,13 @@ def test_a_bundle_without_certificates_is_wrong(tmp_path: Path, run: Run) -> Non
     (tmp_path / "ca.pem").write_text("no certificate")
     write_configuration(tmp_path, account='inbox = { username = "u", password = "p", ca_bundle = "ca.pem" }')
     assert finding(run, "inbox.ca_bundle of EX0012345")[0] == "wrong"
+
+
+def test_notifications_of_a_name_that_no_account_bears_are_named(tmp_path: Path, run: Run) -> None:
+    """Their account was renamed without an alias, or taken out: another push of them would count as new."""
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    write_configuration(tmp_path)
+    with Journal(url) as journal:
+        journal.record_all([entry(1), entry(2, account="ex0012345")])
+    verdict, said = finding(run, "account.aliases")
+    assert (verdict, "'EX0000001', the account of 1 notifications" in said) == ("warning", True)

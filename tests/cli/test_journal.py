@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soap_handler.journal import Entry, Journal, Settlement, State, Step
+from soap_handler.journal import Entry, Journal, Refusal, Settlement, State, Step
 from soap_handler.notifications import MessageEvent, MessageReceived, Notification
 from tests.cli.conftest import Run, write_configuration
 
@@ -60,6 +60,7 @@ def test_the_list_is_the_latest_first(keys: Keys) -> None:
         (("--kind", "MessageReceived"), [LATER, MESSAGE]),
         (("--originator", "SHOP"), [LATER]),
         (("--account", "EX9"), []),
+        (("--account", " 447786204254"), [LATER, EVENT, MESSAGE]),
         (("--id", " M1 "), [MESSAGE]),
         (("--id", "m"), []),
         (("--state", "dead", "--kind", "MessageEvent"), [EVENT]),
@@ -150,7 +151,7 @@ def test_release_makes_due_what_waits_for_a_later_time(run: Run, tmp_path: Path)
     """By the filters of retry; a dry run only counts, and what is dead or due already is no part of it."""
     put_off(tmp_path)
     assert run("journal", "release", "--all", "--kind", "MessageEvent").out == "released: 0\n"
-    assert run("journal", "release", "--all", "--dry-run").out == "would be released: 1\n"
+    assert run("journal", "release", "--all", "--dry-run").out.startswith("would be released: 1\n")
     assert run("journal", "release", LATER.key).out == "released: 1\n"
     again = run("journal", "release", LATER.key, MESSAGE.key)
     assert (again.code, again.out) == (1, "released: 0\n")
@@ -158,6 +159,37 @@ def test_release_makes_due_what_waits_for_a_later_time(run: Run, tmp_path: Path)
     with Journal(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
         (claim,) = journal.claim(5, timedelta(minutes=1))
         assert (claim.key, claim.attempts) == (LATER.key, 2)
+
+
+def refuse_the_login(folder: Path) -> None:
+    """Have a handled message wait for a login that EMS refused."""
+    with Journal(f"sqlite:///{folder / 'journal.db'}") as journal:
+        (claim,) = journal.claim(1, timedelta(minutes=1))
+        later, now = journal.queue_now() + timedelta(hours=1), datetime.now(UTC)
+        journal.settle([Settlement(claim, Step.HANDLE, State.HANDLED, later, now, now)])
+        journal.gates.refuse(Refusal("EX0012345", 3, later, "hash", "authentication failed"))
+
+
+@pytest.mark.parametrize("account", [(), ("--account", "447786204254")])
+def test_release_opens_the_gates_of_refused_inbox_logins(run: Run, tmp_path: Path, account: tuple[str, ...]) -> None:
+    """Of all accounts, or of one by any of its names; it says how many deletes are due by that. Dry, it only counts."""
+    refuse_the_login(tmp_path)
+    dry = run("journal", "release", "--all", "--dry-run", *account)
+    assert dry.out.splitlines() == [
+        "would be released: 1",
+        "of them deletes that would be due now: 1",
+        "refused inbox logins that would be tried again: 1",
+    ]
+    assert run("journal", "release", "--all", "--account", "EX9").out.splitlines()[0] == "released: 0"
+    assert run("journal", "release", "--all", "--originator", "SHOP", "--dry-run").out == "would be released: 1\n"
+    assert run("journal", "release", "--all", *account).out.splitlines() == [
+        "released: 1",
+        "of them deletes that are due now: 1",
+        "refused inbox logins that are tried again: 1",
+    ]
+    with Journal(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
+        assert journal.gates.closed() == []
+        assert len(journal.claim_deletions("EX0012345", 9)) == 1
 
 
 def test_a_state_that_there_is_not(run: Run) -> None:

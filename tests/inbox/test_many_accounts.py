@@ -89,7 +89,7 @@ def test_replaced_deleters_are_let_go(journal: Journal) -> None:
         handle(journal, [1])
         wait_for(all_done(journal, 1))
         old = weakref.ref(next(iter(deleters)))
-        deleters.change([account_of(settings(server.url, secret="another"))], QUICK, 5.0)
+        deleters.change(deleters.prepare([account_of(settings(server.url, secret="another"))], QUICK), 5.0)
         wait_for(lambda: gc.collect() >= 0 and old() is None)
         handle(journal, [2])
         wait_for(all_done(journal, 2))

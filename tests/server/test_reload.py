@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from pydantic import SecretStr
 
+from soap_handler.cli import configuration
 from soap_handler.ems import EmsAccount, SimulatedEms
-from soap_handler.errors import SettingsError
-from soap_handler.journal import State
+from soap_handler.errors import InboxUnavailableError, SettingsError
+from soap_handler.journal import Selection, State
 from soap_handler.notifications import Kind
 from soap_handler.server.reload import Reloader, unapplied_changes
 from soap_handler.settings import (
@@ -26,6 +30,8 @@ from tests.support.wire import PASSWORD, REFERENCE, USERNAME, envelope, header, 
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from soap_handler.app import App
 
 
 def account(password: str, reference: str = REFERENCE, inbox: InboxSettings | None = None) -> AccountSettings:
@@ -142,6 +148,120 @@ def test_a_wrong_configuration_changes_nothing_and_each_problem_is_logged(tmp_pa
         ("reload_refused", "two."),
         ("reload_broke", None),
     ]
+
+
+RENAMED = {
+    "swapped": ("447786204254", (REFERENCE,)),
+    "renamed": ("Sales", (REFERENCE, "447786204254")),
+    "in other letters": (REFERENCE.lower(), ()),
+}
+
+
+@pytest.mark.parametrize(("reference", "aliases"), RENAMED.values(), ids=RENAMED.keys())
+@pytest.mark.parametrize("by_restart", [True, False], ids=["restart", "reload"])
+def test_a_renamed_account_knows_what_was_handled(
+    tmp_path: Path, reference: str, aliases: tuple[str, ...], *, by_restart: bool
+) -> None:
+    """Another push of it is a duplicate, under whichever name; what is new is handled under the present one."""
+    settings = settings_for(tmp_path)
+    renamed = changed(settings, account(PASSWORD, reference).model_copy(update={"aliases": aliases}))
+    with contextlib.ExitStack() as services:
+        service = services.enter_context(serving(settings))
+        service.take(message())
+        if by_restart:
+            services.close()
+            service = services.enter_context(serving(renamed))
+        else:
+            service.app.reload(renamed)
+            service.handled.clear()
+        assert service.post(message()).status == 200
+        [record] = service.app.journal.records(Selection())
+        assert (record.account, record.state) == (reference, State.DONE)
+        told = service.take(message(id="66666666-0000-4000-8000-000000000001"))
+        assert (told.account, service.handled) == (reference, [told])
+
+
+def test_a_message_that_is_handled_while_its_account_is_renamed_leaves_the_inbox(tmp_path: Path) -> None:
+    """The dispatcher may still hold it under its former name."""
+    inbox = InboxSettings(url="http://127.0.0.1:9/", username="x", password=SecretStr("y"))
+    settings = changed(settings_for(tmp_path), account(PASSWORD, inbox=inbox))
+    with serving(settings) as service:
+        renamed = account(PASSWORD, "Sales", inbox).model_copy(update={"aliases": (REFERENCE,)})
+        service.app.reload(changed(settings, renamed))
+        assert REFERENCE in service.app.deleters
+
+
+CONFIGURATION = """
+[server]
+port = 0
+[journal]
+url = "sqlite:///{folder}/journal.db"
+[[account]]
+reference = "EX0012345"
+push = [{{ username = "ems", password = "{password}" }}]
+[[account]]
+reference = "EX0077777"
+push = [{{ username = "ems", password = "x" }}]
+inbox = {inbox}
+"""
+INBOX = '{ url = "http://127.0.0.1:9/", username = "x", password = "y", timeout = 5 }'
+BROKEN = {
+    "a value out of its bounds": INBOX.replace("= 5", "= 1e12"),
+    "a secret file that cannot be read": INBOX.replace('password = "y"', 'password_file = "/nowhere/secret"'),
+    "a setting that there is not": INBOX.replace("timeout", "tiemout"),
+}
+
+
+@pytest.mark.parametrize("inbox", BROKEN.values(), ids=BROKEN.keys())
+def test_a_bad_value_in_the_last_account_changes_nothing(tmp_path: Path, inbox: str) -> None:
+    """The first account has a new password in the same file: it is not taken up, and each inbox goes on."""
+    path = tmp_path / "soap-handler.toml"
+
+    def write(password: str, inbox: str) -> None:
+        path.write_text(CONFIGURATION.format(folder=tmp_path, password=password, inbox=inbox))
+
+    write(PASSWORD, INBOX)
+    with serving(configuration.load(path)) as service, captured_events() as logged:
+        before = unchanged(service.app)
+        reloader = Reloader(lambda: configuration.load(path), service.app.reload)
+        reloader.start()
+        write("rotated", inbox)
+        reloader.request()
+        wait_for(lambda: any(line["event"] == "reload_refused" for line in logged))
+        reloader.stop()
+        assert unchanged(service.app) == before
+        assert service.post(message()).status == 200
+        assert service.post(envelope(head=header(password="rotated"))).status == 500
+
+
+def unchanged(app: App) -> list[object]:
+    """Return all that a reload replaces."""
+    parts = [*app.deleters, *app.reconcile_schedule]
+    return [*app._accounts, app._receiver.accounts, *parts, *(each.stopping.is_set() for each in parts)]
+
+
+@pytest.mark.parametrize("part", ["deleters.Deleter", "reconcile_schedule.Inbox", "reconcile_schedule.LoginGate"])
+def test_an_inbox_that_cannot_be_built_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """All that is new is built before anything of the present is ended; the second of two new inboxes fails."""
+    inbox = InboxSettings(url="http://127.0.0.1:9/", username="x", password=SecretStr("y"))
+    settings = changed(settings_for(tmp_path), account(PASSWORD, inbox=inbox))
+    module, _, name = part.rpartition(".")
+    built = getattr(importlib.import_module(f"soap_handler.inbox.{module}"), name)
+
+    def build(reference: str, *rest: Any, **more: Any) -> Any:
+        if reference == "EX3":
+            raise InboxUnavailableError("it cannot be built")
+        return built(reference, *rest, **more)
+
+    with serving(settings) as service, captured_events() as logged:
+        before = unchanged(service.app)
+        monkeypatch.setattr(f"soap_handler.inbox.{part}", build)
+        others = [account(PASSWORD, reference, inbox) for reference in ("EX2", "EX3")]
+        service.app.reload(changed(settings, *others))
+        assert unchanged(service.app) == before
+    assert "it cannot be built" in str([line for line in logged if line["event"] == "reload_refused"])
 
 
 def test_a_reloader_that_never_began_can_be_stopped() -> None:

@@ -1,17 +1,17 @@
 """Erasing a phone number from the tables. How a number is recognised is in ``phone_number``.
 
 A row about the number (its originator, recipient or subscriber) becomes a tombstone: its content goes, its account and
-id stay. So another copy of the message is still a duplicate, and is not recovered from the inbox. Where another row
-mentions the number, only the mention goes.
+id stay, and so does a digest that stands for an id. So another copy of the message is still a duplicate, and is not
+recovered from the inbox. Where another row mentions the number, only the mention goes.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import quote
 
 from sqlalchemy import select, update
 
@@ -20,7 +20,7 @@ from soap_handler.journal.erasure.phone_number import ERASED, is_any
 from soap_handler.journal.execute import queue_now
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import attempt, notification, reconciliation
-from soap_handler.notifications import Kind
+from soap_handler.notifications import Kind, key_under
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _ROWS_PER_STEP: Final = 200  # examined, and changed in one transaction
 _NUMBERS: Final = ("originator", "recipient", "mobile_number")  # what a notification is about, in its stored form
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+"""The end of a key that was made of the content: it shows nothing of it, and tells another copy."""
 
 _table = notification.c
 
@@ -194,8 +197,8 @@ def _make_tombstone(connection: Connection, row: Row[Any], wanted: ErasureReques
         "parked_at": None,
         "erased_at": wanted.now,
     }
-    if known_id is None:  # its key was made of its content
-        values["key"] = f"{quote(row.account, safe='')}/{row.kind}/erased-{uuid.uuid4().hex}"
+    if not _DIGEST.fullmatch(row.key.rpartition("/")[2]) and known_id is None:  # the number is in the id, so in the key
+        values["key"] = key_under(row.account, f"/{row.kind}/erased-{uuid.uuid4().hex}")
     values |= _ending(row, wanted, queue_now(connection), has_id=known_id is not None)
     connection.execute(update(notification).where(_table.seq == row.seq).values(**values))
     texts = (attempt.c.seq == row.seq) & attempt.c.error.is_not(None) & (attempt.c.error != ERASED)

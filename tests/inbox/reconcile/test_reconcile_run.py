@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from soap_handler.contract import NAMESPACE
 from soap_handler.errors import InboxRefusedError, InboxUnavailableError, JournalUnavailableError
 from soap_handler.inbox.reconciler import STOPPED
-from soap_handler.journal import Beginning, Entry, Journal, Source, State, Tally
+from soap_handler.journal import Beginning, Entry, Journal, Settlement, Source, State, Step, Tally
 from soap_handler.notifications import MessageReceived
 from tests.inbox.reconcile.reconciling import REFERENCE, beside, message, reconciling, records, run, states, store
 from tests.inbox.servers import Server, always, envelope
@@ -22,6 +23,9 @@ from tests.support.events import captured_events
 
 if TYPE_CHECKING:
     from soap_handler.ems import InboxService
+
+
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
 def listed(*messages: str) -> str:
@@ -59,6 +63,23 @@ def test_a_recovered_message_is_the_pushed_one(journal: Journal, ems: InboxServi
     run(journal, ems.url)
     assert records(journal)[1].notification == told
     assert records(journal)[0].key == f"{REFERENCE}/MessageReceived/abcdef00-0000-0000-0000-00000000000a"
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (2, 1, 0)])
+def test_missed_messages_are_stored_in_the_order_in_which_ems_received_them(
+    journal: Journal, ems: InboxService, order: tuple[int, ...]
+) -> None:
+    """Whatever the order of the list: so those of one originator are handled one after the other as they came."""
+    for number in order:
+        ems.mailbox.put(replace(message(number), received_at=START + timedelta(minutes=number)))
+    ems.mailbox.put(replace(message(9), received_at=None))
+    run(journal, ems.url)
+    handled = []
+    while claims := journal.claim(9, timedelta(minutes=1), in_order=True):
+        handled += [claim.notification for claim in claims]
+        now = datetime.now(UTC)
+        journal.settle([Settlement(claim, Step.HANDLE, State.DONE, None, now, now) for claim in claims])
+    assert [getattr(told, "id", "") for told in handled] == [message(number).id for number in (0, 1, 2, 9)]
 
 
 def test_what_is_done_and_still_there_is_deleted_again(journal: Journal, ems: InboxService) -> None:

@@ -279,7 +279,7 @@ def test_a_new_login_is_taken_up_with_a_run(journal: Journal, ems: InboxService)
     ems.mailbox.put(message(1))
     with rounds(journal, ems.url, SELDOM, password="wrong") as running:
         wait_for(lambda: ended(journal) == 1)
-        running.change([account(ems.url)], SELDOM, DeleteSettings(refused_backoff=1000.0))
+        running.change(running.prepare([account(ems.url)], SELDOM, DeleteSettings(refused_backoff=1000.0)))
         wait_for(lambda: len(records(journal)) == 1)
 
 
@@ -288,11 +288,11 @@ def test_what_stays_as_it_is_goes_on(journal: Journal, ems: InboxService) -> Non
     with rounds(journal, ems.url, SELDOM) as running:
         wait_for(lambda: ended(journal) == 1)
         [known] = running
-        running.change([account(ems.url)], SELDOM, DeleteSettings(refused_backoff=1000.0))
+        running.change(running.prepare([account(ems.url)], SELDOM, DeleteSettings(refused_backoff=1000.0)))
         assert list(running) == [known]
         old = weakref.ref(known)
         del known
-        running.change([], SELDOM, DeleteSettings())
+        running.change(running.prepare([], SELDOM, DeleteSettings()))
         assert list(running) == []
         wait_for(lambda: gc.collect() >= 0 and old() is None)
         assert ended(journal) == 1
