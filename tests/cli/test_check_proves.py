@@ -133,7 +133,7 @@ def test_each_missing_right_of_a_role_is_named(postgresql: PostgreSQL) -> None:
     for right in said.partition("GRANT it ")[2].split(", "):
         execute(url, f"GRANT {right} TO reader")
     found = examine(theirs)
-    assert (found.user, found.is_current, found.notifications) == ("reader", True, 0)
+    assert (found.user, found.is_current, found.accounts) == ("reader", True, {})
 
 
 def test_a_role_that_may_not_make_tables_is_told_so(postgresql: PostgreSQL) -> None:
