@@ -135,7 +135,7 @@ def _rewrite(connection: Connection, steps: Sequence[_Step]) -> list[tuple[int, 
 
 def _rewrite_next(connection: Connection, step: _Step) -> tuple[int, int | None]:
     columns = (_table.seq, _table.key, _table.account, _table.kind, _table.state, _table.owner, _table.payload)
-    rows: Sequence[Row[Any]] = connection.execute(
+    rows: Sequence[Any] = connection.execute(
         select(*columns, _table.erased_at)
         .where(_table.seq > step.after, _table.account.in_(step.references))
         .order_by(_table.seq)

@@ -96,7 +96,8 @@ def test_only_serve_migrate_and_demo_make_a_journal(
 ) -> None:
     """In an empty database, too, and in an empty file."""
     url = postgresql.database()
-    configured(tmp_path, url, account='inbox = { username = "u", password = "p", url = "https://127.0.0.1:1" }')
+    inbox = 'inbox = { username = "u", password = "p", url = "https://127.0.0.1:1" }'
+    configured(tmp_path, url, account=inbox, handler='target = "soap_handler.sinks.stdout:handlers"')
     result = run(*command)
     assert result.code == (0 if command == ("check",) else 1), result.err
     engine = create_engine(url)

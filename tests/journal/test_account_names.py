@@ -8,9 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from sqlalchemy import text
 
 from soap_handler.journal import Beginning, Entry, Journal, Refusal, Selection, State, Trace, adopt
 from soap_handler.journal.account_names import KNOWN
+from soap_handler.journal.engine import open_engine
 from soap_handler.notifications import MessageEvent, SubscriptionEvent
 from tests.journal.entries import LEASE, START, Clock, ended, message
 
@@ -125,3 +127,28 @@ def test_runs_and_gates_go_with_the_account(journal: Journal) -> None:
     adopt(journal, [NEW["renamed"]])
     assert [run.account for run in journal.reconciliations("Sales & Co")] == ["Sales & Co"]
     assert journal.gates.closed() == []
+
+
+def test_rows_of_an_earlier_release_are_found(url: str, clock: Clock) -> None:
+    """The migration notes the names that there are; keys stay as they were where nothing is renamed."""
+    with Journal(url, clock=clock) as journal:
+        journal.record_all([Entry(each, START) for each in TOLD])
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE account_name"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+    engine.dispose()
+    with Journal(url, clock=clock) as journal:
+        assert adopt(journal, [Named(OLD)]) == 0
+        assert not any(journal.record_all([Entry(each, START) for each in TOLD]))
+        assert adopt(journal, [NEW["renamed"]]) == len(TOLD)
+        assert not any(journal.record_all([Entry(each, START) for each in under("Sales & Co")]))
+
+
+def test_another_accounts_rows_stay(journal: Journal) -> None:
+    """A name that no account bears is left alone, and so is that of another account."""
+    adopt(journal, [Named(OLD), Named("EX0000009")])
+    journal.record_all([Entry(message(1, name), START) for name in (OLD, "EX0000009", "EX0000008")])
+    assert adopt(journal, [NEW["renamed"], Named("EX0000009")]) == 1
+    found = {record.account for record in journal.records(Selection())}
+    assert found == {"Sales & Co", "EX0000009", "EX0000008"}
