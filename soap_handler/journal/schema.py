@@ -156,8 +156,8 @@ attempt = Table(
     Column("outcome", Text, nullable=False),
     Column("error", Text),
     Column("owner", Text, nullable=False),
-    Column("times", Integer, nullable=False, server_default="1"),  # attempts at a delete that failed alike are one row
     Column("envelope", LargeBinary),  # of another push that says more than the first one did
+    Column("times", Integer, nullable=False, server_default="1"),  # attempts at a delete that failed alike are one row
 )
 
 reconciliation = Table(
