@@ -26,6 +26,7 @@ _STEPS: Final = {
     Step.HANDLE: "handler called",
     Step.DELETE: "delete called",
     Step.PUSH: "pushed again, with another content, which is kept",
+    Step.REPLAY: "sent round again by journal replay",
 }
 _CAME: Final = {
     Source.PUSH: "pushed by EMS and stored",

@@ -74,7 +74,7 @@ class Settlements:
         return self._retry.is_over(claim.attempts - 1)
 
     def _handled(self, claim: Claim, now: datetime) -> tuple[State, datetime | None]:
-        in_inbox = claim.kind is Kind.MESSAGE_RECEIVED and claim.message_id is not None
+        in_inbox = claim.kind is Kind.MESSAGE_RECEIVED and claim.message_id is not None and not claim.has_left_inbox
         return (State.HANDLED, now) if in_inbox and self._needs_delete(claim.account) else (State.DONE, None)
 
     def _failed(self, claim: Claim, now: datetime, failure: Failure) -> tuple[State, datetime | None]:

@@ -12,6 +12,7 @@ from soap_handler.journal.peek import peek
 from soap_handler.journal.purge import Cleared
 from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
 from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection, Settlement, Source, State, Step
+from soap_handler.journal.replaying import Replayable, count_replayable, replay
 from soap_handler.journal.transaction import Transaction
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Reconciliation",
     "Record",
     "Refusal",
+    "Replayable",
     "Selection",
     "Settlement",
     "Source",
@@ -37,6 +39,8 @@ __all__ = [
     "Trace",
     "Transaction",
     "Wiped",
+    "count_replayable",
     "examine",
     "peek",
+    "replay",
 ]

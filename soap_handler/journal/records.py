@@ -27,12 +27,14 @@ class State(StrEnum):
 
 
 class Step(StrEnum):
-    """The step of a line of a history: the handler, the delete from the EMS inbox, or another push."""
+    """The step of a line of a history: the handler, the delete from the EMS inbox, another push, or a replay."""
 
     HANDLE = "handle"
     DELETE = "delete"
     PUSH = "push"
     """A duplicate that says what the first copy, which had to be repaired, did not."""
+    REPLAY = "replay"
+    """A person sent it round again although it was done."""
 
 
 class Source(StrEnum):
@@ -77,6 +79,8 @@ class Claim:
     """By the monotonic clock, for what is left of the lease."""
     is_suspect: bool = False
     """Whether the lease before this one ran out without a result: the handler may have ended its process."""
+    has_left_inbox: bool = False
+    """Whether EMS has confirmed its delete already: it is replayed, and is not deleted again."""
 
     @property
     def notification(self) -> Notification:
