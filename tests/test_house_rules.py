@@ -32,6 +32,7 @@ WALL_CLOCK: Final = re.compile(r"(?<!queue_)clock\.now\b|\bdatetime\.now\b|\butc
 READS_WALL_CLOCK: Final = {
     "clock.py": "it is the one",
     "cli/push_target.py": "a value of a message",
+    "cli/sink.py": "a value of a message",
     "diagnosis/certificate.py": "the validity of a certificate",
     "diagnosis/exchange.py": "the service's clock is compared with ours",
     "diagnosis/probe.py": "a value of a message",
@@ -41,9 +42,12 @@ READS_WALL_CLOCK: Final = {
     "fast/batching_channel.py": "the Date header, and an attribute of waitress",
     "fast/usual_elements.py": "received_at",
     "fast/usual_pushes.py": "received_at",
+    "journal/ground.py": "the name of a file, for people",
     "journal/journal.py": "the history",
     "journal/queue_clock.py": "the queue's clock is set by it",
     "receive/receiver.py": "received_at",
+    "sinks/http.py": "a date in Retry-After; the pause is bounded",
+    "sinks/webhook.py": "webhook-timestamp, which the receiver compares with its own clock",
     "web/pages/example_values.py": "a value of a message",
 }
 """The modules that read the wall clock, and what for: never for a pause, a time limit, a lease or a due time."""

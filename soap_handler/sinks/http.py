@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS: Final = 10.0  # at most, of the whole time
 _ANSWER_BYTES: Final = 64 * 1024  # that are read; then the connection is given up
 _IDLE_SECONDS: Final = 50.0  # after which a connection is not used again: firewalls and load balancers forget it
+_LONGEST_PAUSE_SECONDS: Final = 86400.0  # whatever an endpoint asks for, or a clock that differs makes of it
 _TLS_WORDS: Final = {
     "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted",
     "certificate has expired": "its certificate has expired",
@@ -118,11 +119,12 @@ class Reply:
         """The seconds that ``Retry-After`` asks for, written as seconds or as a date; ``None``: it asks for none."""
         text = self.headers.get("Retry-After", "").strip()
         if text.isdecimal():
-            return float(text[:9])
+            return min(float(text[:9]), _LONGEST_PAUSE_SECONDS)
         try:
-            return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time()) if text else None
+            asked = email.utils.parsedate_to_datetime(text).timestamp() - time.time() if text else None
         except ValueError:
             return None
+        return None if asked is None else min(max(0.0, asked), _LONGEST_PAUSE_SECONDS)
 
 
 def describe(error: BaseException) -> str:

@@ -32,9 +32,9 @@ EMS: Final = EmsAccount(
     push_password="x",
 )
 MAX_FILES: Final = 23
-MAX_LINES: Final = 3700
+MAX_LINES: Final = 4100
 """Of the files between the socket and the commit."""
-MAX_LINES_TO_THE_END: Final = 7900
+MAX_LINES_TO_THE_END: Final = 8600
 """Of the files of a push, of its handler's run and of its delete."""
 
 

@@ -16,7 +16,6 @@ from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, 
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
-from soap_handler.faces.soap.descriptions import Descriptions
 from soap_handler.faces.soap.envelope import read_envelope
 from soap_handler.faces.soap.faults import SERVER, client_fault, fault_envelope, response_envelope, server_fault
 from soap_handler.faces.soap.operation_bytes import operation_bytes
@@ -24,6 +23,7 @@ from soap_handler.faces.soap.redact import redacted
 from soap_handler.faces.soap.service import AccountEventHandler, Call
 from soap_handler.faces.soap.values import read_calls
 from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion
+from soap_handler.faces.soap.wsdl import Descriptions
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of

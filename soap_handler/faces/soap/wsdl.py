@@ -1,65 +1,52 @@
-"""The WSDL that the service publishes: the hand-written file with the public address put in.
-
-The file has a binding for SOAP 1.1 alone. A second one for SOAP 1.2 is made from it on request: generators that find
-both in one description, such as gSOAP's, would move their users to SOAP 1.2 without telling them.
-"""
+"""Descriptions of the service for programs, where ASP.NET has them: the WSDL, its schema, the discovery document."""
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Final
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
-from soap_handler.contract import wsdl_path
+from soap_handler.contract import NAMESPACE
+from soap_handler.faces.soap.wsdl_text import Wsdl
 from soap_handler.xml.parser import parse
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element as Element
+    from collections.abc import Collection
 
-_WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"
-_SOAP_11: Final = "http://schemas.xmlsoap.org/wsdl/soap/"
-_SOAP_12: Final = "http://schemas.xmlsoap.org/wsdl/soap12/"
-_PORT_12: Final = "AccountEventHandlerSoap12"
-"""The name of the port, and of the binding, that ASP.NET gives them."""
+_SCHEMA: Final = "{http://www.w3.org/2001/XMLSchema}schema"
+_DISCO: Final = """\
+<?xml version="1.0" encoding="utf-8"?>
+<discovery xmlns="http://schemas.xmlsoap.org/disco/">
+  <contractRef xmlns="http://schemas.xmlsoap.org/disco/scl/" ref={wsdl} docRef={page}/>
+  <soap xmlns="http://schemas.xmlsoap.org/disco/soap/" xmlns:q1="{namespace}" address={page} \
+binding="q1:AccountEventHandlerSoap"/>
+</discovery>
+"""
 
 
-class Wsdl:
-    """WSDL of the Account Event Handler, read once. No address is kept from one request for the next."""
+class Descriptions:
+    """Finds the document that a query string names. The WSDL imports nothing, so ``singleWsdl`` is the WSDL."""
 
     def __init__(self) -> None:
-        self._document = wsdl_path("AccountEventHandler").read_bytes()
+        self._wsdl = Wsdl()
 
-    def at(self, address: str) -> bytes:
-        """Return the WSDL of a service at this address, with a port for SOAP 1.1."""
-        return _written(parse(self._document), address)
+    def find(self, query: Collection[str], address: str) -> bytes | None:
+        """Return the document for a service at this address; ``None`` where the query names none."""
+        if "wsdl" in query or "singlewsdl" in query:
+            return self._wsdl.at(address)
+        if "wsdl12" in query:
+            return self._wsdl.with_soap_12(address)
+        if "xsd" in query:
+            return self._schema(address)
+        return _disco(address) if "disco" in query else None
 
-    def with_soap_12(self, address: str) -> bytes:
-        """Return the WSDL of a service at this address, with a port for SOAP 1.2 before the one for SOAP 1.1."""
-        root = parse(self._document)
-        for name in ("binding", "service/{*}port"):
-            element = root.find(f"{{{_WSDL}}}{name}")
-            if element is not None:
-                element.addprevious(_for_soap_12(element))
-        return _written(root, address)
-
-
-def _for_soap_12(element: Element) -> Element:
-    """Return a copy of a binding or a port for SOAP 1.2: its SOAP elements have the same names in both versions."""
-    copy = etree.Element(element.tag, nsmap={"soap12": _SOAP_12})
-    copy.attrib.update(element.attrib)
-    copy.text, copy.tail = element.text, element.tail
-    copy.extend(deepcopy(child) for child in element)
-    copy.set("name", _PORT_12)
-    if "binding" in copy.attrib:
-        copy.set("binding", f"tns:{_PORT_12}")
-    for part in copy.iter(f"{{{_SOAP_11}}}*"):
-        part.tag = f"{{{_SOAP_12}}}{etree.QName(part).localname}"
-    return copy
+    def _schema(self, address: str) -> bytes:
+        schema = next(parse(self._wsdl.at(address)).iter(_SCHEMA))
+        return etree.tostring(schema, xml_declaration=True, encoding="utf-8", with_tail=False)
 
 
-def _written(root: Element, address: str) -> bytes:
-    for namespace in (_SOAP_11, _SOAP_12):
-        for element in root.iter(f"{{{namespace}}}address"):
-            element.set("location", address)
-    return etree.tostring(root, xml_declaration=True, encoding="utf-8")
+def _disco(address: str) -> bytes:
+    """Return the discovery document, from which wsdl.exe and Visual Studio find the WSDL."""
+    page = quoteattr(address)
+    return _DISCO.format(wsdl=quoteattr(f"{address}?wsdl"), page=page, namespace=NAMESPACE).encode()
