@@ -58,7 +58,7 @@ class Settlements:
                 claim, Step.HANDLE, State.RECEIVED, due_at, started_at, ended_at, failure.text, uncalled="paused"
             )
         state, due_at = self._failed(claim, now, failure)
-        return Settlement(claim, Step.HANDLE, state, due_at, started_at, ended_at, failure.text)
+        return Settlement(claim, Step.HANDLE, state, due_at, started_at, ended_at, failure.text, trace=failure.trace)
 
     def ignored(self, claim: Claim, started_at: datetime) -> Settlement:
         """Return the settlement of what no handler is wanted for: done, and never deleted from an inbox."""

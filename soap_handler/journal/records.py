@@ -104,6 +104,8 @@ class Settlement:
     """Why the attempt failed, without personal data; ``None`` when it did not."""
     uncalled: str | None = None
     """Where no handler was called: the outcome that the history shows. Then it is no attempt, and counts as none."""
+    trace: str | None = None
+    """The frames of the error, without any value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ class Attempt:
     """How many attempts at a delete this stands for, which failed alike; it begins with the first of them."""
     envelope: bytes | None = None
     """Of another push: the request where it had to be repaired, password masked, or else its values as JSON."""
+    trace: str | None = None
+    """Of a failed attempt: the frames of its error. Where later ones failed at the same place, the last has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,20 @@ def test_no_journal_is_made_by_looking(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "journal.db").exists()
 
 
+def test_show_tells_where_a_handler_failed(run: Run, tmp_path: Path) -> None:
+    """The frames of the last failure, the customer's own ones marked."""
+    trace = "> /srv/app/sms.py:12 in on_message\n  /usr/lib/json.py:7 in loads"
+    with Journal(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
+        (claim,) = journal.claim(1, timedelta(minutes=1))
+        now = datetime.now(UTC)
+        journal.settle([Settlement(claim, Step.HANDLE, State.DEAD, None, now, now, "ValueError: no", trace=trace)])
+    (line,) = run("journal", "show", LATER.key, "--json").json["history"]
+    assert line["trace"] == trace.splitlines()
+    text = run("journal", "show", LATER.key).out
+    assert "> is your code" in text
+    assert "> /srv/app/sms.py:12 in on_message" in text
+
+
 # -- replay ------------------------------------------------------------------------------------------------------------
 
 
