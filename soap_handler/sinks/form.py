@@ -49,11 +49,9 @@ def cloud_event(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def content_type(form_of: Format, *, batch: bool = False) -> str:
-    """Return the media type of :func:`encoded`; ``batch``: of a JSON array of several."""
-    if form_of == "json":
-        return "application/json"
-    return "application/cloudevents-batch+json" if batch else "application/cloudevents+json"
+def content_type(form_of: Format) -> str:
+    """Return the media type of :func:`encoded`."""
+    return "application/json" if form_of == "json" else "application/cloudevents+json"
 
 
 def encoded(delivery: Delivery, form_of: Format = "json") -> str:

@@ -47,4 +47,3 @@ def test_a_cloud_event_has_the_key_as_its_id() -> None:
     assert event["id"] == received().notification.key
     assert event["data"] == form(received())
     assert content_type("cloudevents") == "application/cloudevents+json"
-    assert content_type("cloudevents", batch=True) == "application/cloudevents-batch+json"
