@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Journal, retention
+from soap_handler.sinks import routes
 from tests.campaigns.plan import SABOTAGE, Plan
 from tests.campaigns.sabotage import sabotage
 
@@ -111,6 +112,8 @@ def _handlers() -> Handlers:
 
 
 Journal.claim_deletions = _with_a_short_lease(Journal.claim_deletions)  # type: ignore[method-assign] # for the campaign
+if PLAN.sink_grace:
+    vars(routes).update(_GRACE_SECONDS=PLAN.sink_grace)
 if PLAN.purge_every:
     vars(retention).update(ROUND_SECONDS=PLAN.purge_every)
     options = retention.Retention.__init__.__kwdefaults__
