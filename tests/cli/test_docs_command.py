@@ -21,7 +21,7 @@ def test_without_a_topic_it_lists_them_with_one_line_each(run: Run) -> None:
     result = run("docs")
     assert result.code == 0
     topics = [line.split("  ")[0] for line in result.out.splitlines()]
-    assert topics == sorted(path.stem for path in FOLDER.iterdir())
+    assert topics == [*sorted(path.stem for path in FOLDER.iterdir()), "schema"]
     assert all(line.endswith(".") for line in result.out.splitlines())
 
 

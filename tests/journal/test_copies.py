@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from soap_handler.journal import Entry, Journal, Selection, Step
 from soap_handler.journal.erasure.phone_number import Trace
 from soap_handler.notifications import Kind, MessageEvent, MessageReceived, from_dict, to_json
+from tests.journal.earlier import taken_back
 from tests.journal.entries import ANN, START, only
 
 if TYPE_CHECKING:
@@ -107,11 +107,7 @@ def test_ids_of_an_earlier_release_are_written_in_one_form(url: str, spelt: str)
         journal.record(entry(replace(GOOD, account="EX0000002")))
         journal.record(entry(replace(GOOD, id="x" * 40)))
         journal.record(entry(replace(GOOD, id="x" * 40 + "{")))
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("ALTER TABLE attempt DROP COLUMN envelope"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
-    engine.dispose()
+    taken_back(url, "0005")
     with Journal(url) as journal:
         assert not journal.record(entry(GOOD))
         assert not journal.record(entry(MessageEvent(account="EX0000001", id=GUID, occurred_at=START)))
