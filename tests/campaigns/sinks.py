@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.campaigns.books import Run as Call
     from tests.campaigns.peers import Peer
     from tests.campaigns.run import Run
+    from tests.campaigns.service import Sections
 
 
 class SinkBooks(Books):
@@ -58,7 +59,7 @@ class SinkSite(Site):
 
     def __init__(self, folder: Path, peer: Peer, **how: Any) -> None:
         self._peer = peer
-        sections = {  # a name in brackets is a table of an array; the blank tells the second from the first
+        sections: Sections = {  # a name in brackets is a table of an array; the blank tells the second from the first
             "[route]": {"kinds": ["SubscriptionEvent"], "sink": "python"},  # the campaign's handler is loaded for it
             "[ route]": {"sink": "peer"},
             "sink.peer": {**peer.settings, "timeout": peers.TIMEOUT, "concurrency": 4},
