@@ -62,7 +62,7 @@ FIT = [
 ]
 
 
-@pytest.mark.parametrize("fit", FIT, ids=repr)
+@pytest.mark.parametrize("fit", FIT)
 def test_what_can_be_called_is_taken(fit: Any) -> None:
     """Defaults, decorators, methods, protocols and names that only a type checker knows are no mistakes."""
     Handlers().message_received(fit)
@@ -81,7 +81,6 @@ def test_what_can_be_called_is_taken(fit: Any) -> None:
         (Methods().take_event, "annotated MessageEvent"),
         (functools.partial(event), "annotated"),
     ],
-    ids=repr,
 )
 def test_what_could_not_be_called_is_refused(unfit: Any, words: str) -> None:
     """Else each notification would fail until it is dead. The error names the function, its file and its line."""
