@@ -26,6 +26,7 @@ def form(delivery: Delivery) -> dict[str, Any]:
     values["original"] = values["original"] or {}
     values["repaired"] = values["repaired"] or []
     values["notification_id"] = values["notification_id"] or None
+    values["digest"] = values["digest"] or None
     return {
         "kind": notification.kind.value,
         "key": notification.key,
