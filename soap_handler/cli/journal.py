@@ -1,9 +1,9 @@
-"""``journal list``, ``show``, ``retry``, ``release``, ``reconciliations``: reads the journal, and moves what waits."""
+"""``journal list``, ``show``, ``retry``, ``replay``, ``release``, ``reconciliations``: looks at rows, or moves them."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ commands = typer.Typer(name="journal", help="Look into the journal, and send rou
 KindFilter = Annotated[Kind | None, typer.Option("--kind", help="Only this kind.")]
 AccountFilter = Annotated[str | None, typer.Option("--account", help="Only this account, by any of its names.")]
 OriginatorFilter = Annotated[str | None, typer.Option("--originator", help="Only from this number or name.")]
+IdFilter = Annotated[str | None, typer.Option("--id", help="Only of this message, by any spelling of its id.")]
 
 
 @commands.command("list")
@@ -30,9 +31,7 @@ def list_(
     kind: KindFilter = None,
     account: AccountFilter = None,
     originator: OriginatorFilter = None,
-    message_id: Annotated[
-        str | None, typer.Option("--id", help="Only of this message, by any spelling of its id.")
-    ] = None,
+    message_id: IdFilter = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the latest.")] = 50,
     as_json: Json = False,
 ) -> None:
@@ -97,6 +96,30 @@ def retry(
 
 
 @commands.command()
+def replay(
+    keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys of done notifications.")] = None,
+    *,
+    config: Config = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that are done, or those of the filters.")] = False,
+    kind: KindFilter = None,
+    account: AccountFilter = None,
+    originator: OriginatorFilter = None,
+    message_id: IdFilter = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however many there are.")] = False,
+) -> None:
+    """Send notifications round again that are done: the handler or the sink gets them once more, with the same key.
+
+    A message that has left the EMS inbox is not deleted there again. Tests, and what was erased, are left out.
+    """
+    from soap_handler.cli import journal_replay, journal_view  # noqa: PLC0415 - they load SQLAlchemy
+
+    filters = {"kind": kind, "account": account, "originator": originator, "message_id": message_id}
+    wanted = _wanted(journal_view, keys, everything=everything, **filters)
+    raise typer.Exit(journal_replay.carry_out(config, wanted, named=bool(keys), dry_run=dry_run, unasked=yes))
+
+
+@commands.command()
 def release(
     keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys of notifications.")] = None,
     *,
@@ -138,17 +161,15 @@ def _wanted(
     keys: list[str] | None,
     *,
     everything: bool,
-    kind: Kind | None,
-    account: tuple[str, ...] | None,
-    originator: str | None,
+    **filters: Any,  # noqa: ANN401 - those of a selection
 ) -> list[Selection]:
     """Return the selections that are asked for: one of each key, or one of the filters."""
     if bool(keys) == everything:
         raise typer.BadParameter("expected either keys, or --all")
-    if keys and (kind or account or originator):
+    if keys and any(filters.values()):
         raise typer.BadParameter("filters go with --all, not with keys")
     asked = [journal_view.selection(key=key) for key in keys or ()]
-    return asked or [journal_view.selection(kind=kind, account=account, originator=originator)]
+    return asked or [journal_view.selection(**filters)]
 
 
 @commands.command()

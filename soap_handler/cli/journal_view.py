@@ -27,6 +27,7 @@ _STEPS: Final = {
     Step.HANDLE: "handler called",
     Step.DELETE: "delete called",
     Step.PUSH: "pushed again, with another content, which is kept",
+    Step.REPLAY: "sent round again by journal replay",
 }
 _CAME: Final = {
     Source.PUSH: "pushed by EMS and stored",
@@ -128,6 +129,7 @@ def whole(record: Record, history: Sequence[Attempt]) -> dict[str, Any]:
             "error": attempt.error,
             "times": attempt.times,
             **({"envelope": attempt.envelope.decode("utf-8", "replace")} if attempt.envelope is not None else {}),
+            **({"trace": attempt.trace.splitlines()} if attempt.trace is not None else {}),
         }
         for attempt in history
     ]
@@ -141,15 +143,21 @@ def overview(found: Sequence[Record]) -> Table:
 
 
 def pages(record: Record, history: Sequence[Attempt]) -> list[Table]:
-    """Return one record for people: its content and its history."""
+    """Return one record for people: its content, its history, and where the last attempt failed."""
     content = [(name, "" if value is None else value) for name, value in to_dict(record.notification).items()]
     state = [("state", _state(record)), ("due at", instant(record.due_at) or "")]
     if record.erased_at is not None:
         state.append(("erased at", instant(record.erased_at) or ""))
-    return [
+    shown = [
         Table(f"{record.kind} {record.key}", ("", ""), [*content, *state]),
         Table("History", ("time", "what", "how it ended"), _history(record, history)),
     ]
+    traces = [attempt.trace for attempt in history if attempt.trace]
+    if traces:
+        shown.append(
+            Table("Where it failed last (> is your code)", ("",), [(line,) for line in traces[-1].splitlines()])
+        )
+    return shown
 
 
 def _state(record: Record) -> str:

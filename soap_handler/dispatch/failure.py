@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from soap_handler.dispatch.frames import trace_of
 from soap_handler.errors import GiveUp, RetryLater, SinkDownError, SinkRefusedError
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Failure:
     verdict: Verdict = Verdict.LATER
     after: float = 0.0
     """The shortest time until the next attempt, in seconds."""
+    trace: str | None = None
+    """The frames of an error which is neither an order nor a destination's, without any value."""
 
 
 def failure_of(error: BaseException, breaker: Breaker | None = None) -> Failure:
@@ -53,7 +56,7 @@ def failure_of(error: BaseException, breaker: Breaker | None = None) -> Failure:
                 return Failure(said, Verdict.PAUSED, breaker.open_for())
             return Failure(said, Verdict.LATER, error.after or 0.0)
         case _:
-            return Failure(said)
+            return Failure(said, trace=trace_of(error))
 
 
 def text_of(error: BaseException) -> str:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
 
+from soap_handler.dispatch.frames import own_place_of
+from soap_handler.dispatch.signature import UnfitHandlerError, refuse_unfit
 from soap_handler.errors import HandlerNotFoundError
 from soap_handler.notifications import (
     Kind,
@@ -116,7 +118,9 @@ class Handlers:
         for kind in kinds:
             if kind in self._functions:
                 raise ValueError(f"{kind} has a handler already: {self._functions[kind]!r}")
-        for kind in kinds or [kind for kind in Kind if kind not in self._functions]:
+        wanted = kinds or [kind for kind in Kind if kind not in self._functions]
+        refuse_unfit(function, wanted, transactional=transactional)
+        for kind in wanted:
             self._functions[kind] = function
             if transactional:
                 self._transactional.add(kind)
@@ -149,6 +153,8 @@ def load(target: str) -> Handlers:
     handlers = Handlers()
     try:
         handlers.all_kinds(cast("Callable[[Notification], None]", found))
+    except UnfitHandlerError as error:
+        raise HandlerNotFoundError(f"handler.target {target!r}: {error}") from error
     except TypeError as error:
         what = type(found).__name__
         text = f"handler.target {target!r} is a {what}; expected Handlers or a plain function"
@@ -165,7 +171,8 @@ def _module(name: str, target: str) -> object:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:  # the customer's module may raise anything while it is imported
         reason = f"{type(error).__name__}: {error}"
-        text = f"handler.target {target!r}: module {name!r} cannot be imported ({reason})"
+        at = None if isinstance(error, SyntaxError) else own_place_of(error)  # that one names its place by itself
+        text = f"handler.target {target!r}: module {name!r} cannot be imported ({reason}{f'; {at}' if at else ''})"
         raise HandlerNotFoundError(text) from error
 
 

@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import clock, telemetry
 from soap_handler.dispatch.failure import Failure, failure_of, text_of
+from soap_handler.dispatch.frames import place_of
 from soap_handler.errors import JournalUnavailableError, TransactionError
 from soap_handler.journal import Step
 from soap_handler.log_throttle import LogThrottle
@@ -127,7 +127,7 @@ class Runner:
         try:
             outcome = self._outcome_of(run)
         except BaseException as error:  # noqa: BLE001 - what is left behind by a handler must not end our thread
-            telemetry.emit("run_broke", key=run.claim.key, at=_place_of(error), error=type(error).__name__)
+            telemetry.emit("run_broke", key=run.claim.key, at=place_of(error), error=type(error).__name__)
             outcome = run.fail(text_of(error))
         if outcome in {Outcome.HANDLED, Outcome.FAILED}:
             self.settle(run)
@@ -197,7 +197,7 @@ class Runner:
         except BaseException as error:  # noqa: BLE001 - even sys.exit() in a handler is a failed attempt, not our end
             self._end_forked_child(1)
             what = type(error).__name__
-            telemetry.emit("handler_failed", key=claim.key, attempt=claim.attempts, error=what, at=_place_of(error))
+            telemetry.emit("handler_failed", key=claim.key, attempt=claim.attempts, error=what, at=place_of(error))
             return failure_of(error, self._breaker)
         self._end_forked_child(0)
         if self._breaker is not None:
@@ -246,11 +246,3 @@ class Runner:
             telemetry.emit("transaction_failed", key=run.claim.key, attempt=run.claim.attempts, reason=str(error))
             run.failure = Failure(text_of(error))
         return Outcome.FAILED
-
-
-def _place_of(error: BaseException) -> str:
-    """Return where an error was raised, without its message, which may quote a notification."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"

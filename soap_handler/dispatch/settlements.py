@@ -58,7 +58,7 @@ class Settlements:
                 claim, Step.HANDLE, State.RECEIVED, due_at, started_at, ended_at, failure.text, uncalled="paused"
             )
         state, due_at = self._failed(claim, now, failure)
-        return Settlement(claim, Step.HANDLE, state, due_at, started_at, ended_at, failure.text)
+        return Settlement(claim, Step.HANDLE, state, due_at, started_at, ended_at, failure.text, trace=failure.trace)
 
     def ignored(self, claim: Claim, started_at: datetime) -> Settlement:
         """Return the settlement of what no handler is wanted for: done, and never deleted from an inbox."""
@@ -74,7 +74,7 @@ class Settlements:
         return self._retry.is_over(claim.attempts - 1)
 
     def _handled(self, claim: Claim, now: datetime) -> tuple[State, datetime | None]:
-        in_inbox = claim.kind is Kind.MESSAGE_RECEIVED and claim.message_id is not None
+        in_inbox = claim.kind is Kind.MESSAGE_RECEIVED and claim.message_id is not None and not claim.has_left_inbox
         return (State.HANDLED, now) if in_inbox and self._needs_delete(claim.account) else (State.DONE, None)
 
     def _failed(self, claim: Claim, now: datetime, failure: Failure) -> tuple[State, datetime | None]:

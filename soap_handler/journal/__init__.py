@@ -13,6 +13,7 @@ from soap_handler.journal.peek import peek
 from soap_handler.journal.purge import Cleared
 from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
 from soap_handler.journal.records import Attempt, Claim, Entry, Record, Selection, Settlement, Source, State, Step
+from soap_handler.journal.replaying import Replayable, count_replayable, replay
 from soap_handler.journal.transaction import Transaction
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Reconciliation",
     "Record",
     "Refusal",
+    "Replayable",
     "Selection",
     "Settlement",
     "Source",
@@ -39,6 +41,8 @@ __all__ = [
     "Transaction",
     "Wiped",
     "adopt",
+    "count_replayable",
     "examine",
     "peek",
+    "replay",
 ]

@@ -214,4 +214,5 @@ def _claimed(request: ClaimRequest, row: Due) -> Claim:
         leased_at=request.now,
         payload=row.payload,
         is_suspect=row.owner is not None,
+        has_left_inbox=request.step is Step.HANDLE and row.delete_attempts > 0,
     )

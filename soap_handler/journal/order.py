@@ -57,6 +57,7 @@ class Due(NamedTuple):
     received_at: datetime
     payload: str
     attempts: int
+    delete_attempts: int
 
 
 class Freed(NamedTuple):

@@ -128,6 +128,8 @@ def attempts(connection: Connection) -> list[tuple[str, Attempt]]:
 
 
 def _attempt(row: Row[Any]) -> Attempt:
-    return Attempt(
-        Step(row.step), row.started_at, row.ended_at, row.outcome, row.error, row.owner, row.times, row.envelope
-    )
+    step, content = Step(row.step), row.envelope
+    fields = (step, row.started_at, row.ended_at, row.outcome, row.error, row.owner, row.times)
+    if step is Step.HANDLE:
+        return Attempt(*fields, trace=None if content is None else bytes(content).decode("utf-8", "replace"))
+    return Attempt(*fields, envelope=content)

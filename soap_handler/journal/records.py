@@ -27,12 +27,14 @@ class State(StrEnum):
 
 
 class Step(StrEnum):
-    """The step of a line of a history: the handler, the delete from the EMS inbox, or another push."""
+    """The step of a line of a history: the handler, the delete from the EMS inbox, another push, or a replay."""
 
     HANDLE = "handle"
     DELETE = "delete"
     PUSH = "push"
     """A duplicate that says what the first copy, which had to be repaired, did not."""
+    REPLAY = "replay"
+    """A person sent it round again although it was done."""
 
 
 class Source(StrEnum):
@@ -77,6 +79,8 @@ class Claim:
     """By the monotonic clock, for what is left of the lease."""
     is_suspect: bool = False
     """Whether the lease before this one ran out without a result: the handler may have ended its process."""
+    has_left_inbox: bool = False
+    """Whether EMS has confirmed its delete already: it is replayed, and is not deleted again."""
 
     @property
     def notification(self) -> Notification:
@@ -100,6 +104,8 @@ class Settlement:
     """Why the attempt failed, without personal data; ``None`` when it did not."""
     uncalled: str | None = None
     """Where no handler was called: the outcome that the history shows. Then it is no attempt, and counts as none."""
+    trace: str | None = None
+    """The frames of the error, without any value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,8 @@ class Attempt:
     """How many attempts at a delete this stands for, which failed alike; it begins with the first of them."""
     envelope: bytes | None = None
     """Of another push: the request where it had to be repaired, password masked, or else its values as JSON."""
+    trace: str | None = None
+    """Of a failed attempt: the frames of its error. Where later ones failed at the same place, the last has it."""
 
 
 @dataclass(frozen=True, slots=True)

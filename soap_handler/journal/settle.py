@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Integer, bindparam, func, null, select, update
+from sqlalchemy import Integer, bindparam, func, insert, null, select, update
 
 from soap_handler.journal import order
 from soap_handler.journal.claim import ATTEMPT, count_of
@@ -37,7 +37,7 @@ def settle(connection: Connection, batches: Sequence[Sequence[Settlement]]) -> l
 def _settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
     rows = _locked(connection, [settlement.claim for settlement in settlements])
     held = {settlement.claim.seq for settlement in settlements if _is_held(settlement.claim, rows)}
-    ended, attempts, answers = [], [], []
+    ended, attempts, answers, traced = [], [], [], []
     for settlement in settlements:
         seq = settlement.claim.seq
         answer = seq in held and _is_held(settlement.claim, rows)
@@ -46,11 +46,17 @@ def _settle(connection: Connection, settlements: Sequence[Settlement]) -> list[b
             held.discard(seq)  # the first settlement ends the lease
             ended.append(settlement)
         if seq in rows:  # else it was purged
-            attempts.append(_attempt(settlement, rows[seq], in_time=answer))
+            line = _attempt(settlement, rows[seq], in_time=answer)
+            if settlement.trace and rows[seq].erased_at is None:
+                traced.append({**line, "envelope": storable(settlement.trace).encode()})
+            else:
+                attempts.append(line)
     execute(connection, SETTLE, [_settled(settlement) for settlement in ended])
     handled = [each.claim for each in ended if each.step is Step.HANDLE]
     order.unblock_next(connection, _freed(handled, rows, queue_now(connection)))
     execute(connection, ATTEMPT, [row for row in attempts if not _folded(connection, row)])
+    for row in traced:
+        _write_traced(connection, row)
     return answers
 
 
@@ -65,6 +71,13 @@ def _folded(connection: Connection, row: dict[str, Any]) -> bool:
     alike = [attempt.c[name] == row[name] for name in ("step", "outcome", "error")]
     values = {"ended_at": row["ended_at"], "owner": row["owner"], "times": attempt.c.times + 1}
     return connection.execute(update(attempt).where(attempt.c.id == last, *alike).values(values)).rowcount > 0
+
+
+def _write_traced(connection: Connection, row: dict[str, Any]) -> None:
+    """Write an attempt with the frames of its error; earlier ones of the same frames need not keep them too."""
+    alike = (attempt.c.seq == row["seq"], attempt.c.step == row["step"], attempt.c.envelope == row["envelope"])
+    connection.execute(update(attempt).where(*alike).values(envelope=None))
+    connection.execute(insert(attempt), row)
 
 
 SETTLE: Final = (

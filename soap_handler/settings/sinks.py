@@ -134,11 +134,6 @@ class WebhookSettings(SinkSettings, _Tls):
     password: Password | None = Field(default=None, description="Password for HTTP Basic.")
     bearer_token: SecretText | None = Field(default=None, description="Token for Authorization: Bearer.")
     headers: tuple[SinkHeader, ...] = Field(default=(), description="Further headers of each request.", examples=[()])
-    batch: Count = Field(
-        default=1,
-        le=1000,
-        description="Notifications in one request; with 2 or more it has a JSON array, answered as one.",
-    )
     proxy: ProxyAddress | None = Field(
         default=None, repr=False, description="Address of the HTTP proxy; proxies in the environment are not used."
     )

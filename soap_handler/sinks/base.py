@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from soap_handler.notifications import Notification
@@ -34,9 +33,6 @@ class Sink(ABC):
     A constructor connects to nothing: a destination that is out of reach does not keep the service from receiving.
     """
 
-    batch = 1
-    """How many notifications :meth:`deliver_all` takes at most; 1: the sink is called for each."""
-
     @abstractmethod
     def deliver(self, delivery: Delivery) -> None:
         """Return once the destination has confirmed the notification; it may be called again for one, like any handler.
@@ -47,11 +43,6 @@ class Sink(ABC):
             RetryLater: it asks for a later attempt at this notification.
             GiveUp: it says that this notification will never be taken.
         """
-
-    def deliver_all(self, deliveries: Sequence[Delivery]) -> None:
-        """Deliver several, which the destination confirms as one. Errors are those of :meth:`deliver`, for all."""
-        for delivery in deliveries:
-            self.deliver(delivery)
 
     @abstractmethod
     def probe(self) -> str:

@@ -26,6 +26,7 @@ def form(delivery: Delivery) -> dict[str, Any]:
     values["original"] = values["original"] or {}
     values["repaired"] = values["repaired"] or []
     values["notification_id"] = values["notification_id"] or None
+    values["digest"] = values["digest"] or None
     return {
         "kind": notification.kind.value,
         "key": notification.key,
@@ -49,11 +50,9 @@ def cloud_event(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def content_type(form_of: Format, *, batch: bool = False) -> str:
-    """Return the media type of :func:`encoded`; ``batch``: of a JSON array of several."""
-    if form_of == "json":
-        return "application/json"
-    return "application/cloudevents-batch+json" if batch else "application/cloudevents+json"
+def content_type(form_of: Format) -> str:
+    """Return the media type of :func:`encoded`."""
+    return "application/json" if form_of == "json" else "application/cloudevents+json"
 
 
 def encoded(delivery: Delivery, form_of: Format = "json") -> str:

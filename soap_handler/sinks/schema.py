@@ -54,6 +54,7 @@ _BY_NAME: Final[dict[str, dict[str, Any]]] = {
     "original": {"type": "object", "additionalProperties": {"type": "string"}},
     "repaired": {"type": "array", "items": {"type": "string"}},
     "notification_id": {"type": ["string", "null"]},
+    "digest": {"type": ["string", "null"]},
 }
 _REASON: Final[dict[str, Any]] = {
     "code": {"type": ["integer", "null"]},

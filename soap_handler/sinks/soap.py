@@ -80,7 +80,7 @@ class SoapRelay(Sink):
 
     def probe(self) -> str:
         """Ask for the description, which does no harm."""
-        reply = self._sessions.request("GET", self._url, params={"wsdl": ""})
+        reply = self._sessions.request("GET", self._url, params="wsdl")  # ASP.NET knows no "?wsdl="
         if reply.status >= 500 or reply.status in {401, 403, 404, 407} or 300 <= reply.status < 400:
             raise SinkDownError(f"HTTP {reply.status} for ?wsdl")
         return f"reached: HTTP {reply.status} for ?wsdl"

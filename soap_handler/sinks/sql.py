@@ -33,7 +33,7 @@ from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import encoded, form
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from soap_handler.sinks.base import Delivery
 
 _RECYCLE_SECONDS: Final = 300  # after which a connection is made anew
-_BATCH: Final = 50
 _KEY: Final = "key"
 _TYPES: Final[dict[str, TypeEngine[Any]]] = {
     # No MySQL index takes a longer key of four bytes a character, and no key is longer than account, kind, id and time.
@@ -76,8 +75,6 @@ _TYPES: Final[dict[str, TypeEngine[Any]]] = {
 class Sql(Sink):
     """A table."""
 
-    batch = _BATCH
-
     def __init__(self, settings: SqlSettings) -> None:
         self._settings = settings
         self.table, self._columns = table_of(settings)
@@ -95,21 +92,10 @@ class Sql(Sink):
         """Insert one row and commit."""
         row = self._row(delivery)
         try:
-            self._write([row])
+            self._write(row)
         except IntegrityError as error:
             if not self._is_there(row):
                 raise SinkRefusedError(_reason(error)) from error
-
-    def deliver_all(self, deliveries: Sequence[Delivery]) -> None:
-        """Insert several rows in one commit; where one is refused, each by itself."""
-        try:
-            self._write([self._row(each) for each in deliveries])
-        except (IntegrityError, SinkRefusedError) as error:
-            if len(deliveries) == 1 and isinstance(error, SinkRefusedError):
-                raise
-            refused = [failure for each in deliveries if (failure := self._refusal(each)) is not None]
-            if refused:
-                raise refused[0] from error
 
     def probe(self) -> str:
         """Log in, and look for the table and its columns."""
@@ -142,17 +128,10 @@ class Sql(Sink):
         """Close all connections."""
         self._engine.dispose()
 
-    def _refusal(self, delivery: Delivery) -> SinkRefusedError | None:
-        try:
-            self.deliver(delivery)
-        except SinkRefusedError as error:
-            return error
-        return None
-
-    def _write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _write(self, row: Mapping[str, Any]) -> None:
         try:
             with self._engine.begin() as connection:
-                connection.execute(self._insert, list(rows))
+                connection.execute(self._insert, row)
         except IntegrityError:
             raise
         except DataError as error:

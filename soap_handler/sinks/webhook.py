@@ -18,8 +18,6 @@ from soap_handler.sinks.form import content_type, encoded
 from soap_handler.sinks.http import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from soap_handler.settings.sinks import WebhookSettings
     from soap_handler.sinks.base import Delivery
     from soap_handler.sinks.http import Reply
@@ -33,7 +31,6 @@ class Webhook(Sink):
     """An HTTP endpoint of the customer's."""
 
     def __init__(self, settings: WebhookSettings) -> None:
-        self.batch = settings.batch
         self._url = settings.url.get_secret_value()
         self._format = settings.format
         self._keys = [_key(each.secret.get_secret_value()) for each in settings.secrets]
@@ -48,20 +45,15 @@ class Webhook(Sink):
 
     def deliver(self, delivery: Delivery) -> None:
         """Post one notification."""
-        if self.batch > 1:  # an endpoint of batches always gets an array
-            self._post([delivery])
-        else:
-            self._send(encoded(delivery, self._format), delivery.notification.key, is_batch=False)
-
-    def deliver_all(self, deliveries: Sequence[Delivery]) -> None:
-        """Post several as a JSON array. Where the endpoint refuses the array, each is posted in one of its own."""
-        try:
-            self._post(deliveries)
-        except SinkRefusedError:
-            if len(deliveries) == 1:
-                raise
-            for each in deliveries:
-                self._post([each])
+        identity, body = delivery.notification.key, encoded(delivery, self._format)
+        headers = {
+            **self._fixed,
+            "Content-Type": content_type(self._format),
+            "Idempotency-Key": f'"{identity}"',  # a structured field: RFC 8941, section 3.3.3
+            "traceparent": _trace_parent(identity),
+            **self._signature(identity, body),
+        }
+        _judge(self._sessions.request("POST", self._url, data=body.encode(), headers=headers))
 
     def probe(self) -> str:
         """Ask for ``OPTIONS``, which does no harm."""
@@ -73,21 +65,6 @@ class Webhook(Sink):
     def close(self) -> None:
         """Close all connections."""
         self._sessions.close()
-
-    def _post(self, deliveries: Sequence[Delivery]) -> None:
-        keys = [each.notification.key for each in deliveries]
-        identity = keys[0] if len(keys) == 1 else hashlib.sha256("\n".join(keys).encode()).hexdigest()
-        self._send("[" + ",".join(encoded(each, self._format) for each in deliveries) + "]", identity, is_batch=True)
-
-    def _send(self, body: str, identity: str, *, is_batch: bool) -> None:
-        headers = {
-            **self._fixed,
-            "Content-Type": content_type(self._format, batch=is_batch),
-            "Idempotency-Key": f'"{identity}"',  # a structured field: RFC 8941, section 3.3.3
-            "traceparent": _trace_parent(identity),
-            **self._signature(identity, body),
-        }
-        _judge(self._sessions.request("POST", self._url, data=body.encode(), headers=headers))
 
     def _signature(self, identity: str, body: str) -> dict[str, str]:
         """Return the headers of Standard Webhooks: one signature for each secret, so that one can be replaced."""

@@ -36,7 +36,7 @@ def crash_workers(run: Run) -> None:
             site.tell(share)
             wait_for_a_bad_moment(run, site, share)
             _kill_some(run, site, ("one worker", "all", "the parent")[number % 3])
-            _check(site)
+            check(site)
             if not site.service.running:
                 site.service.start()
         site.settle_down(120)
@@ -64,14 +64,19 @@ def _crash(run: Run, plan: Plan) -> None:
             site.tell(share)
             wait_for_a_bad_moment(run, site, share)
             site.service.kill()
-            _check(site)
+            check(site)
             site.service.start()
             run.tally("kills")
         site.settle_down(120)
         site.stop()
 
 
-def _check(site: Site) -> None:
+def check(site: Site) -> None:
+    """Look for what was acknowledged and is not on disk.
+
+    Raises:
+        PromiseBrokenError: there is some.
+    """
     acknowledged = site.acknowledged  # before the books are opened, since a service may be running
     lost = acknowledged - site.books().records.keys()
     if lost:

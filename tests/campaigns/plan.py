@@ -35,6 +35,8 @@ class Plan:
     """Whether the handler writes into the journal's database, in the transaction that settles."""
     delete_lease: float = 4.0
     """Seconds after which another process repeats a delete that a dead one began."""
+    sink_grace: float = 0.0
+    """Seconds beyond a sink's timeout after which it is given up; 0 leaves the usual five."""
     purge_every: float = 0.0
     """Seconds between two purges of what is done for longer than the retention; 0 leaves the usual hour."""
 

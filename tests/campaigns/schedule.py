@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.campaigns import sinks
 from tests.campaigns.accounts import accounts
 from tests.campaigns.clock import clock
 from tests.campaigns.crash import crash, crash_transactional, crash_workers
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from tests.campaigns.run import Run
 
 ALL: Final = "all"
-BESIDE: Final = ("crash", "crash-transactional", "crash-workers", "power", "disk-full", "inbox", "network")
+BESIDE: Final = (
+    *("crash", "crash-transactional", "crash-workers", "power", "disk-full", "inbox", "network"),
+    *("sink-webhook", "sink-files", "sink-command", "sink-sql"),
+)
 """Campaigns that may run at the same time as others: how long something takes decides nothing in them."""
 IN_EACH_VERSION: Final = "crash"
 """The campaign that ``all`` runs, small, in the other versions of the API too."""
@@ -47,5 +51,9 @@ CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
     "hosts-transactional": hosts_transactional,
     "outage": outage,
     "clock": clock,
+    "sink-webhook": sinks.webhook,
+    "sink-files": sinks.files,
+    "sink-command": sinks.command,
+    "sink-sql": sinks.sql,
     "soak": soak,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -132,7 +133,7 @@ def test_retry_all_of_a_kind(run: Run, keys: Keys) -> None:
     assert keys("--state", "dead") == [MESSAGE.key]
 
 
-@pytest.mark.parametrize("command", ["retry", "release"])
+@pytest.mark.parametrize("command", ["retry", "release", "replay"])
 @pytest.mark.parametrize("arguments", [(), ("KEY", "--all"), ("KEY", "--originator", "SHOP")])
 def test_retry_asks_for_keys_or_all(run: Run, command: str, arguments: tuple[str, ...]) -> None:
     """Nothing is sent round by mistake: either keys or --all, and filters only with the latter."""
@@ -205,3 +206,68 @@ def test_no_journal_is_made_by_looking(run: Run, tmp_path: Path) -> None:
     result = run("journal", "list")
     assert (result.code, result.err.count("\n")) == (1, 1)
     assert not (tmp_path / "journal.db").exists()
+
+
+def test_show_tells_where_a_handler_failed(run: Run, tmp_path: Path) -> None:
+    """The frames of the last failure, the customer's own ones marked."""
+    trace = "> /srv/app/sms.py:12 in on_message\n  /usr/lib/json.py:7 in loads"
+    with Journal(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
+        (claim,) = journal.claim(1, timedelta(minutes=1))
+        now = datetime.now(UTC)
+        journal.settle([Settlement(claim, Step.HANDLE, State.DEAD, None, now, now, "ValueError: no", trace=trace)])
+    (line,) = run("journal", "show", LATER.key, "--json").json["history"]
+    assert line["trace"] == trace.splitlines()
+    text = run("journal", "show", LATER.key).out
+    assert "> is your code" in text
+    assert "> /srv/app/sms.py:12 in on_message" in text
+
+
+# -- replay ------------------------------------------------------------------------------------------------------------
+
+
+def finish(folder: Path, count: int) -> list[str]:
+    """Have so many messages handled and deleted from their inbox; return their keys."""
+    messages = [replace(LATER, id=f"d{number}", originator=f"44770090{number:04}") for number in range(count)]
+    moment = datetime.now(UTC)
+    with Journal(f"sqlite:///{folder / 'journal.db'}") as journal:
+        journal.record_all([Entry(each, moment) for each in messages])
+        due = journal.queue_now()
+        claims = [each for each in journal.claim(99, timedelta(minutes=1)) if each.key != LATER.key]
+        journal.settle([Settlement(each, Step.HANDLE, State.HANDLED, due, moment, moment) for each in claims])
+        journal.settle_deleted(journal.claim_deletions(LATER.account, 99))
+    return [each.key for each in messages]
+
+
+def test_replay_by_key(run: Run, keys: Keys, tmp_path: Path) -> None:
+    """What is done goes round again and the history says so; a key that is not done is said, and the command fails."""
+    (done,) = finish(tmp_path, 1)
+    result = run("journal", "replay", done, MESSAGE.key)
+    assert (result.code, result.out) == (
+        1,
+        "replayed: 1\nof them have left the EMS inbox and are not deleted again: 1\n",
+    )
+    assert MESSAGE.key in result.err
+    assert done in keys("--state", "received")
+    assert [line["outcome"] for line in run("journal", "show", done, "--json").json["history"]] == [
+        "ok",
+        "ok",
+        "replayed",
+    ]
+    assert "sent round again by journal replay" in run("journal", "show", done).out
+
+
+def test_replay_of_many_asks(run: Run, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above ten; without an answer nothing is changed. A dry run counts, and filters narrow it."""
+    done = finish(tmp_path, 11)
+    assert "would be replayed: 11\n" in run("journal", "replay", "--all", "--dry-run").out
+    for answer in ("", "n\n"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        assert run("journal", "replay", "--all").code == 1
+    assert len(keys("--state", "done")) == 11
+    assert run("journal", "replay", "--all", "--originator", "447700900003").out.startswith("replayed: 1\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run("journal", "replay", "--all", "--id", "D4").out.startswith("replayed: 1\n")
+    finish(tmp_path, 0)  # those two are done again
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert "replayed: 11" in run("journal", "replay", "--all").out
+    assert set(done) <= set(keys("--state", "received"))

@@ -97,11 +97,30 @@ number = 7
 """
 
 
+ALONE = """
+from soap_handler import MessageEvent
+def no_parameter(): pass
+def one_kind(event: MessageEvent): pass
+"""
+UNFIT = """
+from soap_handler import Handlers
+def on_message(): pass
+handlers = Handlers()
+handlers.message_received(on_message)
+"""
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Work in a directory of the customer's, with modules in it."""
     (tmp_path / "my_example.py").write_text(EXAMPLE)
     (tmp_path / "my_broken.py").write_text("import no_such_module_anywhere")
+    (tmp_path / "my_outer.py").write_text("import json\n\nimport my_broken")
+    (tmp_path / "my_value.py").write_text(
+        "import json\n\njson.loads('[]', parse_int=1) or (_ for _ in ()).throw(ValueError('no'))"
+    )
+    (tmp_path / "my_unfit.py").write_text(UNFIT)
+    (tmp_path / "my_alone.py").write_text(ALONE)
     (tmp_path / "my_exit.py").write_text("import sys; sys.exit('usage')")
     (tmp_path / "my_syntax.py").write_text("def (")
     (tmp_path / "my_package").mkdir()
@@ -149,6 +168,15 @@ def test_handlers_are_found_in_the_environment(here: Path) -> None:
         ("my_package.missing:handlers", "No module named 'my_package.missing'"),
         (".sms:handlers", "cannot be imported"),
         ("my_broken:handlers", "No module named 'no_such_module_anywhere'"),
+        ("my_broken:handlers", "my_broken.py, line 1"),
+        ("my_outer:handlers", "my_broken.py, line 1"),
+        ("my_value:handlers", "(ValueError: no; "),
+        ("my_value:handlers", "my_value.py, line 3)"),
+        ("my_syntax:handlers", "(my_syntax.py, line 1)"),
+        ("my_unfit:handlers", "on_message"),
+        ("my_unfit:handlers", "my_unfit.py, line 3"),
+        ("my_alone:no_parameter", "no_parameter ("),
+        ("my_alone:one_kind", "one_kind ("),
         ("my_exit:handlers", "SystemExit: usage"),
         ("my_syntax:handlers", "SyntaxError"),
         ("my_example:missing", "no attribute 'missing'"),

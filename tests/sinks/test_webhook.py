@@ -212,18 +212,6 @@ def test_an_unreadable_retry_after_counts_for_nothing(hook: Endpoint, text: str)
     assert caught.value.after is None
 
 
-def test_a_batch_is_one_request_and_one_answer(hook: Endpoint) -> None:
-    """A JSON array; where the endpoint refuses it, each is sent alone, so that one does not spoil the others."""
-    deliveries = [received(str(number), body) for number, body in enumerate(["a", "bad", "c"])]
-    hook.answer = lambda body: (422, {}) if b'"bad"' in body else (200, {})
-    with webhook(hook.url, batch=50) as sink:
-        assert sink.batch == 50
-        sink.deliver_all([deliveries[0], deliveries[2]])
-        assert [each["body"] for each in hook.bodies[0]] == ["a", "c"]
-        with pytest.raises(SinkRefusedError):
-            sink.deliver_all(deliveries[1:2])
-
-
 def test_the_connection_is_kept_alive(hook: Endpoint) -> None:
     """Many notifications, one connection."""
     with webhook(hook.url) as sink:

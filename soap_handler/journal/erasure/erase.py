@@ -216,7 +216,8 @@ def _ending(row: Row[Any], wanted: ErasureRequest, due_at: datetime, *, has_id: 
     if row.state == State.DONE.value or (row.state == State.HANDLED.value and has_id):
         return {}
     values: dict[str, Any] = {"owner": None, "leased_at": None}
-    if has_id and row.kind == Kind.MESSAGE_RECEIVED.value and row.account in wanted.inboxes:
+    in_inbox = row.kind == Kind.MESSAGE_RECEIVED.value and not row.delete_attempts  # else a replay: it has left
+    if has_id and in_inbox and row.account in wanted.inboxes:
         return {**values, "state": State.HANDLED.value, "due_at": due_at}
     return {**values, "state": State.DONE.value, "due_at": None, "done_at": wanted.now}
 
