@@ -114,7 +114,12 @@ def replay(
     """
     from soap_handler.cli import journal_replay, journal_view  # noqa: PLC0415 - they load SQLAlchemy
 
-    filters = {"kind": kind, "account": journal_view.names_of(config, account), "originator": originator, "message_id": message_id}
+    filters = {
+        "kind": kind,
+        "account": journal_view.names_of(config, account),
+        "originator": originator,
+        "message_id": message_id,
+    }
     wanted = _wanted(journal_view, keys, everything=everything, **filters)
     raise typer.Exit(journal_replay.carry_out(config, wanted, named=bool(keys), dry_run=dry_run, unasked=yes))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,6 +57,14 @@ def amqp(broker: RabbitMq, **settings: Any) -> Iterator[Amqp]:
         sink.close()
 
 
+def cut_connections(port: int) -> None:
+    """Cut this process's connections to a port, unnoticed by the library that holds them."""
+    for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+        with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as found:
+            if found.getpeername()[1] == port:
+                found.shutdown(socket.SHUT_RDWR)
+
+
 def declared(name: str) -> dict[str, Any]:
     return {"exchange": f"x-{name}", "queue": f"q-{name}", "declare": True}
 
@@ -103,7 +113,7 @@ def test_the_routing_key_is_made_of_account_and_kind(broker: RabbitMq) -> None:
         ({"exchange": "is-not-there"}, "404"),
         ({"routing_key": "no-queue-has-this-name"}, "came back"),
         ({"url": "amqp://guest:wr0ng@127.0.0.1:{port}/%2F"}, "Auth"),
-        ({"url": "amqp://guest:guest@127.0.0.1:{port}/nowhere"}, ""),
+        ({"url": "amqp://guest:guest@127.0.0.1:{port}/nowhere"}, "Error|Closed|530|refused"),
     ],
 )
 def test_what_every_message_would_meet_is_the_sinks_fault(
@@ -146,8 +156,7 @@ def test_a_connection_that_died_while_it_rested_is_no_failure(broker: RabbitMq) 
     """A firewall forgets idle connections: the next delivery uses a new one and succeeds."""
     with amqp(broker, **declared("rested")) as sink:
         sink.deliver(received("1"))
-        transport = sink._local.connection._impl._transport
-        transport._tcp_transport._sock.shutdown(socket.SHUT_RDWR)
+        cut_connections(broker.port)
         sink.deliver(received("2"))
     assert [values["id"] for _, values in arrived(broker, "rested")] == ["1", "2"]
 
