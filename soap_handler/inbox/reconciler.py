@@ -168,8 +168,11 @@ class Reconciler:
                 zone=self._account.time_zone,
                 repaired=message.repaired,
             )
-            source = message.source or b""
-            yield Entry(identified(notification, lambda: source), moment, Source.INBOX, message.source)  # noqa: B023 - called at once
+            envelope = None
+            if notification.repaired:  # in its XML, or a value
+                envelope = message.source
+                notification = identified(notification, lambda: message.source)  # noqa: B023 - called at once
+            yield Entry(notification, moment, Source.INBOX, envelope)
 
     def _recover(self, entries: Sequence[Entry], *, dry: bool) -> int:
         """Journal what is missing; return how much of it was still missing at that instant."""

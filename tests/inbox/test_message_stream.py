@@ -84,7 +84,7 @@ def test_the_texts_of_a_message_come_by_attribute_name() -> None:
         "sent_at": "0001-01-01T00:00:00",
         "received_at": "0001-01-01T00:00:00",
     }
-    assert (message.repaired, message.source) == ((), None)
+    assert message.repaired == ()
 
 
 @pytest.mark.parametrize(
