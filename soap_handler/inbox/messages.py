@@ -34,10 +34,10 @@ class InboxMessage:
 
     fields: Mapping[str, str] = field(repr=False)
     """Texts by attribute name; absent means absent."""
+    source: bytes = field(repr=False)
+    """The element as it came."""
     repaired: tuple[str, ...] = ()
     """Marks of what was repaired in it."""
-    source: bytes = field(default=b"", repr=False)
-    """The element as it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +101,4 @@ def _message(document: Document, source: bytes) -> InboxMessage | Unreadable:
         return Unreadable("empty")
     if unknown and not all(fields.get(name, "").strip() for name in _ATTRIBUTES.values() if name):
         marks[UNKNOWN] = None  # it may be what the absent value was to say, as in a push
-    return InboxMessage(fields, tuple(marks), source)
+    return InboxMessage(fields, source, tuple(marks))

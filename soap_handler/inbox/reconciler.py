@@ -168,9 +168,11 @@ class Reconciler:
                 zone=self._account.time_zone,
                 repaired=message.repaired,
             )
-            source = message.source  # it may need a digest for a value that only its reader found to be missing
-            told = identified(notification, lambda: source)  # noqa: B023 - called at once
-            yield Entry(told, moment, Source.INBOX, source if told.repaired else None)
+            envelope = None
+            if notification.repaired:  # in its XML, or a value
+                envelope = message.source
+                notification = identified(notification, lambda: message.source)  # noqa: B023 - called at once
+            yield Entry(notification, moment, Source.INBOX, envelope)
 
     def _recover(self, entries: Sequence[Entry], *, dry: bool) -> int:
         """Journal what is missing; return how much of it was still missing at that instant."""

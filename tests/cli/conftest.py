@@ -45,6 +45,7 @@ def run(
     for name in [name for name in os.environ if name.startswith("SOAP_HANDLER_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))  # the folder is put into it, for handlers
     monkeypatch.setenv("COLUMNS", "200")
 
     def call(*arguments: str) -> Result:

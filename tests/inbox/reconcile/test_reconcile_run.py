@@ -206,6 +206,17 @@ def test_a_mended_message_is_marked_and_kept_as_it_came(journal: Journal, url: s
     assert kept == odd.encode()
 
 
+def test_messages_without_a_sound_id_whose_values_are_unreadable_are_two(journal: Journal, url: str) -> None:
+    """Their XML is sound, so only their values say that they are to be told apart by their bytes; these are kept."""
+    odd = [f"<message><id>1</id><body>Yes</body><sentat>{text}</sentat></message>" for text in ("soon", "later")]
+    with Server(always(200, listed(*odd))) as server:
+        assert run(journal, server.url).tally == Tally(inbox=2, recovered=2)
+        assert run(journal, server.url).tally == Tally(inbox=2, left_alone=2)
+    with beside(url) as connection:
+        kept = connection.exec_driver_sql("SELECT envelope FROM notification").scalars().all()
+    assert sorted(kept) == sorted(each.encode() for each in odd)
+
+
 # -- records --
 
 
