@@ -22,7 +22,6 @@ from soap_handler.errors import JournalRefusedError, JournalUnavailableError, Sc
 from soap_handler.journal import inbox_gates, insert, purge, queries, queue_clock, reconciliations
 from soap_handler.journal.announcer import Announcer
 from soap_handler.journal.claim import ClaimRequest, begin, claim
-from soap_handler.journal.copies import note_all
 from soap_handler.journal.database_errors import reason
 from soap_handler.journal.engine import create_no_more, open_engine
 from soap_handler.journal.erasure.verbs import Erasures
@@ -58,10 +57,7 @@ T = TypeVar("T")
 _PATIENCE_MARGIN_SECONDS: Final = 1.0  # a caller is told of its own limit first
 _CLOSE_SECONDS: Final = 30.0
 _LEAST_SECONDS: Final = 0.05  # that a commit is waited for
-_MAKES_NO_WORK: Final = (
-    *(claim, note_all, reconciliations.begin, reconciliations.end),
-    *(inbox_gates.enter, inbox_gates.refuse),
-)
+_MAKES_NO_WORK: Final = (claim, reconciliations.begin, reconciliations.end, inbox_gates.enter, inbox_gates.refuse)
 """Verbs whose commit is no reason to look for work: a thousand inboxes are compared several times a second."""
 
 
