@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
 from soap_handler.fast.push_connection import PushConnection
+from soap_handler.journal.copies import note_all
 from soap_handler.journal.database_errors import may_spoil_others
 from soap_handler.journal.engine import patience_of
 from soap_handler.journal.group_commit import GroupCommit, Request
@@ -104,9 +106,12 @@ class PipelinedCommit(GroupCommit):
         return False
 
     def _committed(self, requests: Sequence[Request]) -> None:
-        """Answer what was stored. Duplicates go to the thread: what they say may have to be noted."""
+        """Answer what was stored. Of duplicates the thread notes what they say, and answers with the same results."""
         self.succeed([request for request in requests if all(request.result)])
-        self._requeue([request for request in requests if not all(request.result)])
+        for request in requests:
+            if not all(request.result):
+                copies = [entry for entry, new in zip(request.argument, request.result, strict=True) if not new]
+                self.enqueue(Request(note_all, copies)).add_done_callback(partial(_answer_noted, request))
 
     def _disconnected(
         self, connection: PushConnection, sent: Sequence[Request], waiting: Sequence[Request], error: Exception
@@ -155,3 +160,11 @@ class PipelinedCommit(GroupCommit):
                 self._ready = ready
                 return
         ready.close()
+
+
+def _answer_noted(request: Request, noting: Future[None]) -> None:
+    """Answer a request whose duplicates were noted; without that, it failed."""
+    if error := noting.exception():
+        request.future.set_exception(error)
+    else:
+        request.future.set_result(request.result)

@@ -47,6 +47,12 @@ def note_copies(connection: Connection, duplicates: Sequence[Entry]) -> None:
             connection.execute(insert(attempt), _line(row.seq, entry, content))
 
 
+def note_all(connection: Connection, batches: Sequence[Sequence[Entry]]) -> list[None]:
+    """Note the duplicates of several batches, as :func:`note_copies` does."""
+    note_copies(connection, [entry for batch in batches for entry in batch])
+    return [None] * len(batches)
+
+
 def _is_noted(connection: Connection, seq: int, content: bytes) -> bool:
     lines = select(attempt.c.id).where(
         attempt.c.seq == seq, attempt.c.step == Step.PUSH.value, attempt.c.envelope == content

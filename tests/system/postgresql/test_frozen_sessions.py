@@ -148,8 +148,7 @@ def test_a_listener_finds_another_connection(url: str, sessions: Sessions, event
     with Journal(url, timeout=TIMEOUT) as here, Journal(url, timeout=TIMEOUT) as there:
         heard: list[int] = []
         there.listen(lambda: heard.append(1))
-        here.record(entry(1))
-        wait_for(lambda: bool(heard))
+        wait_for(lambda: here.record(entry(1)) is not None and bool(heard))  # it listens a moment later
         sessions.stop()
         wait_for(lambda: "journal_listener_lost" in {each["event"] for each in events})
         wait_for(lambda: recorded(here))

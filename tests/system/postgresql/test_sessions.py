@@ -100,7 +100,7 @@ def test_a_server_that_is_gone_is_noticed_in_seconds(postgresql: PostgreSQL) -> 
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(JournalUnavailableError, match=r"psycopg.*pip install 'soap-handler\[postgresql\]'"):
+    with pytest.raises(JournalUnavailableError, match=r"psycopg.*pip install '\.\[postgresql\]'"):
         Journal("postgresql+psycopg://nobody@localhost/nowhere")
 
 
