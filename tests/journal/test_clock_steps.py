@@ -105,7 +105,7 @@ def test_what_this_process_runs_it_does_not_claim(journal: Journal, clock: Clock
 
 @pytest.mark.parametrize("in_order", [True, False])
 def test_a_run_that_has_just_ended_keeps_its_row_for_a_moment_only(
-    journal: Journal, clock: Clock, in_order: bool
+    journal: Journal, clock: Clock, *, in_order: bool
 ) -> None:
     """It was released or failed, and its thread has yet to forget it: the retry does not wait for a lease time."""
     record(journal, 0, 1)
