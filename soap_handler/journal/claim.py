@@ -8,6 +8,7 @@ handler may have ended the process. The claim loop takes suspects singly, and th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from sqlalchemy import Connection, Select
 
@@ -36,6 +37,7 @@ FOLLOWING_ROWS: Final = 200
 """Rows of each further search of a claim in order, where the first search met rows that are blocked."""
 ROWS_PER_CLAIM: Final = 600
 """Rows that one claim in order may examine: bounds its transaction. The next claim goes on from there."""
+_ENDING_RECHECK: Final = timedelta(milliseconds=50)  # a run whose result is on disk is forgotten by then
 
 _table = notification.c
 
@@ -104,15 +106,22 @@ def _find(
 
 
 def _without_running(connection: Connection, request: ClaimRequest, now: datetime, rows: list[Due]) -> list[Due]:
-    """Leave out what this process works on, and prolong its lease: or each claim would find it again."""
-    running = [row.seq for row in rows if row.seq in request.running]
-    if running:
-        execute(connection, PROLONG, [{"seqs": running, "_until": now + request.lease}])
+    """Leave out what this process works on, and prolong its lease: or each claim would find it again.
+
+    A row without a lease has just been settled or released, and its run is about to be forgotten: it comes again soon.
+    """
+    running = [row for row in rows if row.seq in request.running]
+    for pause, seqs in (
+        (request.lease, [row.seq for row in running if row.owner is not None]),
+        (_ENDING_RECHECK, [row.seq for row in running if row.owner is None]),
+    ):
+        if seqs:
+            execute(connection, PROLONG, [{"seqs": seqs, "_until": now + pause}])
     return [row for row in rows if row.seq not in request.running] if running else rows
 
 
 PROLONG: Final = update(notification).where(SEQ_IN).values(due_at=bindparam("_until", type_=Instant()))
-"""Have leases last until a later instant."""
+"""Have rows be due, or their leases last until, a later instant."""
 
 
 def _with_suspects(rows: Sequence[Due], count: int | None) -> list[Due]:

@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Journal, examine
 from soap_handler.journal.proof import system_user
+from soap_handler.sinks.stdout import TARGET as STANDARD_OUTPUT
 from tests.cli.conftest import Run, write_configuration
 from tests.journal.engines import PostgreSQL, running_postgresql
 from tests.journal.entries import entry
@@ -96,8 +97,9 @@ def test_only_serve_migrate_and_demo_make_a_journal(
 ) -> None:
     """In an empty database, too, and in an empty file."""
     url = postgresql.database()
+    handler = f'target = "{STANDARD_OUTPUT}"'
     inbox = 'inbox = { username = "u", password = "p", url = "https://127.0.0.1:1" }'
-    configured(tmp_path, url, account=inbox, handler='target = "soap_handler.sinks.stdout:handlers"')
+    configured(tmp_path, url, handler=handler, account=inbox)
     result = run(*command)
     assert result.code == (0 if command == ("check",) else 1), result.err
     engine = create_engine(url)

@@ -135,7 +135,7 @@ def test_through_the_proxy_no_caller_is_on_this_machine(behind: tuple[Service, P
 def test_xml_push_passes_and_its_tokens_are_not_logged(behind: tuple[Service, Proxy]) -> None:
     """``/push`` and every address below it; the access log, where there is one, does not have them."""
     _, proxy = behind
-    body = b"<OptOut/>"
+    body = b"<OptOut><AccountId>x</AccountId></OptOut>"
     for path in ("/push", "/push/a-token-of-xml-push", "/PUSH/a-token-of-xml-push/inbound"):
         answer = requests.post(url(proxy, path), body, verify=str(proxy.root), timeout=10)
         assert (answer.status_code, answer.text) == (403, "Authentication failed")

@@ -103,6 +103,20 @@ def test_what_this_process_runs_it_does_not_claim(journal: Journal, clock: Clock
     settle(journal, [mine], State.DONE)
 
 
+@pytest.mark.parametrize("in_order", [True, False])
+def test_a_run_that_has_just_ended_keeps_its_row_for_a_moment_only(
+    journal: Journal, clock: Clock, *, in_order: bool
+) -> None:
+    """It was released or failed, and its thread has yet to forget it: the retry does not wait for a lease time."""
+    record(journal, 0, 1)
+    first, second = sorted(journal.claim(2, LEASE), key=lambda claim: claim.seq)
+    journal.release([first], Step.HANDLE)
+    settle(journal, [second], State.RECEIVED, error="it failed")
+    assert journal.claim(5, LEASE, in_order=in_order, running=[first.seq, second.seq]) == []
+    clock.forward(0.1)
+    assert journal.claim(5, LEASE, in_order=in_order)
+
+
 def claimed(journal: Journal) -> list[Claim]:
     """Claim what is due: on a machine that is slow now, a claim may find that its instant is over, and nothing else."""
     found: list[Claim] = []
