@@ -8,12 +8,13 @@ for rows of other names that its accounts bear. A push costs nothing for it.
 from __future__ import annotations
 
 import json
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from soap_handler.errors import JournalRefusedError
+from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.journal.records import State, Step, notification_of
 from soap_handler.journal.schema import account_name, attempt, inbox_gate, notification, reconciliation
 from soap_handler.notifications import Kind, key_under
@@ -21,6 +22,7 @@ from soap_handler.settings import name_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Future
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
@@ -31,6 +33,7 @@ KNOWN: Final = "not called: known under another name of the account"
 """How the history calls it where a message that waits came under another name too."""
 _ROWS_PER_STEP: Final = 500  # in one transaction
 _LATE_ROWS: Final = 10_000  # numbers below the newest: on PostgreSQL a lower number may be committed later
+_PATIENCE_SECONDS: Final = 60.0  # for one step
 _TRIES: Final = 3  # on PostgreSQL a push may store the same message meanwhile
 
 _table = notification.c
@@ -104,10 +107,19 @@ def adopt(journal: Journal, accounts: Iterable[Named]) -> int:
 def _do(journal: Journal, verb: Callable[..., Any], argument: object) -> Any:  # noqa: ANN401 - the answer of the verb
     for _ in range(_TRIES - 1):
         try:
-            return journal.wait(journal.committer.submit(verb, argument))
+            return _done(journal.committer.submit(verb, argument))
         except JournalRefusedError:
             continue
-    return journal.wait(journal.committer.submit(verb, argument))
+    return _done(journal.committer.submit(verb, argument))
+
+
+def _done(commit: Future[Any]) -> Any:  # noqa: ANN401 - the answer of the verb
+    """Wait for a commit, longer than a push would."""
+    try:
+        return commit.result(_PATIENCE_SECONDS)
+    except FutureTimeoutError as error:
+        commit.cancel()
+        raise JournalUnavailableError(f"the journal did not commit within {_PATIENCE_SECONDS:g} s") from error
 
 
 def _note(connection: Connection, requests: Sequence[frozenset[str]]) -> list[_Noted]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, Field, SecretStr, create_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pydantic.fields import FieldInfo
 
@@ -92,12 +92,22 @@ def path(field: FieldInfo) -> bool:
 def bounds(field: FieldInfo) -> dict[str, float]:
     """Return the bounds of a field that is a number: ``gt`` or ``ge``, and ``le``, the closest where there are two."""
     found: dict[str, float] = {}
-    for rule in field.metadata:
+    for rule in [*field.metadata, *_rules(field.annotation)]:
         for name in ("gt", "ge", "le"):
             value = getattr(rule, name, None)
             if value is not None:
                 found[name] = min(found.get(name, value), value) if name == "le" else max(found.get(name, value), value)
     return found
+
+
+def _rules(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - a type expression has no narrower type
+    """Yield the rules that stand inside an optional type."""
+    if get_origin(annotation) is Annotated:
+        for rule in get_args(annotation)[1:]:
+            yield from getattr(rule, "metadata", [rule])  # a Field holds several
+    if get_origin(annotation) in (Union, types.UnionType):
+        for part in get_args(annotation):
+            yield from _rules(part)
 
 
 def keys(model: type[BaseModel]) -> list[str]:

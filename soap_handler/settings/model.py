@@ -191,7 +191,9 @@ class HandlerSettings(Table):
         examples=["3d"],
     )
     max_attempts: Count | None = Field(
-        default=None, description="Attempts before a notification is dead; unset: as many as give_up_after allows."
+        default=None,
+        description="Attempts before a notification is dead; unset: as many as give_up_after allows.",
+        examples=[10],
     )
     backoff: Seconds = Field(
         default=1.0, description="Seconds before the first retry, at most; each later one waits twice as long."

@@ -71,7 +71,9 @@ class SinkSettings(Table):
         examples=["3d"],
     )
     max_attempts: Count | None = Field(
-        default=None, description="Attempts before a notification is dead; unset: as many as give_up_after allows."
+        default=None,
+        description="Attempts before a notification is dead; unset: as many as give_up_after allows.",
+        examples=[10],
     )
     refusals_allowed: Count = Field(
         default=3,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from soap_handler.settings import introspection
 from soap_handler.settings.model import Settings
 from soap_handler.settings.reference import toml
-from soap_handler.settings.sinks import SINKS
+from soap_handler.settings.sinks import SINKS, RouteSettings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -22,11 +22,7 @@ _HEAD: Final = """\
 """
 
 
-_ROUTE: Final = """\
-# Everything goes to one sink; [[route]] tables before this one split it.
-[[route]]
-sink = "mine"
-"""
+_ROUTE: Final = "# Everything goes to one sink; [[route]] tables before this one split it.\n[[route]]\n"
 
 
 def template(sink: str | None = None) -> str:
@@ -46,7 +42,7 @@ def template(sink: str | None = None) -> str:
         parts.append(f"# {account.model_fields['inbox'].description}\n[account.inbox]\n{_lines(inbox)}")
     if sink is not None:
         table = _lines(SINKS[sink], skipped=frozenset({"type"}))
-        parts.append(_ROUTE)
+        parts.append(_ROUTE + _lines(RouteSettings, skipped=frozenset({"sink"})) + 'sink = "mine"\n')
         parts.append(f'# {SINKS[sink].__doc__}\n[sink.mine]\ntype = "{sink}"\n{table}')
     return "\n".join(parts)
 

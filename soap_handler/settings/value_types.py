@@ -16,8 +16,6 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, StringConstraints
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from soap_handler.accounts.passwords import PasswordHash, is_foreign_hash, is_hash
 from soap_handler.settings import journal_url
@@ -209,6 +207,9 @@ def _secret_address(url: SecretStr) -> SecretStr:
 
 
 def _database_url(url: SecretStr) -> SecretStr:
+    from sqlalchemy import make_url  # noqa: PLC0415 - only a sink of this type needs it
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - only a sink of this type needs it
+
     try:
         make_url(url.get_secret_value())
     except (ArgumentError, ValueError) as error:
