@@ -108,6 +108,7 @@ def test_the_sender_of_a_large_body_can_read_why_it_is_refused(shared: Service, 
         answer = connection.ask(sent)
         assert_proper(answer)
         assert answer.fault == ("Client", "The request is larger than 262144 bytes")
+    with Connection(shared.port) as connection:
         assert connection.ask(request(GOOD)).confirms
 
 
