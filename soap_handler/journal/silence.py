@@ -35,6 +35,11 @@ class Session(Connection[TupleRow]):
     usual_patience: float = CONNECT_SECONDS
     """What :attr:`patience` becomes again when the connection is back in the pool."""
 
+    def __del__(self) -> None:
+        """Close a session that a thread left behind which waited for a server that stands still."""
+        if not self.closed:
+            self.close()
+
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - psycopg's signature, which grows
         """Wait as psycopg does, but not through a long silence.
 
