@@ -82,7 +82,7 @@ def test_it_is_refused_in_bounded_time(shared: Service, case: str) -> None:
     assert len(REFUSED[case]) <= LIMIT
     begun = time.perf_counter()
     answer = shared.post(REFUSED[case])
-    assert time.perf_counter() - begun < 5
+    assert time.perf_counter() - begun < 15  # a second of work, on a machine that does other things too
     assert answer.status == 500
     assert answer.fault is not None
     assert answer.fault[0] == "Client"
@@ -95,7 +95,7 @@ def test_it_is_answered_in_bounded_time(shared: Service, case: str) -> None:
     assert len(BOUNDED[case]) <= LIMIT
     begun = time.perf_counter()
     answer = shared.post(BOUNDED[case])
-    assert time.perf_counter() - begun < 5
+    assert time.perf_counter() - begun < 15  # a second of work, on a machine that does other things too
     assert answer.status in {200, 500}
     assert answer.headers["content-type"] == "text/xml; charset=utf-8"
 

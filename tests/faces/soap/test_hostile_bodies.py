@@ -164,7 +164,7 @@ def test_what_is_only_strange_is_taken(shared: Service, case: str) -> None:
     """What SOAP 1.1 allows, and what can be repaired and stored, is no reason to refuse."""
     began = time.monotonic()
     answer = shared.post(STRANGE[case])
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8  # half a second of work, on a machine that does other things too
     assert_proper(answer)
     assert answer.confirms
 
