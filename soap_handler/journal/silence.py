@@ -35,9 +35,9 @@ class Session(Connection[TupleRow]):
     usual_patience: float = CONNECT_SECONDS
     """What :attr:`patience` becomes again when the connection is back in the pool."""
 
-    def __del__(self) -> None:
+    def __del__(self, *_: object) -> None:
         """Close a session that a thread left behind which waited for a server that stands still."""
-        if not self.closed:
+        if hasattr(self, "pgconn") and not self.closed:  # without it, it never connected
             self.close()
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - psycopg's signature, which grows
