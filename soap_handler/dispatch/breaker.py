@@ -1,7 +1,7 @@
 """The circuit breaker of one destination: after failures that are the destination's, it is left alone for a while.
 
 Closed: deliveries go out. Open: none do, for a back-off. Half-open: one delivery finds out whether it works again. What
-fails while it is open or opens it is no attempt of the notification: an outage uses up nobody's patience.
+fails while it is open, or opens it, is no attempt: an outage of the destination takes no attempt from a notification.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 /* Preloaded into the service: writes down, in order, what is written to the journal's files and what is synced.
  *
  * DISK_JOURNAL is the journal's path, DISK_LOG the file to write to. While the file DISK_FULL exists, the journal's
- * files cannot grow; while DISK_STALLED exists, a sync of them does not return. The -shm file is left out: SQLite builds it anew after a crash. Rebuilding is done in disk.py.
+ * files cannot grow; while DISK_STALLED exists, a sync of them does not return. The -shm file is left out: SQLite builds
+ * it anew after a crash. Rebuilding is done in disk.py.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

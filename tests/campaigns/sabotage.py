@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from soap_handler.journal import Journal, sqlite
 
@@ -48,8 +48,15 @@ def _answered(answer: T) -> Future[T]:
 
 
 def _commit_without_fsync() -> None:
-    pragmas: tuple[str, ...] = sqlite.PRAGMAS
-    setattr(sqlite, "PRAGMAS", (*pragmas, "synchronous = OFF"))  # noqa: B010 - the type is that of one length
+    """Turn the fsync off before each transaction: the journal was opened before this module was loaded."""
+    poll = sqlite._poll_for_lock
+
+    def unsafe(driver: Any, *arguments: Any) -> bool:
+        if not driver.in_transaction:
+            driver.execute("PRAGMA synchronous = OFF")
+        return poll(driver, *arguments)
+
+    vars(sqlite).update(_poll_for_lock=unsafe)
 
 
 def _handle_twice() -> None:
