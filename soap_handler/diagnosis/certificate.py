@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import certifi
 
 from soap_handler.diagnosis.finding import ok, warning, wrong
-from soap_handler.inbox.tls_faults import NO_TLS
+from soap_handler.tls_faults import NO_TLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

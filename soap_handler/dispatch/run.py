@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from soap_handler.journal import Claim, Journal, Settlement, Transaction
 
 _NO_ATTEMPT_LEFT: Final = "no attempt is left: the last ones never ended, as the process died or the lease ran out"
+_DEATHS_ALLOWED: Final = 10  # processes that one notification may end
 _NOT_BEGUN_PAUSE: Final = timedelta(seconds=1)  # until a run that could not begin is claimed again
 
 
@@ -154,10 +155,21 @@ class Runner:
         """
         if self._results.adopt(claim):
             return True
-        if not self._settlements.has_no_attempt_left(claim):
+        if not (self._settlements.has_no_attempt_left(claim) or self._kills(claim)):
             return False
         self._results.add(self._settlements.dead(claim, _NO_ATTEMPT_LEFT))
         return True
+
+    def _kills(self, claim: Claim) -> bool:
+        """Whether a suspect has ended so many processes that it must not end one more, whatever patience is left.
+
+        Two counts must say so. Attempts alone may be those of an outage. Leases alone may have been lost beside another
+        notification, which ended the process.
+        """
+        if not claim.is_suspect or claim.attempts <= _DEATHS_ALLOWED:
+            return False
+        lost = sum(each.times for each in self._journal.history(claim.seq) if each.outcome == "lost")
+        return lost > _DEATHS_ALLOWED
 
     def settle(self, run: Run) -> None:
         """Hand the result of a run that ended to the next commit."""

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from soap_handler.bounded_http import BoundedAdapter
 from soap_handler.errors import InboxUnavailableError
 from soap_handler.inbox.confirmation import Answer
-from soap_handler.inbox.tls_faults import tls_fault
+from soap_handler.tls_faults import tls_fault
 from soap_handler.xml.parser import forget_names
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import ssl
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from soap_handler.bounded_http import BoundedAdapter
 from soap_handler.errors import SinkDownError
+from soap_handler.tls_faults import tls_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,16 +22,6 @@ _CONNECT_SECONDS: Final = 10.0  # at most, of the whole time
 _ANSWER_BYTES: Final = 64 * 1024  # that are read; then the connection is given up
 _IDLE_SECONDS: Final = 50.0  # after which a connection is not used again: firewalls and load balancers forget it
 _LONGEST_PAUSE_SECONDS: Final = 86400.0  # whatever an endpoint asks for, or a clock that differs makes of it
-_TLS_WORDS: Final = {
-    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted",
-    "certificate has expired": "its certificate has expired",
-    "Hostname mismatch": "its certificate is for another name",
-    "IP address mismatch": "its certificate is for another address",
-    "unable to get local issuer": "its certificate is of an unknown issuer",
-    "self-signed": "its certificate is of an unknown issuer",
-    "WRONG_VERSION_NUMBER": "it does not speak TLS",
-    "HTTP_REQUEST": "it does not speak TLS",
-}
 
 
 class Sessions:
@@ -132,10 +122,9 @@ def describe(error: BaseException) -> str:
     root = error
     while (below := root.__cause__ or root.__context__) is not None:
         root = below
-    if isinstance(root, ssl.SSLError):
-        said = str(root)
-        found = [words for sign, words in _TLS_WORDS.items() if sign in said]
-        return "TLS failed: " + (found[-1] if found else root.reason or "unknown reason")
+    fault = tls_fault(root)
+    if fault is not None:
+        return fault
     reason = getattr(root, "strerror", None)
     name = type(error).__name__
     return f"{name}: {reason}" if reason else name

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 CRASHING = """
 import json, os, sys, time, uuid
@@ -24,7 +26,7 @@ from soap_handler.journal import Entry, Journal, Selection, State
 from soap_handler.notifications import MessageReceived
 from soap_handler.settings import HandlerSettings
 
-OTHERS, ATTEMPTS = 146, 3
+OTHERS, ATTEMPTS = 146, json.loads(sys.argv[1])
 url = "sqlite:///journal.db"
 called = os.open("called", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 
@@ -85,16 +87,17 @@ print(json.dumps(told))
 """
 
 
-def test_only_what_kills_the_process_goes_dead(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("allowed", "attempts"), [(3, 3), (None, 10)], ids=["as set", "unset"])
+def test_only_what_kills_the_process_goes_dead(tmp_path: Path, allowed: int | None, attempts: int) -> None:
     """146 others are claimed beside it: each is handled, at its first counted attempt.
 
     At the first death nothing tells which of many it was. From then on they are called one at a time, and it dies after
-    as many attempts as are allowed.
+    as many attempts as are allowed; where that is left to the time that retries may take, after ten.
     """
     (tmp_path / "crashing.py").write_text(CRASHING)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     ran = subprocess.run(
-        [sys.executable, "crashing.py"],
+        [sys.executable, "crashing.py", json.dumps(allowed)],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
@@ -102,6 +105,6 @@ def test_only_what_kills_the_process_goes_dead(tmp_path: Path) -> None:
         check=True,
     )
     told = json.loads(ran.stdout)
-    assert told["dead"] == ["70", 3, "dead"]
+    assert told["dead"] == ["70", attempts, "dead"]
     assert told["states"] == {"done": 146, "dead": 1}
-    assert (told["deaths"], told["calls"], told["attempts"], told["called"]) == (4, 4, 1, 147)
+    assert (told["deaths"], told["calls"], told["attempts"], told["called"]) == (attempts + 1, attempts + 1, 1, 147)
