@@ -51,11 +51,11 @@ def test_what_waits_is_deleted_in_one_call_up_to_the_batch(journal: Journal) -> 
 def test_between_two_calls_the_machine_is_left_to_others_as_long_as_they_need_it(journal: Journal) -> None:
     """A backlog goes batch by batch, with a gap behind each; when the gap is gone, the rest goes at once."""
     handle(journal, range(50))
+    begun = time.monotonic()
     with (
         Server(right) as server,
         deleting(journal, settings(server.url), QUICK.model_copy(update={"batch": 10}), admission=Gaps(0.2, 0.2)),
     ):
-        begun = time.monotonic()
         wait_for(all_done(journal, 20))
         assert time.monotonic() - begun >= 0.2
         wait_for(all_done(journal, 50))

@@ -35,7 +35,7 @@ def test_of_many_that_come_at_once_one_enters(url: str) -> None:
         ]
         seconds = sorted(each.result(20).seconds for each in asked)
         assert seconds[0] == 0
-        assert all(0 < each <= 60 for each in seconds[1:])
+        assert all(0 < each <= 61 for each in seconds[1:])  # each one's clock is read before it waits for its turn
         assert first.gates.enter("EX2", "1", MINUTE, HOUR).seconds == 0, "accounts do not concern each other"
 
 

@@ -61,32 +61,32 @@ def done(service: Service) -> int:
 
 
 def test_what_came_in_while_the_service_was_off_is_handled_once_and_deleted(url: str) -> None:
-    """300 messages, whose pushes went nowhere; afterwards the inbox is empty."""
+    """100 messages, whose pushes went nowhere; afterwards the inbox is empty."""
     with SimulatedEms([EMS]) as ems:
-        for number in range(300):
+        for number in range(100):
             ems.inbox.mailbox.put(message(number))
         with serving(settings(url, ems.inbox_url)) as service:
-            wait_for(lambda: done(service) == 300, 30)
+            wait_for(lambda: done(service) == 100, 30)
             assert ems.counts().inbox == 0
-            assert handled(service) == Counter({message(number).key: 1 for number in range(300)})
+            assert handled(service) == Counter({message(number).key: 1 for number in range(100)})
             [run] = service.app.journal.reconciliations()
-            assert (run.tally.inbox, run.tally.recovered) == (300, 300)
+            assert (run.tally.inbox, run.tally.recovered) == (100, 100)
 
 
 def test_what_is_pushed_and_found_at_once_is_handled_once(url: str) -> None:
     """While EMS pushes, the inbox is held against the journal again and again."""
-    with SimulatedEms([EMS]) as ems, serving(settings(url, ems.inbox_url, 0.02)) as service:
-        for number in range(150):
+    with SimulatedEms([EMS]) as ems, serving(settings(url, ems.inbox_url, 0.05)) as service:
+        for number in range(50):
             ems.push(message(number))  # it is in the inbox, but its push goes nowhere yet
         wait_for(lambda: len(service.handled) > 0)
         ems.handler_url = f"http://127.0.0.1:{service.port}{PATH}"
-        for number in range(150, 300):
+        for number in range(50, 100):
             ems.push(message(number))
         assert ems.wait_until_quiet(30)
-        wait_for(lambda: done(service) == 300, 30)
+        wait_for(lambda: done(service) == 100, 30)
         assert ems.counts().inbox == 0
         assert set(handled(service).values()) == {1}
-        assert len(handled(service)) == 300
+        assert len(handled(service)) == 100
         sources = Counter(record.source for record in records(service.app.journal))
         assert sources[Source.INBOX] > 0  # how many came the other way is a matter of the moment
 
