@@ -45,6 +45,8 @@ GROUND: Final = "ground"
 """The name in an engine's execution options of what knows its files."""
 FILES: Final = "files"
 """The name in a connection's ``info`` of those that it has open."""
+_TRUSTED_AT: Final = "trusted at"  # the name of the monotonic time of the last comparison in a connection's ``info``
+_TRUST_SECONDS: Final = 0.05  # a transaction right behind another one is compared only at its end
 _WAIT_MS: Final = "milliseconds to wait for the lock"  # the name in a connection's ``info``
 _BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
 _LOCK_POLL_SECONDS: Final = 0.0003  # a part of what a commit takes
@@ -90,10 +92,13 @@ def transaction(connection: Connection) -> Iterator[None]:
     Raises:
         JournalFileError: the files were taken away, replaced or cut off.
     """
-    trust(connection)
-    with connection.begin():
-        yield
-    trust(connection)
+    if time.monotonic() - connection.info.get(_TRUSTED_AT, 0.0) > _TRUST_SECONDS:
+        trust(connection)
+    try:
+        with connection.begin():
+            yield
+    finally:  # what goes wrong in a file that was cut off goes wrong for that reason
+        trust(connection)
 
 
 def trust(connection: Connection) -> None:
@@ -113,6 +118,7 @@ def trust(connection: Connection) -> None:
     if found.log_size >= ground.alarm:
         ground.watch_log(found.log_size)
     connection.info[FILES] = found
+    connection.info[_TRUSTED_AT] = time.monotonic()
 
 
 def begin_late(connection: Connection) -> None:

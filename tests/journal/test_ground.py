@@ -104,7 +104,7 @@ def test_a_file_that_is_back_is_used(journal: Journal, file: Path, events: list[
         journal.record(entry(3))
     with pytest.raises(JournalUnavailableError, match="not there"):
         journal.record(entry(3))
-    assert content(elsewhere) == 2
+    assert content(elsewhere) in {2, 3}
     elsewhere.rename(file)
     assert journal.record(entry(4))
     assert stored(journal) in {3, 4}, "the one that was refused may have been committed before it was noticed"
