@@ -13,6 +13,7 @@ from soap_handler.accounts.accounts import Accounts
 from soap_handler.faces.base import Request
 from soap_handler.faces.xml_push import XmlPush
 from soap_handler.fast.usual_elements import UsualElements
+from soap_handler.notifications import MessageReceived
 from soap_handler.receive.receiver import Receiver
 from tests.corpus import SAMPLES
 from tests.faces.xml_push.xml_service import ACCOUNT, GUID, MESSAGE_ID, TOKEN, basic, element
@@ -43,7 +44,21 @@ NAMES: Final = st.sampled_from(
 TEXTS: Final = st.sampled_from(
     [
         *("", " ", MESSAGE_ID, GUID, "2014-08-02T16:28:42", " 0001-01-01T00:00:00 ", "Größe 😀", "a\r\nb", "\x0c"),
-        *("&amp;", "&", "<b/>", "]]>", ">", "\ufffe", "\x85", "\ufeff", "\U0010fffd", "\x1b"),
+        *(
+            "&amp;",
+            "a &lt;3 &quot;b&apos; &amp;lt; &gt;",
+            "&#233;",
+            "&eacute;",
+            "&",
+            "<b/>",
+            "]]>",
+            ">",
+            "\ufffe",
+            "\x85",
+            "\ufeff",
+            "\U0010fffd",
+            "\x1b",
+        ),
     ]
 )
 GAPS: Final = st.sampled_from(["", "", "", " ", "\n\t", "\r\n", "\x0b", "x", "<!-- -->", "<?x?>"])
@@ -84,6 +99,17 @@ def test_usual_requests_are_taken(body: bytes) -> None:
     assert read_both(body, path="/push/inbound", authorization=basic())
     assert read_both(body.replace(b"><", b">\n  <"))
     assert read_both(b'<?xml version="1.0" encoding="utf-8"?>\r\n' + body)
+
+
+def test_references_by_name_are_taken() -> None:
+    """One text in ten has an ampersand: it must not cost the general way."""
+    body = element("InboundMessage", MessageText="a <3 \"b' &lt; >").replace(b"'", b"&apos;")
+    assert read_both(body)
+    (quick,) = QUICK([Request(body, "127.0.0.1", "", PATH)])
+    assert quick is not None
+    assert quick.entry is not None
+    assert isinstance(quick.entry.notification, MessageReceived)
+    assert quick.entry.notification.body == "a <3 \"b' &lt; >"
 
 
 @pytest.mark.parametrize(
