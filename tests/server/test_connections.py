@@ -121,14 +121,14 @@ def test_honest_callers_are_served_through_a_flood(tmp_path: Path) -> None:
 
 
 @pytest.mark.campaign
-def test_half_a_minute_of_flood_leaves_honest_callers_their_pace(tmp_path: Path) -> None:
-    """500 silent and dripping connections for 30 s: the honest median stays within three times its quiet value."""
+def test_a_quarter_of_a_minute_of_flood_leaves_honest_callers_their_pace(tmp_path: Path) -> None:
+    """500 silent and dripping connections for 15 s: the honest median stays within three times its quiet value."""
     with behind(tmp_path) as service:
         quiet = statistics.median(median(service) for _ in range(5))
         loud = []
         with flood(service.port):
             begun = time.monotonic()
-            while time.monotonic() < begun + 30:
+            while time.monotonic() < begun + 15:
                 loud.append(median(service))
     sys.stdout.write(f"quiet {quiet * 1e3:.2f} ms, loud {statistics.median(loud) * 1e3:.2f} ms\n")
     assert statistics.median(loud) < 3 * quiet
