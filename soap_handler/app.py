@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from soap_handler.dispatch.destination import Destination
     from soap_handler.dispatch.handlers import Handlers
     from soap_handler.faces.base import Face
+    from soap_handler.server.worker_process import ParentLink
     from soap_handler.settings import ServerSettings, Settings
 
 _STOP_SECONDS: Final = 0.5  # what each part gets to end, even if another took all the time there was
@@ -88,6 +90,18 @@ def build_console(
 
     console = application.build(settings, journal, health.Health(journal, board.statuses), exposition.Exposition())
     return ConsoleListener(console, sockets)
+
+
+def serve_console(settings: Settings, board: Board, sockets: Sequence[socket.socket], link: ParentLink) -> int:
+    """Serve the console in this process, beside those of the workers, until the parent says stop; return 0."""
+    told_to_stop = threading.Event()
+    with Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout) as journal:
+        console = build_console(settings, journal, board, sockets)
+        console.start()
+        link.follow(lambda: None, told_to_stop.set)
+        told_to_stop.wait()
+        console.stop(_STOP_SECONDS)
+    return 0
 
 
 class App:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waitress import create_server, wasyncore
 
+from soap_handler import telemetry
 from soap_handler.background import Background
 from soap_handler.errors import ConsoleAddressError
 from soap_handler.server import forked_child
@@ -64,6 +65,7 @@ class ConsoleListener(Background):
 
     def run(self) -> None:
         """Serve until told to stop."""
+        telemetry.emit("console_serving", port=self.port)
         while not self.stopping.is_set():
             wasyncore.loop(timeout=_POLL_SECONDS, use_poll=True, map=self.sockets, count=1)
         for dispatcher in {each.task_dispatcher for each in self._listeners()}:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from soap_handler.settings import ConsoleSettings
+from tests.console.asking import get, get_json, ready
 from tests.support.service import Service, serving, settings_for
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from soap_handler.settings import Settings
 
-def get(port: int, path: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
+
+def with_console(folder: Path) -> Settings:
+    return settings_for(folder).model_copy(update={"console": ConsoleSettings(port=0)})
 
 
 def console_port(service: Service) -> int:
@@ -29,17 +24,12 @@ def console_port(service: Service) -> int:
     return service.app.console.port
 
 
-def told(service: Service, path: str) -> tuple[int, Any]:
-    status, body = get(console_port(service), path)
-    return status, json.loads(body)
-
-
 def test_a_serving_service_is_live_and_ready(tmp_path: Path) -> None:
     """Each route answers; ready turns to 200 once the service listens."""
-    settings = settings_for(tmp_path).model_copy(update={"console": ConsoleSettings(port=0)})
-    with serving(settings) as service:
-        assert told(service, "/health/live") == (200, {"status": "live"})
-        wait_for(lambda: told(service, "/health/ready")[0] == 200)
-        assert told(service, "/health/ready") == (200, {"status": "ready", "reasons": []})
-        assert "soap_handler_build_info" in get(console_port(service), "/metrics")[1]
-        assert get(console_port(service), "/")[0] == 200
+    with serving(with_console(tmp_path)) as service:
+        port = console_port(service)
+        assert get_json(port, "/health/live") == (200, {"status": "live"})
+        wait_for(lambda: ready(port)[0] == 200)
+        assert ready(port) == (200, {"status": "ready", "reasons": []})
+        assert "soap_handler_build_info" in get(port, "/metrics")[2]
+        assert get(port, "/")[0] == 200
