@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -22,8 +23,11 @@ from soap_handler.inbox.deleters import Deleters
 from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal, adopt
 from soap_handler.journal.retention import Retention
+from soap_handler.metrics.board import Board, Slot
+from soap_handler.metrics.status import Status
 from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
+from soap_handler.server.console_listener import ConsoleListener, listen_for_console
 from soap_handler.server.reload import unapplied_changes
 from soap_handler.server.server import Server
 from soap_handler.sinks import routes, target
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from soap_handler.dispatch.destination import Destination
     from soap_handler.dispatch.handlers import Handlers
     from soap_handler.faces.base import Face
+    from soap_handler.server.worker_process import ParentLink
     from soap_handler.settings import ServerSettings, Settings
 
 _STOP_SECONDS: Final = 0.5  # what each part gets to end, even if another took all the time there was
@@ -77,6 +82,28 @@ def build_application(server: ServerSettings, faces: Sequence[Face], journal: Jo
     )
 
 
+def build_console(
+    settings: Settings, journal: Journal, board: Board, sockets: Sequence[socket.socket]
+) -> ConsoleListener:
+    """Build the operators' application and what serves it on these sockets."""
+    from soap_handler.console import application, exposition, health  # noqa: PLC0415 - Flask, only where it is on
+
+    console = application.build(settings, journal, health.Health(journal, board.statuses), exposition.Exposition())
+    return ConsoleListener(console, sockets)
+
+
+def serve_console(settings: Settings, board: Board, sockets: Sequence[socket.socket], link: ParentLink) -> int:
+    """Serve the console in this process, beside those of the workers, until the parent says stop; return 0."""
+    told_to_stop = threading.Event()
+    with Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout) as journal:
+        console = build_console(settings, journal, board, sockets)
+        console.start()
+        link.follow(lambda: None, told_to_stop.set)
+        told_to_stop.wait()
+        console.stop(_STOP_SECONDS)
+    return 0
+
+
 class App:
     """The whole service in one process: the server, the journal, the handlers and the inbox call-backs."""
 
@@ -86,13 +113,15 @@ class App:
         plugged: Handlers | None = None,
         sockets: Sequence[socket.socket] = (),
         shared: Seams | None = None,
+        slot: Slot | None = None,
     ) -> None:
         """Build everything and listen. ``plugged`` are the handlers to use instead of ``handler.target``.
 
         ``sockets`` are to be listened on in place of the settings' address. Other processes may share them; ``shared``
-        is then what was made before the fork.
+        is then what was made before the fork, and so is ``slot``. A service in one process has the console in it.
 
         Raises:
+            ConsoleAddressError: the console's address cannot be listened on.
             HandlerNotFoundError: the target cannot be loaded, or a kind has neither a handler nor is it ignored.
             JournalUnavailableError: the journal cannot be opened, or cannot be written.
             SchemaError: the journal is of a newer release.
@@ -105,6 +134,10 @@ class App:
         self.must_renew = False
         """Whether :meth:`run` ended as all handler threads hang: only another process goes on."""
         self.seams = shared or seams(settings.server)
+        self._slot = slot or Slot(Board())
+        self.console: ConsoleListener | None = None
+        """What serves the console; ``None`` where there is none, or where it is a process of its own."""
+        for_console = listen_for_console(settings.console) if slot is None else []
         self._accounts = Accounts(settings.account)
         self.journal = Journal(
             settings.journal.url.get_secret_value(), timeout=settings.journal.timeout, **self.seams.journal()
@@ -117,6 +150,8 @@ class App:
         except (OSError, HandlerNotFoundError, JournalUnavailableError):
             self.journal.close()
             raise
+        if for_console:
+            self.console = build_console(settings, self.journal, self._slot.board, for_console)
 
     def _build_background(self, settings: Settings, destinations: Sequence[Destination]) -> None:
         """Build what runs beside the server."""
@@ -148,6 +183,8 @@ class App:
 
     def run(self) -> bool:
         """Serve until :meth:`stop`; then drain and close everything. Return whether nothing was left in flight."""
+        if self.console is not None:
+            self.console.start()
         for dispatcher in self.dispatchers:
             dispatcher.start()
         self.deleters.start()
@@ -155,6 +192,7 @@ class App:
         self.retention.start()
         telemetry.emit("serving", port=self.server.port)
         self.seams.begin(self.server)
+        self._slot.note(Status.DRAINING if self._stop_by else Status.SERVING)
         answered = self.seams.run(self.server, self._drain)
         self.seams.end()
         self.retention.stop(self._time_left())  # the next round goes on where this one ends
@@ -165,6 +203,9 @@ class App:
         handled = all(stopped)
         deleted = self.deleters.stop(self._time_left)
         closed = self.journal.close(self._time_left())
+        self._slot.note(Status.ABSENT)
+        if self.console is not None:
+            self.console.stop(_STOP_SECONDS)
         telemetry.emit("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)
         return answered and reconciled and handled and deleted and closed
 
@@ -205,6 +246,7 @@ class App:
     def stop(self) -> None:
         """Let :meth:`run` return, after ``server.drain_timeout`` seconds at most. Safe in a signal handler."""
         self._stop_by = time.monotonic() + self._drain
+        self._slot.note(Status.DRAINING)
         self.seams.stop()
         self.server.stop()
 

@@ -13,6 +13,10 @@ class SettingsError(SoapHandlerError):
         self.problems = problems
 
 
+class ConsoleAddressError(SoapHandlerError):
+    """The address of the console cannot be listened on."""
+
+
 class HandlerNotFoundError(SoapHandlerError):
     """``handler.target`` does not lead to something that can handle notifications."""
 

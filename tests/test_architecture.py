@@ -19,7 +19,17 @@ NAME: Final = "soap_handler"
 
 # Who may know whom: a room knows the rooms of lower floors, and those of its own as long as there is no circle.
 FLOORS: Final[list[set[str]]] = [
-    {"contract", "notifications", "errors", "telemetry", "clock", "background", "bounded_http", "tls_faults"},
+    {
+        "contract",
+        "notifications",
+        "errors",
+        "telemetry",
+        "clock",
+        "background",
+        "bounded_http",
+        "tls_faults",
+        "metrics",
+    },
     {"xml", "retry", "logs", "log_throttle"},
     {"settings", "accounts"},
     {"journal"},

@@ -14,6 +14,9 @@ from soap_handler import logs, telemetry
 from soap_handler.cli import configuration, early_signals, standard_streams
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 from soap_handler.errors import SettingsError, SoapHandlerError
+from soap_handler.metrics.board import Board, Slot
+from soap_handler.metrics.status import Status
+from soap_handler.server.companion import Companion
 from soap_handler.server.reload import Reloader, refused
 from soap_handler.server.supervisor import Supervisor, listen
 from soap_handler.server.worker_process import CANNOT_START, RENEW
@@ -66,9 +69,11 @@ def _serve(
     sockets: Sequence[socket.socket] = (),
     link: ParentLink | None = None,
     seams: Seams | None = None,
+    *,
+    slot: Slot | None = None,
 ) -> int:
     """Serve in this process, which is a worker of another one if there is a link to that; return the exit code."""
-    app = _built(settings, sockets, seams)
+    app = _built(settings, sockets, seams, slot)
     if link is None:
         _announce(settings, app.server.port)
     reloader = Reloader(lambda: configuration.load(config), app.reload)
@@ -106,17 +111,28 @@ def _end_by_force_later(code: int) -> None:
 def _share(settings: Settings, config: Path | None, count: int) -> int:
     """Serve in several processes on one port; return the exit code."""
     from soap_handler.app import seams as shared_seams  # noqa: PLC0415 - it loads everything; other commands need not
+    from soap_handler.app import serve_console  # noqa: PLC0415 - as above
 
-    sockets = _listening(settings)
+    sockets, for_console = _listening(settings), _listening_for_console(settings)
     seams = shared_seams(settings.server, count)
+    board = Board(count)
     current = [settings]  # the latest that were good: a worker that is started again takes up these
 
     def work(link: ParentLink) -> int:
+        _close(for_console)
         seams.take_slot(link.slot)
         try:
-            return _serve(current[0], config, sockets, link, seams)
+            return _serve(current[0], config, sockets, link, seams, slot=Slot(board, link.slot))
         except typer.Exit as end:
             return end.exit_code
+
+    def console(link: ParentLink) -> int:
+        _close(sockets)
+        return serve_console(current[0], board, for_console, link)
+
+    def ended(number: int) -> None:
+        seams.worker_ended(number)
+        Slot(board, number).note(Status.ABSENT)
 
     def reload() -> bool:
         try:
@@ -129,7 +145,10 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
     _announce(settings, sockets[0].getsockname()[1])
     drain = settings.server.drain_timeout
     early = early_signals.noted
-    return Supervisor(count, sockets, work, reload=reload, ended=seams.worker_ended, drain=drain, signals=early).run()
+    companion = Companion(console, count) if for_console else None
+    return Supervisor(
+        count, sockets, work, reload=reload, ended=ended, drain=drain, signals=early, companion=companion
+    ).run()
 
 
 def _listening(settings: Settings) -> list[socket.socket]:
@@ -139,13 +158,28 @@ def _listening(settings: Settings) -> list[socket.socket]:
         _refuse(_not_listening(settings, error))
 
 
-def _built(settings: Settings, sockets: Sequence[socket.socket], seams: Seams | None) -> App:
+def _listening_for_console(settings: Settings) -> list[socket.socket]:
+    from soap_handler.server.console_listener import listen_for_console  # noqa: PLC0415 - it loads waitress
+
+    try:
+        return listen_for_console(settings.console)
+    except SoapHandlerError as error:
+        _refuse(str(error))
+
+
+def _close(sockets: Sequence[socket.socket]) -> None:
+    """Close in this process what another one listens on."""
+    for each in sockets:
+        each.close()
+
+
+def _built(settings: Settings, sockets: Sequence[socket.socket], seams: Seams | None, slot: Slot | None) -> App:
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - heavy, like the next one
 
     from soap_handler.app import App  # noqa: PLC0415 - it loads everything; other commands need not
 
     try:
-        return App(settings, sockets=sockets, shared=seams)
+        return App(settings, sockets=sockets, shared=seams, slot=slot)
     except (SoapHandlerError, ImportError, ArgumentError) as error:  # the last two: no such driver of a database
         _refuse(str(error))
     except OSError as error:

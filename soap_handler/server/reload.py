@@ -66,7 +66,8 @@ def refused(error: SettingsError) -> None:
 
 def unapplied_changes(before: Settings, after: Settings) -> list[str]:
     """Return the names of the settings that differ but are taken up only by a restart: all but accounts and deletes."""
-    return [
+    console = ["console"] if before.console != after.console else []
+    return console + [
         f"{table}.{name}"
         for table in ("server", "journal", "handler", "dispatch", "log")
         for name in type(getattr(before, table)).model_fields

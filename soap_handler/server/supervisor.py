@@ -18,6 +18,7 @@ from soap_handler.server.worker_process import CANNOT_START, WorkerProcess
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from soap_handler.server.companion import Companion
     from soap_handler.server.worker_process import ParentLink
 
 _CLOSING_SECONDS: Final = 5.0  # what a worker gets beyond its drain to close what it has open
@@ -57,16 +58,20 @@ class Supervisor:
         ended: Callable[[int], None],
         drain: float,
         signals: queue.SimpleQueue[int] | None = None,
+        companion: Companion | None = None,
     ) -> None:
         """``work`` is what a worker does, in its own process; it returns the exit code.
 
         ``reload`` is asked, in the parent, whether the workers should read the configuration anew; ``ended`` is told
         there which of them, from 0, has ended. ``drain`` is for how long (seconds) one that is told to stop may go on.
-        ``signals`` holds those that came before, and takes those to come.
+        ``signals`` holds those that came before, and takes those to come. A ``companion`` runs beside the workers from
+        when the first of them serves until the last of them has ended.
         """
         self._reload = reload
         self._tell_ended = ended
         self._workers = [WorkerProcess(slot) for slot in range(count)]
+        self._companion = companion
+        self._children = [*self._workers, companion.process] if companion else self._workers
         self._sockets = list(sockets)
         self._work = work
         self._stop_seconds = drain + _CLOSING_SECONDS
@@ -89,6 +94,8 @@ class Supervisor:
                 self._reap()
                 self._kill_overdue()
         finally:
+            if self._companion is not None:
+                self._companion.end()
             for each, handler in before.items():
                 signal.signal(each, handler)
             _close(self._sockets)
@@ -124,7 +131,10 @@ class Supervisor:
             worker.listen_for_serving()
         for worker in self._to_start():
             if time.monotonic() >= worker.start_at:
-                worker.start(self._work, self._workers)
+                worker.start(self._work, self._children)
+                telemetry.emit("worker_started", worker=worker.slot + 1, process=worker.process)
+        if self._companion is not None and self._kill_at is None and self._workers[0].has_served:
+            self._companion.tend(self._children)
 
     def _reap(self) -> None:
         """Take note of each worker that has ended."""
@@ -159,8 +169,8 @@ class Supervisor:
             self._kill()
 
     def _kill(self) -> None:
-        for worker in self._workers:
-            worker.kill()
+        for child in self._children:
+            child.kill()
 
 
 def _close(sockets: Sequence[socket.socket]) -> None:

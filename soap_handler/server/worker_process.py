@@ -87,7 +87,6 @@ class WorkerProcess:
             _be_worker(work, ParentLink(theirs, self.slot), others)
         theirs.close()
         self._link, self._started, self._serving = ours, time.monotonic(), False
-        telemetry.emit("worker_started", worker=self.slot + 1, process=self.process)
 
     def listen_for_serving(self) -> None:
         """Note whether the process has reported that it serves."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from soap_handler.settings.accounts import AccountSettings, InboxSettings, PushCredentials, PushToken
 from soap_handler.settings.model import (
+    ConsoleSettings,
     DeleteSettings,
     DispatchSettings,
     HandlerSettings,
@@ -20,6 +21,7 @@ from soap_handler.settings.template import template
 
 __all__ = [
     "AccountSettings",
+    "ConsoleSettings",
     "DeleteSettings",
     "DispatchSettings",
     "HandlerSettings",

@@ -68,6 +68,13 @@ class ServerSettings(Table):
         ),
         examples=["/Services"],
     )
+    health: bool = Field(
+        default=False,
+        description=(
+            "Answer GET /health/live and /health/ready at this address too, for each caller whatever allow_from says; "
+            "the answer is one word. With [console] they are there anyway, with reasons."
+        ),
+    )
     help_pages: bool = Field(default=True, description="Pages for people; false leaves the WSDL and its like.")
     test_form: Literal["local", "everywhere", "off"] = Field(
         default="local",
@@ -260,6 +267,16 @@ class LogSettings(Table):
     )
 
 
+class ConsoleSettings(Table):
+    """The console for operators: health, metrics and pages, at an address of its own. Without this table it is off."""
+
+    host: Host = Field(
+        default="127.0.0.1",
+        description="Address to listen on. The console asks for no password: keep it local or inside your network.",
+    )
+    port: Port = Field(default=8081, description="TCP port to listen on; 0 takes any free one.")
+
+
 class Settings(Table):
     """The whole configuration. Built directly it holds what is given; ``load_settings`` reads file and environment."""
 
@@ -272,6 +289,9 @@ class Settings(Table):
     delete: DeleteSettings = DeleteSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     log: LogSettings = LogSettings()
+    console: ConsoleSettings | None = Field(
+        default=None, description="The console for operators; without this table it is off."
+    )
     account: tuple[AccountSettings, ...] = Field(default=(), validate_default=True)
     route: tuple[RouteSettings, ...] = Field(
         default=(), description="Rules of delivery, in order; none: handler.target takes all."

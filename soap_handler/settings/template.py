@@ -34,7 +34,7 @@ def template(sink: str | None = None) -> str:
     for name, field in Settings.model_fields.items():
         model = introspection.table(field)
         if model is not None:
-            parts.append(f"[{name}]\n{_lines(model)}")
+            parts.append(f"{_table_head(name, field, model)}\n{_lines(model)}")
     account = introspection.tables(Settings.model_fields["account"])
     inbox = introspection.table(account.model_fields["inbox"]) if account else None
     if account and inbox:
@@ -45,6 +45,11 @@ def template(sink: str | None = None) -> str:
         parts.append(_ROUTE + _lines(RouteSettings, skipped=frozenset({"sink"})) + 'sink = "mine"\n')
         parts.append(f'# {SINKS[sink].__doc__}\n[sink.mine]\ntype = "{sink}"\n{table}')
     return "\n".join(parts)
+
+
+def _table_head(name: str, field: FieldInfo, model: type[BaseModel]) -> str:
+    """Return the head of a table; of one that may be left out, as a comment that says what it is."""
+    return f"# {model.__doc__}\n# [{name}]" if introspection.optional(field) else f"[{name}]"
 
 
 def _lines(model: type[BaseModel], skipped: frozenset[str] = frozenset()) -> str:

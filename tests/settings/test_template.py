@@ -53,7 +53,7 @@ def test_the_commented_lines_of_the_template_load_too(tmp_path: Path) -> None:
     """Taking a comment sign away is all it needs to change a default."""
     (tmp_path / "ca-bundle.pem").touch()
     file = tmp_path / "soap-handler.toml"
-    file.write_text(re.sub(r"(?m)^# (?=\w+ = )", "", filled_in()), encoding="utf-8")
+    file.write_text(re.sub(r"(?m)^# (?=\w+ = |\[)", "", filled_in()), encoding="utf-8")
     settings = load_settings(file, {})
     assert settings.server.public_url == "https://sms.example.com"
     assert tomllib.loads(file.read_text(encoding="utf-8"))["delete"]["batch"] == settings.delete.batch

@@ -1,0 +1,86 @@
+"""The console's WSGI application, by Flask: health and metrics for programs, pages for operators.
+
+Flask is loaded only where the console is on. Nothing of it is on the way of a push.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
+
+from soap_handler.console.exposition import negotiated
+
+if TYPE_CHECKING:
+    from soap_handler.console.exposition import Exposition
+    from soap_handler.console.health import Health
+    from soap_handler.journal import Journal
+    from soap_handler.settings import Settings
+
+_KEY: Final = "soap_handler"
+_NOT_READY: Final = 503
+
+for_programs: Final = Blueprint("for_programs", __name__)
+overview: Final = Blueprint("overview", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the views of the console answer from."""
+
+    settings: Settings
+    """Those of the start. A reload changes accounts and passwords in the workers alone."""
+    journal: Journal
+    health: Health
+    exposition: Exposition
+
+
+def console() -> Console:
+    """Return what the present request's view answers from. For views."""
+    return cast("Console", current_app.extensions[_KEY])
+
+
+def build(settings: Settings, journal: Journal, health: Health, exposition: Exposition) -> Flask:
+    """Build the application. It neither owns nor closes what it is given."""
+    app = Flask("soap_handler.console")
+    app.extensions[_KEY] = Console(settings, journal, health, exposition)
+    app.register_blueprint(for_programs)
+    app.register_blueprint(overview)
+    app.after_request(_not_kept)
+    return app
+
+
+@for_programs.get("/health/live")
+def live() -> Response:
+    """Answer 200: the process that would answer a probe lives."""
+    return jsonify(status="live")
+
+
+@for_programs.get("/health/ready")
+def ready() -> tuple[Response, int]:
+    """Answer 200 where a push would be taken now, else 503 with the reasons."""
+    readiness = console().health.readiness()
+    if readiness.is_ready:
+        return jsonify(status="ready", reasons=[]), 200
+    return jsonify(status="not ready", reasons=list(readiness.reasons)), _NOT_READY
+
+
+@for_programs.get("/metrics")
+def metrics() -> Response:
+    """Answer with the metrics of all workers, as OpenMetrics where the Accept header asks for that."""
+    body, content_type = console().exposition.render(negotiated(request.headers.get("Accept", "")))
+    return Response(body, content_type=content_type)
+
+
+@overview.get("/")
+def home() -> Response:
+    """Answer with the overview, which for now names what else is here."""
+    return Response("soap-handler\n\n/health/live\n/health/ready\n/metrics\n", content_type="text/plain; charset=utf-8")
+
+
+def _not_kept(response: Response) -> Response:
+    """Have no cache keep an answer: each is of this moment."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

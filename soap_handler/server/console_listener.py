@@ -1,0 +1,82 @@
+"""The console's listener: a waitress of its own, in a thread of its own, that shares nothing with the public one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from waitress import create_server, wasyncore
+
+from soap_handler import telemetry
+from soap_handler.background import Background
+from soap_handler.errors import ConsoleAddressError
+from soap_handler.server import forked_child
+from soap_handler.server.supervisor import listen
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+
+    from soap_handler.settings import ConsoleSettings
+
+_THREADS: Final = 4
+_CONNECTIONS: Final = 100
+_POLL_SECONDS: Final = 0.5
+_END_SECONDS: Final = 1.0
+
+
+def listen_for_console(settings: ConsoleSettings | None) -> list[socket.socket]:
+    """Listen at the console's address; return no socket where there is no console.
+
+    Raises:
+        ConsoleAddressError: the address cannot be listened on.
+    """
+    if settings is None:
+        return []
+    try:
+        return listen(settings.host, settings.port)
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        reason = error.strerror or error
+        raise ConsoleAddressError(f"the console cannot listen on {place} ({reason}); set console.port") from error
+
+
+class ConsoleListener(Background):
+    """Serves the console from :meth:`start` to :meth:`stop`. It may hang or break: no push waits for it."""
+
+    def __init__(self, application: Callable[..., Any], sockets: Sequence[socket.socket]) -> None:
+        """``sockets`` listen already; they are closed at the end."""
+        super().__init__("console")
+        self.sockets: dict[int, Any] = {}
+        """waitress's map of what its loop waits for, by file number."""
+        self._server = create_server(
+            application,
+            map=self.sockets,
+            sockets=list(sockets),
+            threads=_THREADS,
+            connection_limit=_CONNECTIONS,
+            ident=None,
+            expose_tracebacks=False,
+            clear_untrusted_proxy_headers=True,
+        )
+        forked_child.close_in_children(self)
+        self.port = int(sockets[0].getsockname()[1])
+        """The port that is listened on."""
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        telemetry.emit("console_serving", port=self.port)
+        while not self.stopping.is_set():
+            wasyncore.loop(timeout=_POLL_SECONDS, use_poll=True, map=self.sockets, count=1)
+        for dispatcher in {each.task_dispatcher for each in self._listeners()}:
+            dispatcher.shutdown(timeout=_END_SECONDS)
+        wasyncore.close_all(self.sockets, ignore_all=True)
+
+    def wake(self) -> None:
+        """Interrupt the loop's poll."""
+        for listener in self._listeners():
+            with suppress(OSError):  # the loop has ended and its pipe is closed
+                listener.pull_trigger()
+
+    def _listeners(self) -> list[Any]:
+        return [each for each in list(self.sockets.values()) if hasattr(each, "task_dispatcher")]

@@ -1,0 +1,29 @@
+"""Asking a console over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+
+
+def get(port: int, path: str, **headers: str) -> tuple[int, str, str]:
+    """Return the status, the content type and the body of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers["Content-Type"], answer.read().decode()
+    finally:
+        connection.close()
+
+
+def get_json(port: int, path: str) -> tuple[int, Any]:
+    """Return the status and the value of an answer."""
+    status, _, body = get(port, path)
+    return status, json.loads(body)
+
+
+def ready(port: int) -> tuple[int, Any]:
+    """Return the answer to whether the service is ready."""
+    return get_json(port, "/health/ready")

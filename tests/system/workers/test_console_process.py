@@ -1,0 +1,64 @@
+"""With several workers the console is a process of its own: pushes do not notice when it dies or hangs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tests.console.asking import ready
+from tests.support.waiting import wait_for
+from tests.system.workers.serving import ROOT, Serving, alive, started
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONSOLE = "timeout = 5\n[console]\nport = 0"
+
+
+def console_of(serving: Serving) -> tuple[int, int]:
+    """Return the process and the port of the console that was started last."""
+    wait_for(lambda: len(serving.events("console_serving")) == len(serving.events("console_started")) > 0, 30)
+    return serving.events("console_started")[-1]["process"], serving.events("console_serving")[-1]["port"]
+
+
+def test_a_console_that_is_killed_comes_back(tmp_path: Path) -> None:
+    """Pushes go on, another process takes its place on the same port, and it ends with the service."""
+    with started(tmp_path, handler=CONSOLE) as it:
+        process, port = console_of(it)
+        wait_for(lambda: ready(port)[0] == 200, 30)
+        assert process not in it.workers()
+        os.kill(process, signal.SIGKILL)
+        assert it.push("while it is gone")
+        wait_for(lambda: len(it.events("console_serving")) == 2, 30)
+        successor, same = console_of(it)
+        assert same == port
+        wait_for(lambda: ready(port)[0] == 200, 30)
+        assert it.end(signal.SIGTERM) == 0
+        assert not alive(successor)
+
+
+def test_a_console_that_hangs_keeps_nothing_from_ending(tmp_path: Path) -> None:
+    """Stopped in its tracks, it neither holds up a push nor the drain, and is gone afterwards."""
+    with started(tmp_path, handler=CONSOLE) as it:
+        process, _ = console_of(it)
+        os.kill(process, signal.SIGSTOP)
+        assert it.push("while it hangs")
+        assert it.end(signal.SIGTERM) == 0
+        assert not alive(process)
+
+
+def test_a_port_that_is_taken_is_said_at_the_start(tmp_path: Path) -> None:
+    """As with the public port: one line, exit code 2; with one process and with several."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        serving = Serving(tmp_path, 2)
+        serving.configure(handler=CONSOLE.replace("port = 0", f"port = {taken.getsockname()[1]}"))
+        for workers in ("1", "2"):
+            command = [sys.executable, "-m", "soap_handler", "serve", "--workers", workers]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            assert run.returncode == 2
+            assert f"the console cannot listen on 127.0.0.1:{taken.getsockname()[1]}" in run.stderr
