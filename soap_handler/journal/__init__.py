@@ -7,6 +7,7 @@ from soap_handler.journal.erasure.erase import Erasure
 from soap_handler.journal.erasure.phone_number import Trace
 from soap_handler.journal.erasure.sqlite_file import Wiped
 from soap_handler.journal.examination import Examination, examine
+from soap_handler.journal.giving_up import count_to_give_up, give_up
 from soap_handler.journal.inbox_gates import InboxGate, Refusal
 from soap_handler.journal.journal import Journal
 from soap_handler.journal.peek import peek
@@ -42,7 +43,9 @@ __all__ = [
     "Wiped",
     "adopt",
     "count_replayable",
+    "count_to_give_up",
     "examine",
+    "give_up",
     "peek",
     "replay",
 ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, insert, select, update
 
+from soap_handler.journal.execute import queue_now
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import in_state, inbox_gate, notification
 
@@ -39,6 +40,8 @@ class InboxGate:
     login: str | None
     """The hash of the login that was refused."""
     reason: str | None
+    refused_at: datetime | None = None
+    """When EMS refused it first, by the same clock as ``retry_at``; ``None`` where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def _enter(connection: Connection, request: Entering) -> Entered:
         return Entered(0.0)
     [gate] = found
     if gate.refusals and gate.login == request.unlike:
-        _take(connection, request, refusals=0, login=None, reason=None)
+        _take(connection, request, refusals=0, login=None, reason=None, refused_at=None)
         make_due(connection, request.account, request.now)
         return Entered(0.0, corrected=True)
     pause = gate.retry_at - request.now
@@ -122,8 +125,10 @@ def refuse(connection: Connection, refusals: Sequence[Refusal]) -> list[None]:
     """Close gates after a refusal."""
     for refusal in sorted(refusals, key=lambda refusal: refusal.account):
         _lock(connection, refusal.account)
+        was_refused = (_gates.account == refusal.account) & (_gates.refusals > 0)
+        refused_at = connection.scalar(select(_gates.refused_at).where(was_refused)) or queue_now(connection)
         connection.execute(delete(inbox_gate).where(_gates.account == refusal.account))
-        row = {name: getattr(refusal, name) for name in Refusal.__slots__}
+        row = {name: getattr(refusal, name) for name in Refusal.__slots__} | {"refused_at": refused_at}
         connection.execute(insert(inbox_gate), row)
     return [None] * len(refusals)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import func, select
 
+from soap_handler.journal.conditions import has_error, has_number
 from soap_handler.journal.insert import searchable, storable
 from soap_handler.journal.records import Attempt, Record, Source, State, Step
 from soap_handler.journal.schema import attempt, in_state, notification
@@ -91,6 +92,14 @@ def selected(selection: Selection) -> list[ColumnElement[bool]]:
             conditions.append(notification.c[name] == storable(str(wanted)))
     if selection.originator is not None:
         conditions.append(notification.c.originator == searchable(selection.originator))
+    if selection.number is not None:
+        conditions.append(has_number(selection.number))
+    if selection.error is not None:
+        conditions.append(has_error(selection.error))
+    if selection.since is not None:
+        conditions.append(notification.c.received_at >= selection.since)
+    if selection.until is not None:
+        conditions.append(notification.c.received_at < selection.until)
     return conditions
 
 

@@ -180,6 +180,13 @@ def runs(connection: Connection, account: str | None, limit: int | None) -> list
     return [_run(row) for row in connection.execute(query)]
 
 
+def latest_runs(connection: Connection) -> list[Reconciliation]:
+    """Return the last run of each account that came to an end, by account."""
+    last = select(func.max(_runs.id)).where(_runs.ended_at.is_not(None)).group_by(_runs.account)
+    query = select(reconciliation).where(_runs.id.in_(last)).order_by(_runs.account)
+    return [_run(row) for row in connection.execute(query)]
+
+
 def _run(row: Row[Any]) -> Reconciliation:
     names = ("inbox", "recovered", "deleted_again", "left_alone", "unreadable")
     tally = Tally(**{name: getattr(row, name) for name in names})

@@ -27,7 +27,7 @@ class State(StrEnum):
 
 
 class Step(StrEnum):
-    """The step of a line of a history: the handler, the delete from the EMS inbox, another push, or a replay."""
+    """The step of a line of a history: the handler, the delete from the EMS inbox, another push, or a person's order."""
 
     HANDLE = "handle"
     DELETE = "delete"
@@ -35,6 +35,8 @@ class Step(StrEnum):
     """A duplicate that says what the first copy, which had to be repaired, did not."""
     REPLAY = "replay"
     """A person sent it round again although it was done."""
+    GIVE_UP = "give-up"
+    """A person made it dead although it was still waiting for its handler."""
 
 
 class Source(StrEnum):
@@ -167,6 +169,14 @@ class Selection:
     key: str | None = None
     message_id: str | None = None
     """In any spelling of a GUID."""
+    number: str | None = None
+    """The phone number of the originator, in whatever form (``conditions``)."""
+    error: str | None = None
+    """A part of the last error, in whatever letter case."""
+    since: datetime | None = None
+    """Stored then or later."""
+    until: datetime | None = None
+    """Stored earlier."""
 
 
 def notification_of(kind: Kind, payload: str) -> Notification:

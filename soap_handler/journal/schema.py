@@ -187,6 +187,7 @@ inbox_gate = Table(
     Column("owner", Text),  # who makes the call that finds out
     Column("login", Text),  # a salted, slow hash of the login that was refused
     Column("reason", Text),
+    Column("refused_at", Instant),  # since when it is refused
 )
 
 account_name = Table(

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-_GUIDS: Final = {
+GUIDS: Final = {
     "sqlite": """
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows),
         digits(x) AS MATERIALIZED (SELECT lower(hex(randomblob(16))) FROM n)
@@ -30,12 +30,12 @@ _FILL_PLAIN: Final = """
         'Unicode', '2026-03-02T08:00:00.123456+00:00', '2026-03-02T08:00:31.456789+00:00'
     FROM ({guids}) AS message
 """
-_REST: Final = (  # of a payload, so that a row is as large as those that are pushed
+REST: Final = (  # of a payload, so that a row is as large as those that are pushed
     '"account"\\:"EX0012345","originator"\\:"447700900123","recipient"\\:"447786204254","type"\\:"Text","body"\\:'
     '"vote for number 7 good luck and thanks","sent_at"\\:"2026-03-02T08\\:00\\:00.123456Z","received_at"\\:'
     '"2026-03-02T08\\:00\\:31.456789Z"}'
 )
-_QUICKLY: Final = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000")
+QUICKLY: Final = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000")
 _WAITING: Final = """
     SELECT EXISTS (SELECT 1 FROM notification WHERE state = 'received')
         OR EXISTS (SELECT 1 FROM notification WHERE state = 'handled')
@@ -104,9 +104,9 @@ def _fill(url: str, query: str, **values: int) -> None:
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     name = engine.dialect.name
     with engine.connect() as connection:
-        for each in _QUICKLY if name == "sqlite" else ():
+        for each in QUICKLY if name == "sqlite" else ():
             connection.exec_driver_sql(f"PRAGMA {each}")
-        connection.execute(text(query.format(guids=_GUIDS[name], rest=_REST)), values)
+        connection.execute(text(query.format(guids=GUIDS[name], rest=REST)), values)
         connection.exec_driver_sql("PRAGMA journal_mode = WAL" if name == "sqlite" else "VACUUM ANALYZE notification")
 
 
