@@ -103,6 +103,8 @@ EVENTS: Final[Mapping[str, Event]] = {
             ("worker_ended", "info", "worker process code", "A worker process ended after its drain."),
             ("worker_lost", "error", "worker process code seconds",
              "A worker process died; another one starts after the pause. If this repeats, look for its last events."),
+            ("worker_stands_still", "error", "worker process seconds",
+             "The I/O loop of a worker turns no more. Under systemd the watchdog restarts the service."),
             ("worker_broke", "error", "error exc_info",
              "A worker process ended by a defect. Please report the traceback."),
             ("console_serving", "info", "port", "The console answers at this port of console.host."),

@@ -18,6 +18,7 @@ from soap_handler.metrics.board import Board, Slot
 from soap_handler.metrics.status import Status
 from soap_handler.server.companion import Companion
 from soap_handler.server.reload import Reloader, refused
+from soap_handler.server.service_manager import ServiceManager
 from soap_handler.server.supervisor import Supervisor, listen
 from soap_handler.server.worker_process import CANNOT_START, RENEW
 
@@ -76,9 +77,11 @@ def _serve(
     app = _built(settings, sockets, seams, slot)
     if link is None:
         _announce(settings, app.server.port)
-    reloader = Reloader(lambda: configuration.load(config), app.reload)
+    manager = ServiceManager(os.environ if link is None else {})  # of several processes, the parent speaks to it
+    app.server.alive = manager.alive if link is None else link.alive
+    reloader = Reloader(lambda: configuration.load(config), app.reload, manager.reloading)
     reloader.start()
-    _listen_to_signals(app, reloader)
+    _listen_to_signals(app, reloader, manager)
     if link is not None:
         link.follow(reloader.request, app.stop)
     elif not early_signals.noted.empty():  # of several processes, the parent obeys them
@@ -116,6 +119,7 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
     sockets, for_console = _listening(settings), _listening_for_console(settings)
     seams = shared_seams(settings.server, count)
     board = Board(count)
+    manager = ServiceManager()
     current = [settings]  # the latest that were good: a worker that is started again takes up these
 
     def work(link: ParentLink) -> int:
@@ -136,7 +140,8 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
 
     def reload() -> bool:
         try:
-            current[0] = configuration.load(config)
+            with manager.reloading():
+                current[0] = configuration.load(config)
         except SettingsError as error:
             refused(error)
             return False
@@ -144,11 +149,18 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
 
     _announce(settings, sockets[0].getsockname()[1])
     drain = settings.server.drain_timeout
-    early = early_signals.noted
-    companion = Companion(console, count) if for_console else None
-    return Supervisor(
-        count, sockets, work, reload=reload, ended=ended, drain=drain, signals=early, companion=companion
-    ).run()
+    supervisor = Supervisor(
+        count,
+        sockets,
+        work,
+        reload=reload,
+        ended=ended,
+        drain=drain,
+        signals=early_signals.noted,
+        companion=Companion(console, count) if for_console else None,
+        manager=manager,
+    )
+    return supervisor.run()
 
 
 def _listening(settings: Settings) -> list[socket.socket]:
@@ -216,7 +228,7 @@ def _announce(settings: Settings, port: int) -> None:
             )
 
 
-def _listen_to_signals(app: App, reloader: Reloader) -> None:
+def _listen_to_signals(app: App, reloader: Reloader, manager: ServiceManager) -> None:
     process = os.getpid()
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -226,6 +238,7 @@ def _listen_to_signals(app: App, reloader: Reloader) -> None:
             return
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)  # the next one ends the process at once
+        manager.stopping()
         app.stop()
 
     for each in _SIGNALS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
@@ -11,6 +12,7 @@ from soap_handler.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from soap_handler.settings import Settings
 
@@ -20,8 +22,15 @@ _RELOAD: Final = "reload"
 class Reloader(BackgroundLoop):
     """Waits for requests to reload. A configuration that is wrong changes nothing; each of its problems is logged."""
 
-    def __init__(self, load: Callable[[], Settings], apply: Callable[[Settings], None]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Settings],
+        apply: Callable[[Settings], None],
+        under_way: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """``under_way`` is entered at the begin of each reload and left at its end."""
         super().__init__("reload")
+        self._under_way = under_way
         self._load = load
         self._apply = apply
         self._requests: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -41,7 +50,8 @@ class Reloader(BackgroundLoop):
     def round(self) -> float:
         """Wait for one request and carry it out."""
         if self._requests.get() is not None:
-            self._reload()
+            with self._under_way():
+                self._reload()
         return 0.0
 
     def failed(self, error: Exception) -> float:

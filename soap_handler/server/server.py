@@ -69,6 +69,8 @@ class Server:
         """
         self.sockets: dict[int, Any] = {}
         """waitress's map of what its loop waits for, by file number. For the loop's thread, or before :meth:`run`."""
+        self.alive: Callable[[], None] = lambda: None
+        """Called twice a second, or more often, in the loop's thread: the loop turns."""
         self._limits = Limits(settings, open_files.make_room(settings.connections))
         self._after_poll: Callable[[], None] = getattr(dispatcher, "after_poll", lambda: None)
         self._next_check = 0.0
@@ -158,6 +160,7 @@ class Server:
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + _POLL_SECONDS
+            self.alive()
             self._limits.cut_overdue(self.connections)
         if len(self.sockets) > self._limits.connections:  # the listeners are among them
             self._limits.make_room(self.connections)
@@ -172,6 +175,7 @@ class Server:
         self._turn(0)  # what came before the stop has arrived, but may not be read yet
         while self._close_idle() and time.monotonic() < deadline:
             self._turn(_DRAIN_POLL_SECONDS)
+            self.alive()
         unanswered = sum(channel.has_pending_response for channel in self.connections)
         self._give_back(self._listeners, timeout=max(0.0, deadline - time.monotonic()) + 1)
         return not unanswered

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
+from soap_handler.server.service_manager import ServiceManager
 from soap_handler.server.worker_process import CANNOT_START, WorkerProcess
 
 if TYPE_CHECKING:
@@ -59,13 +60,15 @@ class Supervisor:
         drain: float,
         signals: queue.SimpleQueue[int] | None = None,
         companion: Companion | None = None,
+        manager: ServiceManager | None = None,
     ) -> None:
         """``work`` is what a worker does, in its own process; it returns the exit code.
 
         ``reload`` is asked, in the parent, whether the workers should read the configuration anew; ``ended`` is told
         there which of them, from 0, has ended. ``drain`` is for how long (seconds) one that is told to stop may go on.
         ``signals`` holds those that came before, and takes those to come. A ``companion`` runs beside the workers from
-        when the first of them serves until the last of them has ended.
+        when the first of them serves until the last of them has ended. ``manager`` is told when all workers serve, and
+        from then on that none stands still.
         """
         self._reload = reload
         self._tell_ended = ended
@@ -76,6 +79,7 @@ class Supervisor:
         self._work = work
         self._stop_seconds = drain + _CLOSING_SECONDS
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue() if signals is None else signals
+        self._manager = manager or ServiceManager({})
         self._code = 0
         self._kill_at: float | None = None  # set once the workers have been told to stop
 
@@ -92,6 +96,7 @@ class Supervisor:
                 self._start_due()
                 self._obey(self._next_signal())
                 self._reap()
+                self._tell_manager()
                 self._kill_overdue()
         finally:
             if self._companion is not None:
@@ -128,13 +133,19 @@ class Supervisor:
 
     def _start_due(self) -> None:
         for worker in self._workers:
-            worker.listen_for_serving()
+            worker.listen()
         for worker in self._to_start():
             if time.monotonic() >= worker.start_at:
                 worker.start(self._work, self._children)
                 telemetry.emit("worker_started", worker=worker.slot + 1, process=worker.process)
         if self._companion is not None and self._kill_at is None and self._workers[0].has_served:
             self._companion.tend(self._children)
+
+    def _tell_manager(self) -> None:
+        """Give a sign of life, unless a worker has not come to serve yet, or its loop turns no more."""
+        is_silent = [worker.stands_still(self._stop_seconds) for worker in self._workers]
+        if all(worker.has_served for worker in self._workers) and not any(is_silent):
+            self._manager.alive()
 
     def _reap(self) -> None:
         """Take note of each worker that has ended."""
@@ -158,6 +169,7 @@ class Supervisor:
     def _stop(self) -> None:
         """Tell every worker to drain; further connections are refused from now on."""
         self._kill_at = time.monotonic() + self._stop_seconds
+        self._manager.stopping()
         _close(self._sockets)
         for worker in self._workers:
             worker.drain()

@@ -28,6 +28,8 @@ RENEW: Final = 3
 
 _RELOAD: Final = b"r"
 _SERVING: Final = b"s"
+_ALIVE: Final = b"a"
+_HEARD_BYTES: Final = 4096  # more signs of life than come between two looks
 _SHORT_LIFE_SECONDS: Final = 5.0  # a worker that lived no longer is started again only after a pause
 _RESTART_BACKOFF: Final = Backoff(0.5, 30.0)  # before one is started again that never served
 _RESTART_BACKOFF_IF_SERVED: Final = Backoff(
@@ -46,6 +48,11 @@ class ParentLink:
     def follow(self, reload: Callable[[], None], stop: Callable[[], None]) -> None:
         """Say that this worker serves; from now on do what the parent asks for, in a thread of its own."""
         threading.Thread(target=self._run, args=(reload, stop), name="link to parent", daemon=True).start()
+
+    def alive(self) -> None:
+        """Tell the parent that this worker's loop turns. Returns at once, also where the parent does not read."""
+        with suppress(OSError):
+            self._end.send(_ALIVE, socket.MSG_DONTWAIT)
 
     def _run(self, reload: Callable[[], None], stop: Callable[[], None]) -> None:
         try:
@@ -73,6 +80,8 @@ class WorkerProcess:
         self._started = 0.0
         self._serving = False  # whether the present process, or the last one, has come so far as to serve
         self._short_lives = 0  # in a row
+        self._alive_at = 0.0  # when the present process last said that its loop turns
+        self._silence_told = False
 
     def start(self, work: Callable[[ParentLink], int], others: Sequence[WorkerProcess]) -> None:
         """Fork. In the new process ``work`` is done and its exit code returned; nothing else of the parent's goes on.
@@ -88,14 +97,26 @@ class WorkerProcess:
         theirs.close()
         self._link, self._started, self._serving = ours, time.monotonic(), False
 
-    def listen_for_serving(self) -> None:
-        """Note whether the process has reported that it serves."""
+    def listen(self) -> None:
+        """Note what the process has reported since: that it serves, that its loop turns."""
         try:
-            is_serving = self._link is not None and self._link.recv(1, socket.MSG_DONTWAIT) == _SERVING
+            said = self._link.recv(_HEARD_BYTES, socket.MSG_DONTWAIT) if self._link is not None else b""
         except OSError:  # it said nothing
             return
-        if is_serving:
+        if _SERVING in said:
             self._serving = self.has_served = True
+        if said:
+            self._alive_at, self._silence_told = time.monotonic(), False
+
+    def stands_still(self, seconds: float) -> bool:
+        """Whether the process serves but has given no sign of life for so long, which is logged once."""
+        silent = time.monotonic() - self._alive_at
+        if not (self.process and self._serving and silent > seconds):
+            return False
+        if not self._silence_told:
+            self._silence_told = True
+            telemetry.emit("worker_stands_still", worker=self.slot + 1, process=self.process, seconds=round(silent))
+        return True
 
     def reload(self) -> None:
         """Have the process read the configuration anew."""
@@ -121,7 +142,7 @@ class WorkerProcess:
         ended, status = os.waitpid(self.process, os.WNOHANG) if self.process else (0, 0)
         if not ended:
             return None
-        self.listen_for_serving()
+        self.listen()
         self.drain()
         process, self.process, self._link = self.process, 0, None
         return process, os.waitstatus_to_exitcode(status)

@@ -55,10 +55,18 @@ def test_the_unit_follows_the_settings() -> None:
         "ExecReload=/bin/kill -HUP $MAINPID",
         "KillSignal=SIGTERM",
         "TimeoutStopSec=35",
+        "Type=notify",
+        "TimeoutStartSec=infinity",
+        "WatchdogSec=60",
         "LimitNOFILE=1512",
         "# The journal is in the state directory, or in a database.",
     ):
         assert f"\n{line}\n" in text
+
+
+def test_the_watchdog_waits_for_longer_than_a_drain() -> None:
+    """A process that drains to be renewed gives no sign of life once its loop has ended."""
+    assert "\nWatchdogSec=130\n" in systemd(settings(drain_timeout=100))
 
 
 def test_a_journal_elsewhere_may_be_written() -> None:
