@@ -53,7 +53,7 @@ class ServiceManager:
         if not self._address:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.setblocking(False)  # a manager that does not read must not hold the loop
+            manager.settimeout(0)  # a manager that does not read must not hold the loop
             manager.sendto(message.encode(), self._address)
 
 

@@ -19,6 +19,7 @@ from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from tests.support.service import Service
 
 
@@ -66,7 +67,7 @@ def test_a_reload_is_over_whatever_came_of_it(systemd: NotifySocket) -> None:
 
 def test_a_reload_is_announced_by_the_part_that_carries_it_out(systemd: NotifySocket) -> None:
     """Once for each request."""
-    reloader = Reloader(lambda: Settings.model_construct(), lambda _: None, manager(systemd).reloading)
+    reloader = Reloader(Settings.model_construct, lambda _: None, manager(systemd).reloading)
     reloader.start()
     reloader.request()
     wait_for(lambda: systemd.said() == ["RELOADING=1", "READY=1"])

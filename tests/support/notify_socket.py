@@ -1,4 +1,4 @@
-"""A stand-in for systemd: the datagram socket on which a service says that it is ready, alive, reloading or stopping."""
+"""A stand-in for systemd: the datagram socket on which a service says what becomes of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NotifySocket:
         """As NOTIFY_SOCKET holds it: a path, or an abstract name after an ``@``."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address.replace("@", "\0", 1))
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
         self._said: list[str] = []
 
     def said(self) -> list[str]:
