@@ -1,7 +1,8 @@
-"""``deploy``: prints configurations for nginx, Caddy and systemd, which the room ``deploy`` makes."""
+"""``deploy``: prints configurations for what stands around the service, which the room ``deploy`` makes."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +12,20 @@ import typer
 from soap_handler.cli import configuration
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 
-commands = typer.Typer(name="deploy", help="Print a configuration for a TLS proxy or systemd, made from the settings.")
+commands = typer.Typer(
+    name="deploy",
+    help="Print a configuration for a TLS proxy, containers or a service manager, made from the settings.",
+)
 
 _Certificate = Annotated[Path, typer.Option(help="The certificate with its chain.")]
 _Key = Annotated[Path, typer.Option(help="The certificate's private key.")]
 _HttpsPort = Annotated[int, typer.Option(min=1, max=65535, help="Used unless server.public_url names a port.")]
 _HttpPort = Annotated[int, typer.Option(min=1, max=65535, help="The port on which plain HTTP is refused.")]
+
+_Upstream = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Where the service is; by default on this machine, as the settings say."),
+]
 
 _CERTIFICATE = Path("/etc/soap-handler/fullchain.pem")
 _KEY = Path("/etc/soap-handler/privkey.pem")
@@ -30,11 +39,12 @@ def nginx(
     key: _Key = _KEY,
     https_port: _HttpsPort = 443,
     http_port: _HttpPort = 80,
+    upstream: _Upstream = None,
 ) -> None:
     """Print a file for nginx's conf.d: TLS 1.2 and later, the service's own limits, plain HTTP refused."""
     from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
 
-    proxy = deploy.TlsProxy(certificate, key, https_port, http_port)
+    proxy = deploy.TlsProxy(certificate, key, https_port, http_port, upstream)
     sys.stdout.write(deploy.nginx(configuration.load(config), proxy))
 
 
@@ -46,11 +56,12 @@ def caddy(
     key: _Key = _KEY,
     https_port: _HttpsPort = 443,
     http_port: _HttpPort = 80,
+    upstream: _Upstream = None,
 ) -> None:
     """Print a Caddyfile: TLS 1.2 and later, the service's own limits, plain HTTP refused."""
     from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
 
-    proxy = deploy.TlsProxy(certificate, key, https_port, http_port)
+    proxy = deploy.TlsProxy(certificate, key, https_port, http_port, upstream)
     sys.stdout.write(deploy.caddy(configuration.load(config), proxy))
 
 
@@ -62,3 +73,58 @@ def systemd(*, config: Config = None) -> None:
     settings = configuration.load(config)
     found = configuration.find(config)
     sys.stdout.write(deploy.systemd(settings, *([found.resolve()] if found else [])))
+
+
+@commands.command()
+def docker(*, config: Config = None) -> None:
+    """Print a Dockerfile: a slim image, another user than root, nothing to write to but the state, a health check."""
+    from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
+
+    settings = configuration.load(config)
+    found = configuration.find(config)
+    sys.stdout.write(deploy.dockerfile(settings, found.resolve().parent if found else Path.cwd()))
+
+
+@commands.command()
+def compose(*, config: Config = None, https_port: _HttpsPort = 443, http_port: _HttpPort = 80) -> None:
+    """Print a Compose file: the service, PostgreSQL for its journal, and nginx before it."""
+    from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
+
+    ports = deploy.PublishedPorts(https_port, http_port)
+    sys.stdout.write(deploy.compose(configuration.load(config), ports))
+
+
+@commands.command()
+def kubernetes(
+    *,
+    config: Config = None,
+    image: Annotated[str, typer.Option(help="The image, which deploy docker describes.")] = "soap-handler",
+) -> None:
+    """Print manifests: Deployment with probes, Service, PodDisruptionBudget. Secrets are referred to, never printed."""
+    from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
+
+    sys.stdout.write(deploy.kubernetes(configuration.load(config), image))
+
+
+@commands.command()
+def iis(*, config: Config = None) -> None:
+    """Print a web.config for IIS with HttpPlatformHandler. Elsewhere than on Windows, with paths to be adapted."""
+    from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
+
+    sys.stdout.write(deploy.iis(configuration.load(config), *_paths_on_windows(config)))
+
+
+@commands.command("windows-service")
+def windows_service(*, config: Config = None) -> None:
+    """Print the XML of a Windows service by WinSW. Elsewhere than on Windows, with paths to be adapted."""
+    from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
+
+    sys.stdout.write(deploy.windows_service(configuration.load(config), *_paths_on_windows(config)))
+
+
+def _paths_on_windows(config: Path | None) -> list[Path]:
+    """Return the configuration and the program of this machine, as far as it is one with Windows."""
+    found = configuration.find(config)
+    if os.name != "nt" or found is None:
+        return []
+    return [found.resolve(), Path(sys.executable).with_name("soap-handler.exe")]

@@ -1,8 +1,21 @@
-"""Configurations for nginx, Caddy and systemd, made from the settings. An operator reads them before use."""
+"""Configurations for what stands around the service, made from the settings. An operator reads them before use."""
 
 from __future__ import annotations
 
+from soap_handler.deploy.containers import PublishedPorts, compose, dockerfile, kubernetes
 from soap_handler.deploy.systemd_unit import systemd
 from soap_handler.deploy.tls_proxy import TlsProxy, caddy, nginx
+from soap_handler.deploy.windows import iis, windows_service
 
-__all__ = ["TlsProxy", "caddy", "nginx", "systemd"]
+__all__ = [
+    "PublishedPorts",
+    "TlsProxy",
+    "caddy",
+    "compose",
+    "dockerfile",
+    "iis",
+    "kubernetes",
+    "nginx",
+    "systemd",
+    "windows_service",
+]

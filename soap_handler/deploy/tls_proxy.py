@@ -38,6 +38,8 @@ class TlsProxy:
     https_port: int = 443
     http_port: int = 80
     """Port on which plain HTTP is refused, so that no password is ever answered there."""
+    upstream: str | None = None
+    """Host and port of the service; unset, those of the settings, on this machine."""
 
 
 def nginx(settings: Settings, proxy: TlsProxy = TlsProxy()) -> str:
@@ -46,7 +48,7 @@ def nginx(settings: Settings, proxy: TlsProxy = TlsProxy()) -> str:
     return fill(
         "nginx.conf",
         **_common(settings, proxy),
-        name=_address(settings.server)[0] or "_",
+        name=public_address(settings.server)[0] or "_",
         rewrite=f"rewrite ^{re.escape(base)}(/.*)$ $1 break;" if base else "# the path stays as it is",
         keep=min(32, settings.server.connections),
     )
@@ -58,7 +60,7 @@ def caddy(settings: Settings, proxy: TlsProxy = TlsProxy()) -> str:
     return fill(
         "Caddyfile",
         **_common(settings, proxy),
-        name=_address(settings.server)[0],
+        name=public_address(settings.server)[0],
         strip=f"uri strip_prefix {base}" if base else "# the path stays as it is",
     )
 
@@ -68,12 +70,12 @@ def _common(settings: Settings, proxy: TlsProxy) -> dict[str, object]:
     return {
         "certificate": proxy.certificate,
         "key": proxy.key,
-        "https_port": _address(server)[1] or proxy.https_port,
+        "https_port": public_address(server)[1] or proxy.https_port,
         "http_port": proxy.http_port,
         "path": _path(server),
         "root": f"^{re.escape(_base(server))}/*$",
         "push": f"^{re.escape(_base(server) + PUSH_PATH)}(/.*)?$",
-        "upstream": _upstream(server),
+        "upstream": proxy.upstream or _upstream(server),
         "body": server.max_body,
         "header": server.max_header_size,
         "connections": server.connections,
@@ -101,12 +103,12 @@ def _advice(server: ServerSettings) -> str:
     lines = []
     if server.public_url is None:
         lines.append('# Set server.public_url = "https://…", so that this file and the WSDL know the address.')
-    if not server.trusted_proxies:
+    if not server.trusted_proxies:  # where the proxy is on another machine, only its operator knows its address
         lines.append('# Set server.trusted_proxies = ["127.0.0.1"], or every caller will seem to be this proxy.')
     return "\n".join(lines) or "# The settings know this proxy: server.public_url and server.trusted_proxies are set."
 
 
-def _address(server: ServerSettings) -> tuple[str, int | None]:
+def public_address(server: ServerSettings) -> tuple[str, int | None]:
     """Return the host and the port that callers use, as far as the settings say."""
     parts = urlsplit(server.public_url or "")
     return parts.hostname or "", parts.port
