@@ -17,6 +17,8 @@ from tests.support.service import Service, serving, settings_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytest_plugins = ["soap_handler.testing"]  # for the examples, which use it as a customer does
+
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a file system, not a file
 _ENOUGH_BYTES: Final = 2 * 2**30
 _TESTS: Final = Path(__file__).parent

@@ -28,6 +28,8 @@ NEVER: Final = {
     "spyne.server.wsgi",  # waitress calls our own application
     "spyne.server.django",
     "soap_handler.ems",  # the simulator
+    "soap_handler.testing",
+    "pytest",
     "soap_handler.cli.demo_report",
     "soap_handler.cli.demo_run",
     "soap_handler.cli.push_target",
