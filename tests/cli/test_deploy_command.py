@@ -1,0 +1,49 @@
+"""``deploy``: each file that it prints is made from the configuration, without a secret of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.conftest import write_configuration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
+
+FIRST_LINES = {
+    "docker": "# soap-handler in a container",
+    "compose": "# soap-handler with PostgreSQL and nginx",
+    "kubernetes": "# soap-handler in Kubernetes",
+    "iis": '<?xml version="1.0" encoding="utf-8"?>',
+    "windows-service": '<?xml version="1.0" encoding="utf-8"?>',
+}
+
+
+@pytest.mark.parametrize("what", FIRST_LINES)
+def test_each_file_is_printed(run: Run, tmp_path: Path, what: str) -> None:
+    """And nothing else."""
+    write_configuration(tmp_path, handler='target = "sms:handlers"')
+    (tmp_path / "sms.py").touch()
+    done = run("deploy", what)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(FIRST_LINES[what])
+    assert "s3cret" not in done.out
+
+
+def test_the_dockerfile_copies_the_module_beside_the_configuration(run: Run, tmp_path: Path) -> None:
+    """Which is named by its path, wherever the command runs."""
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    write_configuration(folder, handler='target = "sms:handlers"')
+    (folder / "sms.py").touch()
+    assert "\nCOPY sms.py /opt/handlers/\n" in run("deploy", "docker", "--config", "conf/soap-handler.toml").out
+
+
+def test_a_proxy_on_another_host_is_told_where_the_service_is(run: Run, tmp_path: Path) -> None:
+    """By --upstream, in nginx and in Caddy."""
+    write_configuration(tmp_path)
+    assert "server soap-handler:8080;" in run("deploy", "nginx", "--upstream", "soap-handler:8080").out
+    assert "reverse_proxy soap-handler:8080 {" in run("deploy", "caddy", "--upstream", "soap-handler:8080").out
