@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import soap_handler
 from tests.cli.conftest import write_configuration
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Run
+
+DOCS = Path(soap_handler.__file__).parent / "docs"
 
 FIRST_LINES = {
     "docker": "# soap-handler in a container",
@@ -40,6 +43,16 @@ def test_the_dockerfile_copies_the_module_beside_the_configuration(run: Run, tmp
     write_configuration(folder, handler='target = "sms:handlers"')
     (folder / "sms.py").touch()
     assert "\nCOPY sms.py /opt/handlers/\n" in run("deploy", "docker", "--config", "conf/soap-handler.toml").out
+
+
+def test_every_file_is_on_a_page(run: Run) -> None:
+    """Where its reader learns what it needs, and how far it was tried."""
+    listed = re.findall(
+        r"^\W*([a-z][a-z-]+)\s{2,}\S", run("deploy", "--help").out.partition("Commands")[2], re.MULTILINE
+    )
+    pages = "".join(path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))
+    assert set(FIRST_LINES) <= set(listed)
+    assert [each for each in listed if f"`{each}`" not in pages and f"deploy {each}`" not in pages] == []
 
 
 def test_a_proxy_on_another_host_is_told_where_the_service_is(run: Run, tmp_path: Path) -> None:

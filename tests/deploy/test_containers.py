@@ -46,7 +46,7 @@ def test_hadolint_finds_nothing_wrong(tmp_path: Path, target: str | None) -> Non
     """Without one ignored rule."""
     (tmp_path / "sms.py").touch()
     (tmp_path / "Dockerfile").write_text(dockerfile(settings(target=target), tmp_path))
-    command = [HADOLINT, "--no-color", "--failure-threshold", "style", tmp_path / "Dockerfile"]
+    command = [str(HADOLINT), "--no-color", "--failure-threshold", "style", str(tmp_path / "Dockerfile")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
