@@ -20,6 +20,6 @@ handlers = Handlers()
 
 @handlers.message_received(transactional=True)
 def book(message: MessageReceived, connection: Connection) -> None:
-    """Add an amount, such as "42". To add it twice would be wrong; yet no key is needed, as a failed attempt adds nothing."""
+    """Add an amount, such as "42". Twice would be wrong; yet no key is needed, as a failed attempt adds nothing."""
     connection.execute(_OPEN, {"originator": message.originator})
     connection.execute(_ADD, {"originator": message.originator, "amount": int(message.body)})
