@@ -91,7 +91,7 @@ def _common(settings: Settings, proxy: TlsProxy) -> dict[str, object]:
         "away_12": _one_line(fault_envelope(server_fault(_AWAY), SOAP_1_2)),
         "push_refused": _REFUSED,
         "push_away": _AWAY,
-        "advice": _advice(server),
+        "advice": _advice(server, proxy),
     }
 
 
@@ -99,12 +99,13 @@ def _one_line(fault: bytes) -> str:
     return fault.decode().replace("\n", "")
 
 
-def _advice(server: ServerSettings) -> str:
+def _advice(server: ServerSettings, proxy: TlsProxy) -> str:
     lines = []
     if server.public_url is None:
         lines.append('# Set server.public_url = "https://…", so that this file and the WSDL know the address.')
-    if not server.trusted_proxies:  # where the proxy is on another machine, only its operator knows its address
-        lines.append('# Set server.trusted_proxies = ["127.0.0.1"], or every caller will seem to be this proxy.')
+    if not server.trusted_proxies:
+        address = "to the address of this proxy" if proxy.upstream else '= ["127.0.0.1"]'
+        lines.append(f"# Set server.trusted_proxies {address}, or every caller will seem to be this proxy.")
     return "\n".join(lines) or "# The settings know this proxy: server.public_url and server.trusted_proxies are set."
 
 

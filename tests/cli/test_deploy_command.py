@@ -58,5 +58,7 @@ def test_every_file_is_on_a_page(run: Run) -> None:
 def test_a_proxy_on_another_host_is_told_where_the_service_is(run: Run, tmp_path: Path) -> None:
     """By --upstream, in nginx and in Caddy."""
     write_configuration(tmp_path)
-    assert "server soap-handler:8080;" in run("deploy", "nginx", "--upstream", "soap-handler:8080").out
+    text = run("deploy", "nginx", "--upstream", "soap-handler:8080").out
+    assert "server soap-handler:8080;" in text
+    assert "Set server.trusted_proxies to the address of this proxy" in text
     assert "reverse_proxy soap-handler:8080 {" in run("deploy", "caddy", "--upstream", "soap-handler:8080").out
