@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from soap_handler import telemetry
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
+from soap_handler.console.health import Health
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.errors import HandlerNotFoundError, JournalUnavailableError, SoapHandlerError
 from soap_handler.faces.form_post.face import FormPost
@@ -24,6 +25,8 @@ from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal, adopt
 from soap_handler.journal.retention import Retention
 from soap_handler.metrics.board import Board, Slot
+from soap_handler.metrics.events import count_in
+from soap_handler.metrics.instruments import detach_all
 from soap_handler.metrics.status import Status
 from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
@@ -38,7 +41,7 @@ from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from soap_handler.dispatch.destination import Destination
     from soap_handler.dispatch.handlers import Handlers
@@ -68,7 +71,13 @@ def build_faces(server: ServerSettings, receiver: Receiver, seams: Seams) -> lis
     ]
 
 
-def build_application(server: ServerSettings, faces: Sequence[Face], journal: Journal, callers: Callers) -> Application:
+def build_application(
+    server: ServerSettings,
+    faces: Sequence[Face],
+    journal: Journal,
+    callers: Callers,
+    is_ready: Callable[[], bool] | None = None,
+) -> Application:
     """Build what serves the faces over HTTP, and the pages for people."""
     paths = [path for face in faces for path in face.paths]
     return Application(
@@ -79,6 +88,7 @@ def build_application(server: ServerSettings, faces: Sequence[Face], journal: Jo
         callers=callers,
         path_prefix=server.path_prefix or "",
         pages=Pages(paths, server.test_form) if server.help_pages else None,
+        is_ready=is_ready if server.health else None,
     )
 
 
@@ -86,14 +96,21 @@ def build_console(
     settings: Settings, journal: Journal, board: Board, sockets: Sequence[socket.socket]
 ) -> ConsoleListener:
     """Build the operators' application and what serves it on these sockets."""
-    from soap_handler.console import application, exposition, health  # noqa: PLC0415 - Flask, only where it is on
+    from soap_handler.console import application, exposition  # noqa: PLC0415 - Flask, only where it is on
 
-    console = application.build(settings, journal, health.Health(journal, board.statuses), exposition.Exposition())
-    return ConsoleListener(console, sockets)
+    health = Health(journal, board.statuses)
+    metrics = exposition.Exposition(board, journal, health, [each.reference for each in settings.account])
+    return ConsoleListener(application.build(settings, journal, health, metrics), sockets)
+
+
+def board_for(settings: Settings, workers: int = 1) -> Board:
+    """Build what the workers count in, with room for what the settings name."""
+    return Board(workers, len(settings.account) + len(settings.sink))
 
 
 def serve_console(settings: Settings, board: Board, sockets: Sequence[socket.socket], link: ParentLink) -> int:
     """Serve the console in this process, beside those of the workers, until the parent says stop; return 0."""
+    detach_all()
     told_to_stop = threading.Event()
     with Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout) as journal:
         console = build_console(settings, journal, board, sockets)
@@ -134,7 +151,9 @@ class App:
         self.must_renew = False
         """Whether :meth:`run` ended as all handler threads hang: only another process goes on."""
         self.seams = shared or seams(settings.server)
-        self._slot = slot or Slot(Board())
+        self._slot = slot or Slot(board_for(settings))
+        self._slot.clear_gauges()
+        self._end_counting = count_in(self._slot) if settings.console else lambda: None
         self.console: ConsoleListener | None = None
         """What serves the console; ``None`` where there is none, or where it is a process of its own."""
         for_console = listen_for_console(settings.console) if slot is None else []
@@ -148,6 +167,7 @@ class App:
             self._build_background(settings, routes.destinations(settings, plugged))
             self.server = self._build_server(settings, sockets)
         except (OSError, HandlerNotFoundError, JournalUnavailableError):
+            self._end_counting()
             self.journal.close()
             raise
         if for_console:
@@ -177,7 +197,8 @@ class App:
         self._receiver = Receiver(self._accounts, Throttle(server.login_failures_allowed, server.login_failure_delay))
         faces = build_faces(server, self._receiver, self.seams)
         callers = Callers(server.allow_from, server.trusted_proxies)
-        application = build_application(server, faces, self.journal, callers)
+        health = Health(self.journal, self._slot.board.statuses)
+        application = build_application(server, faces, self.journal, callers, lambda: health.readiness().is_ready)
         fast = self.seams.server(settings, self.journal, application, callers)
         return Server(application, server, application.face_or_first, sockets=sockets, **fast)
 
@@ -204,6 +225,7 @@ class App:
         deleted = self.deleters.stop(self._time_left)
         closed = self.journal.close(self._time_left())
         self._slot.note(Status.ABSENT)
+        self._end_counting()
         if self.console is not None:
             self.console.stop(_STOP_SECONDS)
         telemetry.emit("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)

@@ -22,7 +22,13 @@ pytest_plugins = ["soap_handler.testing"]  # for the examples, which use it as a
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a file system, not a file
 _ENOUGH_BYTES: Final = 2 * 2**30
 _TESTS: Final = Path(__file__).parent
-_BOTH_WAYS: Final = [_TESTS / name for name in ("server", "web", "faces", "receive", "system/workers", "test_app.py")]
+_BOTH_WAYS: Final = [
+    _TESTS / name
+    for name in (
+        *("server", "web", "faces", "receive", "system/workers", "test_app.py"),
+        "console/test_metrics_page.py",
+    )
+]
 _LONG: Final = [_TESTS / name for name in ("campaigns", "system", "fuzz", "cli", "deploy", "diagnosis", "bench")]
 """Folders whose tests start processes, or run for seconds by themselves."""
 _STARTS_A_SERVICE: Final = {"service", "shared", "tmp_path"}

@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 import soap_handler
+from soap_handler.metrics.catalogue import CATALOGUE
 from soap_handler.settings import describe
 from soap_handler.settings.renamed import RENAMED
 from soap_handler.telemetry import EVENTS
@@ -56,6 +57,47 @@ becomes a traceback.
 """
 
 
+METRICS_HEAD: Final = """\
+# Metrics
+
+Health probes, every metric with its labels and meaning, and how Prometheus and Grafana use them.
+
+The table `[console]` in the configuration, empty or with `console.host` and `console.port`, turns the console on: an
+HTTP address of its own for operators (by default `127.0.0.1:8081`), which asks for no password. With several workers it
+is a process of its own; pushes do not depend on it.
+
+| path | answer |
+| --- | --- |
+| `/health/live` | 200 while the process that answers lives. |
+| `/health/ready` | 200 where a push would be taken now, else 503, with `reasons` in JSON: no worker listens, the service drains, or the journal does not commit. The last is found out by a real commit, at most every 5 s. |
+| `/metrics` | All workers together, in the text format of Prometheus or, where `Accept` asks for it, as OpenMetrics. |
+
+`server.health = true` answers both health probes at the public address too, in one word and without the reasons.
+
+Counters go on where a worker is replaced, and begin at 0 at a restart of the service. Gauges are sums over the workers
+that live. What waits is asked of the journal at most every 5 s, and less often where a long backlog makes it slow.
+With several hosts on one PostgreSQL, each tells of the backlog of all: take `max`, not `sum`, over instances.
+Labels have values of the code, the contract and the configuration only; what a caller sends is never a label. An
+account that a reload adds has a backlog of its own after the next restart, and until then is `not configured`.
+
+`soap-handler deploy prometheus` prints alert rules and the lines for `prometheus.yml`. `soap-handler deploy grafana`
+prints a dashboard to import.
+
+| metric | type | labels | meaning | values of the labels |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def metrics_page() -> str:
+    """Return the page of the metrics, made from their catalogue."""
+    suffix = {"counter": "_total", "info": "_info"}
+    return METRICS_HEAD + "".join(
+        f"| `{each.name}{suffix.get(each.type, '')}` | {each.type} | {', '.join(each.labels)} | {each.meaning} | "
+        f"{each.values} |\n"
+        for each in CATALOGUE.values()
+    )
+
+
 def settings_page() -> str:
     """Return the page of the settings, made from the model."""
     rows = [f"| `{row.table}.{row.name}` | {row.type} | {row.default} | {row.description} |\n" for row in describe()]
@@ -71,7 +113,9 @@ def events_page() -> str:
     )
 
 
-@pytest.mark.parametrize(("name", "made"), [("settings", settings_page()), ("events", events_page())])
+@pytest.mark.parametrize(
+    ("name", "made"), [("settings", settings_page()), ("events", events_page()), ("metrics", metrics_page())]
+)
 def test_generated_pages_are_up_to_date(name: str, made: str) -> None:
     """They are made from the code's own descriptions. ``UPDATE_DOCS=1`` writes them anew."""
     if os.environ.get("UPDATE_DOCS"):

@@ -128,3 +128,19 @@ def _paths_on_windows(config: Path | None) -> list[Path]:
     if os.name != "nt" or found is None:
         return []
     return [found.resolve(), Path(sys.executable).with_name("soap-handler.exe")]
+
+
+@commands.command()
+def prometheus(*, config: Config = None) -> None:
+    """Print alert rules for Prometheus, and how to have it scrape the console."""
+    from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
+
+    sys.stdout.write(deploy.prometheus(configuration.load(config)))
+
+
+@commands.command()
+def grafana() -> None:
+    """Print a dashboard for Grafana, to be imported there."""
+    from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
+
+    sys.stdout.write(deploy.grafana())

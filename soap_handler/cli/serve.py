@@ -14,7 +14,8 @@ from soap_handler import logs, telemetry
 from soap_handler.cli import configuration, early_signals, standard_streams
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 from soap_handler.errors import SettingsError, SoapHandlerError
-from soap_handler.metrics.board import Board, Slot
+from soap_handler.metrics.board import Slot
+from soap_handler.metrics.events import count_in
 from soap_handler.metrics.status import Status
 from soap_handler.server.companion import Companion
 from soap_handler.server.reload import Reloader, refused
@@ -113,12 +114,14 @@ def _end_by_force_later(code: int) -> None:
 
 def _share(settings: Settings, config: Path | None, count: int) -> int:
     """Serve in several processes on one port; return the exit code."""
+    from soap_handler.app import board_for, serve_console  # noqa: PLC0415 - as above
     from soap_handler.app import seams as shared_seams  # noqa: PLC0415 - it loads everything; other commands need not
-    from soap_handler.app import serve_console  # noqa: PLC0415 - as above
 
     sockets, for_console = _listening(settings), _listening_for_console(settings)
     seams = shared_seams(settings.server, count)
-    board = Board(count)
+    board = board_for(settings, count)
+    if settings.console:
+        count_in(Slot(board, count))
     manager = ServiceManager()
     current = [settings]  # the latest that were good: a worker that is started again takes up these
 
@@ -136,7 +139,9 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
 
     def ended(number: int) -> None:
         seams.worker_ended(number)
-        Slot(board, number).note(Status.ABSENT)
+        gone = Slot(board, number)
+        gone.note(Status.ABSENT)
+        gone.clear_gauges()
 
     def reload() -> bool:
         try:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final, cast
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
-from soap_handler.console.exposition import negotiated
-
 if TYPE_CHECKING:
     from soap_handler.console.exposition import Exposition
     from soap_handler.console.health import Health
@@ -69,7 +67,7 @@ def ready() -> tuple[Response, int]:
 @for_programs.get("/metrics")
 def metrics() -> Response:
     """Answer with the metrics of all workers, as OpenMetrics where the Accept header asks for that."""
-    body, content_type = console().exposition.render(negotiated(request.headers.get("Accept", "")))
+    body, content_type = console().exposition.render(request.headers.get("Accept", ""))
     return Response(body, content_type=content_type)
 
 

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
+from soap_handler.metrics.catalogue import CIRCUIT_OPEN
 from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Breaker:
         self._failures = 0
         self._open_until = 0.0
         self._opened_at: float | None = None  # since when it has not been closed
+        CIRCUIT_OPEN.set(0, "sink", name)
 
     @property
     def is_closed(self) -> bool:
@@ -56,6 +58,7 @@ class Breaker:
             self._failures = 0
             opened_at, self._opened_at = self._opened_at, None
         if opened_at is not None:
+            CIRCUIT_OPEN.set(0, "sink", self._name)
             telemetry.emit("sink_resumed", sink=self._name, seconds=round(self._clock() - opened_at, 1))
 
     def failed(self, reason: str, after: float | None = None, *, for_good: bool = False) -> bool:
@@ -74,5 +77,6 @@ class Breaker:
             seconds = _GONE_SECONDS if for_good else max(after or 0.0, _BACKOFF.longest(opened))
             self._open_until = now + seconds
             self._opened_at = now if self._opened_at is None else self._opened_at
+            CIRCUIT_OPEN.set(1, "sink", self._name)
         telemetry.emit("sink_paused", sink=self._name, reason=reason, seconds=seconds, for_good=for_good)
         return True

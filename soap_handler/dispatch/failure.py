@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.dispatch.frames import trace_of
@@ -16,15 +16,15 @@ _TEXT_LENGTH: Final = 500  # characters of an error's text that the journal keep
 
 
 class Verdict(Enum):
-    """What follows from a failure."""
+    """What follows from a failure. The value is the outcome's label in metrics."""
 
-    LATER = auto()
+    LATER = "failed"
     """It is tried again after the back-off, until there is no attempt left."""
-    NEVER = auto()
+    NEVER = "given_up"
     """It is dead at once: the handler gave up."""
-    REFUSED = auto()
+    REFUSED = "refused"
     """The destination works and refused this one; a few times, then it is dead."""
-    PAUSED = auto()
+    PAUSED = "paused"
     """The destination is out of order and its breaker is open: it is no attempt."""
 
 

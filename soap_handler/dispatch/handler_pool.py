@@ -207,7 +207,7 @@ class HandlerPool:
                 run.give_up()
             except Exception as error:  # noqa: BLE001 - the attempts behind it must be settled too
                 telemetry.emit("transaction_not_ended", error=type(error).__name__)
-            self._runner.settle(run)
+            self._runner.settle_hanging(run)
         self._replace_threads()
 
     def _take_hanging(self) -> list[Run]:

@@ -16,6 +16,7 @@ from soap_handler.dispatch.frames import place_of
 from soap_handler.errors import JournalUnavailableError, TransactionError
 from soap_handler.journal import Step
 from soap_handler.log_throttle import LogThrottle
+from soap_handler.metrics.catalogue import ATTEMPT_SECONDS, ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +50,16 @@ class Outcome(Enum):
     """There is no handler, on purpose; the settlement has yet to be written."""
     NOT_BEGUN = auto()
     """The handler was not called, as the journal was out of reach or the lease too old. It is no attempt."""
+
+
+_COUNTED_AS: Final = {
+    Outcome.HANDLED: "handled",
+    Outcome.COMMITTED: "handled",
+    Outcome.FAILED: "failed",
+    Outcome.IGNORED: "ignored",
+    Outcome.NOT_BEGUN: "not_begun",
+}
+"""The label of each outcome in metrics."""
 
 
 @dataclass(slots=True, eq=False)
@@ -115,6 +126,7 @@ class Runner:
     ) -> None:
         """``lease`` bounds a transaction too: a settlement counts only within its lease."""
         self._journal = journal
+        self._name = destination.name
         self._takers = destination.takers
         self._breaker = destination.breaker
         self._settlements = settlements
@@ -136,7 +148,16 @@ class Runner:
             self._results.add(self._settlements.ignored(run.claim, run.started_at))
         elif outcome is Outcome.NOT_BEGUN:
             self.release([run.claim], _NOT_BEGUN_PAUSE)
+        self._count(run, outcome)
         return outcome
+
+    def _count(self, run: Run, outcome: Outcome) -> None:
+        """Count a run that has ended; what was given up before was counted then, by its time."""
+        if outcome is Outcome.GIVEN_UP:
+            return
+        ATTEMPTS.add(1, self._name, _COUNTED_AS[outcome] if run.failure is None else run.failure.verdict.value)
+        if run.began is not None:
+            ATTEMPT_SECONDS.observe(time.monotonic() - run.began, self._name)
 
     def _outcome_of(self, run: Run) -> Outcome:
         function = self._takers.function_for(run.claim)
@@ -170,6 +191,11 @@ class Runner:
             return False
         lost = sum(each.times for each in self._journal.history(claim.seq) if each.outcome == "lost")
         return lost > _DEATHS_ALLOWED
+
+    def settle_hanging(self, run: Run) -> None:
+        """Settle a run that was given up, as its handler did not return in time."""
+        ATTEMPTS.add(1, self._name, "timed_out")
+        self.settle(run)
 
     def settle(self, run: Run) -> None:
         """Hand the result of a run that ended to the next commit."""

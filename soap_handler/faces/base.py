@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from soap_handler.metrics.pushes import Result
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
@@ -61,6 +63,8 @@ class Exchange:
     """What to send. Where there is an entry, only after its commit."""
     delay: float = 0.0
     """For how long (seconds) to hold the answer back."""
+    result: Result = Result.UNREADABLE
+    """How the request was answered, for the metrics, where there is no entry."""
     refusal: str = ""
     """Why the request was refused, in words for its sender. Empty for a wrong login, which has an event of its own."""
     not_stored: Callable[[BaseException], Answer] | None = None
@@ -83,6 +87,8 @@ class Face(ABC):
     :meth:`not_stored` where the commit failed.
     """
 
+    api: str = ""
+    """The label of this version of the API in metrics."""
     title: str = ""
     """What people call this version of the API."""
     paths: tuple[str, ...]

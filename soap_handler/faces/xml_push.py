@@ -16,6 +16,7 @@ from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.redact import without_secret
 from soap_handler.faces.xml_elements import NotUnderstoodError, read_pushed
+from soap_handler.metrics.pushes import Result
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
 from soap_handler.xml.parser import Limits
@@ -50,6 +51,7 @@ def denied(error: AuthenticationError) -> Answer:
 class XmlPush(Face):
     """The vendor's present push service, as a face."""
 
+    api = "xml_push"
     title = "XML push"
     paths = (PATH, PATH + BELOW)
 
@@ -67,12 +69,12 @@ class XmlPush(Face):
         except NotUnderstoodError as error:
             return Exchange(None, self.refused(str(error)), refusal=str(error))
         except AuthenticationError as error:
-            return Exchange(None, denied(error), error.delay)
+            return Exchange(None, denied(error), error.delay, Result.LOGIN)
         except CredentialsUncheckedError as error:
-            return Exchange(None, _answer("503 Service Unavailable", str(error)), error.delay)
+            return Exchange(None, _answer("503 Service Unavailable", str(error)), error.delay, Result.UNCHECKED)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             emit_defect(error)
-            return Exchange(None, self.failed())
+            return Exchange(None, self.failed(), result=Result.DEFECT)
 
     def not_stored(self, error: BaseException) -> Answer:
         """Return 503, upon which EMS pushes again."""

@@ -22,9 +22,12 @@ from waitress.task import ThreadedTaskDispatcher
 from soap_handler import telemetry
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.faces.base import Request
+from soap_handler.metrics.catalogue import NONE
+from soap_handler.metrics.instruments import is_counting
+from soap_handler.metrics.pushes import Result, count_batch, count_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
     from soap_handler.faces.base import Exchange, Face
@@ -43,6 +46,8 @@ class _Push:
     channel: BatchingChannel
     face: Face
     exchange: Exchange
+    arrived: float
+    """When its last byte came, on the monotonic clock."""
 
     def send_answer(self, error: BaseException | None) -> None:
         not_stored = self.exchange.not_stored or self.face.not_stored
@@ -67,7 +72,16 @@ class _Batch:
     pushes: list[_Push]
     deadline: float
     error: BaseException | None = None
+    are_new: Sequence[bool] = ()
+    """Of each push, whether it was new, once they are committed."""
     answered: bool = False
+
+    def outcomes(self) -> Iterator[tuple[str, str, Result, float]]:
+        """Yield of each push what the metrics count, and when its last byte came."""
+        results = [Result.of(is_new=new) for new in self.are_new] or [Result.JOURNAL] * len(self.pushes)
+        for push, result in zip(self.pushes, results, strict=True):
+            entry = push.exchange.entry
+            yield push.face.api, entry.notification.kind if entry else NONE, result, push.arrived
 
 
 class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
@@ -142,6 +156,7 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
             if push is None:
                 super().add_task(channel)
             elif push.exchange.entry is None:
+                count_refused(push.face.api, push.exchange.result)
                 _guarded(channel, push.refuse)
             else:
                 self._ready.append(push)
@@ -160,7 +175,9 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
                 by_face.setdefault(face, []).append((number, usual))
         for face, numbered in by_face.items():
             for (number, _), exchange in zip(numbered, _read(face, [each for _, each in numbered]), strict=True):
-                pushes[number] = None if exchange is None else _Push(channels[number], face, exchange)
+                pushes[number] = (
+                    None if exchange is None else _Push(channels[number], face, exchange, channels[number].active)
+                )
         return pushes
 
     def _usual(self, request: Any, peer: str) -> Request | None:  # noqa: ANN401 - waitress has no types
@@ -207,6 +224,8 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
     def _note_committed(self, batch: _Batch, commit: Future[list[bool]]) -> None:
         """Note the end of a commit; runs in the journal's thread, or in the loop's."""
         batch.error = commit.exception()
+        if batch.error is None:
+            batch.are_new = commit.result()
         self._committed.append(batch)
         self._wake_loop(batch.pushes[0].channel)
 
@@ -237,6 +256,8 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
             _guarded(push.channel, partial(push.send_answer, batch.error))
         for push in batch.pushes:  # only then: the callers read meanwhile
             _guarded(push.channel, push.channel.finish_request)
+        if is_counting():
+            count_batch(batch.outcomes())
 
     def _give_up_late(self) -> None:
         """Answer those whose commit takes too long by a fault."""

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from soap_handler.fast.json_rows import PUSH, as_json
 from soap_handler.journal import insert
+from soap_handler.journal.commit_metrics import count_commit
 from soap_handler.journal.engine import abandon
 from soap_handler.journal.execute import queue_now
 
@@ -145,11 +146,13 @@ class PushConnection:
             return
         if is_complete:
             completed, waiting = self._sent, self._waiting
+            seconds = time.monotonic() - self._sent_at
             self._note_results(completed)
             self._sent, self._waiting, self._results = [], [], []
             if waiting:
                 self.send(*waiting)  # the server has something to do while we answer
             self._completed(completed)
+            count_commit(completed, seconds)
 
     handle_write_event = handle_read_event  # which goes on sending too
 

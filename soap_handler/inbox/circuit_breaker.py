@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
 from soap_handler.log_throttle import Outage
+from soap_handler.metrics.catalogue import CIRCUIT_OPEN
 from soap_handler.retry import Backoff
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class CircuitBreaker:
         self._outage: Outage | None = None
         self._failures = 0
         self._open_until = now()
+        CIRCUIT_OPEN.set(0, "inbox", account)
 
     def open_for(self) -> float:
         """Return for how many seconds no call may be made; 0 when one may be."""
@@ -50,6 +52,7 @@ class CircuitBreaker:
         """Note that the inbox answered as it should: close."""
         if self._outage is not None:
             seconds, self._outage = self._outage.seconds, None
+            CIRCUIT_OPEN.set(0, "inbox", self._account)
             telemetry.emit("inbox_recovered", account=self._account, seconds=seconds, failures=self._failures)
         self._failures = 0
         self._open_until = self._now()
@@ -57,6 +60,7 @@ class CircuitBreaker:
     def failed(self) -> float:
         """Open because the inbox did not answer as it should; return for how many seconds."""
         self._outage = self._outage or Outage()
+        CIRCUIT_OPEN.set(1, "inbox", self._account)
         self._failures += 1
         seconds = self._backoff.delay(self._failures, _random).total_seconds()
         self._open_until = self._now() + seconds

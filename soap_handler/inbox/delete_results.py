@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from soap_handler.metrics.catalogue import DELETES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -46,10 +48,12 @@ class DeleteResults:
 
     def add_deleted(self, claims: Sequence[Claim]) -> None:
         """Note deletes that EMS confirmed."""
+        _count(claims, "deleted")
         self._deleted.extend(claims)
 
     def add_failed(self, claims: Sequence[Claim], reason: str, retry_at: datetime) -> None:
         """Note deletes that failed and are due again at ``retry_at``."""
+        _count(claims, "failed")
         self._failed.append(_Failure(claims, reason, retry_at))
 
     def add_unused(self, claims: Sequence[Claim]) -> None:
@@ -72,3 +76,9 @@ class DeleteResults:
         if self._unused:
             self._journal.release(self._unused)
             self._unused = []
+
+
+def _count(claims: Sequence[Claim], outcome: str) -> None:
+    """Count deletes; those of one call are of one account."""
+    if claims:
+        DELETES.add(len(claims), claims[0].account, outcome)

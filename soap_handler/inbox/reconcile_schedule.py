@@ -25,6 +25,7 @@ from soap_handler.inbox.reconciler import Reconciler
 from soap_handler.inbox.workers import Workers
 from soap_handler.journal import Beginning
 from soap_handler.log_throttle import LogThrottle
+from soap_handler.metrics.catalogue import RECONCILIATIONS
 from soap_handler.retry import FAILED_ROUND
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class _AccountRuns:
         self._gate.tell()
 
     def _note_failure(self, error: Exception) -> None:
+        RECONCILIATIONS.add(1, self.reference, "failed")
         if isinstance(error, InboxRefusedError):
             self._gate.refused(str(error))  # which tells of it, as an error
             return

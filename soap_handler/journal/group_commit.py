@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError
+from soap_handler.journal.commit_metrics import count_commit
 from soap_handler.journal.database_errors import as_journal_error, is_of_database, may_spoil_others, reason
 from soap_handler.journal.engine import abandon, connect_to_write
 from soap_handler.journal.sqlite import transaction
@@ -162,7 +163,7 @@ class GroupCommit:
 
     def carry_out(self, batch: Sequence[Request]) -> None:
         """Commit a batch and answer it; when one request may be bad, commit each alone."""
-        self.busy_since = time.monotonic()
+        begun = self.busy_since = time.monotonic()
         try:
             self.commit(batch)
         except Exception as error:  # noqa: BLE001 - the caller is told, whatever it is
@@ -171,7 +172,9 @@ class GroupCommit:
             self.fail(batch, error)
         else:
             self.busy_since = None
+            seconds = time.monotonic() - begun
             self.succeed(batch)
+            count_commit(batch, seconds)
 
     def commit(self, batch: Sequence[Request]) -> None:
         """Carry out all requests in one transaction, verb by verb, and note their results."""

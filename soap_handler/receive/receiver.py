@@ -13,6 +13,7 @@ from soap_handler.accounts.throttle import Throttle, client_network
 from soap_handler.errors import AuthenticationError, CredentialsUncheckedError
 from soap_handler.journal import Entry
 from soap_handler.log_throttle import LogThrottle
+from soap_handler.metrics.catalogue import WRONG_LOGINS
 from soap_handler.receive.identity import identified
 from soap_handler.receive.values import read_notification
 from soap_handler.settings import name_key
@@ -90,6 +91,7 @@ class Receiver:
         try:
             return accounts.authenticate(push.credentials, lambda pair: self._may_check(push, pair))
         except CredentialsUncheckedError:
+            WRONG_LOGINS.add(1, "unchecked")
             account = _known(accounts, push)
             if times := self._log_throttle.due((_network(push), account, "unchecked")):
                 telemetry.emit(
@@ -98,6 +100,7 @@ class Receiver:
             raise
         except AuthenticationError as error:
             delay = self._failed(push, computed=error.computed)
+            WRONG_LOGINS.add(1, "delayed" if delay else "answered")
             account = _known(accounts, push)
             if times := 1 if delay is None else self._log_throttle.due((_network(push), account)):
                 telemetry.emit(

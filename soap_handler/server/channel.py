@@ -12,8 +12,9 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError
 
+from soap_handler.metrics.pushes import Result, count_refused
 from soap_handler.server.parser import Parser
-from soap_handler.web.application import CLOSE_AFTER, HOLD_ANSWER
+from soap_handler.web.application import ARRIVED, CLOSE_AFTER, HOLD_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ class _Task(WSGITask):  # type: ignore[misc] # waitress has no types
         environ: WSGIEnvironment = super().get_environment()
         environ[HOLD_ANSWER] = self.channel.hold
         environ[CLOSE_AFTER] = self.set_close_on_finish
+        environ[ARRIVED] = self.channel.active
         return environ
 
     def build_response_header(self) -> bytes:
@@ -61,6 +63,7 @@ def refusal(refusing_face: Callable[[str, str], Face], called: Any, error: Any) 
     content_type = getattr(called, "headers", {}).get("CONTENT_TYPE", "")
     face = refusing_face(getattr(called, "path", ""), content_type)
     ours = isinstance(error, InternalServerError)
+    count_refused(face.api, Result.DEFECT if ours else Result.HTTP)
     if ours:
         return face.failed(content_type)
     return face.refused(f"The HTTP request was refused: {error.reason}", content_type)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waitress import create_server, wasyncore
 
+from soap_handler.metrics.catalogue import CONNECTIONS
 from soap_handler.server import forked_child, open_files
 from soap_handler.server.channel import Channel
 from soap_handler.server.connection_limits import Limits
@@ -161,7 +162,9 @@ class Server:
         if now >= self._next_check:
             self._next_check = now + _POLL_SECONDS
             self.alive()
-            self._limits.cut_overdue(self.connections)
+            connections = self.connections
+            self._limits.cut_overdue(connections)
+            CONNECTIONS.set(len(connections))
         if len(self.sockets) > self._limits.connections:  # the listeners are among them
             self._limits.make_room(self.connections)
 

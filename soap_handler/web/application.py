@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -10,13 +11,15 @@ from urllib.parse import quote
 from soap_handler.errors import PackagingError
 from soap_handler.faces.base import BELOW, Answer, Request, is_xml
 from soap_handler.faces.unpack import unpack
+from soap_handler.metrics.catalogue import NONE
+from soap_handler.metrics.pushes import Result, count_one, count_refused
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.rendering import NOT_INDEXED
 from soap_handler.web.pages.visit import READS, Visit
 from soap_handler.web.refusals import Refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from soap_handler.faces.base import Face
@@ -29,6 +32,9 @@ HOLD_ANSWER: Final = "soap_handler.hold_answer"
 CLOSE_AFTER: Final = "soap_handler.close_after"
 """As that: a function that has the connection closed after the answer, since the rest of a bad request may follow."""
 
+ARRIVED: Final = "soap_handler.arrived"
+"""As that: when the last byte of the request came, on the monotonic clock."""
+
 _TEXT: Final = "text/plain; charset=utf-8"
 _NOT_FOUND: Final = Answer("404 Not Found", _TEXT, b"Nothing is here.\n")
 _ALLOW: Final = ("Allow", "GET, HEAD, OPTIONS, POST")
@@ -39,6 +45,9 @@ _NO_POST: Final = "The method is not one of this address; a push is a POST"
 _OPTIONS: Final = Answer("200 OK", _TEXT, b"", (_ALLOW,))
 _ALIVE: Final = Answer("200 OK", _TEXT, b"", (("Allow", "GET, HEAD, OPTIONS"),))
 """The answer to OPTIONS at the root, which HAProxy sends to see whether a server is alive."""
+_LIVE: Final = "/health/live"
+_READY: Final = "/health/ready"
+_FRESH: Final = (("Cache-Control", "no-store"),)
 _SLASHES: Final = re.compile("//+")
 _LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 
@@ -56,14 +65,17 @@ class Application:
         callers: Callers | None = None,
         path_prefix: str = "",
         pages: Pages | None = None,
+        is_ready: Callable[[], bool] | None = None,
     ) -> None:
         """``max_body`` is in bytes; ``public_url`` is the base address at which callers reach us.
 
-        A request without ``path_prefix`` is taken too. Without ``pages`` there are none.
+        A request without ``path_prefix`` is taken too. Without ``pages`` there are none. With ``is_ready`` there are
+        health probes at this address.
         """
         self._first = faces[0]
         self._prefix = path_prefix
         self._pages = pages
+        self._is_ready = is_ready
         # IIS ignores the case of a path, and EMS is used to it.
         prefixes = {"", path_prefix.lower()}
         self._routes = {p + path.lower(): (face, path) for p in prefixes for face in faces for path in face.paths}
@@ -117,10 +129,15 @@ class Application:
         caller, may_call = self._callers.check(environ)
         face, path = self._route(environ.get("PATH_INFO", ""))
         if not may_call:
+            if (health := self._health(_path_of(environ), method)) is not None:
+                return health
+            if method == "POST":
+                count_refused(face.api if face else NONE, Result.CALLER)
             return self._forbidden(path, environ.get("CONTENT_TYPE", ""), method)
         if method == "POST" and face is not None:
             return self._push(environ, caller)
         if method not in {*READS, "OPTIONS"}:
+            count_refused(face.api if face else NONE, Result.HTTP if face else Result.PATH)
             self._note_refusal(
                 "No version of the API is at this address" if face is None else _NO_POST, environ, caller
             )
@@ -145,6 +162,7 @@ class Application:
         if not refusal and int(length) > self._max_body:
             refusal = f"The request is larger than {self._max_body} bytes"
         if refusal:
+            count_refused(face.api, Result.HTTP)
             self._note_refusal(refusal, environ, caller)
             return face.refused(refusal, content_type)
         body = environ["wsgi.input"].read(int(length))
@@ -153,6 +171,7 @@ class Application:
             try:
                 request = unpack(request, self._max_body)
             except PackagingError as error:
+                count_refused(face.api, Result.HTTP)
                 self._note_refusal(str(error), environ, caller)
                 return face.refused(str(error), content_type)
         face = self.face_for(path, request.content_type, request.body) or face
@@ -162,12 +181,15 @@ class Application:
         if exchange.refusal:
             self._note_refusal(exchange.refusal, environ, caller)
         if exchange.entry is None:
+            count_refused(face.api, exchange.result)
             return exchange.answer
+        answer, result = exchange.answer, Result.JOURNAL
         try:
-            self._journal.record(exchange.entry)
+            result = Result.of(is_new=self._journal.record(exchange.entry))
         except Exception as error:  # noqa: BLE001 - for whatever reason, the notification is not on disk
-            return (exchange.not_stored or face.not_stored)(error)
-        return exchange.answer
+            answer = (exchange.not_stored or face.not_stored)(error)
+        count_one(face.api, exchange.entry.notification.kind, result, environ.get(ARRIVED) or time.monotonic())
+        return answer
 
     def _note_refusal(self, reason: str, environ: WSGIEnvironment, caller: str) -> None:
         """Log why a request is refused, and have its connection closed."""
@@ -185,7 +207,9 @@ class Application:
 
     def _elsewhere(self, environ: WSGIEnvironment) -> Answer:
         """Answer a request to a path that is no face's: to the root, or to a page."""
-        path = _tidy(environ.get("PATH_INFO", ""))
+        path = _path_of(environ)
+        if (health := self._health(path, environ["REQUEST_METHOD"])) is not None:
+            return health
         if environ["REQUEST_METHOD"] == "OPTIONS" and path in {"", "*", self._prefix.lower()}:
             return _ALIVE
         own = self._page_routes.get(path)
@@ -193,12 +217,25 @@ class Application:
             return _NOT_FOUND
         return self._pages.answer(Visit(environ, own, self._base(environ), self._prefix, self._answer)) or _NOT_FOUND
 
+    def _health(self, path: str, method: str) -> Answer | None:
+        """Answer a health probe with one word, for each caller; ``None`` where it is none, or there are none."""
+        if self._is_ready is None or method not in READS or path not in {_LIVE, _READY}:
+            return None
+        if path == _LIVE or self._is_ready():
+            return Answer("200 OK", _TEXT, b"ready\n" if path == _READY else b"live\n", _FRESH)
+        return Answer("503 Service Unavailable", _TEXT, b"not ready\n", _FRESH)
+
     def _base(self, environ: WSGIEnvironment) -> str:
         """Return the address of this service, from the settings or else from this very request."""
         if self._public_url is not None:
             return self._public_url
         host = quote(environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}", safe="[]:.-")
         return f"{self._callers.scheme(environ)}://{host}{quote(environ.get('SCRIPT_NAME', ''))}{self._prefix}"
+
+
+def _path_of(environ: WSGIEnvironment) -> str:
+    """Return the path of a request in the form in which paths are compared."""
+    return _tidy(environ.get("PATH_INFO", ""))
 
 
 def _tidy(path: str) -> str:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from soap_handler.settings import ConsoleSettings
+from tests.support.service import settings_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from soap_handler.settings import Settings
+    from tests.support.service import Service
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, str, str]:
@@ -27,3 +36,14 @@ def get_json(port: int, path: str) -> tuple[int, Any]:
 def ready(port: int) -> tuple[int, Any]:
     """Return the answer to whether the service is ready."""
     return get_json(port, "/health/ready")
+
+
+def with_console(folder: Path) -> Settings:
+    """Return the settings of a service with a console on a free port."""
+    return settings_for(folder).model_copy(update={"console": ConsoleSettings(port=0)})
+
+
+def console_of(service: Service) -> int:
+    """Return the port of a service's console."""
+    assert service.app.console is not None
+    return service.app.console.port

@@ -10,6 +10,7 @@ from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.form_post.form import read_form, without_credentials
 from soap_handler.faces.form_post.redact import redacted
+from soap_handler.metrics.pushes import Result
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
 
@@ -37,6 +38,7 @@ def denied(error: AuthenticationError) -> Answer:
 class FormPost(Face):
     """The Account Event Handler over Form Post, as a face. Forms at the other faces' addresses come here too."""
 
+    api = "form_post"
     title = "Form Post"
     paths = (f"{PATH}.aspx",)
     media_types = ("application/x-www-form-urlencoded",)
@@ -52,12 +54,12 @@ class FormPost(Face):
         except FormError as error:
             return Exchange(None, self.refused(str(error)), refusal=str(error))
         except AuthenticationError as error:
-            return Exchange(None, denied(error), error.delay)
+            return Exchange(None, denied(error), error.delay, Result.LOGIN)
         except CredentialsUncheckedError as error:
-            return Exchange(None, _text("503 Service Unavailable", str(error)), error.delay)
+            return Exchange(None, _text("503 Service Unavailable", str(error)), error.delay, Result.UNCHECKED)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             emit_defect(error)
-            return Exchange(None, self.failed())
+            return Exchange(None, self.failed(), result=Result.DEFECT)
 
     def _prepare(self, request: Request) -> Exchange:
         charset = charset_of(request.content_type)

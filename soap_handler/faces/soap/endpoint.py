@@ -24,6 +24,7 @@ from soap_handler.faces.soap.service import AccountEventHandler, Call
 from soap_handler.faces.soap.values import read_calls
 from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion
 from soap_handler.faces.soap.wsdl import Descriptions
+from soap_handler.metrics.pushes import Result
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
@@ -57,6 +58,7 @@ class Endpoint(ServerBase, Face):
     """
 
     transport = "http://schemas.xmlsoap.org/soap/http"
+    api = "soap"
     title = "SOAP"
     paths = (PATH, f"{PATH}.asmx")
 
@@ -73,13 +75,13 @@ class Endpoint(ServerBase, Face):
         try:
             return self._prepare(request, call)
         except Fault as fault:
-            return Exchange(None, _refusal(fault, call.version), refusal=_reason(fault))
+            return Exchange(None, _refusal(fault, call.version), result=_result(fault), refusal=_reason(fault))
         except AuthenticationError as error:
-            return Exchange(None, denied(error, call.version), error.delay)
+            return Exchange(None, denied(error, call.version), error.delay, Result.LOGIN)
         except CredentialsUncheckedError as error:
-            return Exchange(None, _refusal(server_fault(str(error)), call.version), error.delay)
+            return Exchange(None, _refusal(server_fault(str(error)), call.version), error.delay, Result.UNCHECKED)
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
-            return Exchange(None, _refusal(_defect(error), call.version))
+            return Exchange(None, _refusal(_defect(error), call.version), result=Result.DEFECT)
 
     def _prepare(self, request: Request, call: Call) -> Exchange:
         self._read(request.body, call)
@@ -217,6 +219,10 @@ def denied(error: AuthenticationError, version: SoapVersion = SOAP_1_1) -> Answe
 def _reason(fault: Fault) -> str:
     """Return why a fault refuses a request; empty for a fault of ours, of which the log has the defect."""
     return "" if fault.faultcode == SERVER else str(fault.faultstring)
+
+
+def _result(fault: Fault) -> Result:
+    return Result.DEFECT if fault.faultcode == SERVER else Result.UNREADABLE
 
 
 def _not_stored(version: SoapVersion, error: BaseException) -> Answer:
