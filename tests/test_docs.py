@@ -69,16 +69,18 @@ is a process of its own; pushes do not depend on it.
 | path | answer |
 | --- | --- |
 | `/health/live` | 200 while the process that answers lives. |
-| `/health/ready` | 200 where a push would be taken now, else 503, with `reasons` in JSON: no worker listens, the service drains, or the journal does not commit. The last is found out by a real commit, at most every 5 s. |
+| `/health/ready` | 200 where a push would be taken now, else 503 with `reasons`, in JSON. |
 | `/metrics` | All workers together, in the text format of Prometheus or, where `Accept` asks for it, as OpenMetrics. |
 
-`server.health = true` answers both health probes at the public address too, in one word and without the reasons.
+Ready means: a worker listens, the service does not drain, and the journal commits. The last is found out by a real
+commit, at most every 5 s. `server.health = true` answers both health probes at the public address too, in one word and
+without the reasons.
 
 Counters go on where a worker is replaced, and begin at 0 at a restart of the service. Gauges are sums over the workers
 that live. What waits is asked of the journal at most every 5 s, and less often where a long backlog makes it slow.
 With several hosts on one PostgreSQL, each tells of the backlog of all: take `max`, not `sum`, over instances.
-Labels have values of the code, the contract and the configuration only; what a caller sends is never a label. An
-account that a reload adds has a backlog of its own after the next restart, and until then is `not configured`.
+Labels have values of the code, the contract and the configuration only; what a caller sends is never a label. Rows
+of an account that is not configured any more are `not configured`.
 
 `soap-handler deploy prometheus` prints alert rules and the lines for `prometheus.yml`. `soap-handler deploy grafana`
 prints a dashboard to import.

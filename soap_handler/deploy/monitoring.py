@@ -11,60 +11,77 @@ from soap_handler.settings import ConsoleSettings
 if TYPE_CHECKING:
     from soap_handler.settings import Settings
 
-_RATE: Final = "[$__rate_interval]"
 _COLUMNS: Final = 24  # of Grafana's grid
 _HEIGHT: Final = 8
 _SOURCE: Final = {"type": "prometheus", "uid": "${source}"}
 
 
 class Panel(NamedTuple):
-    """One picture: its title, the unit of its values, and a query with the legend of its lines."""
+    """One picture: its title, a query, the legend of its lines, and the unit of its values."""
 
     title: str
-    unit: str
     query: str
     legend: str = ""
+    unit: str = "short"
     kind: str = "timeseries"
     width: int = 8
-    help: str = ""
 
 
-def _quantile(share: float, metric: str, by: str = "") -> str:
-    return f"histogram_quantile({share}, sum by (le{by}) (rate({metric}_bucket{_RATE})))"
+def _number(title: str, query: str, unit: str = "short") -> Panel:
+    return Panel(title, query, unit=unit, kind="stat", width=4)
+
+
+def _by(title: str, function: str, values: str, labels: str, unit: str = "short") -> Panel:
+    """Return a panel with a line for each value of the labels."""
+    legend = " ".join(f"{{{{{label}}}}}" for label in labels.split(", "))
+    return Panel(title, f"{function} by ({labels}) ({values})", legend, unit)
+
+
+def _rate(title: str, counter: str, labels: str) -> Panel:
+    return _by(title, "sum", f"rate(soap_handler_{counter}_total[$__rate_interval])", labels, "ops")
+
+
+def _in_an_hour(title: str, counter: str, labels: str) -> Panel:
+    return _by(title, "sum", f"increase(soap_handler_{counter}_total[1h])", labels)
+
+
+def _quantile(title: str, share: float, histogram: str, label: str) -> Panel:
+    buckets = f"sum by (le, {label}) (rate(soap_handler_{histogram}_bucket[$__rate_interval]))"
+    return Panel(title, f"histogram_quantile({share}, {buckets})", f"{{{{{label}}}}}", "s")
 
 
 PANELS: Final = (
-    Panel("Ready", "short", "min(soap_handler_ready)", kind="stat", width=4, help="1: pushes are taken"),
-    Panel("Workers", "short", 'sum(soap_handler_workers{status="serving"})', kind="stat", width=4),
-    Panel("Waiting for a handler", "short", 'sum(soap_handler_backlog{step="handle"})', kind="stat", width=4),
-    Panel("Oldest of them", "s", 'max(soap_handler_backlog_oldest_seconds{step="handle"})', kind="stat", width=4),
-    Panel("Waiting for deletion", "short", 'sum(soap_handler_backlog{step="delete"})', kind="stat", width=4),
-    Panel("Dead", "short", 'sum(soap_handler_backlog{step="dead"})', kind="stat", width=4, help="a person must look"),
-    Panel("Pushes by result", "reqps", f"sum by (result) (rate(soap_handler_pushes_total{_RATE}))", "{{result}}"),
-    Panel("Pushes by version", "reqps", f"sum by (api, kind) (rate(soap_handler_pushes_total{_RATE}))", "{{api}} {{kind}}"),
-    Panel("Answer time, 99 %", "s", _quantile(0.99, "soap_handler_answer_seconds", ", api"), "{{api}}"),
-    Panel("Commit time, 99 %", "s", _quantile(0.99, "soap_handler_commit_seconds"), "commit"),
+    _number("Ready", "min(soap_handler_ready)"),
+    _number("Workers", 'sum(soap_handler_workers{status="serving"})'),
+    _number("Waiting for a handler", 'max(sum by (instance) (soap_handler_backlog{step="handle"}))'),
+    _number("Oldest of them", 'max(soap_handler_backlog_oldest_seconds{step="handle"})', "s"),
+    _number("Waiting for deletion", 'max(sum by (instance) (soap_handler_backlog{step="delete"}))'),
+    _number("Dead", 'max(sum by (instance) (soap_handler_backlog{step="dead"}))'),
+    _rate("Pushes by result", "pushes", "result"),
+    _rate("Pushes by version and kind", "pushes", "api, kind"),
+    _quantile("Answer time, 99 %", 0.99, "answer_seconds", "api"),
+    _quantile("Commit time, 99 %", 0.99, "commit_seconds", "instance"),
     Panel(
         "Pushes in a commit",
-        "short",
-        f"rate(soap_handler_commit_pushes_sum{_RATE}) / rate(soap_handler_commit_pushes_count{_RATE})",
+        "rate(soap_handler_commit_pushes_sum[$__rate_interval])"
+        " / rate(soap_handler_commit_pushes_count[$__rate_interval])",
         "{{instance}}",
     ),
-    Panel("Connections", "short", "sum by (instance) (soap_handler_connections)", "{{instance}}"),
-    Panel("Attempts by outcome", "ops", f"sum by (sink, outcome) (rate(soap_handler_attempts_total{_RATE}))", "{{sink}} {{outcome}}"),
-    Panel("Attempt time, 95 %", "s", _quantile(0.95, "soap_handler_attempt_seconds", ", sink"), "{{sink}}"),
-    Panel("Circuit breakers open", "short", "max by (of, name) (soap_handler_circuit_open)", "{{of}} {{name}}"),
-    Panel("Waiting by account", "short", "sum by (step, account) (soap_handler_backlog)", "{{step}} {{account}}"),
-    Panel("Oldest by account", "s", "max by (step, account) (soap_handler_backlog_oldest_seconds)", "{{step}} {{account}}"),
-    Panel("Deletes", "ops", f"sum by (account, outcome) (rate(soap_handler_deletes_total{_RATE}))", "{{account}} {{outcome}}"),
-    Panel("Reconciliations in an hour", "short", "sum by (account, outcome) (increase(soap_handler_reconciliations_total[1h]))", "{{account}} {{outcome}}"),
-    Panel("Recovered in an hour", "short", "sum by (account) (increase(soap_handler_recovered_total[1h]))", "{{account}}"),
-    Panel("Wrong logins", "ops", f"sum by (outcome) (rate(soap_handler_wrong_logins_total{_RATE}))", "{{outcome}}"),
-    Panel("Inbox logins refused", "short", "max by (account) (soap_handler_inbox_login_refused)", "{{account}}"),
-    Panel("Dead in an hour", "short", "sum(increase(soap_handler_dead_total[1h]))", "became dead"),
-    Panel("Workers replaced in an hour", "short", "sum by (instance) (increase(soap_handler_worker_restarts_total[1h]))", "{{instance}}"),
-    Panel("Releases", "short", "count by (version) (soap_handler_build_info)", "{{version}}"),
-)  # fmt: skip
+    _by("Connections", "sum", "soap_handler_connections", "instance"),
+    _rate("Attempts by outcome", "attempts", "sink, outcome"),
+    _quantile("Attempt time, 95 %", 0.95, "attempt_seconds", "sink"),
+    _by("Circuit breakers open", "max", "soap_handler_circuit_open", "of, name"),
+    _by("Waiting by account", "max", "soap_handler_backlog", "step, account"),
+    _by("Oldest by account", "max", "soap_handler_backlog_oldest_seconds", "step, account", "s"),
+    _rate("Deletes", "deletes", "account, outcome"),
+    _in_an_hour("Reconciliations in an hour", "reconciliations", "account, outcome"),
+    _in_an_hour("Recovered in an hour", "recovered", "account"),
+    _rate("Wrong logins", "wrong_logins", "outcome"),
+    _by("Inbox logins refused", "max", "soap_handler_inbox_login_refused", "account"),
+    _in_an_hour("Dead in an hour", "dead", "instance"),
+    _in_an_hour("Workers replaced in an hour", "worker_restarts", "instance"),
+    _by("Releases", "count", "soap_handler_build_info", "version"),
+)
 """Every panel of the dashboard, in its order."""
 
 
@@ -110,7 +127,6 @@ def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
         "id": number,
         "type": panel.kind,
         "title": panel.title,
-        "description": panel.help,
         "datasource": _SOURCE,
         "gridPos": place,
         "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
