@@ -9,12 +9,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from soap_handler.metrics.pushes import Result
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from soap_handler.journal import Entry
+    from soap_handler.metrics.pushes import Result
 
 PATH: Final = "/AccountEventHandler"
 """The path that is registered with EMS. A face is reached there, or at this with an ending of its own."""
@@ -63,7 +62,7 @@ class Exchange:
     """What to send. Where there is an entry, only after its commit."""
     delay: float = 0.0
     """For how long (seconds) to hold the answer back."""
-    result: Result = Result.UNREADABLE
+    result: Result = "refused_unreadable"
     """How the request was answered, for the metrics, where there is no entry."""
     refusal: str = ""
     """Why the request was refused, in words for its sender. Empty for a wrong login, which has an event of its own."""

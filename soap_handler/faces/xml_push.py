@@ -16,7 +16,6 @@ from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.redact import without_secret
 from soap_handler.faces.xml_elements import NotUnderstoodError, read_pushed
-from soap_handler.metrics.pushes import Result
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
 from soap_handler.xml.parser import Limits
@@ -69,12 +68,12 @@ class XmlPush(Face):
         except NotUnderstoodError as error:
             return Exchange(None, self.refused(str(error)), refusal=str(error))
         except AuthenticationError as error:
-            return Exchange(None, denied(error), error.delay, Result.LOGIN)
+            return Exchange(None, denied(error), error.delay, "refused_login")
         except CredentialsUncheckedError as error:
-            return Exchange(None, _answer("503 Service Unavailable", str(error)), error.delay, Result.UNCHECKED)
+            return Exchange(None, _answer("503 Service Unavailable", str(error)), error.delay, "postponed_login")
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             emit_defect(error)
-            return Exchange(None, self.failed(), result=Result.DEFECT)
+            return Exchange(None, self.failed(), result="postponed_defect")
 
     def not_stored(self, error: BaseException) -> Answer:
         """Return 503, upon which EMS pushes again."""

@@ -22,17 +22,17 @@ from waitress.task import ThreadedTaskDispatcher
 from soap_handler import telemetry
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.faces.base import Request
-from soap_handler.metrics.catalogue import NONE
 from soap_handler.metrics.instruments import is_counting
-from soap_handler.metrics.pushes import Result, count_batch, count_refused
+from soap_handler.metrics.pushes import count_batch, count_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from soap_handler.faces.base import Exchange, Face
     from soap_handler.fast.batching_channel import BatchingChannel
     from soap_handler.journal import Journal
+    from soap_handler.notifications import Kind
     from soap_handler.web.client_address import Callers
 
 _BATCH_BESIDE_COMMITS: Final = 16  # requests worth a commit that goes on in another thread while the loop reads more
@@ -48,6 +48,17 @@ class _Push:
     exchange: Exchange
     arrived: float
     """When its last byte came, on the monotonic clock."""
+
+    @property
+    def api(self) -> str:
+        """The version of the API, for the metrics."""
+        return self.face.api
+
+    @property
+    def kind(self) -> Kind:
+        """What is pushed, where there is something to commit."""
+        assert self.exchange.entry is not None  # noqa: S101 - a refusal is never counted by its kind
+        return self.exchange.entry.notification.kind
 
     def send_answer(self, error: BaseException | None) -> None:
         not_stored = self.exchange.not_stored or self.face.not_stored
@@ -72,16 +83,9 @@ class _Batch:
     pushes: list[_Push]
     deadline: float
     error: BaseException | None = None
-    are_new: Sequence[bool] = ()
+    are_new: Sequence[bool] | None = None
     """Of each push, whether it was new, once they are committed."""
     answered: bool = False
-
-    def outcomes(self) -> Iterator[tuple[str, str, Result, float]]:
-        """Yield of each push what the metrics count, and when its last byte came."""
-        results = [Result.of(is_new=new) for new in self.are_new] or [Result.JOURNAL] * len(self.pushes)
-        for push, result in zip(self.pushes, results, strict=True):
-            entry = push.exchange.entry
-            yield push.face.api, entry.notification.kind if entry else NONE, result, push.arrived
 
 
 class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
@@ -257,7 +261,7 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         for push in batch.pushes:  # only then: the callers read meanwhile
             _guarded(push.channel, push.channel.finish_request)
         if is_counting():
-            count_batch(batch.outcomes())
+            count_batch(batch.pushes, batch.are_new)
 
     def _give_up_late(self) -> None:
         """Answer those whose commit takes too long by a fault."""

@@ -21,7 +21,6 @@ from soap_handler.faces.xml_elements import FORMS, in_utc
 from soap_handler.faces.xml_push import CONFIRMED, credentials_of, denied
 from soap_handler.fast.usual_pushes import wrong_login
 from soap_handler.journal import Entry
-from soap_handler.metrics.pushes import Result
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.receive.values import read_notification
@@ -90,7 +89,7 @@ class UsualElements:
         if mark:
             return None
         error = wrong_login(self._receiver, Push(read.form.kind, read.texts, credentials, request.caller))
-        return None if error is None else Exchange(None, denied(error), error.delay, Result.LOGIN)
+        return None if error is None else Exchange(None, denied(error), error.delay, "refused_login")
 
     def _account(self, request: Request, accounts: tuple[str, ...]) -> Account | None:
         """Return the account of a request that names one, and whose secret can be checked at little cost."""

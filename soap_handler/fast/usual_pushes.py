@@ -16,7 +16,6 @@ from soap_handler.faces.credentials import has_login
 from soap_handler.faces.soap.endpoint import CONFIRMED, denied
 from soap_handler.fast.usual_reader import UsualReader
 from soap_handler.journal import Entry
-from soap_handler.metrics.pushes import Result
 from soap_handler.receive.receiver import Push
 from soap_handler.receive.values import read_notification
 from soap_handler.xml.charsets import charset_of
@@ -78,7 +77,7 @@ class UsualPushes:
         if request.authorization or not has_login(read[2]):
             return None
         error = wrong_login(self._receiver, Push(*read, request.caller))
-        return None if error is None else Exchange(None, self._denied(error), error.delay, Result.LOGIN)
+        return None if error is None else Exchange(None, self._denied(error), error.delay, "refused_login")
 
 
 def wrong_login(receiver: Receiver, push: Push) -> AuthenticationError | None:

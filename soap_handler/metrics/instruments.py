@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 Type: TypeAlias = Literal["counter", "gauge", "histogram", "info"]
 
@@ -73,11 +73,6 @@ class Counter(Metric):
         """Add to the number of these labels, in the order of the metric's."""
         if _attached:
             _attached[-1].add(self, labels, ((0, amount),))
-
-    def add_all(self, amounts: Mapping[tuple[str, ...], float]) -> None:
-        """Add several amounts, by labels."""
-        for labels, amount in amounts.items():
-            self.add(amount, *labels)
 
 
 @dataclass(frozen=True)

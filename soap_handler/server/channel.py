@@ -12,7 +12,7 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError
 
-from soap_handler.metrics.pushes import Result, count_refused
+from soap_handler.metrics.pushes import count_refused
 from soap_handler.server.parser import Parser
 from soap_handler.web.application import ARRIVED, CLOSE_AFTER, HOLD_ANSWER
 
@@ -63,7 +63,7 @@ def refusal(refusing_face: Callable[[str, str], Face], called: Any, error: Any) 
     content_type = getattr(called, "headers", {}).get("CONTENT_TYPE", "")
     face = refusing_face(getattr(called, "path", ""), content_type)
     ours = isinstance(error, InternalServerError)
-    count_refused(face.api, Result.DEFECT if ours else Result.HTTP)
+    count_refused(face.api, "postponed_defect" if ours else "refused_http")
     if ours:
         return face.failed(content_type)
     return face.refused(f"The HTTP request was refused: {error.reason}", content_type)

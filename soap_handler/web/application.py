@@ -12,7 +12,7 @@ from soap_handler.errors import PackagingError
 from soap_handler.faces.base import BELOW, Answer, Request, is_xml
 from soap_handler.faces.unpack import unpack
 from soap_handler.metrics.catalogue import NONE
-from soap_handler.metrics.pushes import Result, count_one, count_refused
+from soap_handler.metrics.pushes import count_one, count_refused
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.rendering import NOT_INDEXED
 from soap_handler.web.pages.visit import READS, Visit
@@ -132,12 +132,12 @@ class Application:
             if (health := self._health(_path_of(environ), method)) is not None:
                 return health
             if method == "POST":
-                count_refused(face.api if face else NONE, Result.CALLER)
+                count_refused(face.api if face else NONE, "refused_caller")
             return self._forbidden(path, environ.get("CONTENT_TYPE", ""), method)
         if method == "POST" and face is not None:
             return self._push(environ, caller)
         if method not in {*READS, "OPTIONS"}:
-            count_refused(face.api if face else NONE, Result.HTTP if face else Result.PATH)
+            count_refused(face.api if face else NONE, "refused_http" if face else "refused_path")
             self._note_refusal(
                 "No version of the API is at this address" if face is None else _NO_POST, environ, caller
             )
@@ -162,7 +162,7 @@ class Application:
         if not refusal and int(length) > self._max_body:
             refusal = f"The request is larger than {self._max_body} bytes"
         if refusal:
-            count_refused(face.api, Result.HTTP)
+            count_refused(face.api, "refused_http")
             self._note_refusal(refusal, environ, caller)
             return face.refused(refusal, content_type)
         body = environ["wsgi.input"].read(int(length))
@@ -171,7 +171,7 @@ class Application:
             try:
                 request = unpack(request, self._max_body)
             except PackagingError as error:
-                count_refused(face.api, Result.HTTP)
+                count_refused(face.api, "refused_http")
                 self._note_refusal(str(error), environ, caller)
                 return face.refused(str(error), content_type)
         face = self.face_for(path, request.content_type, request.body) or face
@@ -183,12 +183,12 @@ class Application:
         if exchange.entry is None:
             count_refused(face.api, exchange.result)
             return exchange.answer
-        answer, result = exchange.answer, Result.JOURNAL
+        answer, is_new = exchange.answer, None
         try:
-            result = Result.of(is_new=self._journal.record(exchange.entry))
+            is_new = self._journal.record(exchange.entry)
         except Exception as error:  # noqa: BLE001 - for whatever reason, the notification is not on disk
             answer = (exchange.not_stored or face.not_stored)(error)
-        count_one(face.api, exchange.entry.notification.kind, result, environ.get(ARRIVED) or time.monotonic())
+        count_one(face.api, exchange.entry.notification.kind, is_new, environ.get(ARRIVED) or time.monotonic())
         return answer
 
     def _note_refusal(self, reason: str, environ: WSGIEnvironment, caller: str) -> None:

@@ -10,7 +10,6 @@ from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.form_post.form import read_form, without_credentials
 from soap_handler.faces.form_post.redact import redacted
-from soap_handler.metrics.pushes import Result
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
 
@@ -54,12 +53,12 @@ class FormPost(Face):
         except FormError as error:
             return Exchange(None, self.refused(str(error)), refusal=str(error))
         except AuthenticationError as error:
-            return Exchange(None, denied(error), error.delay, Result.LOGIN)
+            return Exchange(None, denied(error), error.delay, "refused_login")
         except CredentialsUncheckedError as error:
-            return Exchange(None, _text("503 Service Unavailable", str(error)), error.delay, Result.UNCHECKED)
+            return Exchange(None, _text("503 Service Unavailable", str(error)), error.delay, "postponed_login")
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
             emit_defect(error)
-            return Exchange(None, self.failed(), result=Result.DEFECT)
+            return Exchange(None, self.failed(), result="postponed_defect")
 
     def _prepare(self, request: Request) -> Exchange:
         charset = charset_of(request.content_type)

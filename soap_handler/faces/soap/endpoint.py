@@ -24,7 +24,6 @@ from soap_handler.faces.soap.service import AccountEventHandler, Call
 from soap_handler.faces.soap.values import read_calls
 from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion
 from soap_handler.faces.soap.wsdl import Descriptions
-from soap_handler.metrics.pushes import Result
 from soap_handler.notifications import Kind
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from soap_handler.faces.base import ReadMany, Request
     from soap_handler.faces.soap.service import ReadCall
+    from soap_handler.metrics.pushes import Result
     from soap_handler.receive.receiver import Receiver
 
 CONTENT_TYPE: Final = SOAP_1_1.content_type
@@ -77,11 +77,11 @@ class Endpoint(ServerBase, Face):
         except Fault as fault:
             return Exchange(None, _refusal(fault, call.version), result=_result(fault), refusal=_reason(fault))
         except AuthenticationError as error:
-            return Exchange(None, denied(error, call.version), error.delay, Result.LOGIN)
+            return Exchange(None, denied(error, call.version), error.delay, "refused_login")
         except CredentialsUncheckedError as error:
-            return Exchange(None, _refusal(server_fault(str(error)), call.version), error.delay, Result.UNCHECKED)
+            return Exchange(None, _refusal(server_fault(str(error)), call.version), error.delay, "postponed_login")
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
-            return Exchange(None, _refusal(_defect(error), call.version), result=Result.DEFECT)
+            return Exchange(None, _refusal(_defect(error), call.version), result="postponed_defect")
 
     def _prepare(self, request: Request, call: Call) -> Exchange:
         self._read(request.body, call)
@@ -222,7 +222,7 @@ def _reason(fault: Fault) -> str:
 
 
 def _result(fault: Fault) -> Result:
-    return Result.DEFECT if fault.faultcode == SERVER else Result.UNREADABLE
+    return "postponed_defect" if fault.faultcode == SERVER else "refused_unreadable"
 
 
 def _not_stored(version: SoapVersion, error: BaseException) -> Answer:
