@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
+    from soap_handler.console.exposition import Exposition
     from soap_handler.dispatch.destination import Destination
     from soap_handler.dispatch.handlers import Handlers
     from soap_handler.faces.base import Face
@@ -94,13 +95,18 @@ def build_application(
 
 def build_console(
     settings: Settings, journal: Journal, board: Board, sockets: Sequence[socket.socket]
-) -> ConsoleListener:
-    """Build the operators' application and what serves it on these sockets."""
+) -> tuple[ConsoleListener, Exposition]:
+    """Build what serves the operators' application on these sockets, and what shows the metrics there."""
     from soap_handler.console import application, exposition  # noqa: PLC0415 - Flask, only where it is on
 
     health = Health(journal, board.statuses)
-    metrics = exposition.Exposition(board, journal, health, [each.reference for each in settings.account])
-    return ConsoleListener(application.build(settings, journal, health, metrics), sockets)
+    metrics = exposition.Exposition(board, journal, health, references(settings))
+    return ConsoleListener(application.build(settings, journal, health, metrics), sockets), metrics
+
+
+def references(settings: Settings) -> list[str]:
+    """Return the references of the accounts, which are labels of metrics."""
+    return [account.reference for account in settings.account]
 
 
 def board_for(settings: Settings, workers: int = 1) -> Board:
@@ -108,14 +114,20 @@ def board_for(settings: Settings, workers: int = 1) -> Board:
     return Board(workers, len(settings.account) + len(settings.sink))
 
 
-def serve_console(settings: Settings, board: Board, sockets: Sequence[socket.socket], link: ParentLink) -> int:
-    """Serve the console in this process, beside those of the workers, until the parent says stop; return 0."""
+def serve_console(
+    load: Callable[[], Settings], board: Board, sockets: Sequence[socket.socket], link: ParentLink
+) -> int:
+    """Serve the console in this process, beside those of the workers, until the parent says stop; return 0.
+
+    ``load`` gives the settings, now and at each reload.
+    """
+    settings = load()
     detach_all()
     told_to_stop = threading.Event()
     with Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout) as journal:
-        console = build_console(settings, journal, board, sockets)
+        console, metrics = build_console(settings, journal, board, sockets)
         console.start()
-        link.follow(lambda: None, told_to_stop.set)
+        link.follow(lambda: metrics.expect(references(load())), told_to_stop.set)
         told_to_stop.wait()
         console.stop(_STOP_SECONDS)
     return 0
@@ -156,6 +168,7 @@ class App:
         self._end_counting = count_in(self._slot) if settings.console else lambda: None
         self.console: ConsoleListener | None = None
         """What serves the console; ``None`` where there is none, or where it is a process of its own."""
+        self._exposition: Exposition | None = None
         for_console = listen_for_console(settings.console) if slot is None else []
         self._accounts = Accounts(settings.account)
         self.journal = Journal(
@@ -171,7 +184,7 @@ class App:
             self.journal.close()
             raise
         if for_console:
-            self.console = build_console(settings, self.journal, self._slot.board, for_console)
+            self.console, self._exposition = build_console(settings, self.journal, self._slot.board, for_console)
 
     def _build_background(self, settings: Settings, destinations: Sequence[Destination]) -> None:
         """Build what runs beside the server."""
@@ -250,6 +263,8 @@ class App:
         self._accounts = accounts
         self.deleters.expect(accounts)
         self._receiver.accounts = accounts
+        if self._exposition is not None:
+            self._exposition.expect(references(settings))
         self._adopt_late()
         self.deleters.change(deleters, self._drain)
         self.reconcile_schedule.change(runs)

@@ -131,6 +131,11 @@ EVENTS: Final[Mapping[str, Event]] = {
              "A request was refused for this reason. If it came from EMS, ask soap-handler explain about a capture."),
         ),
         *_listed(
+            "console",
+            ("console_broke", "error", "exc_info",
+             "The console met a defect; pushes do not notice it. Please report the traceback."),
+        ),
+        *_listed(
             "faces",
             ("request_failed", "error", "error place",
              "A request met a defect and got a Server fault, so EMS pushes again. Please report the place."),

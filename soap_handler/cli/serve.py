@@ -134,8 +134,13 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
             return end.exit_code
 
     def console(link: ParentLink) -> int:
+        def load() -> Settings:
+            """Return the settings of now; those of before where the file is wrong, which the parent says."""
+            reload()
+            return current[0]
+
         _close(sockets)
-        return serve_console(current[0], board, for_console, link)
+        return serve_console(load, board, for_console, link)
 
     def ended(number: int) -> None:
         seams.worker_ended(number)

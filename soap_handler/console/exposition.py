@@ -28,7 +28,7 @@ from soap_handler.metrics.instruments import Histogram
 from soap_handler.metrics.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from prometheus_client.core import Metric as Family
 
@@ -52,14 +52,19 @@ _FAMILIES: Final[Mapping[str, Any]] = {
 class Exposition:
     """Renders the metrics of the whole service. Thread-safe."""
 
-    def __init__(self, board: Board, journal: Journal, health: Health, accounts: Sequence[str]) -> None:
+    def __init__(self, board: Board, journal: Journal, health: Health, accounts: Iterable[str]) -> None:
         """``accounts`` are the configured references, the only ones that become labels."""
         self._board = board
         self._health = health
-        self._accounts = frozenset(accounts)
+        self._accounts: frozenset[str] = frozenset()
+        self.expect(accounts)
         self._backlog: Refreshed[Backlog | None] = Refreshed(lambda: _look(journal), KEPT_SECONDS)
         self._registry = CollectorRegistry()
         self._registry.register(self)
+
+    def expect(self, accounts: Iterable[str]) -> None:
+        """Take up other accounts, after a reload."""
+        self._accounts = frozenset(accounts)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the metrics in the format that an Accept header asks for, and its content type."""
@@ -94,16 +99,17 @@ class Exposition:
 
     def _waiting(self, found: Backlog) -> Iterator[Family]:
         count, oldest, refused = map(_family, (catalogue.BACKLOG, catalogue.BACKLOG_OLDEST, catalogue.LOGIN_REFUSED))
-        sums = {(step, account): (0, 0.0) for step in STEPS.values() for account in self._accounts}
+        accounts = self._accounts
+        sums = {(step, account): (0, 0.0) for step in STEPS.values() for account in accounts}
         for each in found.waiting:
-            labels = each.step, each.account if each.account in self._accounts else _UNKNOWN
+            labels = each.step, each.account if each.account in accounts else _UNKNOWN
             age = max(0.0, (found.at - each.oldest).total_seconds()) if each.oldest else 0.0
             known = sums.get(labels, (0, 0.0))
             sums[labels] = (known[0] + each.count, max(known[1], age))
         for labels, (number, age) in sorted(sums.items()):
             count.add_metric(labels, number)
             oldest.add_metric(labels, age)
-        for account in sorted(self._accounts):
+        for account in sorted(accounts):
             refused.add_metric((account,), float(account in found.refused))
         yield from (count, oldest, refused)
 

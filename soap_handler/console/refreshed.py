@@ -6,6 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from soap_handler import telemetry
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -48,9 +50,10 @@ class Refreshed(Generic[T]):
         value: T | None = None
         try:
             value = self._function()
-        finally:
-            took = self._clock() - begun
-            with self._lock:
-                self._value, self._under_way = value, None
-                self._fresh_until = self._clock() + max(self._kept, took * _SHARE)
-            done.set()
+        except Exception as error:  # noqa: BLE001 - a defect here must not end what is asked next
+            telemetry.emit("console_broke", exc_info=error)
+        took = self._clock() - begun
+        with self._lock:
+            self._value, self._under_way = value, None
+            self._fresh_until = self._clock() + max(self._kept, took * _SHARE)
+        done.set()

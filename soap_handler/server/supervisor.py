@@ -116,8 +116,8 @@ class Supervisor:
 
     def _obey(self, number: int | None) -> None:
         if number == signal.SIGHUP and self._kill_at is None and self._reload():
-            for worker in self._workers:
-                worker.reload()
+            for child in self._children:
+                child.reload()
         elif number in {signal.SIGTERM, signal.SIGINT}:
             if self._kill_at is None:
                 self._stop()
