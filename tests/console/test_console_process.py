@@ -7,16 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
 
-from tests.console.asking import ready
+from tests.console.asking import get, ready
 from tests.support.waiting import wait_for
 from tests.system.workers.serving import ROOT, Serving, alive, started
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONSOLE = "timeout = 5\n[console]\nport = 0"
+CONSOLE: Final = "timeout = 5\n[console]\nport = 0"
+STORED: Final = 'pushes_total{api="soap",kind="MessageEvent",result="stored"}'
 
 
 def console_of(serving: Serving) -> tuple[int, int]:
@@ -62,3 +64,41 @@ def test_a_port_that_is_taken_is_said_at_the_start(tmp_path: Path) -> None:
             run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
             assert run.returncode == 2
             assert f"the console cannot listen on 127.0.0.1:{taken.getsockname()[1]}" in run.stderr
+
+
+def test_the_metrics_are_those_of_all_workers(tmp_path: Path) -> None:
+    """One page sums what each counted. A worker that dies takes its gauges along, and its counters stay."""
+    with started(tmp_path, handler=CONSOLE) as it:
+        _, port = console_of(it)
+        wait_for(lambda: metric(port, 'workers{status="serving"}') == 2, 30)
+        assert all(it.push(str(number)) for number in range(30))
+        assert metric(port, STORED) == 30
+        with ExitStack() as held:
+            for _ in range(10):
+                held.enter_context(socket.create_connection(("127.0.0.1", it.port), 20))
+            wait_for(lambda: metric(port, "connections") == 10, 30)
+            for worker in it.workers():
+                os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: it.has_served(4) and metric(port, 'workers{status="serving"}') == 2, 30)
+        wait_for(lambda: metric(port, "connections") == 0, 30)
+        it.push_until_acknowledged("once more")
+        assert metric(port, STORED) >= 31  # a push whose worker died may have been made twice
+        assert metric(port, "worker_restarts_total") == 2
+
+
+def test_a_reload_reaches_the_console(tmp_path: Path) -> None:
+    """An account that is new has its own backlog at once."""
+    with started(tmp_path, handler=CONSOLE) as it:
+        _, port = console_of(it)
+        more = '\n[[account]]\nreference = "NEW"\nanonymous = true\n'
+        with (it.folder / "soap-handler.toml").open("a") as file:
+            file.write(more)
+        it.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: 'account="NEW",step="dead"' in get(port, "/metrics")[2], 30)
+
+
+def metric(port: int, name: str) -> float:
+    """Return the value of a metric, 0 where it is not there."""
+    start = f"soap_handler_{name} "
+    lines = [line for line in get(port, "/metrics")[2].splitlines() if line.startswith(start)]
+    return float(lines[0].removeprefix(start)) if lines else 0.0
