@@ -105,7 +105,7 @@ class Exposition:
             labels = each.step, each.account if each.account in accounts else _UNKNOWN
             age = max(0.0, (found.at - each.oldest).total_seconds()) if each.oldest else 0.0
             known = sums.get(labels, (0, 0.0))
-            sums[labels] = (known[0] + each.count, max(known[1], age))
+            sums[labels] = (known[0] + each.number, max(known[1], age))
         for labels, (number, age) in sorted(sums.items()):
             count.add_metric(labels, number)
             oldest.add_metric(labels, age)

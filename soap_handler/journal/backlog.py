@@ -30,7 +30,7 @@ class Waiting(NamedTuple):
 
     step: str
     account: str
-    count: int
+    number: int
     oldest: datetime | None
     """Since when the oldest has waited, by the clock for people."""
 
@@ -55,4 +55,4 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
 def _waiting(connection: Connection, state: State) -> list[Waiting]:
     query = select(_table.account, func.count(), func.min(_SINCE[state])).where(in_state(state))
     rows = connection.execute(query.group_by(_table.account))
-    return [Waiting(STEPS[state], account, count, oldest) for account, count, oldest in rows]
+    return [Waiting(STEPS[state], account, number, oldest) for account, number, oldest in rows]

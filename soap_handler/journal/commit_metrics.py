@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 class Committed(Protocol):
     """A request that was committed."""
 
-    verb: Verb
-    argument: Any
+    @property
+    def verb(self) -> Verb:
+        """What was done."""
+
+    @property
+    def argument(self) -> Any:  # noqa: ANN401 - of the verb's type
+        """What it was done with."""
 
 
 def count_commit(requests: Iterable[Committed], seconds: float) -> None:

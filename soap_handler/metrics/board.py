@@ -71,7 +71,7 @@ class _Rows:
         cells_at = texts_at + self.size * _ROW_BYTES
         self.used = part[:texts_at].cast("Q")  # rows, cells
         self._texts = part[texts_at:cells_at]
-        self.cells = part[cells_at:].cast("d")
+        self.cells: memoryview[float] = part[cells_at:].cast("d")  # type: ignore[assignment] # typeshed says int
 
     def read(self) -> Iterator[tuple[Key, list[float]]]:
         """Yield each row's key with the values of its cells."""

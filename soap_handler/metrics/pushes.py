@@ -64,7 +64,8 @@ def count_batch(pushes: Sequence[Answered], are_new: Sequence[bool] | None) -> N
     now = time.monotonic()
     numbers: dict[tuple[str, str, bool | None], int] = {}
     seconds: dict[str, list[float]] = {}
-    for push, is_new in zip(pushes, are_new or [None] * len(pushes), strict=True):
+    results: Sequence[bool | None] = are_new or [None] * len(pushes)
+    for push, is_new in zip(pushes, results, strict=True):
         api = push.api
         same = api, push.kind.value, is_new  # not the kind itself: to hash an enumeration is slow
         numbers[same] = numbers.get(same, 0) + 1

@@ -19,6 +19,8 @@ from tests.support.wire import message, post
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from soap_handler.notifications import Notification
+
 
 def test_a_serving_service_is_live_and_ready(tmp_path: Path) -> None:
     """Each route answers; ready turns to 200 once the service listens."""
@@ -46,7 +48,12 @@ def test_a_draining_service_is_not_ready(tmp_path: Path) -> None:
     """A balancer stops sending while what is in flight is finished: the console answers until the end."""
     begun, go = threading.Event(), threading.Event()
     handlers = Handlers()
-    handlers.all_kinds(lambda _: (begun.set(), go.wait(20)))
+
+    def hold(_: Notification) -> None:
+        begun.set()
+        go.wait(20)
+
+    handlers.all_kinds(hold)
     app = App(with_console(tmp_path), handlers)
     running = threading.Thread(target=app.run)
     running.start()

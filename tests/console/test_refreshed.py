@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 def test_it_is_looked_for_once_while_it_is_fresh() -> None:
     """Many who ask share one look."""
-    now, looks = [0.0], []
-    value = Refreshed(lambda: looks.append(1) or len(looks), 5.0, lambda: now[0])
+    now, looks = [0.0], itertools.count(1)
+    value = Refreshed(lambda: next(looks), 5.0, lambda: now[0])
     assert [value.get() for _ in range(10)] == [1] * 10
     now[0] = 5.0
     assert value.get() == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 
@@ -55,7 +55,7 @@ def test_a_refused_login_is_told(journal: Journal) -> None:
 
 def test_a_long_history_is_not_read(journal: Journal) -> None:
     """Each step is read from the partial index that holds only what waits for it."""
-    statements: list[tuple[str, object]] = []
+    statements: list[tuple[str, Any]] = []
     engine = journal._engine
     event.listen(engine, "before_cursor_execute", lambda *told: statements.append((told[2], told[3])))
     journal.read(lambda connection: backlog(connection, journal.now()))

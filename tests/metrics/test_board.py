@@ -42,7 +42,12 @@ def test_nothing_is_counted_where_nothing_is_attached(board: Board) -> None:
 def test_threads_lose_no_count(board: Board) -> None:
     """``+=`` on shared memory is three steps; a lock makes them one."""
     attach(Slot(board))
-    threads = [threading.Thread(target=lambda: [PUSHES.add(1, *STORED) for _ in range(5000)]) for _ in range(4)]
+
+    def count() -> None:
+        for _ in range(5000):
+            PUSHES.add(1, *STORED)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
