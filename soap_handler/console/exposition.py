@@ -22,7 +22,7 @@ from prometheus_client.utils import floatToGoString
 
 from soap_handler.console.refreshed import Refreshed
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal.backlog import STEPS, backlog
+from soap_handler.journal.questions.backlog import STEPS, backlog
 from soap_handler.metrics import catalogue
 from soap_handler.metrics.instruments import Histogram
 from soap_handler.metrics.status import Status
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from soap_handler.console.health import Health
     from soap_handler.journal import Journal
-    from soap_handler.journal.backlog import Backlog
+    from soap_handler.journal.questions.backlog import Backlog
     from soap_handler.metrics.board import Board, Key
     from soap_handler.metrics.instruments import Metric
 

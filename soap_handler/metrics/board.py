@@ -71,12 +71,12 @@ class _Rows:
         cells_at = texts_at + self.size * _ROW_BYTES
         self.used = part[:texts_at].cast("Q")  # rows, cells
         self._texts = part[texts_at:cells_at]
-        self.cells: memoryview[float] = part[cells_at:].cast("d")  # type: ignore[assignment] # typeshed says int
+        self.cells: memoryview[float] = part[cells_at:].cast("d")
 
     def read(self) -> Iterator[tuple[Key, list[float]]]:
         """Yield each row's key with the values of its cells."""
         for key, begin, width in self.directory():
-            yield key, self.cells[begin : begin + width].tolist()
+            yield key, [float(each) for each in self.cells[begin : begin + width]]
 
     def directory(self) -> Iterator[tuple[Key, int, int]]:
         """Yield each row's key, where its cells begin, and how many they are."""

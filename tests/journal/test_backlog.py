@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event
 
 from soap_handler.journal import Refusal, Settlement, State, Step
-from soap_handler.journal.backlog import backlog
+from soap_handler.journal.questions.backlog import backlog
 from tests.journal.entries import START, entry
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Backlog: how much waits in the journal and for how long, by step and account. For metrics; nothing here writes.
+"""Backlog: how much waits in the journal and for how long, by step and account. For metrics.
 
 It reads the partial indexes of what is waiting, so a long history costs nothing. A long backlog costs its own length,
 and so the caller keeps the answer for a while.
@@ -25,8 +25,8 @@ STEPS: Final = {State.RECEIVED: "handle", State.HANDLED: "delete", State.DEAD: "
 _SINCE: Final = {State.RECEIVED: _table.received_at, State.HANDLED: _table.handled_at, State.DEAD: _table.received_at}
 
 
-class Waiting(NamedTuple):
-    """What of one account waits for one step."""
+class Share(NamedTuple):
+    """What of one account waits for one step. What is being worked on counts too."""
 
     step: str
     account: str
@@ -38,7 +38,7 @@ class Waiting(NamedTuple):
 class Backlog(NamedTuple):
     """Everything that waits, and the inboxes that refuse us."""
 
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[Share, ...]
     refused: frozenset[str]
     """The accounts whose inbox login EMS refuses."""
     at: datetime
@@ -52,7 +52,7 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
     return Backlog(waiting, frozenset(gates.scalars()), now)
 
 
-def _waiting(connection: Connection, state: State) -> list[Waiting]:
+def _waiting(connection: Connection, state: State) -> list[Share]:
     query = select(_table.account, func.count(), func.min(_SINCE[state])).where(in_state(state))
     rows = connection.execute(query.group_by(_table.account))
-    return [Waiting(STEPS[state], account, number, oldest) for account, number, oldest in rows]
+    return [Share(STEPS[state], account, number, oldest) for account, number, oldest in rows]
