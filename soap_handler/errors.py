@@ -97,6 +97,10 @@ class JournalFileError(JournalUnavailableError):
     """The file of a SQLite journal was taken away, replaced or cut off, or holds no journal of this release."""
 
 
+class BackupError(SoapHandlerError):
+    """A backup could not be made, or cannot be put back. What was there before is untouched."""
+
+
 class TransactionError(SoapHandlerError):
     """A transactional handler ended its transaction itself, or used it after the handler had timed out."""
 

@@ -45,6 +45,7 @@ READS_WALL_CLOCK: Final = {
     "journal/ground.py": "the name of a file, for people",
     "journal/journal.py": "the history",
     "journal/queue_clock.py": "the queue's clock is set by it",
+    "journal/restore.py": "the name of a file, for people",
     "receive/receiver.py": "received_at",
     "sinks/http.py": "a date in Retry-After; the pause is bounded",
     "sinks/webhook.py": "webhook-timestamp, which the receiver compares with its own clock",

@@ -52,9 +52,11 @@ def print_page(text: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[Show]:
-    """Show live bars on the standard error output while the context is entered."""
+    """Show live bars on the standard error output while the context is entered; none where that is no terminal."""
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False) as bars:
+    options = {"redirect_stdout": False, "redirect_stderr": False, "disable": not console.is_terminal}
+    with Progress(*columns, console=console, **options) as bars:
         tasks = {}
 
         def show(state: Mapping[str, tuple[int, int | None]]) -> None:

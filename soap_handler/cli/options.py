@@ -21,6 +21,8 @@ Config = Annotated[
 Api = Annotated[Version, typer.Option("--api", help="The version of the API in which to push.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on the standard output.")]
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
 
 def finite(value: float) -> float:
     """Return a number of the command line, as its callback.

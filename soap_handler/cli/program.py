@@ -19,6 +19,7 @@ from soap_handler.cli import (
     hash_password,
     init,
     journal,
+    journal_backup,
     migrate,
     push,
     reconcile,
@@ -46,6 +47,7 @@ program.command()(reconcile.reconcile)
 program.command()(erase.erase)
 program.command()(migrate.migrate)
 program.command()(docs.docs)
+journal_backup.add_to(journal.commands)
 program.add_typer(journal.commands)
 program.add_typer(sink.commands)
 program.add_typer(deploy.commands)
