@@ -10,9 +10,10 @@ import typer
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.cli import configuration, journal_view
 from soap_handler.cli.display import Table
-from soap_handler.journal import Erasure, Trace, Wiped, adopt
+from soap_handler.journal import Erasure, ErasureRecord, Trace, Wiped, adopt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from soap_handler.settings import Settings
@@ -102,3 +103,49 @@ def table(outcome: Outcome) -> Table:
 def conclusion(outcome: Outcome) -> str:
     """Return one sentence on what is left."""
     return _ENDINGS[outcome.wiped]
+
+
+def records(config: Path | None, number: str | None) -> list[ErasureRecord]:
+    """Return the record of erasures, latest first; of one number where it is given.
+
+    Raises:
+        typer.BadParameter: it is no number.
+        SettingsError: the configuration cannot be used.
+        JournalUnavailableError: there is no journal, or it cannot be opened.
+        SchemaError: it is of a newer release.
+    """
+    try:
+        trace = None if number is None else Trace(number)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    with journal_view.open_journal(config) as journal:
+        found = journal.erasures.records()
+    return [each for each in found if trace is None or each.is_of(trace)]
+
+
+def record_summary(record: ErasureRecord) -> dict[str, Any]:
+    """Return the record of an erasure as plain values."""
+    return {
+        "started_at": journal_view.instant(record.started_at),
+        "ended_at": journal_view.instant(record.ended_at),
+        "who": record.who,
+        "account": record.account,
+        **asdict(record.erased),
+        "digest": record.digest,
+    }
+
+
+def records_table(found: Sequence[ErasureRecord]) -> Table:
+    """Return the record of erasures for people."""
+    rows = [
+        (
+            f"{each.started_at:%Y-%m-%dT%H:%M:%SZ}" + ("" if each.ended_at else " (not ended)"),
+            each.who,
+            each.account or "all",
+            each.erased.notifications,
+            each.erased.mentions,
+            each.digest.rpartition("$")[2][:12],
+        )
+        for each in found
+    ]
+    return Table("", ("when", "who", "account", "notifications", "mentions", "digest"), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soap_handler.journal.account_names import adopt
+from soap_handler.journal.erasure.book import ErasureRecord
 from soap_handler.journal.erasure.erase import Erasure
 from soap_handler.journal.erasure.phone_number import Trace
 from soap_handler.journal.erasure.sqlite_file import Wiped
@@ -24,6 +25,7 @@ __all__ = [
     "Cleared",
     "Entry",
     "Erasure",
+    "ErasureRecord",
     "Examination",
     "InboxGate",
     "Journal",

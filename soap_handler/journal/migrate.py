@@ -22,7 +22,7 @@ from soap_handler.journal.engine import open_engine
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0011"
+HEAD: Final = "0012"
 """The newest revision in ``migrations/versions``; a test holds the two together."""
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"

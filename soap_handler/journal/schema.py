@@ -196,3 +196,19 @@ account_name = Table(
     Column("name", Text, primary_key=True),  # a reference of an account, now or formerly, as it was spelt
     Column("searched_to", BigInteger, nullable=False),  # up to this row, none of a former reference is left
 )
+
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("digest", Text, nullable=False),  # a salted, slow hash of the number: it can be compared, and not read
+    Column("account", Text),  # NULL: in all accounts
+    Column("who", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),  # NULL while it runs, and for ever when its process died
+    Column("notifications", Integer, nullable=False, server_default="0"),
+    Column("waiting", Integer, nullable=False, server_default="0"),
+    Column("mentions", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("reconciliations", Integer, nullable=False, server_default="0"),
+)

@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from sqlalchemy import text
 
 from soap_handler.journal import Beginning, Entry, Journal, Refusal, Selection, State, Trace, adopt
 from soap_handler.journal.account_names import KNOWN
-from soap_handler.journal.engine import open_engine
 from soap_handler.notifications import MessageEvent, SubscriptionEvent
+from tests.journal.earlier import taken_back
 from tests.journal.entries import LEASE, START, Clock, ended, message
 
 if TYPE_CHECKING:
@@ -133,11 +132,7 @@ def test_rows_of_an_earlier_release_are_found(url: str, clock: Clock) -> None:
     """The migration notes the names that there are; keys stay as they were where nothing is renamed."""
     with Journal(url, clock=clock) as journal:
         journal.record_all([Entry(each, START) for each in TOLD])
-    engine = open_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE account_name"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
-    engine.dispose()
+    taken_back(url, "0009")
     with Journal(url, clock=clock) as journal:
         assert adopt(journal, [Named(OLD)]) == 0
         assert not any(journal.record_all([Entry(each, START) for each in TOLD]))

@@ -43,6 +43,11 @@ class Trace:
             self.digits = ""
         self._pattern = re.compile(rf"(?<!\d)(?:\+|00)?{_BETWEEN.join(self.digits)}(?!\d)") if self.digits else None
 
+    @property
+    def name(self) -> str:
+        """The number in one form, however it was written; a short code and a name as they are."""
+        return self.digits or self._name
+
     def is_meant(self, text: str | None) -> bool:
         """Whether a whole text, such as an originator, is this number or name."""
         if not text:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.journal.erasure import book, sqlite_file
 from soap_handler.journal.erasure import erase as statements
-from soap_handler.journal.erasure import sqlite_file
 from soap_handler.journal.erasure.erase import Erasure, ErasureRequest
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from soap_handler.journal.erasure.book import ErasureRecord
     from soap_handler.journal.erasure.phone_number import Trace
     from soap_handler.journal.group_commit import Committer
 
@@ -40,11 +41,22 @@ class Erasures:
         """Remove every trace of a phone number, in one account or in all; return how much there was.
 
         ``inboxes`` are the accounts from whose EMS inbox messages are deleted; what waits there is not handled any
-        more, but still deleted.
+        more, but still deleted. The erasure itself is recorded, without the number.
         """
         wanted = self._request(trace, account, inboxes)
+        number = self._write(book.begin, book.Begun(book.digest_of(trace), account, book.operator(), wanted.now))
         found = self._read(lambda connection: list(statements.find(connection, wanted)))
-        return sum((self._wait(self._committer.submit(statements.erase, batch)) for batch in found), Erasure())
+        erased = sum((self._write(statements.erase, batch) for batch in found), Erasure())
+        self._write(book.end, book.Ended(number, self._now(), erased))
+        return erased
+
+    def records(self) -> list[ErasureRecord]:
+        """Return the record of all erasures, latest first."""
+        found: list[ErasureRecord] = self._read(book.records)
+        return found
+
+    def _write(self, statement: Callable[..., Any], argument: object) -> Any:  # noqa: ANN401 - of the statement
+        return self._wait(self._committer.submit(statement, argument))
 
     def rehearse(self, trace: Trace, account: str | None = None) -> Erasure:
         """Count what :meth:`erase` would remove, and write nothing."""
