@@ -50,6 +50,7 @@ KNOWN_TO_EMS: Final = {
     "contract",
     "notifications",
     "telemetry",
+    "tls_faults",
     "xml.parser",
     "xml.control_characters",
     "faces.soap.compat",

@@ -21,6 +21,16 @@ Config = Annotated[
 Api = Annotated[Version, typer.Option("--api", help="The version of the API in which to push.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on the standard output.")]
 
+CaBundle = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca-bundle",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="Roots to trust beside the well-known ones; otherwise none.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -2,58 +2,105 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from soap_handler.cli.configuration import PUSH_PASSWORD
-from soap_handler.cli.options import Api, Config, Timeout  # noqa: TC001 - typer reads them
+from soap_handler.cli.options import Api, CaBundle, Config, Timeout  # noqa: TC001 - typer reads them
 from soap_handler.contract import Version
 from soap_handler.notifications import Kind  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
-    from soap_handler.ems import EmsAccount
+    from soap_handler.cli.push_target import Target
+    from soap_handler.ems.caller import HandlerCaller
     from soap_handler.notifications import Notification
 
-Value = Annotated[str | None, typer.Option(show_default=False)]
-Moment = Annotated[str | None, typer.Option(metavar="ISO-TIME", help="Without an offset: UTC. Otherwise now.")]
+_RANDOM = "a random GUID"
+_NOW = "now"
+_ABSENT = "not sent"
+
+
+def _value(what: str, default: str = _ABSENT) -> Any:  # noqa: ANN401 - an annotation, which typer reads
+    return Annotated[str | None, typer.Option(help=what, show_default=default)]
+
+
+def _moment(what: str) -> Any:  # noqa: ANN401 - as above
+    return Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help=f"{what}, in ISO 8601; without an offset: UTC.", show_default=_NOW),
+    ]
+
+
+Id = _value("Id of the message.", _RANDOM)
+Originator = _value("Who sent the message.", "447700900123")
+Recipient = _value("To whom it was sent.", "447700900000")
+Body = _value("Its text.", "Hello")
+MessageType = _value("Its type.", "Text")
+SentAt = _moment("When it was sent")
+ReceivedAt = _moment("When EMS received it")
+EventType = _value("What happened to the message.", "Delivered")
+ErrorType = _value("What failed.", "Failed")
+OccurredAt = _moment("When it happened")
+Detail = _value("Detail of the error.")
+FailureDescription = _value("Text of the failure reason.")
+MobileNumber = _value("Number of the subscriber.", "447700900123")
+ContactId = _value("Id of the contact.")
+EventCode = _value("What the subscriber did.", "Subscribe")
+FailureCode = Annotated[
+    int | None,
+    typer.Option(min=-(2**31), max=2**31 - 1, metavar="N", help="Code of the failure reason.", show_default=_ABSENT),
+]
+PermanentFailure = Annotated[bool | None, typer.Option(help="Whether the failure is for good.", show_default=_ABSENT)]
 
 
 def push(
     kind: Annotated[Kind, typer.Argument(help="The operation to call.")],
     *,
     config: Config = None,
-    url: Annotated[str | None, typer.Option(help="Address of the Account Event Handler.")] = None,
-    username: Annotated[str | None, typer.Option(help="User name to present.")] = None,
-    password: Annotated[
-        str | None, typer.Option(envvar=PUSH_PASSWORD, help="Password to present; asked for when it is not given.")
+    url: Annotated[
+        str | None, typer.Option(help="Address of the Account Event Handler; otherwise the configuration's.")
     ] = None,
-    account: Annotated[str | None, typer.Option(help="Account to push for.")] = None,
+    username: Annotated[
+        str | None, typer.Option(help="User name to present; otherwise the configuration's first.")
+    ] = None,
+    password: Annotated[
+        str | None,
+        typer.Option(
+            envvar=PUSH_PASSWORD, help="Password to present; otherwise the configuration's, else it is asked for."
+        ),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(help="Account to push for; otherwise the configuration's first.")
+    ] = None,
     api: Api = Version.SOAP,
+    ca_bundle: CaBundle = None,
     timeout: Timeout = 10.0,
-    id: Annotated[str | None, typer.Option(help="Message id; otherwise a random GUID.")] = None,  # noqa: A002 - EMS calls it so
-    originator: Value = None,
-    recipient: Value = None,
-    body: Value = None,
-    type: Value = None,  # noqa: A002 - EMS calls it so
-    sent_at: Moment = None,
-    received_at: Moment = None,
-    event_type: Value = None,
-    error_type: Value = None,
-    occurred_at: Moment = None,
-    detail: Value = None,
-    failure_code: Annotated[int | None, typer.Option(min=-(2**31), max=2**31 - 1, show_default=False)] = None,
-    failure_description: Value = None,
-    permanent_failure: Annotated[bool | None, typer.Option(show_default=False)] = None,
-    mobile_number: Value = None,
-    contact_id: Value = None,
-    event_code: Value = None,
+    id: Id = None,  # noqa: A002 - EMS calls it so
+    originator: Originator = None,
+    recipient: Recipient = None,
+    body: Body = None,
+    type: MessageType = None,  # noqa: A002 - EMS calls it so
+    sent_at: SentAt = None,
+    received_at: ReceivedAt = None,
+    event_type: EventType = None,
+    error_type: ErrorType = None,
+    occurred_at: OccurredAt = None,
+    detail: Detail = None,
+    failure_code: FailureCode = None,
+    failure_description: FailureDescription = None,
+    permanent_failure: PermanentFailure = None,
+    mobile_number: MobileNumber = None,
+    contact_id: ContactId = None,
+    event_code: EventCode = None,
 ) -> None:
     """Send one notification to a URL as EMS would. Ends with 0 only at HTTP 200 (in SOAP, with the empty response).
 
-    With --config the address, the account and its credentials come from there, as far as they are not given.
+    What is not given comes from the configuration, if there is one: address, account and credentials. A value that the
+    kind does not carry is refused.
     """
     from soap_handler.cli.push_target import made_up, target  # noqa: PLC0415 - heavy; other commands need not load it
+    from soap_handler.ems.caller import HandlerCaller  # noqa: PLC0415 - it loads zeep
 
     given = {
         "id": id,
@@ -78,19 +125,20 @@ def push(
     notification = made_up(
         kind, where.account.reference, {name: value for name, value in given.items() if value is not None}
     )
-    _send(where.url, where.account, notification, timeout, api)
-
-
-def _send(url: str, account: EmsAccount, notification: Notification, timeout: float, api: Version) -> None:
-    from soap_handler.ems.caller import HandlerCaller  # noqa: PLC0415 - it loads zeep
-    from soap_handler.ems.versions import PushError  # noqa: PLC0415 - with it
-
-    try:
-        with HandlerCaller(timeout, api) as caller:
-            caller.call(url, account, notification)
-    except PushError as error:
-        typer.echo(f"soap-handler: not acknowledged by {url}: {error}", err=True)
-        raise typer.Exit(1) from None
-    response = "" if api in {Version.FORM_POST, Version.XML_PUSH} else f" with the empty {notification.kind}Response"
+    caller = HandlerCaller(timeout, api, ca_bundle)
+    _send(caller, where, notification)
+    response = "" if api in {Version.FORM_POST, Version.XML_PUSH} else f" with the empty {kind}Response"
     typer.echo(f"acknowledged: HTTP 200{response}")
     typer.echo(f"key: {notification.key}")
+
+
+def _send(caller: HandlerCaller, where: Target, notification: Notification) -> None:
+    from soap_handler.ems.versions import PushError  # noqa: PLC0415 - it loads zeep
+
+    try:
+        with caller:
+            caller.call(where.url, where.account, notification)
+    except PushError as error:
+        hint = "; --ca-bundle FILE names a root to trust" if "unknown issuer" in str(error) else ""
+        typer.echo(f"soap-handler: not acknowledged by {where.url}: {error}{hint}", err=True)
+        raise typer.Exit(1) from None

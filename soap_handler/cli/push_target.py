@@ -7,7 +7,7 @@ import sys
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import typer
 
@@ -58,7 +58,7 @@ def target(
     username: str | None,
     password: str | None,
 ) -> Target:
-    """Return the target: what is given, completed from a configuration if one is given too.
+    """Return the target: what is given, completed from the configuration where there is one.
 
     An address from the configuration is the one of this version of the API.
 
@@ -66,50 +66,82 @@ def target(
         SettingsError: the configuration cannot be used.
         typer.BadParameter: something is in neither place.
     """
-    settings = configuration.load(config) if config else None
-    known = _configured(settings, account) if settings else None
-    pair = known.push[0] if known and known.push else None
+    settings = None if url and account and username and password else settings_of(config)
+    known = configured(settings, account) if settings else None
+    login = login_of(known, username, password)
     reference = _needed("--account", account or (known.reference if known else None))
-    anonymous = known is not None and known.anonymous and not known.push
-    name = username or (pair.username if pair else None) or ("anonymous" if anonymous else None)
-    secret = password or (pair.password.get_secret_value() if pair else None) or ("anonymous" if anonymous else None)
     return Target(
-        _needed("--url", url or (_address(settings, api) if settings else None)),
+        _needed("--url", url or (address_of(settings, api) if settings else None)),
         EmsAccount(
             reference=reference,
             username="",
             password="",  # the inbox is not called
-            push_username=_needed("--username", name),
-            push_password=secret or _asked(),
+            push_username=_needed("--username", login.username),
+            push_password=login.password or _asked(hashed=login.hashed),
         ),
     )
 
 
-def _configured(settings: Settings, account: str | None) -> AccountSettings | None:
+def settings_of(config: Path | None) -> Settings | None:
+    """Return the settings; ``None`` where there is no configuration file.
+
+    Raises:
+        SettingsError: they cannot be used.
+    """
+    return None if configuration.find(config) is None else configuration.load(config)
+
+
+def configured(settings: Settings, account: str | None) -> AccountSettings | None:
+    """Return the account of any of its names; without one, the first."""
     if account is None:
         return settings.account[0]
     names = {name_key(name): each for each in settings.account for name in (each.reference, *each.aliases)}
     return names.get(name_key(account))
 
 
-def _address(settings: Settings, api: Version) -> str | None:
+class Login(NamedTuple):
+    """What to present, as far as it is known."""
+
+    username: str | None
+    password: str | None
+    hashed: bool = False
+    """Whether the configuration has the hash of the password alone."""
+
+
+def login_of(known: AccountSettings | None, username: str | None, password: str | None) -> Login:
+    """Return what is given, completed by the pair of this user name, or the first one, that the account has."""
+    pairs = known.push if known else ()
+    pair = next((each for each in pairs if username in {None, each.username}), None)
+    if pair is None:
+        anonymous = "anonymous" if known is not None and known.anonymous else None
+        return Login(username or anonymous, password or anonymous)
+    secret = pair.password.get_secret_value()
+    hashed = secret.startswith("$scrypt$")
+    return Login(pair.username, password or (None if hashed else secret), hashed)
+
+
+def address_of(settings: Settings, api: Version, *, local: bool = False) -> str | None:
+    """Return the address at which a service of these settings is called; ``local``: on this machine, past any proxy."""
     server = settings.server
-    if server.public_url is None and server.port == 0:
+    public = None if local else server.prefixed_url
+    if public is None and server.port == 0:
         return None
     host = "127.0.0.1" if server.host in {"0.0.0.0", "::"} else server.host  # noqa: S104 - compared, not listened on
-    base = server.prefixed_url or f"http://{host}:{server.port}{server.path_prefix or ''}"
+    host = f"[{host}]" if ":" in host else host
+    base = public or f"http://{host}:{server.port}{server.path_prefix or ''}"
     return base + (XML_PUSH_PATH if api is Version.XML_PUSH else PATH)
 
 
 def _needed(option: str, value: str | None) -> str:
     if not value:
-        raise typer.BadParameter(f"{option} is missing; give it, or a --config that says it")
+        raise typer.BadParameter(f"{option} is missing; give it, or a configuration that says it")
     return value
 
 
-def _asked() -> str:
+def _asked(*, hashed: bool) -> str:
     if not sys.stdin.isatty():
-        raise typer.BadParameter(f"--password is missing; give it, or {configuration.PUSH_PASSWORD}, or a --config")
+        why = ": the configuration has its hash alone" if hashed else ""
+        raise typer.BadParameter(f"--password is missing{why}; give it, or {configuration.PUSH_PASSWORD}")
     return str(typer.prompt("Password", hide_input=True, err=True))
 
 

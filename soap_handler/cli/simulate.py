@@ -3,72 +3,113 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from soap_handler.cli.configuration import INBOX_PASSWORD, PUSH_PASSWORD
-from soap_handler.cli.options import Api, Json, Seed, finite
+from soap_handler.cli.options import Api, CaBundle, Config, Json, Seed, finite
 from soap_handler.contract import Version
 
 HandlerUrl = Annotated[
-    str | None, typer.Option(help="Address of the Account Event Handler; without it only the inbox runs.")
+    str | None,
+    typer.Option(
+        help="Address of the Account Event Handler; otherwise the configuration's; without both only the inbox runs."
+    ),
 ]
-PushPassword = Annotated[str | None, typer.Option(envvar=PUSH_PASSWORD, help="Password to present to the handler.")]
-InboxUsername = Annotated[str | None, typer.Option(help="User name that opens the inbox; otherwise the handler's.")]
+Username = Annotated[
+    str | None,
+    typer.Option(
+        help="User name to present to the handler; otherwise the configuration's, else ems.", show_default=False
+    ),
+]
+PushPassword = Annotated[
+    str | None,
+    typer.Option(envvar=PUSH_PASSWORD, help="Password to present to the handler; otherwise the configuration's."),
+]
+AccountName = Annotated[
+    str | None,
+    typer.Option(
+        help="Account, by any of its names; otherwise the configuration's first, else EX0012345.", show_default=False
+    ),
+]
+InboxUsername = Annotated[
+    str | None, typer.Option(help="User name that opens the inbox; otherwise the configuration's, else the handler's.")
+]
 InboxPassword = Annotated[
-    str | None, typer.Option(envvar=INBOX_PASSWORD, help="Password that opens the inbox; otherwise the handler's.")
+    str | None,
+    typer.Option(
+        envvar=INBOX_PASSWORD, help="Password that opens the inbox; otherwise the configuration's, else the handler's."
+    ),
+]
+InboxPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        help="Port of the inbox; otherwise that of an inbox of the configuration that is local, else a free one.",
+    ),
 ]
 Rate = Annotated[float, typer.Option(min=0.001, max=1_000_000, callback=finite, help="Notifications in a second.")]
-Share = Annotated[
-    float, typer.Option(min=0.0, max=1.0, callback=finite, help="Share of the notifications, between 0 and 1.")
-]
+
+
+def _share(what: str) -> Any:  # noqa: ANN401 - an annotation, which typer reads
+    return Annotated[float, typer.Option(min=0.0, max=1.0, callback=finite, help=what)]
+
+
+Duplicates = _share("Share of the notifications that are pushed twice.")
+LostAnswers = _share("Share of the notifications whose first answer is lost, so that they are pushed again.")
+Late = _share("Share of the notifications that are pushed late.")
+Reordered = _share("Share of the notifications that overtake others.")
+Bursts = _share("Share of the notifications that are held back and come in a burst.")
+UpperCaseIds = _share("Share of the notifications whose id is in upper case.")
+InboxOutages = _share("Share of the inbox calls that fail.")
 
 
 def simulate(
     *,
+    config: Config = None,
     handler_url: HandlerUrl = None,
-    username: Annotated[str, typer.Option(help="User name to present to the handler.")] = "ems",
+    username: Username = None,
     password: PushPassword = None,
-    account: Annotated[str, typer.Option(help="Reference of the account.")] = "EX0012345",
+    account: AccountName = None,
     inbox_username: InboxUsername = None,
     inbox_password: InboxPassword = None,
-    inbox_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the inbox; 0 takes a free one.")] = 0,
+    inbox_port: InboxPort = None,
     api: Api = Version.SOAP,
+    ca_bundle: CaBundle = None,
     messages: Annotated[
         int | None, typer.Option(min=0, max=100_000_000, help="Notifications to push; without it, until Ctrl-C.")
     ] = None,
     rate: Rate = 10.0,
     seed: Seed = 1,
-    duplicates: Share = 0.0,
-    lost_answers: Share = 0.0,
-    late: Share = 0.0,
-    reordered: Share = 0.0,
-    bursts: Share = 0.0,
-    upper_case_ids: Share = 0.0,
-    inbox_outages: Annotated[
-        float, typer.Option(min=0.0, max=1.0, callback=finite, help="Share of the inbox calls.")
-    ] = 0.0,
+    duplicates: Duplicates = 0.0,
+    lost_answers: LostAnswers = 0.0,
+    late: Late = 0.0,
+    reordered: Reordered = 0.0,
+    bursts: Bursts = 0.0,
+    upper_case_ids: UpperCaseIds = 0.0,
+    inbox_outages: InboxOutages = 0.0,
     as_json: Json = False,
 ) -> None:
     """Run an EMS on 127.0.0.1: an inbox, and pushes to a handler, disturbed to order.
+
+    What is not given comes from the configuration, if there is one. Its service is pushed to only if its inbox is on
+    this machine too: a real service is pushed to only by --handler-url.
 
     It is done when every notification is acknowledged and the inbox is empty, and ends then or at Ctrl-C. Ends with
     0 only if it was done.
     """
     from soap_handler.cli import display, simulate_run  # noqa: PLC0415 - they load spyne, zeep and rich
-    from soap_handler.ems import Disturbances, EmsAccount  # noqa: PLC0415 - it loads spyne and zeep
+    from soap_handler.cli.simulate_target import Given, simulated  # noqa: PLC0415 - as above
+    from soap_handler.ems import Disturbances  # noqa: PLC0415 - it loads spyne and zeep
 
-    if not password:
-        raise typer.BadParameter(f"--password is missing; give it, or {PUSH_PASSWORD}")
+    given = Given(account, username, password, inbox_username, inbox_password, inbox_port, handler_url)
+    found = simulated(config, api, given)
+    if found.note:
+        typer.echo(found.note, err=True)
     counts = simulate_run.run(
-        EmsAccount(
-            reference=account,
-            username=inbox_username or username,
-            password=inbox_password or password,
-            push_username=username,
-            push_password=password,
-        ),
+        found.account,
         Disturbances(
             duplicates=duplicates,
             lost_answers=lost_answers,
@@ -78,7 +119,7 @@ def simulate(
             upper_case_ids=upper_case_ids,
             inbox_outages=inbox_outages,
         ),
-        simulate_run.Order(handler_url, inbox_port, messages, rate, seed, api),
+        simulate_run.Order(found.handler_url, found.inbox_port, messages, rate, seed, api, ca_bundle),
     )
     if as_json:
         typer.echo(json.dumps(simulate_run.summary(counts)))

@@ -14,10 +14,11 @@ import typer
 
 from soap_handler.cli.display import Table
 from soap_handler.contract import Version
-from soap_handler.ems import SimulatedEms, believable_notifications
+from soap_handler.ems import PushSettings, SimulatedEms, believable_notifications
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from soap_handler.ems import Counts, Disturbances, EmsAccount
 
@@ -36,6 +37,7 @@ class Order:
     """Notifications in a second."""
     seed: int
     api: Version = Version.SOAP
+    ca_bundle: Path | None = None
 
 
 def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts:
@@ -47,12 +49,15 @@ def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts
         seed=order.seed,
         inbox_port=order.inbox_port,
         api=order.api,
+        push_settings=PushSettings(ca_bundle=order.ca_bundle),
     )
     with _stop_signals() as stop, ems:
         typer.echo(f"inbox: {ems.inbox_url}\nWSDL:  {ems.inbox_url}?wsdl", err=True)
         _push(ems, account.reference, order, stop)
         while not (stop.is_set() or _done(ems.counts())):
             stop.wait(_POLL_SECONDS)
+        for why in sorted({each.last_failure for each in ems.waiting() if each.last_failure}):
+            typer.echo(f"soap-handler: not acknowledged: {why}", err=True)
     return ems.counts()
 
 

@@ -1,7 +1,7 @@
 """A simulator of EMS: for tests, for demonstrations, and for our users' own pipelines.
 
-It stands apart: of this package it imports only the contract, the notifications, the events, the safe XML parser and
-the patch of spyne.
+It stands apart: of this package it imports only the contract, the notifications, the events, the words for TLS, the
+safe XML parser and the patch of spyne.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.util.ssl_ import create_urllib3_context
 from zeep.exceptions import Error as ZeepError
 
 from soap_handler.contract import Version
@@ -13,9 +14,11 @@ from soap_handler.ems.form_push import FormWriter
 from soap_handler.ems.soap_push import SoapWriter
 from soap_handler.ems.versions import PushError
 from soap_handler.ems.xml_push import XmlWriter
+from soap_handler.tls_faults import tls_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
     from soap_handler.ems.accounts import EmsAccount
@@ -37,9 +40,16 @@ class AnswerLostError(PushError):
 class _LossyAdapter(HTTPAdapter):
     """HTTP adapter that can drop the connection after a request, before its answer is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, ca_bundle: Path | None = None) -> None:
+        self._ca_bundle = ca_bundle
         super().__init__(pool_connections=1, pool_maxsize=1)
         self.lose_answer = False
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - requests' own signature
+        if self._ca_bundle is not None:  # requests itself would trust these in place of the well-known ones
+            kwargs["ssl_context"] = context = create_urllib3_context()
+            context.load_verify_locations(cafile=str(self._ca_bundle))
+        super().init_poolmanager(*args, **kwargs)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - requests' own signature
         response = super().send(request, *args, **kwargs)
@@ -52,13 +62,16 @@ class _LossyAdapter(HTTPAdapter):
 class HandlerCaller:
     """One connection to the Account Event Handler. It is for one thread, since zeep's client is not thread-safe."""
 
-    def __init__(self, timeout: float, api: Version = Version.SOAP) -> None:
-        """``timeout`` is how long (seconds) a call may wait for the connection, and for each part of the answer."""
+    def __init__(self, timeout: float, api: Version = Version.SOAP, ca_bundle: Path | None = None) -> None:
+        """``timeout`` is how long (seconds) a call may wait for the connection, and for each part of the answer.
+
+        ``ca_bundle`` has roots to trust beside the well-known ones.
+        """
         self._timeout = timeout
         self._writer = _WRITERS[api]()
         self._session = requests.Session()
         self._session.trust_env = False  # it would use a proxy of the environment even for 127.0.0.1
-        self._adapter = _LossyAdapter()
+        self._adapter = _LossyAdapter(ca_bundle)
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
 
@@ -83,7 +96,7 @@ class HandlerCaller:
                 url, data=push.body, headers=dict(push.headers), timeout=self._timeout, allow_redirects=False
             )
         except (requests.RequestException, ZeepError, ValueError) as error:  # ValueError: a text cannot be written
-            raise PushError(type(error).__name__) from error
+            raise PushError(_describe(error)) from error
         finally:
             self._adapter.lose_answer = False
         self._writer.check(response, notification)
@@ -99,3 +112,15 @@ class HandlerCaller:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _describe(error: BaseException) -> str:
+    """Say why there was no answer: TLS in words, else what the system says. The address is left out."""
+    root = error
+    while (below := root.__cause__ or root.__context__) is not None:
+        root = below
+    fault = tls_fault(root)
+    if fault is not None:
+        return fault
+    reason = getattr(root, "strerror", None)
+    return f"{type(error).__name__} ({reason})" if isinstance(root, OSError) and reason else type(error).__name__

@@ -18,6 +18,7 @@ from soap_handler.ems.versions import PushError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from random import Random
 
     from soap_handler.ems.accounts import EmsAccount
@@ -37,6 +38,8 @@ class PushSettings:
     first_retry: float = 0.05
     longest_retry: float = 2.0
     give_up_after: float = 72 * 3600.0
+    ca_bundle: Path | None = None
+    """Roots to trust beside the well-known ones."""
 
     def retry_in(self, failures: int) -> float:
         """Return how long to wait after this many failures in a row (at least 1)."""
@@ -144,7 +147,7 @@ class Pusher:
             thread.join()
 
     def _work(self) -> None:
-        with HandlerCaller(self._settings.timeout, self._api) as caller:
+        with HandlerCaller(self._settings.timeout, self._api, self._settings.ca_bundle) as caller:
             while (taken := self._take()) is not None:
                 url, delivery = taken
                 failure = self._send(caller, url, delivery)

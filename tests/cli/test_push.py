@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soap_handler.notifications import FailureReason, Kind, MessageError, MessageReceived
+from soap_handler.cli.push_target import made_up
+from soap_handler.notifications import FailureReason, Kind, MessageError, MessageReceived, to_dict
 from tests.cli.conftest import Run, write_configuration
+from tests.diagnosis import certificates
+from tests.diagnosis.fronts import answering
 from tests.support import wire
 from tests.support.waiting import wait_for
 
@@ -68,7 +71,7 @@ def test_what_is_refused_is_not_acknowledged(run: Run, service: Service) -> None
 def test_the_configuration_says_what_is_not_given(
     run: Run, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Address, account and credentials come from --config; the password may come from the environment."""
+    """Address, account and credentials come from soap-handler.toml, and from no file that is not needed."""
     path = write_configuration(tmp_path, server=f'public_url = "http://127.0.0.1:{service.port}"')
     path.write_text(
         path.read_text()
@@ -77,8 +80,56 @@ def test_the_configuration_says_what_is_not_given(
         .replace('"ems"', f'"{wire.USERNAME}"')
     )
     monkeypatch.setenv("SOAP_HANDLER_PUSH_PASSWORD", wire.PASSWORD)
-    result = run("push", "MessageEvent", "--config", str(path))
-    assert result.code == 0, result.err
+    for arguments in ((), ("--config", str(path))):
+        result = run("push", "MessageEvent", *arguments)
+        assert result.code == 0, result.err
+    path.write_text("broken")
+    assert run("push", "MessageEvent").code == 2
+    assert run("push", "MessageEvent", "--url", url(service), *CREDENTIALS).code == 0
+
+
+def test_a_hash_is_no_password(run: Run, tmp_path: Path) -> None:
+    """EMS presents the password itself; where only its hash is known, it must be given."""
+    path = write_configuration(tmp_path, server='public_url = "http://127.0.0.1:9"')
+    path.write_text(path.read_text().replace("s3cret", f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'B' * 43}"))
+    result = run("push", "MessageEvent")
+    assert (result.code, "has its hash alone" in result.err) == (2, True), result.err
+    result = run("simulate")
+    assert (result.code, "has its hash alone" in result.err) == (2, True), result.err
+
+
+def test_another_user_name_has_another_password(run: Run, tmp_path: Path) -> None:
+    """The configuration's password goes with its own user name alone."""
+    write_configuration(tmp_path, server='public_url = "http://127.0.0.1:9"')
+    result = run("push", "MessageEvent", "--username", "other")
+    assert (result.code, "--password is missing" in result.err) == (2, True), result.err
+
+
+def test_what_is_wrong_with_tls_is_said_in_words(run: Run, tmp_path: Path) -> None:
+    """And how to trust a root of one's own; with it, the push goes through to the answer."""
+    files = certificates.good(tmp_path)
+    with answering(lambda *_: (500, "text/plain", b"no"), files) as port:
+        address = ("push", "MessageEvent", "--url", f"https://localhost:{port}/", *CREDENTIALS)
+        result = run(*address)
+        assert result.code == 1
+        assert "TLS: the certificate is of an unknown issuer; --ca-bundle FILE" in result.err
+        assert "HTTP 500" in run(*address, "--ca-bundle", str(files.root)).err
+
+
+def test_no_answer_is_said_in_the_words_of_the_system(run: Run) -> None:
+    """Nothing listens there."""
+    result = run("push", "MessageEvent", "--url", "http://127.0.0.1:9/", *CREDENTIALS)
+    assert (result.code, "ConnectionError (Connection refused)" in result.err) == (1, True), result.err
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_help_tells_the_values_that_are_made_up(run: Run, kind: Kind) -> None:
+    """Each default that the help shows is the one that is sent."""
+    shown = " ".join(run("push", "--help").out.split())
+    for name, value in to_dict(made_up(kind, "A", {})).items():
+        option = f"--{name.replace('_', '-')} "
+        if option in shown and value and not name.endswith("_at") and name not in {"id", "account"}:
+            assert f"[default: ({value})]" in shown.partition(option)[2].partition(" --")[0]
 
 
 @pytest.mark.parametrize(

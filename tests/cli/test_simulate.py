@@ -8,7 +8,12 @@ import socket
 import subprocess
 from typing import TYPE_CHECKING
 
+from soap_handler.ems import EmsAccount, PushSettings, SimulatedEms
+from soap_handler.notifications import MessageEvent
 from tests.cli.conftest import Run, command, environment, serve, write_configuration
+from tests.diagnosis import certificates
+from tests.diagnosis.fronts import answering
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,15 +22,18 @@ if TYPE_CHECKING:
 
 
 def test_it_is_done_when_the_inbox_is_empty(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It pushes what is ordered to a service, which empties the inbox; then it ends with 0 and its counts."""
+    """It pushes what is ordered to a service, which empties the inbox; then it ends with 0 and its counts.
+
+    Account, passwords, and the port of the inbox are those of the configuration.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     inbox = f"http://127.0.0.1:{port}/secure/messenger/soap/InboxService.asmx"
     account = f'inbox = {{ url = "{inbox}", username = "ems", password = "s3cret" }}'
     write_configuration(tmp_path, handler='target = "soap_handler.sinks.stdout:handlers"', account=account)
-    monkeypatch.setenv("SOAP_HANDLER_PUSH_PASSWORD", "s3cret")
+    monkeypatch.delenv("SOAP_HANDLER_PUSH_PASSWORD", raising=False)
     with serve(tmp_path) as service:
-        ordered = ("--messages", "20", "--rate", "500", "--duplicates", "0.5", "--inbox-port", str(port))
+        ordered = ("--messages", "20", "--rate", "500", "--duplicates", "0.5")
         result = run("simulate", "--handler-url", service.url, *ordered, "--json")
         assert service.end(signal.SIGTERM) == 0
     assert result.code == 0, result.err
@@ -64,3 +72,29 @@ def test_the_table_is_for_people(run: Run) -> None:
     result = run("simulate", "--messages", "0", "--password", "x")
     assert result.code == 0
     assert "acknowledged" in result.out
+
+
+def test_a_real_service_is_pushed_to_only_by_name(run: Run, tmp_path: Path) -> None:
+    """Made-up messages would be handled as those of people; a service whose inbox is on this machine is for trying."""
+    elsewhere = 'inbox = { url = "https://www.esendex.com/Inbox.asmx", username = "a", password = "b" }'
+    for account, said in (
+        (elsewhere, "no pushes: the configuration's inbox is at www.esendex.com"),
+        ("", "pushes to:"),
+    ):
+        path = write_configuration(tmp_path, account=account)
+        path.write_text(path.read_text().replace("port = 0", "port = 9"))
+        result = run("simulate", "--messages", "0")
+        assert (result.code, said in result.err) == (0, True), result.err
+    assert "pushes to: http://127.0.0.1:9/AccountEventHandler\n" in result.err
+
+
+def test_the_simulator_says_what_is_wrong_with_tls(tmp_path: Path) -> None:
+    """And trusts a root of one's own, as ``--ca-bundle`` names it, beside the well-known ones."""
+    files = certificates.good(tmp_path)
+    with answering(lambda *_: (500, "text/plain", b"no"), files) as port:
+        account = EmsAccount(reference="A", username="u", password="p", push_username="u", push_password="p")
+        for root, said in ((None, "unknown issuer"), (files.root, "HTTP 500")):
+            settings = PushSettings(ca_bundle=root)
+            with SimulatedEms([account], f"https://localhost:{port}/", push_settings=settings) as ems:
+                ems.push(MessageEvent(account="A", id="x"))
+                wait_for(lambda ems=ems, said=said: any(said in each.last_failure for each in ems.waiting()))

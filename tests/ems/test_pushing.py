@@ -211,7 +211,9 @@ def test_a_handler_that_is_away_is_tried_until_it_is_back() -> None:
     with served(handler) as url, SimulatedEms([ACCOUNT], nowhere, push_settings=QUICK) as ems:
         ems.push(EVENT)
         wait_for(lambda: ems.counts().sends >= 2)
-        wait_for(lambda: any(delivery.last_failure == "ConnectionError" for delivery in ems.waiting()))
+        wait_for(
+            lambda: any(delivery.last_failure == "ConnectionError (Connection refused)" for delivery in ems.waiting())
+        )
         ems.handler_url = url
         assert ems.wait_until_quiet(5)
         assert ems.counts().acknowledged == 1
