@@ -45,7 +45,7 @@ def _run() -> None:
     from soap_handler.cli.program import program  # noqa: PLC0415 - here, so that nothing is loaded by a mere import
 
     try:
-        program()
+        program(prog_name="soap-handler")
     finally:
         standard_streams.flush()
 

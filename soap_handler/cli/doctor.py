@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from soap_handler.cli.configuration import PUSH_PASSWORD
-from soap_handler.cli.options import Config, Json, Timeout  # noqa: TC001 - typer reads them
+from soap_handler.cli.options import CaBundle, Config, Json, Timeout  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from soap_handler.diagnosis.finding import Finding
     from soap_handler.settings import Settings
@@ -25,13 +25,17 @@ def doctor(
         str | None, typer.Option(help="Address that EMS is to call; otherwise that of server.public_url.")
     ] = None,
     account: Annotated[str | None, typer.Option(help="Account to present; otherwise the first one.")] = None,
-    username: Annotated[str | None, typer.Option(help="User name to present.")] = None,
+    username: Annotated[
+        str | None, typer.Option(help="User name to present; otherwise the first one of the account.")
+    ] = None,
     password: Annotated[
-        str | None, typer.Option(envvar=PUSH_PASSWORD, help="Password to present, if only its hash is in the settings.")
+        str | None,
+        typer.Option(
+            envvar=PUSH_PASSWORD,
+            help="Password to present; otherwise that of the settings, if they have not only its hash.",
+        ),
     ] = None,
-    ca_bundle: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Roots to trust beside the well-known ones.")
-    ] = None,
+    ca_bundle: CaBundle = None,
     timeout: Timeout = 10.0,
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="Port where plain HTTP would answer.")] = 80,
     as_json: Json = False,

@@ -33,8 +33,8 @@ def erase(
     """Remove every trace of a phone number from the journal: messages, requests, and the errors of attempts.
 
     What waits for a handler is not handled any more; messages are still deleted from the EMS inbox.
-    Numbers are compared by their digits, without a leading + or 00; a national form (07700…) is another number, to be
-    erased by itself. Each erasure is recorded with who, when, the counts, and a digest in place of the number.
+    Numbers are compared by their digits, without a leading + or 00; a national form (07700 900123) is another number,
+    to be erased by itself. Each erasure is recorded with who, when, the counts, and a digest in place of the number.
     Ends with 1 if traces may be left in the journal's files.
     """
     from soap_handler.cli import display, erase_run  # noqa: PLC0415 - they load SQLAlchemy, pydantic and rich

@@ -18,7 +18,8 @@ def init(
     *,
     path: Annotated[Path, typer.Option(help="The file to write.")] = DEFAULT_FILE,
     sink: Annotated[
-        str | None, typer.Option(help="Write a route to a sink of this type too: " + ", ".join(SINK_TYPES) + ".")
+        str | None,
+        typer.Option(help="Write a route to a sink of this type too, otherwise none: " + ", ".join(SINK_TYPES) + "."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -17,6 +16,7 @@ from soap_handler.cli import (
     erase,
     explain,
     hash_password,
+    help_text,
     init,
     journal,
     journal_backup,
@@ -27,11 +27,15 @@ from soap_handler.cli import (
     simulate,
     sink,
 )
+from soap_handler.cli.version import show_version
 
 program = typer.Typer(
     name="soap-handler",
+    cls=help_text.Group,
     help="Receives what Esendex EMS pushes over SOAP, hands it to your code, and then empties the inbox.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,  # those show local variables, and so passwords
 )
 program.command()(demo.demo)
@@ -53,20 +57,14 @@ program.add_typer(sink.commands)
 program.add_typer(deploy.commands)
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
-    if wanted:
-        try:
-            typer.echo(f"soap-handler {version('soap-handler')}")
-        except PackageNotFoundError:
-            typer.echo("soap-handler, run from a source tree")
-        raise typer.Exit
+help_text.adopt(program)
 
 
 @program.callback()
 def _first(
     *,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which release this is.")
+        bool, typer.Option("--version", "-V", callback=show_version, is_eager=True, help="Say which release this is.")
     ] = False,
 ) -> None:
     logs.configure("warning", "text")  # to standard error; standard output is for results
