@@ -30,7 +30,7 @@ _KINDS: Final = (  # what typer calls the kinds of values, with and without its 
     (re.compile(r"<(path|file|directory)>|\bPATH\b"), "FILE"),
     (re.compile(r"<(list\[)?str\]?>"), "TEXT"),
     (re.compile(r"\s*<bool>"), ""),
-    (re.compile(r"<([\w|-]+)>"), r"[\1]"),
+    (re.compile(r":?[<{]([\w|-]+)[>}]"), r" [\1]"),
 )
 _VERSION: Final = (["-V"], ["--version"])
 _RANGE: Final = re.compile(r"(-?[\d.]+)<=x<=([\d.]+)")
@@ -109,6 +109,7 @@ def _commands(command: Any, ctx: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN
 
 def _row(names: str, text: str) -> tuple[str, str]:
     """Return an option's names with the kind of its value, and its text with the values and the default."""
+    text = text.replace("\\[", "[")  # an escape of rich's markup
     text = _ANY_NUMBER.sub("", _RANGE.sub(r"\1 to \2", text))
     return _plain(names), re.sub(r"\[default: \((.*)\)\]", r"[default: \1]", " ".join(text.split()))
 
@@ -117,7 +118,7 @@ def _argument(piece: str) -> str:
     """Return an argument as its place in the line is written: ``KIND``, ``[NUMBER]``, ``[KEY]...``."""
     if piece == "[OPTIONS]" or " " in piece:
         return piece
-    name = piece.strip("[]{}.").upper()
+    name = piece.strip("[]{}.").partition(":")[0].upper()
     many = "..." if piece.endswith("...") else ""
     return f"[{name}]{many}" if piece.startswith("[") else f"{name}{many}"
 
@@ -125,7 +126,7 @@ def _argument(piece: str) -> str:
 def _plain(names: str) -> str:
     for kind, name in _KINDS:
         names = kind.sub(name, names)
-    return names.strip()
+    return " ".join(names.split())
 
 
 def _paragraphs(text: str, width: int) -> list[str]:

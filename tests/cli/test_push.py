@@ -129,7 +129,7 @@ def test_the_help_tells_the_values_that_are_made_up(run: Run, kind: Kind) -> Non
     for name, value in to_dict(made_up(kind, "A", {})).items():
         option = f"--{name.replace('_', '-')} "
         if option in shown and value and not name.endswith("_at") and name not in {"id", "account"}:
-            assert f"[default: ({value})]" in shown.partition(option)[2].partition(" --")[0]
+            assert f"[default: {value}]" in shown.partition(option)[2].partition(" --")[0]
 
 
 @pytest.mark.parametrize(
