@@ -7,10 +7,12 @@ from typing import Final
 EXAMPLES: Final = {
     "": (
         "soap-handler demo                    see it work on this machine",
+        "soap-handler dev sms:handlers        try your handlers, reloaded on change",
         "soap-handler init                    write a configuration to fill in",
         "soap-handler serve                   run the service",
     ),
     "demo": ("soap-handler demo", "soap-handler demo --messages 5000 --seed 7"),
+    "dev": ("soap-handler dev sms:handlers", "soap-handler dev --throwaway --rate 2"),
     "serve": ("soap-handler serve", "soap-handler serve --config /etc/soap-handler.toml --workers 4"),
     "init": ("soap-handler init", "soap-handler init --sink webhook --path crm.toml"),
     "check": ("soap-handler check", "soap-handler check --inbox --sinks --json"),

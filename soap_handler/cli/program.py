@@ -11,6 +11,7 @@ from soap_handler.cli import (
     check,
     demo,
     deploy,
+    dev,
     docs,
     doctor,
     erase,
@@ -39,6 +40,7 @@ program = typer.Typer(
     pretty_exceptions_enable=False,  # those show local variables, and so passwords
 )
 program.command()(demo.demo)
+program.command()(dev.dev)
 program.command()(serve.serve)
 program.command()(init.init)
 program.command()(check.check)
