@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import signal
 import sys
+import threading
 import traceback
 from typing import Final, NoReturn
 
@@ -27,7 +29,12 @@ def main() -> None:
     except _NEEDS_ANOTHER_SETUP as error:
         _end(error, 2)
     except KeyboardInterrupt:
+        _let_the_next_end_it()
         sys.exit(_INTERRUPTED)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # typer's own answer to Ctrl-C
+            _let_the_next_end_it()
+        raise
     except BrokenPipeError:  # the reader of the output has seen enough, as head does
         sys.exit(1)
     # OSError: a file or an address; ImportError: the driver of a database, which is not installed with us
@@ -38,6 +45,12 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the outermost wall
         _end_by_defect(error)
+
+
+def _let_the_next_end_it() -> None:
+    """Have a further Ctrl-C end the process at once: while Python waits for threads it would show a traceback."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _run() -> None:

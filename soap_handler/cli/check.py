@@ -22,6 +22,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check the configuration, the handler and the journal. Ends with 1 if anything is wrong."""
+    from soap_handler.cli import display  # noqa: PLC0415 - it loads rich
     from soap_handler.cli.check_findings import findings  # noqa: PLC0415 - it loads what it checks
     from soap_handler.diagnosis.finding import Verdict  # noqa: PLC0415 - needed only here
 
@@ -29,7 +30,7 @@ def check(
     for finding in findings(config, with_inbox=inbox, with_sinks=sinks):
         found.append(finding)
         if not as_json:
-            typer.echo(f"{finding.verdict.value:<8} {finding.what}: {finding.text}")
+            display.print_finding(finding)
     good = all(finding.verdict is not Verdict.WRONG for finding in found)
     if as_json:
         checks = [{"check": each.what, "result": each.verdict.value, "text": each.text} for each in found]

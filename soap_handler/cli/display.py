@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 from rich.text import Text
+
+from soap_handler.diagnosis.finding import Finding, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +29,22 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[object]]
 
 
+_COLOURS: Final = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.WRONG: "bold red", Verdict.SKIPPED: "dim"}
+
+
+def verdict(found: Verdict) -> Text:
+    """Return a verdict in its colour, for a cell or a line. rich leaves colours out where none are wanted."""
+    return Text(found.value, style=_COLOURS[found])
+
+
+def print_finding(found: Finding) -> None:
+    """Print a finding on one line, however long."""
+    word = verdict(found.verdict)
+    gap = " " * (9 - len(word))
+    line = Text.assemble(word, gap, _printable(f"{found.what}: {found.text}"))
+    Console(highlight=False, soft_wrap=True).print(line)
+
+
 def print_table(table: Table) -> None:
     """Print a table to the standard output. No text is read as markup, and control characters are shown as escapes."""
     shown = RichTable(title=table.title or None, title_justify="left")
@@ -38,8 +56,13 @@ def print_table(table: Table) -> None:
 
 
 def _cell(value: object) -> Text:
-    text = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(value))
-    return Text(text, justify="right" if isinstance(value, int) else "left")
+    if isinstance(value, Text):
+        return value
+    return Text(_printable(str(value)), justify="right" if isinstance(value, int) else "left")
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 def print_page(text: str) -> None:
@@ -55,8 +78,9 @@ def progress() -> Iterator[Show]:
     """Show live bars on the standard error output while the context is entered; none where that is no terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    options = {"redirect_stdout": False, "redirect_stderr": False, "disable": not console.is_terminal}
-    with Progress(*columns, console=console, **options) as bars:
+    with Progress(
+        *columns, console=console, redirect_stdout=False, redirect_stderr=False, disable=not console.is_terminal
+    ) as bars:
         tasks = {}
 
         def show(state: Mapping[str, tuple[int, int | None]]) -> None:

@@ -21,32 +21,29 @@ _NOW = "now"
 _ABSENT = "not sent"
 
 
-def _value(what: str, default: str = _ABSENT) -> Any:  # noqa: ANN401 - an annotation, which typer reads
-    return Annotated[str | None, typer.Option(help=what, show_default=default)]
+def _value(what: str, default: str = _ABSENT) -> Any:  # noqa: ANN401 - typer has no type for it
+    return typer.Option(help=what, show_default=default)
 
 
 def _moment(what: str) -> Any:  # noqa: ANN401 - as above
-    return Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help=f"{what}, in ISO 8601; without an offset: UTC.", show_default=_NOW),
-    ]
+    return typer.Option(metavar="TIME", help=f"{what}, in ISO 8601; without an offset: UTC.", show_default=_NOW)
 
 
-Id = _value("Id of the message.", _RANDOM)
-Originator = _value("Who sent the message.", "447700900123")
-Recipient = _value("To whom it was sent.", "447700900000")
-Body = _value("Its text.", "Hello")
-MessageType = _value("Its type.", "Text")
-SentAt = _moment("When it was sent")
-ReceivedAt = _moment("When EMS received it")
-EventType = _value("What happened to the message.", "Delivered")
-ErrorType = _value("What failed.", "Failed")
-OccurredAt = _moment("When it happened")
-Detail = _value("Detail of the error.")
-FailureDescription = _value("Text of the failure reason.")
-MobileNumber = _value("Number of the subscriber.", "447700900123")
-ContactId = _value("Id of the contact.")
-EventCode = _value("What the subscriber did.", "Subscribe")
+Id = Annotated[str | None, _value("Id of the message.", _RANDOM)]
+Originator = Annotated[str | None, _value("Who sent the message.", "447700900123")]
+Recipient = Annotated[str | None, _value("To whom it was sent.", "447700900000")]
+Body = Annotated[str | None, _value("Its text.", "Hello")]
+MessageType = Annotated[str | None, _value("Its type.", "Text")]
+SentAt = Annotated[str | None, _moment("When it was sent")]
+ReceivedAt = Annotated[str | None, _moment("When EMS received it")]
+EventType = Annotated[str | None, _value("What happened to the message.", "Delivered")]
+ErrorType = Annotated[str | None, _value("What failed.", "Failed")]
+OccurredAt = Annotated[str | None, _moment("When it happened")]
+Detail = Annotated[str | None, _value("Detail of the error.")]
+FailureDescription = Annotated[str | None, _value("Text of the failure reason.")]
+MobileNumber = Annotated[str | None, _value("Number of the subscriber.", "447700900123")]
+ContactId = Annotated[str | None, _value("Id of the contact.")]
+EventCode = Annotated[str | None, _value("What the subscriber did.", "Subscribe")]
 FailureCode = Annotated[
     int | None,
     typer.Option(min=-(2**31), max=2**31 - 1, metavar="N", help="Code of the failure reason.", show_default=_ABSENT),

@@ -53,17 +53,19 @@ InboxPort = Annotated[
 Rate = Annotated[float, typer.Option(min=0.001, max=1_000_000, callback=finite, help="Notifications in a second.")]
 
 
-def _share(what: str) -> Any:  # noqa: ANN401 - an annotation, which typer reads
-    return Annotated[float, typer.Option(min=0.0, max=1.0, callback=finite, help=what)]
+def _share(what: str) -> Any:  # noqa: ANN401 - typer has no type for it
+    return typer.Option(min=0.0, max=1.0, callback=finite, help=what)
 
 
-Duplicates = _share("Share of the notifications that are pushed twice.")
-LostAnswers = _share("Share of the notifications whose first answer is lost, so that they are pushed again.")
-Late = _share("Share of the notifications that are pushed late.")
-Reordered = _share("Share of the notifications that overtake others.")
-Bursts = _share("Share of the notifications that are held back and come in a burst.")
-UpperCaseIds = _share("Share of the notifications whose id is in upper case.")
-InboxOutages = _share("Share of the inbox calls that fail.")
+Duplicates = Annotated[float, _share("Share of the notifications that are pushed twice.")]
+LostAnswers = Annotated[
+    float, _share("Share of the notifications whose first answer is lost, so that they are pushed again.")
+]
+Late = Annotated[float, _share("Share of the notifications that are pushed late.")]
+Reordered = Annotated[float, _share("Share of the notifications that overtake others.")]
+Bursts = Annotated[float, _share("Share of the notifications that are held back and come in a burst.")]
+UpperCaseIds = Annotated[float, _share("Share of the notifications whose id is in upper case.")]
+InboxOutages = Annotated[float, _share("Share of the inbox calls that fail.")]
 
 
 def simulate(

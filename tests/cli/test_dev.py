@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,20 +37,27 @@ def push(run: Run, err: Callable[[], str], body: str) -> None:
 def test_handlers_are_tried_and_changed(tmp_path: Path, run: Run) -> None:
     """The line that is shown sends a message; a change is served; a mistake is said and mended; Ctrl-C is quiet."""
     sms, out, err = tmp_path / "sms.py", tmp_path / "out", tmp_path / "err"
+
+    def serves(times: int) -> bool:
+        return err.read_text().count("dev: serving at ") == times
+
+    def said_by_handler(text: str) -> bool:
+        return text in out.read_text()
+
     sms.write_text(HANDLERS.format("first"))
     with out.open("w") as written, err.open("w") as said:
         arguments = command("dev", "sms:handle", "--rate", "0")
         process = subprocess.Popen(arguments, cwd=tmp_path, env=environment(), stdout=written, stderr=said)
     try:
         for number, text in enumerate(("first", "second"), 1):
-            wait_for(lambda number=number: err.read_text().count("dev: serving at ") == number, 60)
+            wait_for(partial(serves, number), 60)
             push(run, err.read_text, text)
-            wait_for(lambda text=text: f"{text} {text}\n" in out.read_text(), 30)
+            wait_for(partial(said_by_handler, f"{text} {text}\n"), 30)
             sms.write_text(HANDLERS.format("second") if number == 1 else "broken(")
         wait_for(lambda: "dev: the service ended with 2" in err.read_text(), 60)
         assert process.poll() is None
         sms.write_text(HANDLERS.format("third one"))
-        wait_for(lambda: err.read_text().count("dev: serving at ") == 3, 60)
+        wait_for(partial(serves, 3), 60)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import typing
@@ -221,8 +222,42 @@ def test_an_end_in_the_first_second_is_quiet(tmp_path: Path, number: signal.Sign
     assert "Traceback" not in (tmp_path / "serve.log").read_text()
 
 
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """Leave Ctrl-C as it was: after the first one, the next is the end."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "push MessageEvent --url {} --username a --password b --account c",
+        "reconcile",
+        "doctor --url {} --account EX0012345",
+        "check --inbox",
+    ],
+)
+def test_ctrl_c_while_a_command_waits_is_quiet(tmp_path: Path, line: str) -> None:
+    """For an answer that does not come. The exit code is 130, as shells have it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        write_configuration(tmp_path, account=f'inbox = {{ url = "{url}", username = "a", password = "b" }}')
+        Journal(f"sqlite:///{tmp_path / 'journal.db'}").close()
+        arguments = command(*shlex.split(line.format(url)))
+        process = subprocess.Popen(arguments, cwd=tmp_path, env=environment(), stdout=-1, stderr=-1, text=True)
+        silent.settimeout(60)
+        connection, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        connection.close()
+    assert (process.returncode, err.strip()) == (130, "")
+
+
+@pytest.mark.usefixtures("_ctrl_c")
 def test_ctrl_c_in_another_command_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While its modules are imported too."""
+    """While its modules are imported too. A further one, while threads end, is the end at once."""
 
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -230,6 +265,19 @@ def test_ctrl_c_in_another_command_is_quiet(run: Run, monkeypatch: pytest.Monkey
     monkeypatch.setattr("soap_handler.cli._load_structlog", interrupt)
     result = run("docs")
     assert (result.code, result.err) == (130, "")
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+
+
+def test_colours_mean_something_or_are_not_there(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdicts have one on a terminal; into a pipe, and with NO_COLOR, there is none."""
+    write_configuration(tmp_path)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b" not in run("check").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[33mwarning\x1b[0m" in run("check").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in run("check").out
 
 
 def test_a_module_that_changes_the_working_directory_moves_nothing(tmp_path: Path) -> None:

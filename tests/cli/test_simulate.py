@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
 from soap_handler.ems import EmsAccount, PushSettings, SimulatedEms
@@ -88,6 +89,10 @@ def test_a_real_service_is_pushed_to_only_by_name(run: Run, tmp_path: Path) -> N
     assert "pushes to: http://127.0.0.1:9/AccountEventHandler\n" in result.err
 
 
+def _is_said(ems: SimulatedEms, text: str) -> bool:
+    return any(text in each.last_failure for each in ems.waiting())
+
+
 def test_the_simulator_says_what_is_wrong_with_tls(tmp_path: Path) -> None:
     """And trusts a root of one's own, as ``--ca-bundle`` names it, beside the well-known ones."""
     files = certificates.good(tmp_path)
@@ -97,4 +102,4 @@ def test_the_simulator_says_what_is_wrong_with_tls(tmp_path: Path) -> None:
             settings = PushSettings(ca_bundle=root)
             with SimulatedEms([account], f"https://localhost:{port}/", push_settings=settings) as ems:
                 ems.push(MessageEvent(account="A", id="x"))
-                wait_for(lambda ems=ems, said=said: any(said in each.last_failure for each in ems.waiting()))
+                wait_for(partial(_is_said, ems, said))

@@ -107,8 +107,12 @@ def test_a_file_that_is_there_stays(url: str, tmp_path: Path) -> None:
         with pytest.raises(BackupError, match="--force"):
             back_up(url, target)
         target.unlink()
+
+        def come(_left: int, _total: int) -> None:
+            target.write_text("precious")
+
         with pytest.raises(BackupError, match="--force"):
-            back_up(url, target, lambda *_: target.write_text("precious") and None)
+            back_up(url, target, come)
         assert target.read_text() == "precious"
         assert back_up(url, target, force=True).notifications == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "journal.db"]
