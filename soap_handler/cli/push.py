@@ -51,25 +51,25 @@ FailureCode = Annotated[
 PermanentFailure = Annotated[bool | None, typer.Option(help="Whether the failure is for good.", show_default=_ABSENT)]
 
 
+Url = Annotated[str | None, typer.Option(help="Address of the Account Event Handler; otherwise the configuration's.")]
+Username = Annotated[str | None, typer.Option(help="User name to present; otherwise the configuration's first.")]
+Password = Annotated[
+    str | None,
+    typer.Option(
+        envvar=PUSH_PASSWORD, help="Password to present; otherwise the configuration's, else it is asked for."
+    ),
+]
+Account = Annotated[str | None, typer.Option(help="Account to push for; otherwise the configuration's first.")]
+
+
 def push(
     kind: Annotated[Kind, typer.Argument(help="The operation to call.")],
     *,
     config: Config = None,
-    url: Annotated[
-        str | None, typer.Option(help="Address of the Account Event Handler; otherwise the configuration's.")
-    ] = None,
-    username: Annotated[
-        str | None, typer.Option(help="User name to present; otherwise the configuration's first.")
-    ] = None,
-    password: Annotated[
-        str | None,
-        typer.Option(
-            envvar=PUSH_PASSWORD, help="Password to present; otherwise the configuration's, else it is asked for."
-        ),
-    ] = None,
-    account: Annotated[
-        str | None, typer.Option(help="Account to push for; otherwise the configuration's first.")
-    ] = None,
+    url: Url = None,
+    username: Username = None,
+    password: Password = None,
+    account: Account = None,
     api: Api = Version.SOAP,
     ca_bundle: CaBundle = None,
     timeout: Timeout = 10.0,
@@ -100,33 +100,23 @@ def push(
     from soap_handler.ems.caller import HandlerCaller  # noqa: PLC0415 - it loads zeep
 
     given = {
-        "id": id,
-        "originator": originator,
-        "recipient": recipient,
-        "body": body,
-        "type": type,
-        "sent_at": sent_at,
-        "received_at": received_at,
-        "event_type": event_type,
-        "error_type": error_type,
-        "occurred_at": occurred_at,
-        "detail": detail,
-        "failure_code": failure_code,
-        "failure_description": failure_description,
-        "permanent_failure": permanent_failure,
-        "mobile_number": mobile_number,
-        "contact_id": contact_id,
-        "event_code": event_code,
+        **_given(id=id, originator=originator, recipient=recipient, body=body, type=type, sent_at=sent_at),
+        **_given(received_at=received_at, event_type=event_type, error_type=error_type, occurred_at=occurred_at),
+        **_given(detail=detail, failure_code=failure_code, failure_description=failure_description),
+        **_given(permanent_failure=permanent_failure, mobile_number=mobile_number, contact_id=contact_id),
+        **_given(event_code=event_code),
     }
     where = target(config, api, url=url, account=account, username=username, password=password)
-    notification = made_up(
-        kind, where.account.reference, {name: value for name, value in given.items() if value is not None}
-    )
+    notification = made_up(kind, where.account.reference, given)
     caller = HandlerCaller(timeout, api, ca_bundle)
     _send(caller, where, notification)
     response = "" if api in {Version.FORM_POST, Version.XML_PUSH} else f" with the empty {kind}Response"
     typer.echo(f"acknowledged: HTTP 200{response}")
     typer.echo(f"key: {notification.key}")
+
+
+def _given(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _send(caller: HandlerCaller, where: Target, notification: Notification) -> None:
