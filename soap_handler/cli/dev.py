@@ -1,4 +1,4 @@
-"""``dev``: service and simulated EMS together in the foreground, for writing handlers. ``dev_run`` runs them."""
+"""``dev``: service, console and simulated EMS in the foreground, for writing handlers. ``dev_run`` runs them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def dev(
         bool, typer.Option("--throwaway", help="Keep the journal in a temporary folder instead of in dev.db.")
     ] = False,
 ) -> None:
-    """Run the service and a simulated EMS here, and start the service anew when your handlers or its settings change.
+    """Run the service, its console and a simulated EMS here; start anew when your handlers or the settings change.
 
     The inbox is the simulated one, and the journal is dev.db beside the configuration: neither EMS nor the journal of
     another service is touched. Sinks are those of the configuration. Without a configuration there is an account of

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ from soap_handler.cli import configuration
 from soap_handler.cli.push_target import address_of, login_of
 from soap_handler.contract import Version
 from soap_handler.ems import EmsAccount
-from soap_handler.settings import load_settings
+from soap_handler.settings import ConsoleSettings, load_settings
 from soap_handler.settings.environment import PREFIX
 from soap_handler.sinks.stdout import TARGET as STANDARD_OUTPUT
 
@@ -80,10 +80,15 @@ class Plan:
         return address_of(self.settings, Version.SOAP, local=True) or ""
 
     @property
-    def console(self) -> str | None:
-        """The address of the operators' console, once the settings have one."""
-        console = getattr(self.settings, "console", None)
-        return f"http://{console.host}:{console.port}/" if console is not None and console.port else None
+    def ports(self) -> tuple[int, int]:
+        """Those of the service and of the console."""
+        return self.settings.server.port, (self.settings.console or ConsoleSettings()).port
+
+    @property
+    def console(self) -> str:
+        """The address of the operators' console."""
+        console = self.settings.console or ConsoleSettings()
+        return f"http://{_bracketed(console.host)}:{console.port}/"
 
 
 @contextmanager
@@ -121,8 +126,8 @@ def accounts(wanted: Wanted) -> list[EmsAccount]:
     return found
 
 
-def plan(wanted: Wanted, journal: Path, inbox_url: str, port: int | None = None) -> Plan:
-    """Return how the service is to be started; ``port`` is that of the start before.
+def plan(wanted: Wanted, journal: Path, inbox_url: str, ports: tuple[int, int] | None = None) -> Plan:
+    """Return how the service is to be started; ``ports`` are those of the start before.
 
     Raises:
         SettingsError: the configuration cannot be used.
@@ -133,7 +138,10 @@ def plan(wanted: Wanted, journal: Path, inbox_url: str, port: int | None = None)
         "SERVER__DRAIN_TIMEOUT": _DRAIN_SECONDS,
     }
     configured = load_settings(wanted.file, _variables(changes))
-    changes["SERVER__PORT"] = str(port or _port(configured, wanted.port))
+    server, console = configured.server, configured.console or ConsoleSettings()
+    ports = ports or (wanted.port or _free(server.host, server.port), _free(console.host, console.port))
+    changes["SERVER__PORT"] = str(ports[0])
+    changes["CONSOLE__PORT"] = str(ports[1])
     if configured.handler.target is None and not configured.route:
         changes["HANDLER__TARGET"] = STANDARD_OUTPUT
     variables = _variables(changes)
@@ -163,21 +171,20 @@ def _variables(changes: Mapping[str, str]) -> dict[str, str]:
     return set_here | {f"{PREFIX}{name}": text for name, text in changes.items()}
 
 
-def _port(settings: Settings, wanted: int | None) -> int:
-    """Return the port that is wanted or configured, or a free one where the configured one is taken or any."""
-    if wanted is not None:
-        return wanted
-    for port in (settings.server.port, 0):
-        try:
-            with socket.create_server((settings.server.host, port), family=_family(settings.server.host)) as free:
-                return int(free.getsockname()[1])
-        except OSError:
-            continue
-    return settings.server.port  # the service says what is wrong with its address
+def _free(host: str, configured: int) -> int:
+    """Return the port that is configured, or another one where that is taken, or any is meant."""
+    for port in (configured, 0):
+        with suppress(OSError), socket.create_server((host, port), family=_family(host)) as free:
+            return int(free.getsockname()[1])
+    return configured  # the service says what is wrong with its address
 
 
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def watched(found: Plan) -> dict[Path, tuple[int, int]]:

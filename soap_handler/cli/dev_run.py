@@ -104,7 +104,7 @@ def _next(wanted: Wanted, journal: Path, inbox_url: str, plan: Plan, stop: threa
     while not stop.is_set():
         seen = dev_plan.watched(plan)
         try:
-            return dev_plan.plan(wanted, journal, inbox_url, plan.settings.server.port)
+            return dev_plan.plan(wanted, journal, inbox_url, plan.ports)
         except (SettingsError, OSError) as error:
             _say(*(error.problems if isinstance(error, SettingsError) else [str(error)]))
         while dev_plan.watched(plan) == seen and not stop.wait(_POLL_SECONDS):
@@ -136,9 +136,8 @@ def _introduction(plan: Plan, journal: Path, inbox_url: str) -> list[str]:
         f"sinks      {sinks}: as configured, not simulated" if sinks else f"handlers   {handlers}",
         f"journal    {journal}",
         f"EMS inbox  {inbox_url}",
+        f"console    {plan.console}",
     ]
-    if plan.console is not None:
-        lines.append(f"console    {plan.console}")
     return [*lines, "Send a message from another terminal (Ctrl-C here ends it):", f"  {_push_command(plan)}"]
 
 

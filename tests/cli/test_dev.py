@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from soap_handler.cli import dev_plan, dev_run
 from soap_handler.errors import SettingsError
@@ -58,6 +59,8 @@ def test_handlers_are_tried_and_changed(tmp_path: Path, run: Run) -> None:
         assert process.poll() is None
         sms.write_text(HANDLERS.format("third one"))
         wait_for(partial(serves, 3), 60)
+        console = err.read_text().partition("dev: console    ")[2].partition("\n")[0]
+        assert requests.get(f"{console}health/live", timeout=10).status_code == 200
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     finally:
@@ -93,7 +96,7 @@ def test_without_a_configuration_there_is_an_account(run: Run, tmp_path: Path) -
     plan = dev_plan.plan(wanted(), tmp_path / "dev.db", URL)
     assert plan.settings.handler.target == "soap_handler.sinks.stdout:handlers"
     assert "--username ems --password dev" in dev_run._push_command(plan)
-    plan = dev_plan.plan(wanted(target="sms:on", ignore=(Kind.MESSAGE_EVENT,)), tmp_path / "dev.db", URL, 4712)
+    plan = dev_plan.plan(wanted(target="sms:on", ignore=(Kind.MESSAGE_EVENT,)), tmp_path / "dev.db", URL, (4712, 4713))
     assert (plan.settings.handler.target, plan.settings.handler.ignore) == ("sms:on", ("MessageEvent",))
     assert plan.url == "http://127.0.0.1:4712/AccountEventHandler"
 

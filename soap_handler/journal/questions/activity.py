@@ -75,7 +75,13 @@ def _changes(connection: Connection, after: tuple[int, int]) -> list[tuple[Place
         for seq, at, key, originator, source in connection.execute(_behind(stored, table.seq, after[0]))
     ]
     tried = select(
-        attempt.c.id, attempt.c.ended_at, table.key, table.originator, attempt.c.step, attempt.c.outcome, attempt.c.error
+        attempt.c.id,
+        attempt.c.ended_at,
+        table.key,
+        table.originator,
+        attempt.c.step,
+        attempt.c.outcome,
+        attempt.c.error,
     ).join(notification, table.seq == attempt.c.seq)
     ended = [
         (Place(is_attempt=True, number=number), Change(at, key, originator, Step(step), outcome, error))

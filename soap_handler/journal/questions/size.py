@@ -19,7 +19,9 @@ def size(connection: Connection) -> int:
     if connection.dialect.name == "postgresql":
         total = "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0) FROM unnest(:names) AS name"
         return int(connection.scalar(text(total), {"names": [table.name for table in metadata.sorted_tables]}) or 0)
-    pages, bytes_of_page = (connection.exec_driver_sql(f"PRAGMA {each}").scalar() for each in ("page_count", "page_size"))
+    pages, bytes_of_page = (
+        connection.exec_driver_sql(f"PRAGMA {each}").scalar() for each in ("page_count", "page_size")
+    )
     with suppress(OSError):  # no log, or none that this user may see
         log = Path(f"{connection.engine.url.database}-wal").stat().st_size
         return int(pages or 0) * int(bytes_of_page or 0) + log
