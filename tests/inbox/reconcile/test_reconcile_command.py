@@ -90,8 +90,7 @@ def test_the_command_journals_and_leaves_the_rest_to_the_service(place: Place, j
     done = place.run("reconcile")
     assert done.returncode == 0, done.stderr
     assert "3 recovered, 1 to be deleted again; they are handled and deleted while the service runs." in done.stdout
-    assert "message_recovered" not in done.stderr
-    assert "7" in done.stderr  # the progress
+    assert done.stderr == "", "bars are for terminals, and warnings would break them"
     assert list(states(journal).values()).count(State.RECEIVED) == 4
     [run] = place.json("journal", "reconciliations", "--account", REFERENCE)
     assert run.pop("started_at") < run.pop("ended_at")
