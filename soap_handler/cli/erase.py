@@ -64,5 +64,5 @@ def _confirm(found: Outcome) -> None:
     from soap_handler.cli import erase_run  # noqa: PLC0415 - as above
 
     if found.erasure:
-        counts = ", ".join(f"{count} {what}" for what, count in erase_run.table(found).rows)
+        counts = ", ".join(f"{count} {what}" for what, count in erase_run.table(found).rows if count)
         typer.confirm(f"This would be erased for good: {counts}. Go on?", abort=True, err=True)

@@ -86,6 +86,7 @@ def test_it_asks_first(run: Run, tmp_path: Path, url: str, monkeypatch: pytest.M
         result = run("erase", NUMBER, "--json")
         assert (result.code, result.out.strip()) == (1, "")
         assert "This would be erased for good: 1 notifications about the number, 1 of them waiting" in result.err
+        assert "0 " not in result.err
     with Journal(url) as journal:
         assert journal.records(Selection(originator=NUMBER))
         assert journal.erasures.records() == []
