@@ -47,5 +47,10 @@ EXAMPLES: Final = {
     "deploy nginx": ("soap-handler deploy nginx > /etc/nginx/conf.d/sms.conf",),
     "deploy caddy": ("soap-handler deploy caddy > /etc/caddy/Caddyfile",),
     "deploy systemd": ("soap-handler deploy systemd > /etc/systemd/system/soap-handler.service",),
+    "deploy docker": ("soap-handler deploy docker > Dockerfile",),
+    "deploy compose": ("soap-handler deploy compose > compose.yaml",),
+    "deploy kubernetes": ("soap-handler deploy kubernetes | kubectl apply -f -",),
+    "deploy iis": ("soap-handler deploy iis > web.config",),
+    "deploy windows-service": ("soap-handler deploy windows-service > SoapHandler.xml",),
 }
 """By command, without the name of the program; the empty one is the program itself."""

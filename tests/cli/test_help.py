@@ -27,7 +27,7 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 
 COMMANDS = dict(commands(typer.main.get_command(program)))
 EACH = pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-SAYS_ITS_DEFAULT = re.compile(r"\[default: |\[required\]|^Only |otherwise|without it|instead of|needs none")
+SAYS_ITS_DEFAULT = re.compile(r"\[default: |\[required\]|^Only |otherwise|by default|without it|instead of|needs none")
 
 
 @pytest.fixture(autouse=True)
