@@ -149,6 +149,8 @@ EVENTS: Final[Mapping[str, Event]] = {
         ),
         *_listed(
             "journal",
+            ("journal_made", "info", "journal",
+             "A new, empty journal was made. If there was one, look at journal.url, and whether its -wal was lost."),
             ("journal_unavailable", "error", "reason requests times",
              "Commits failed and EMS was told to push again; said once a minute. Check the disk or the database."),
             ("journal_recovered", "info", "seconds", "Commits work again, after so many seconds of failures."),

@@ -169,6 +169,12 @@ def _journal(settings: Settings) -> Iterator[Finding]:
         text = f"{where} can be written as {found.user}; notifications in it: {sum(found.accounts.values())}"
         yield Finding(Verdict.OK, what, text)
         yield from _unclaimed(settings, found)
+    elif found.lost_log:
+        text = (
+            f"{where} is a file without any table: a journal's main file that was copied without its -wal, or a first "
+            "start that broke off; serve would begin an empty journal in it"
+        )
+        yield Finding(Verdict.WARNING, what, text)
     elif found.revision is None:
         yield Finding(Verdict.OK, what, f"{where} is not there yet; serve makes it, and can, as {found.user}")
     else:

@@ -50,6 +50,8 @@ EXAMPLES: Final = {
     "deploy docker": ("soap-handler deploy docker > Dockerfile",),
     "deploy compose": ("soap-handler deploy compose > compose.yaml",),
     "deploy kubernetes": ("soap-handler deploy kubernetes | kubectl apply -f -",),
+    "deploy prometheus": ("soap-handler deploy prometheus > /etc/prometheus/rules/soap-handler.yaml",),
+    "deploy grafana": ("soap-handler deploy grafana > dashboard.json",),
     "deploy iis": ("soap-handler deploy iis > web.config",),
     "deploy windows-service": ("soap-handler deploy windows-service > SoapHandler.xml",),
 }

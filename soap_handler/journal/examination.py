@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,9 @@ class Examination:
     accounts: Mapping[str, int] = field(default_factory=dict)
     """How many notifications there are of each account, by the name that they bear."""
 
+    lost_log: bool = False
+    """Whether it is a file of SQLite without any table: the main file of a journal, copied without its log."""
+
     @property
     def is_current(self) -> bool:
         """Whether the tables are those of this release."""
@@ -56,9 +59,13 @@ def examine(url: str) -> Examination:
             return _examine_folder(path.parent)
         if not path.is_file():
             raise JournalUnavailableError(f"{path} is no file; expected one, or none yet")
+        was_written = path.stat().st_size > 0
+    else:
+        was_written = False
     engine = open_engine(url)
     try:
-        return _examine(engine)
+        found = _examine(engine)
+        return replace(found, lost_log=found.lost_log and was_written)
     except SQLAlchemyError as error:
         raise JournalUnavailableError(f"the journal cannot be used: {reason(error)}") from error
     finally:
@@ -81,7 +88,7 @@ def _tried(connection: Connection) -> Examination:
         return Examination(proof.user_of(connection), revision)
     if revision is None and not inspect(connection).get_table_names():
         create(connection)
-        return Examination(proof.prove(connection), None)
+        return Examination(proof.prove(connection), None, lost_log=True)
     if revision is None:  # tables of others: the migrations make ours beside them
         return Examination(proof.user_of(connection), None)
     user = proof.prove(connection)

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Final, cast
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError, SchemaError
 from soap_handler.journal import postgresql, schema
 from soap_handler.journal.database_errors import reason
 from soap_handler.journal.engine import open_engine
+from soap_handler.settings.journal_url import masked
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -76,12 +78,15 @@ def migrate(engine: Engine, *, create_tables: bool = True) -> str | None:
             raise JournalUnavailableError("the database holds no journal; serve and migrate make one")
         if connection.dialect.name == "postgresql":  # SQLite's transaction holds the lock already
             _wait_for_our_turn(connection)
-        if not inspect(connection).get_table_names():  # asked again: another process may have been first
+        made = not inspect(connection).get_table_names()  # asked again: another process may have been first
+        if made:
             create(connection)
         elif revision_of(connection) != HEAD:
             with _one_at_a_time:
                 upgrade(connection)
-        return before
+    if made:
+        telemetry.emit("journal_made", journal=masked(engine.url.render_as_string(hide_password=True)))
+    return before
 
 
 def create(connection: Connection) -> None:

@@ -183,3 +183,17 @@ def test_notifications_of_a_name_that_no_account_bears_are_named(tmp_path: Path,
         journal.record_all([entry(1), entry(2, account="ex0012345")])
     verdict, said = finding(run, "account.aliases")
     assert (verdict, "'EX0000001', the account of 1 notifications" in said) == ("warning", True)
+
+
+def test_a_main_file_that_lost_its_log_is_named(run: Run, tmp_path: Path) -> None:
+    """A small journal is in its -wal alone; ``serve`` would begin an empty one in the file that is left."""
+    write_configuration(tmp_path)
+    file = tmp_path / "journal.db"
+    with Journal(f"sqlite:///{file}"):
+        main = file.read_bytes()
+    for each in tmp_path.glob("journal.db*"):
+        each.unlink()
+    file.write_bytes(main)
+    assert "copied without its -wal" in run("check").out
+    file.write_bytes(b"")
+    assert "copied without its -wal" not in run("check").out

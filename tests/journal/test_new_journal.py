@@ -20,6 +20,7 @@ from soap_handler.journal import Journal, Selection, migrate
 from soap_handler.journal.engine import open_engine
 from soap_handler.journal.schema import metadata
 from tests.journal.entries import entry
+from tests.support.events import captured_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,3 +159,12 @@ def test_who_opens_a_new_file_waits_for_another_that_does(tmp_path: Path) -> Non
         opening.result(timeout=10).close()
     other.close()
     assert not done
+
+
+def test_that_a_journal_is_new_is_told(url: str) -> None:
+    """Once: an operator who expects one there learns that it is empty. The password is not in it."""
+    with captured_events() as events:
+        for _ in range(2):
+            Journal(url).close()
+    (made,) = [event["journal"] for event in events if event["event"] == "journal_made"]
+    assert made.rpartition("/")[2] == url.partition("?")[0].rpartition("/")[2]
