@@ -67,8 +67,8 @@ def open_engine(
 def create_no_more(engine: Engine, revision: str) -> None:
     """Open only a journal whose tables are of this revision from now on: no empty file may replace one that is gone."""
     if engine.dialect.name == "sqlite":
-        ground = ground_of(engine)
-        ground.create, ground.revision = False, revision
+        with engine.connect().execution_options(**sqlite.READ_ONLY) as connection:
+            ground_of(engine).has_tables(connection.connection.driver_connection, revision)
 
 
 def patience_of(engine: Engine) -> float:

@@ -22,6 +22,8 @@ from soap_handler.errors import JournalFileError, JournalUnavailableError
 from soap_handler.journal.sqlite import FILES, GROUND, Files, files_at, prepare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -29,6 +31,9 @@ _SETTLING_SECONDS: Final = 2.5  # for every process to see that the log is gone:
 _CHECKPOINT_TRIES: Final = 20
 _CHECKPOINT_PAUSE_SECONDS: Final = 0.05
 _FIRST_ALARM_BYTES: Final = 64 * 2**20  # of the log; it has 4 MB where no reader holds it back
+_MARK_SECONDS: Final = 60.0  # between two marks: an older copy is told from a file by its lower one
+_MARK_AT: Final = 60  # where SQLite's header has user_version, which is for programs like this
+_SURE_SECONDS: Final = 0.05  # until a mark that seems too low is read again: another thread may have read a later one
 _KEEPS_NOTHING: Final = "keeps nothing when the service ends; expected a file, as in sqlite:///soap-handler.db"
 
 
@@ -89,6 +94,12 @@ class Ground:
         self._lock = threading.Lock()
         self._lost: Files | None = None  # what was open when a loss was noticed, until a journal is there again
         self._open_again_at = 0.0
+        self.mark_at = time.monotonic() + _MARK_SECONDS
+        """The monotonic time from which on :meth:`mark` has something to do."""
+        self._changes = -1  # rows that were changed by the connection that made the last mark, until then
+        self._mark: int | None = None  # the last that was met in the file itself, not in its log
+        self._descriptor = -1  # by which it was met
+        self._schema_version = 0  # the highest that was met; VACUUM counts it up, and nothing counts it down
         self.alarm = _FIRST_ALARM_BYTES
         """The size of the log in bytes of which :meth:`watch_log` is to be told."""
 
@@ -114,6 +125,14 @@ class Ground:
         options["uri"] = True
         arguments[0] = f"{Path(self.path).as_uri()}?mode=rw"
 
+    def has_tables(self, driver: Any, revision: str) -> None:  # noqa: ANN401 - a connection of the driver
+        """Note what the file is from now on: it is not made any more, and one of other tables is not opened."""
+        self.create, self.revision = False, revision
+        self._note_schema(driver)
+
+    def _note_schema(self, driver: sqlite3.Connection) -> None:
+        self._schema_version = max(self._schema_version, _schema_version(driver))
+
     def opened(self, driver: sqlite3.Connection) -> Files:
         """Return the files that a new connection has open, after a look at what they hold.
 
@@ -125,6 +144,7 @@ class Ground:
         found = files_at(self.path, self.log)
         with self._lock:
             lost, self._lost = self._lost, None
+            self._note_schema(driver)
         if lost is not None:
             telemetry.emit("journal_file_back", file=self.path)
         return found
@@ -132,7 +152,7 @@ class Ground:
     def _look_into(self, driver: sqlite3.Connection) -> None:
         try:
             found = driver.execute("SELECT version_num FROM alembic_version").fetchone()
-            broken = self._lost is not None and driver.execute("PRAGMA quick_check(1)").fetchone() != ("ok",)
+            broken = self._lost is not None and driver.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",)
         except sqlite3.DatabaseError as error:
             raise JournalFileError(f"the file at {self.path} is no journal ({error})") from error
         if found != (self.revision,):
@@ -142,14 +162,54 @@ class Ground:
             raise JournalFileError(f"the journal at {self.path} is damaged; put back a whole copy")
 
     def is_sound(self) -> bool:
-        """Whether the file, which has become shorter, still holds everything: it was vacuumed, and not cut off."""
+        """Whether the file, which has become shorter, still holds everything.
+
+        It was vacuumed then, and not cut off, nor was an older copy written over it (``cp``), which may be whole too.
+        """
         try:
             with closing(sqlite3.connect(f"{Path(self.path).as_uri()}?mode=rw", uri=True)) as fresh:
-                return files_at(self.path, self.log).size > 0 and fresh.execute("PRAGMA quick_check(1)").fetchone() == (
-                    "ok",
-                )
+                version = _schema_version(fresh)
+                if version <= self._schema_version or not files_at(self.path, self.log).size:
+                    return False
+                self._schema_version = version
+                return bool(fresh.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
         except sqlite3.Error:
             return False
+
+    def mark(self, driver: sqlite3.Connection) -> None:
+        """Count the file's mark up, if anything was written since the last mark. In the transaction of the caller."""
+        if driver.total_changes != self._changes:
+            number = driver.execute("PRAGMA user_version").fetchone()[0]
+            driver.execute(f"PRAGMA user_version = {number + 1}")
+            self._changes = driver.total_changes
+            self.mark_at = time.monotonic() + _MARK_SECONDS
+
+    def is_overwritten(self, found: Files) -> bool:
+        """Whether an older copy was written over the file, which has been written to: its mark is lower then.
+
+        A checkpoint only writes later marks. Where the system does not tell which descriptors are open, none is read.
+        """
+        for pause in (0.0, _SURE_SECONDS):
+            time.sleep(pause)
+            mark = self._mark_in(found.file)
+            if mark is None or self._mark is None or mark >= self._mark:
+                self._mark = mark
+                return False
+        return True
+
+    def _mark_in(self, file: tuple[int, int] | None) -> int | None:
+        """Read the mark in the file itself, by a descriptor of SQLite's.
+
+        To open the file and close it again would give up SQLite's locks on it.
+        """
+        for descriptor in (self._descriptor, *_descriptors()):
+            with suppress(OSError):
+                if _names(descriptor, file):
+                    read = os.pread(descriptor, 4, _MARK_AT)
+                    if len(read) == 4 and _names(descriptor, file):  # it is not another file's meanwhile
+                        self._descriptor = descriptor
+                        return int.from_bytes(read, "big")
+        return None
 
     # -- losing ------------------------------------------------------------------------------------------------------
 
@@ -168,6 +228,7 @@ class Ground:
         with self._lock:
             first = self._lost is None
             self._lost = had
+            self._mark = None
         if first:
             saved = self._save(driver, had, found)
             telemetry.emit("journal_file_lost", file=self.path, what=what, saved=saved)
@@ -176,6 +237,8 @@ class Ground:
 
     def _save(self, driver: sqlite3.Connection, had: Files, found: Files) -> str:
         """Return what was saved, in words."""
+        if (found.file, found.log) == (had.file, had.log):
+            return "nothing"  # what is in the log would be written into another file than it belongs to
         whole = (found.file != had.file or found.log in {None, had.log}) and _empty_log(driver)
         if found.file == had.file:
             if found.log != had.log:
@@ -216,7 +279,11 @@ def _difference(had: Files, found: Files) -> str:
         return "the journal's file was replaced by another one"
     if found.log != had.log:
         return "the write-ahead log beside the journal's file was taken away"
-    return "the journal's file was cut off"
+    return "the journal's file was cut off, or an older copy was written over it"
+
+
+def _schema_version(driver: sqlite3.Connection) -> int:
+    return int(driver.execute("PRAGMA schema_version").fetchone()[0])
 
 
 def _empty_log(driver: sqlite3.Connection) -> bool:
@@ -237,10 +304,25 @@ def _is_deleted(file: tuple[int, int] | None) -> bool:
 
     To open the file and close it again would give up SQLite's locks on it; the descriptors that are open tell as much.
     """
+    for descriptor in _descriptors():
+        with suppress(OSError):
+            if _names(descriptor, file):
+                return os.fstat(descriptor).st_nlink == 0
+    return False
+
+
+def _descriptors() -> Iterator[int]:
+    """Yield what this process has open, where the system tells."""
     folder = Path("/dev/fd")
     for entry in folder.iterdir() if folder.is_dir() else ():
-        with suppress(OSError):
-            found = os.fstat(int(entry.name))
-            if (found.st_dev, found.st_ino) == file:
-                return found.st_nlink == 0
-    return False
+        yield int(entry.name)
+
+
+def _names(descriptor: int, file: tuple[int, int] | None) -> bool:
+    """Whether a descriptor is one of a file.
+
+    Raises:
+        OSError: it is closed.
+    """
+    found = os.fstat(descriptor)
+    return (found.st_dev, found.st_ino) == file

@@ -103,6 +103,7 @@ class Journal:
         self._leases = itertools.count(1)
         try:
             migrate(self._engine, create_tables=create)
+            create_no_more(self._engine, HEAD)
             queue_clock.join(self._engine, self._queue_clock)
             if self._on_psycopg:
                 refuse_shared_sessions(self._engine)
@@ -111,7 +112,6 @@ class Journal:
             if isinstance(error, SQLAlchemyError | OSError):
                 raise JournalUnavailableError(f"the journal cannot be opened: {reason(error)}") from error
             raise
-        create_no_more(self._engine, HEAD)
         self._announcer = Announcer(self._engine, self._instance, makes_no_work=_MAKES_NO_WORK)
         # Settle before claim: a row settled in this transaction has no lease any more. A claim that ran first would
         # still see the old state.

@@ -60,21 +60,23 @@ class Files(NamedTuple):
     size: int = 0
     """Of the file, in bytes. It never shrinks but by VACUUM."""
     log_size: int = 0
+    written: int = 0
+    """When the file was written last, in nanoseconds: by a checkpoint of the log, or by another program."""
 
 
 def files_at(path: str, log_path: str) -> Files:
     """Return which files are at a journal's path and at that of its log now."""
-    file, size = _identity(path)
-    log, log_size = _identity(log_path)
-    return Files(file, log, size, log_size)
+    file, size, written = _identity(path)
+    log, log_size, _ = _identity(log_path)
+    return Files(file, log, size, log_size, written)
 
 
-def _identity(path: str) -> tuple[tuple[int, int] | None, int]:
+def _identity(path: str) -> tuple[tuple[int, int] | None, int, int]:
     try:
         found = os.stat(path)  # noqa: PTH116 - twice for each commit; a Path takes as long again
     except OSError:
-        return None, 0
-    return (found.st_dev, found.st_ino), found.st_size
+        return None, 0, 0
+    return (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns
 
 
 def set_up(engine: Engine) -> None:
@@ -97,8 +99,15 @@ def transaction(connection: Connection) -> Iterator[None]:
     try:
         with connection.begin():
             yield
+            _mark(connection)
     finally:  # what goes wrong in a file that was cut off goes wrong for that reason
         trust(connection)
+
+
+def _mark(connection: Connection) -> None:
+    ground: Any = connection.get_execution_options().get(GROUND)
+    if ground is not None and time.monotonic() >= ground.mark_at:
+        ground.mark(connection.connection.driver_connection)
 
 
 def trust(connection: Connection) -> None:
@@ -113,7 +122,11 @@ def trust(connection: Connection) -> None:
     ground: Any = connection.get_execution_options()[GROUND]  # a Ground, which knows this module
     found = files_at(ground.path, ground.log)
     same = found.file == had.file and had.log in {None, found.log}
-    if not same or (found.size < had.size and not ground.is_sound()):
+    if (
+        not same
+        or (found.size < had.size and not ground.is_sound())
+        or (found.written != had.written and ground.is_overwritten(found))
+    ):
         raise ground.lose(connection, had)
     if found.log_size >= ground.alarm:
         ground.watch_log(found.log_size)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Journal, Selection, State, ground
+from soap_handler.journal import Entry, Journal, Selection, State, ground
 from soap_handler.journal.migrate import migrate_journal
-from tests.journal.entries import LEASE, ended, entry
+from tests.journal.entries import LEASE, START, ended, entry, message
 from tests.support.events import captured_events
 from tests.support.waiting import wait_for
 
@@ -199,6 +201,74 @@ def test_a_vacuum_is_no_loss(journal: Journal, file: Path, events: list[dict[str
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert journal.record(entry(4))
     assert named(events, "journal_file_lost") == []
+
+
+def fill(journal: Journal, first: int) -> None:
+    """Store many, and have all of them in the file itself."""
+    journal.record_all([Entry(replace(message(number), body="x" * 300), START) for number in range(first, first + 200)])
+    with closing(sqlite3.connect(f"file:{journal._engine.url.database}?mode=rw", uri=True)) as other:
+        assert other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0] == 0
+    journal.record(entry(first + 50))
+
+
+def test_an_older_copy_that_is_written_over_the_file_is_noticed(
+    journal: Journal, file: Path, events: list[dict[str, Any]]
+) -> None:
+    """``cp backup.db journal.db`` leaves the file's place and number as they are, and a copy may be a whole journal."""
+    fill(journal, 100)
+    copy = file.with_name("copy.db")
+    subprocess.run(["cp", file, copy], check=True)
+    fill(journal, 300)
+    subprocess.run(["cp", copy, file], check=True)  # another process: this one would give up SQLite's locks
+    with pytest.raises(JournalUnavailableError, match="older copy"):
+        journal.record(entry(1000))
+    assert [event["file"] for event in named(events, "journal_file_lost")] == [str(file)]
+
+
+def test_an_older_copy_of_the_same_size_is_noticed_by_its_mark(
+    journal: Journal, file: Path, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal whose old rows are purged does not grow: each minute in which it is written to counts a mark up."""
+    monkeypatch.setattr(ground, "_MARK_SECONDS", 0.0)
+    ground.ground_of(journal._engine).mark_at = 0.0
+    fill(journal, 100)
+    with closing(sqlite3.connect(f"file:{file}?mode=rw", uri=True, isolation_level=None)) as other:
+        other.execute("CREATE TABLE waste (filling BLOB)")
+        other.execute("INSERT INTO waste VALUES (zeroblob(2000000))")
+        other.execute("DROP TABLE waste")
+        other.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    fill(journal, 400)
+    copy = file.with_name("copy.db")
+    subprocess.run(["cp", file, copy], check=True)
+    fill(journal, 700)
+    fill(journal, 1000)
+    assert copy.stat().st_size == file.stat().st_size
+    assert events == []
+    subprocess.run(["cp", copy, file], check=True)
+    with pytest.raises(JournalUnavailableError, match="older copy"):
+        journal.record(entry(2000))
+    assert [event["file"] for event in named(events, "journal_file_lost")] == [str(file)]
+
+
+def test_a_mark_is_made_where_something_was_written(
+    journal: Journal, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An idle service writes nothing; a busy one marks its file once a minute."""
+
+    def mark() -> int:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as other:
+            return int(other.execute("PRAGMA user_version").fetchone()[0])
+
+    first = mark()
+    journal.record(entry(10))
+    assert mark() == first, "the minute is not over"
+    monkeypatch.setattr(ground, "_MARK_SECONDS", 0.0)
+    ground.ground_of(journal._engine).mark_at = 0.0
+    journal.record(entry(11))
+    assert mark() == first + 1
+    for _ in range(3):
+        assert journal.claim_deletions("EX0000001", 5, LEASE) == []
+    assert mark() == first + 1
 
 
 def test_the_files_are_the_owners_alone(sqlite_url: str, file: Path) -> None:
