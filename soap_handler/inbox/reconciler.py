@@ -15,11 +15,13 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
 from soap_handler.errors import InboxError, JournalUnavailableError
 from soap_handler.inbox.messages import Unreadable
+from soap_handler.inbox.missing import Missing
 from soap_handler.journal import Entry, Source, State, Tally
 from soap_handler.notifications import Kind
 from soap_handler.receive.identity import identified
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from soap_handler.settings import ReconcileSettings
 
 _AHEAD: Final = timedelta(seconds=1)  # what the clocks of two processes may differ by
-_CHUNK_MESSAGES: Final = 500  # that share one look into the journal, one commit and one move
+_CHUNK_MESSAGES: Final = 500  # that share one look into the journal, and one commit
 STOPPED: Final = "stopped before the end"
 """What the record of a run says that was told to end early."""
 
@@ -124,8 +126,10 @@ class Reconciler:
         return Result(progress.tally, error, progress.stopped)
 
     def _go_through(self, progress: _Progress, *, dry: bool) -> InboxError | JournalUnavailableError | None:
-        """Take the whole list, some messages at a time; return what went wrong."""
+        """Take the whole list, some messages at a time, then journal what is missing; return what went wrong."""
         began = self._now()  # what is done later than this may have been deleted after EMS wrote its list
+        missing = Missing()
+        broken: InboxError | None = None
         messages = self._inbox.messages(timeout=self._settings.timeout, largest=self._settings.max_size)
         try:
             with closing(messages):
@@ -133,27 +137,33 @@ class Reconciler:
                     self._writing = True
                     if progress.stop():
                         break
-                    progress.add(self._compare(chunk, began, dry=dry))
+                    progress.add(self._compare(chunk, began, missing, dry=dry))
                     self._writing = False
-        except (InboxError, JournalUnavailableError) as error:
+        except InboxError as error:
+            broken = error  # what came before it is in the inbox all the same
+        except JournalUnavailableError as error:
             return error
         finally:
             self._writing = False
-        return None
+        return self._recover(missing, progress, dry=dry) or broken
 
-    def _compare(self, chunk: Sequence[InboxMessage | Unreadable], began: datetime, *, dry: bool) -> Tally:
+    def _compare(
+        self, chunk: Sequence[InboxMessage | Unreadable], began: datetime, missing: Missing, *, dry: bool
+    ) -> Tally:
+        """Compare some messages; those that the journal lacks are added to what is missing."""
         entries: dict[str, Entry] = {}
-        for entry in sorted(self._entries(chunk), key=_arrival):  # stored, so handled, in the order in which they came
+        for entry in self._entries(chunk):
             entries.setdefault(entry.notification.key, entry)
         unreadable = sum(isinstance(message, Unreadable) for message in chunk)
         known = self._journal.known(list(entries))
-        recovered = self._recover([entry for key, entry in entries.items() if key not in known], dry=dry)
+        lacking = [entry for key, entry in entries.items() if key not in known]
+        missing.add(lacking)
         lingering = [key for key, of in known.items() if _is_done(of, began, self._now())]
         again = len(lingering) if dry or not lingering else self._journal.delete_again(lingering, began)
         if again and not dry:
             telemetry.emit("messages_deleted_again", account=self._account.reference, messages=again)
-        left = len(chunk) - unreadable - recovered - again  # a message that is listed twice is one that is known
-        return Tally(len(chunk), recovered, again, left, unreadable)
+        left = len(chunk) - unreadable - len(lacking) - again  # a message that is listed twice is one that is known
+        return Tally(len(chunk), 0, again, left, unreadable)
 
     def _entries(self, messages: Iterable[InboxMessage | Unreadable]) -> Iterator[Entry]:
         moment = self._now()
@@ -174,11 +184,25 @@ class Reconciler:
                 notification = identified(notification, lambda: message.source)  # noqa: B023 - called at once
             yield Entry(notification, moment, Source.INBOX, envelope)
 
-    def _recover(self, entries: Sequence[Entry], *, dry: bool) -> int:
-        """Journal what is missing; return how much of it was still missing at that instant."""
-        if dry:
-            return len(entries)
-        new = self._journal.record_all(entries) if entries else []
+    def _recover(self, missing: Missing, progress: _Progress, *, dry: bool) -> JournalUnavailableError | None:
+        """Journal what is missing, and count how much of it was still missing at that instant.
+
+        It is stored, so handled, in the order in which EMS received it, whatever the order of the list.
+        """
+        in_order = missing.in_order()
+        self._writing = True
+        try:
+            while entries := list(islice(in_order, self._chunk)):
+                recovered = len(entries) if dry else self._journaled(entries)
+                progress.add(Tally(0, recovered, 0, len(entries) - recovered, 0))
+        except JournalUnavailableError as error:
+            return error
+        finally:
+            self._writing = False
+        return None
+
+    def _journaled(self, entries: Sequence[Entry]) -> int:
+        new = self._journal.record_all(entries)
         for entry, was_missing in zip(entries, new, strict=True):
             if was_missing:
                 telemetry.emit("message_recovered", key=entry.notification.key)
@@ -201,12 +225,6 @@ class _Progress:
     def stop(self) -> bool:
         self.stopped = self._stopping()
         return self.stopped
-
-
-def _arrival(entry: Entry) -> tuple[bool, float]:
-    """Return what to sort by: when EMS received the message; what has no time comes last, as it was listed."""
-    received_at = getattr(entry.notification, "received_at", None)
-    return received_at is None, received_at.timestamp() if received_at else 0.0
 
 
 def _is_done(known: Known, began: datetime, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,6 +90,21 @@ def test_missed_messages_are_stored_in_the_order_in_which_ems_received_them(
         now = datetime.now(UTC)
         journal.settle([Settlement(claim, Step.HANDLE, State.DONE, None, now, now) for claim in claims])
     assert [getattr(told, "id", "") for told in handled] == [message(number).id for number in (0, 1, 2, 9)]
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_the_order_holds_across_the_parts_of_a_long_list(
+    journal: Journal, ems: InboxService, *, newest_first: bool
+) -> None:
+    """The last part of a list may hold what came first; of equal times the one that was listed first is first."""
+    moments = [(number // 2) * 30 for number in range(47)]
+    there = [(number, START + timedelta(seconds=second)) for number, second in enumerate(moments)]
+    for number, moment in sorted(there, key=itemgetter(1), reverse=newest_first):
+        ems.mailbox.put(replace(message(number), received_at=moment))
+    result = run(journal, ems.url, chunk=5)
+    assert result.tally == Tally(inbox=47, recovered=47)
+    stored = [(getattr(record.notification, "id", ""), record.notification) for record in records(journal)]
+    assert [told for told, _ in stored] == [message(number).id for number in range(47)]
 
 
 def test_what_is_done_and_still_there_is_deleted_again(journal: Journal, ems: InboxService) -> None:
