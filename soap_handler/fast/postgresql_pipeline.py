@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
-from soap_handler.fast.push_connection import PushConnection
+from soap_handler.fast.push_connection import PushConnection, can_store
 from soap_handler.journal.copies import note_all
 from soap_handler.journal.database_errors import may_spoil_others
 from soap_handler.journal.engine import patience_of
@@ -85,7 +85,12 @@ class PipelinedCommit(GroupCommit):
     def submit(self, verb: Callable[[Connection, Sequence[A]], Sequence[R]], argument: A) -> Future[R]:
         """Send a push of the loop, or have it wait for the answer that is under way; queue any other request."""
         request = Request(verb, argument)
-        if verb is record_all and threading.get_ident() == self._loop and self._may_send():
+        if (
+            verb is record_all
+            and threading.get_ident() == self._loop
+            and can_store(request.argument)
+            and self._may_send()
+        ):
             request.starts()
             assert self._attached is not None  # noqa: S101 - tells mypy what _may_send said
             self._attached.send(request)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
     from sqlalchemy import Engine
 
+    from soap_handler.journal import Entry
     from soap_handler.journal.group_commit import Request
 
     Completed: TypeAlias = Callable[[Sequence[Request]], None]
@@ -34,6 +35,14 @@ LATE_SECONDS: Final = 0.05
 _STATEMENT_NAME: Final = b"soap_handler_push"
 _PUSH: Final = PUSH.replace("%(rows)s", "$1")  # as libpq has it
 _AUTOCOMMIT: Final = {"isolation_level": "AUTOCOMMIT"}  # each statement is a transaction of its own, in one round trip
+
+
+def can_store(entries: Sequence[Entry]) -> bool:
+    """Whether the statement of this connection stores these entries as ``insert.record`` would.
+
+    It knows neither further notifications of a request, nor what an earlier release recorded of a repaired one.
+    """
+    return not any(entry.others or entry.notification.digest for entry in entries)
 
 
 class PushConnection:

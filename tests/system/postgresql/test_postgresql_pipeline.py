@@ -126,6 +126,19 @@ def test_duplicates_are_noted_by_the_thread(loop: Loop) -> None:
     assert stored(loop.journal) == 4
 
 
+def test_what_the_pipeline_cannot_store_whole_goes_to_the_thread(loop: Loop) -> None:
+    """Further notifications of a request, and what an earlier release recorded of a repaired one, are the thread's."""
+    several = replace(entry(1), others=(entry(2), entry(3)))
+    assert loop.record(several) == ([True], ["journal"])
+    assert stored(loop.journal) == 4
+    before = replace(entry(5), envelope=b"<kept/>")
+    repaired = replace(before, notification=replace(before.notification, digest="0" * 32))
+    assert loop.record(before) == ([True], [HERE])
+    assert loop.record(repaired) == ([False], ["journal"])
+    assert stored(loop.journal) == 5
+    assert loop.record(entry(6)) == ([True], [HERE])
+
+
 def test_a_row_is_the_same_whether_it_was_sent_or_not(loop: Loop, beside: Engine) -> None:
     """The pipeline's statement fills each column as the thread's does."""
     rows = []
