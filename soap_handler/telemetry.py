@@ -26,7 +26,17 @@ class Event:
     fields: tuple[str, ...]
     """The fields that it may carry."""
     meaning: str
-    """What happened, in one sentence for an operator; where something is to be done, a second sentence says what."""
+    """What happened, in one sentence for an operator; of a warning or an error, a second sentence says what to do."""
+
+    @property
+    def happened(self) -> str:
+        """What happened."""
+        return self.meaning.partition(". ")[0].removesuffix(".") + "."
+
+    @property
+    def action(self) -> str:
+        """What to do about it; empty where nothing is to be done."""
+        return self.meaning.partition(". ")[2]
 
 
 Subscriber: TypeAlias = "Callable[[Event, Mapping[str, Any]], None]"
@@ -83,7 +93,7 @@ EVENTS: Final[Mapping[str, Event]] = {
             "app",
             ("serving", "info", "port", "The service listens and accepts pushes."),
             ("stopped", "info", "answered reconciled handled deleted",
-             "The drain is over; false names a part that was cut off. Its work continues at the next start."),
+             "The drain is over; false names a part that was cut off, whose work goes on at the next start."),
             ("reloaded", "info", "accounts", "The new accounts and logins are in use."),
             ("reload_needs_restart", "warning", "settings",
              "Settings changed that a reload does not apply. Restart the service to use them."),
@@ -93,7 +103,7 @@ EVENTS: Final[Mapping[str, Event]] = {
             ("reload_refused", "error", "problem",
              "The new configuration is wrong and the old one stays in use. Correct it and reload again."),
             ("adoption_put_off", "warning", "reason",
-             "Rows that came under a former name of an account keep it until the next reload or start."),
+             "Rows under a former name of an account keep it until the next reload. Reload when the journal works."),
             ("reload_broke", "error", "exc_info",
              "A reload failed by a defect and the old configuration stays in use. Please report the traceback."),
         ),
@@ -114,7 +124,8 @@ EVENTS: Final[Mapping[str, Event]] = {
             ("worker_not_reached", "info", "error",
              "A worker process was ending and did not receive the request to reload."),
             ("workers_killed", "error", "seconds",
-             "Worker processes did not drain in time and were killed. Leases expire, then the work goes on."),
+             ("Worker processes did not drain in time and were killed; their leases expire. "
+              "Raise server.drain_timeout.")),
             ("parent_lost", "info", "error", "The supervisor process is gone, so this worker drains."),
             ("connections_cut", "warning", "reason times",
              "Connections beyond a limit were closed. Raise the limit if the callers are legitimate."),
@@ -126,8 +137,9 @@ EVENTS: Final[Mapping[str, Event]] = {
         *_listed(
             "web",
             ("address_refused", "warning", "caller times count",
-             "A caller was refused because server.allow_from does not list its address."),
-            ("request_refused", "warning", "reason caller times",
+             ("A caller was refused, as server.allow_from does not list its address. "
+              "List it if it is EMS or your proxy.")),
+            ("request_refused", "warning", "reason caller size times",
              "A request was refused for this reason. If it came from EMS, ask soap-handler explain about a capture."),
         ),
         *_listed(
@@ -142,10 +154,11 @@ EVENTS: Final[Mapping[str, Event]] = {
         ),
         *_listed(
             "receive",
-            ("authentication_failed", "warning", "caller account operation times count",
-             "A push had wrong credentials. If it came from EMS, compare account.push and push_tokens with Web SMS."),
-            ("credentials_unchecked", "warning", "caller account operation times",
-             "Too many wrong credentials came, so these were not checked and EMS is to push again."),
+            ("authentication_failed", "warning", "caller account presented operation times count",
+             "A push had wrong credentials. If EMS sent it, compare account.push and push_tokens with Web SMS."),
+            ("credentials_unchecked", "warning", "caller account presented operation times",
+             ("Too many wrong ones came, so these were not checked and EMS is to push again. "
+              "Block the caller that guesses.")),
         ),
         *_listed(
             "journal",
@@ -153,6 +166,8 @@ EVENTS: Final[Mapping[str, Event]] = {
              "A new, empty journal was made. If there was one, look at journal.url, and whether its -wal was lost."),
             ("journal_unavailable", "error", "reason requests times",
              "Commits failed and EMS was told to push again; said once a minute. Check the disk or the database."),
+            ("push_accepted", "debug", "key result source repaired others",
+             "A notification is on disk; result says whether it was new (only where log.level is debug)."),
             ("journal_recovered", "info", "seconds", "Commits work again, after so many seconds of failures."),
             ("journal_connection_lost", "info", "error", "A database connection was lost and is opened again."),
             ("journal_session_silent", "error", "seconds",
@@ -162,21 +177,24 @@ EVENTS: Final[Mapping[str, Event]] = {
             ("journal_file_lost", "error", "file what saved",
              "The journal's file or its -wal was taken away; pushes get Server faults. Put it back, or restart anew."),
             ("journal_file_back", "warning", "file",
-             "There is a journal at its place again, and it is used. What an older copy lacks may come once more."),
+             ("There is a journal at its place again, and it is used. "
+              "If it is an older copy, expect what it lacks once more.")),
             ("journal_log_grows", "warning", "megabytes",
              "A reader holds back the write-ahead log (-wal), which has doubled. End what reads the journal for long."),
             ("journal_not_closed", "error", "seconds",
-             "The journal's disk or database did not answer during the drain. What was not confirmed is pushed again."),
+             ("The journal did not answer during the drain; what was unconfirmed is pushed again. "
+              "Check disk and database.")),
             ("journal_not_durable", "warning", "reason",
              "PostgreSQL confirms commits before they are on disk. Set fsync = on."),
             ("journal_listener_lost", "warning", "error seconds",
-             "The LISTEN connection was lost and is opened again; until then commits are noticed later."),
+             ("The LISTEN connection was lost; commits are noticed later until it is back. "
+              "If it repeats, check the network.")),
             ("journal_listener_broke", "error", "error exc_info",
              "The LISTEN thread met a defect and starts again. Please report the traceback."),
             ("journal_listener_failed", "error", "error exc_info",
              "A part of the service failed when it was told of a commit. Please report the traceback."),
             ("database_clock_jumped", "warning", "seconds",
-             "PostgreSQL's clock was moved. What a dead process had begun is taken over one lease time later."),
+             "PostgreSQL's clock was moved; what dead processes had begun waits a lease time longer. Keep it by NTP."),
             ("transaction_connection_lost", "info", "error",
              "The connection of a transactional handler was lost; the attempt counts as failed."),
             ("transaction_not_ended", "error", "error",
@@ -184,52 +202,59 @@ EVENTS: Final[Mapping[str, Event]] = {
             ("purged", "info", "notifications kept_days",
              "Retention deleted done notifications that are older than journal.retention."),
             ("purge_waits_for_journal", "warning", "reason",
-             "Retention could not reach the journal and tries again later."),
+             "Retention could not reach the journal and tries again later. See journal_unavailable."),
             ("purge_broke", "error", "exc_info",
              "Retention met a defect and continues in the next round. Please report the traceback."),
         ),
         *_listed(
             "dispatch",
             ("handler_failed", "warning", "key attempt error at",
-             "A handler raised an exception and is called again at the given time."),
+             ("A handler raised an exception at this place and is called again. "
+              "Use soap-handler journal show to see why.")),
             ("sink_paused", "error", "sink reason seconds for_good",
-             "A sink's destination is out of order; deliveries wait so long. Nothing is lost and no attempt is used."),
+             ("A sink's destination is out of order; deliveries wait, and use no attempt. "
+              "Mend it; sink test tells if it works.")),
             ("sink_resumed", "info", "sink seconds",
              "A sink's destination works again, after so many seconds."),
             ("handler_hangs", "error", "key seconds hanging",
-             "A handler exceeded handler.timeout; the attempt failed. Its thread is blocked until it returns."),
+             ("A handler exceeded handler.timeout and blocks its thread; the attempt failed. "
+              "Give its calls time limits.")),
             ("dispatch_stands_still", "error", "hanging",
-             "Every handler thread hangs, so the process drains and ends with code 3, to be started again."),
+             ("Every handler thread hangs, so the process ends with code 3, to be started again. "
+              "Find what they wait for.")),
             ("handler_thread_not_started", "error", "error",
              "The system refused a handler thread; it is tried again. Raise the limit (TasksMax, ulimit -u)."),
             ("handler_not_begun", "warning", "key reason times",
-             "A handler was not called, as the journal was out of reach; it is no attempt, and is made again."),
+             "A handler was not called, as the journal was out of reach; it is no attempt. See journal_unavailable."),
             ("run_broke", "error", "key at error",
              "A run failed outside of the handler's call; the attempt failed. Look at what the handler does."),
             ("handler_returned_late", "warning", "key",
-             "A handler returned after its timeout; the result does not count."),
+             ("A handler returned after its timeout; the result does not count. "
+              "Raise handler.timeout if it needs the time.")),
             ("notification_dead", "error", "key attempts",
              "All attempts failed. Use soap-handler journal show to see why, and journal retry afterwards."),
             ("transaction_failed", "warning", "key attempt reason",
-             "The transaction of a handler was not committed; the attempt counts as failed."),
+             "The transaction of a handler was not committed; the attempt counts as failed. Look at the reason."),
             ("claim_took_too_long", "warning", "notifications",
-             "Claimed notifications came too late to be handled within their lease and are claimed again."),
+             "Claims came too late to be handled within their lease, and are made again. Check the journal's disk."),
             ("claims_not_released", "warning", "notifications reason",
-             "Claimed notifications could not be released; they become due when their lease expires."),
+             "Claims could not be released; they become due when their lease expires. See journal_unavailable."),
             ("lease_lost", "warning", "key step",
-             "An attempt ended after its lease expired, so its result does not count."),
+             ("An attempt ended after its lease expired, so its result does not count. "
+              "If it repeats, look at CPU and disk.")),
             ("result_adopted", "info", "key", "A result was written under a newer lease of the same notification."),
             ("settling_failed", "error", "key error",
-             "A result could not be written to the journal and is written again later."),
+             "A result could not be written to the journal and is written again later. See journal_unavailable."),
             ("dispatch_waits_for_journal", "warning", "reason seconds",
-             "Claims fail because the journal is unavailable; dispatch tries again after the pause."),
+             "Claims fail and are tried again after the pause. See journal_unavailable."),
             ("dispatch_broke", "error", "seconds exc_info",
              "Dispatch met a defect and continues after the pause. Please report the traceback."),
         ),
         *_listed(
             "inbox",
             ("delete_failed", "warning", "account messages reason retry_at",
-             "EMS did not confirm a delete; it is retried at the given time."),
+             ("EMS did not confirm a delete; it is retried at the given time. "
+              "If it lasts, run soap-handler check --inbox.")),
             ("inbox_refused", "error", "account reason refusals pause_seconds",
              "EMS refused the inbox login; calls pause. Check account.inbox, then reload."),
             ("inbox_accepted_again", "info", "account refusals", "EMS accepts the inbox login again."),
@@ -239,11 +264,13 @@ EVENTS: Final[Mapping[str, Event]] = {
              "The inbox confirms calls again, after so many seconds of failures."),
             ("inbox_taken_over", "info", "account", "A reload changed the login of this inbox."),
             ("deletion_waits_for_journal", "warning", "account reason times",
-             "Deletes wait because the journal is unavailable. It is said once a minute, of one account."),
+             "Deletes wait for the journal; said once a minute, of one account. See journal_unavailable."),
             ("deletion_unsettled", "warning", "account reason deleted",
-             "EMS confirmed deletes that could not be written to the journal yet; they are written later."),
+             ("EMS confirmed deletes that the journal did not take yet; they are written later. "
+              "See journal_unavailable.")),
             ("deletion_not_ended", "warning", "account seconds",
-             "A delete was still running when the drain ended; it is repeated at the next start."),
+             ("A delete was still running when the drain ended. "
+              "Nothing need be done: it is repeated at the next start.")),
             ("deletion_broke", "error", "account exc_info",
              "Deletion met a defect and continues after the pause. Please report the traceback."),
             ("reconciled", "info", "account known inbox recovered deleted_again left_alone unreadable",
@@ -251,15 +278,16 @@ EVENTS: Final[Mapping[str, Event]] = {
             ("message_recovered", "warning", "key",
              "A message was in the inbox whose push never arrived. If this repeats, check the way from EMS."),
             ("messages_deleted_again", "warning", "account messages",
-             "The inbox still held messages that were done; they are deleted again."),
+             ("The inbox still held messages that were done; they are deleted again. "
+              "If it repeats, ask the support of EMS.")),
             ("message_unreadable", "error", "account reason",
              "A message in the inbox cannot be read and stays there. Look at it in Web SMS."),
             ("reconciliation_needless", "debug", "account",
              "Another process has just compared this inbox, so this run was skipped."),
             ("reconciliation_failed", "warning", "account reason",
-             "An inbox could not be compared with the journal; the next run tries again."),
+             "An inbox could not be compared; the next run tries again. If it lasts, run soap-handler check --inbox."),
             ("reconciliation_left_open", "warning", "account reason",
-             "The end of a reconciliation could not be recorded in the journal."),
+             "The end of a reconciliation could not be recorded. See journal_unavailable."),
             ("reconciliation_broke", "error", "account exc_info",
              "A reconciliation met a defect; the next run tries again. Please report the traceback."),
         ),
@@ -270,11 +298,11 @@ EVENTS: Final[Mapping[str, Event]] = {
             ("loop_taken_over", "error", "seconds",
              "The disk stood still during a commit, and another thread goes on with the loop. Check the disk."),
             ("reply_failed", "error", "error",
-             "An answer could not be sent and the connection was closed; EMS pushes again."),
+             "An answer could not be sent, so EMS pushes again. If it repeats, look at the proxy and the network."),
         ),
         *_listed(
             "ems",
-            ("push_given_up", "warning", "kind sends reason", "The simulated EMS gave up a push."),
+            ("push_given_up", "warning", "kind sends reason", "The simulated EMS gave up a push. Look at the reason."),
         ),
     )
 }

@@ -50,10 +50,15 @@ Every event that the service can log: its name, its level, its fields, what happ
 
 The log goes to standard error (`log.level`, `log.format`). An event has a stable name in the field `event`, for
 programs that read logs. No field holds a password or the body of a message. `reason` and `error` say why; `exc_info`
-becomes a traceback.
+becomes a traceback. `times` is how many a line stands for: what a caller can cause at will is said once a minute.
 
-| event | level | from | fields | meaning |
-| --- | --- | --- | --- | --- |
+Who calls and is refused: `request_refused` (no login was looked at), `address_refused`, `authentication_failed` and
+`credentials_unchecked`. In the last two `account` is the one that was named. Where there is none of that name,
+`presented` is the name that came, or a description of it where it may be a person's number or a password. What had
+failed says when it works again, and after how many seconds: `journal_recovered`, `inbox_recovered`, `sink_resumed`.
+
+| event | level | from | fields | what happened | what to do |
+| --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -110,7 +115,8 @@ def settings_page() -> str:
 def events_page() -> str:
     """Return the page of the events, made from the list in ``telemetry``."""
     return EVENTS_HEAD + "".join(
-        f"| `{event.name}` | {event.level} | {event.room} | {', '.join(event.fields)} | {event.meaning} |\n"
+        f"| `{event.name}` | {event.level} | {event.room} | {', '.join(event.fields)} "
+        f"| {event.happened} | {event.action or 'Nothing.'} |\n"
         for event in EVENTS.values()
     )
 

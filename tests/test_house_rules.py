@@ -168,9 +168,10 @@ def test_each_event_of_the_list_is_emitted_with_all_its_fields() -> None:
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=lambda event: event.name)
 def test_each_event_says_what_happened(event: Event) -> None:
-    """One sentence says what happened; at most one more says what to do."""
+    """One sentence says what happened; of a warning or an error, one more says what to do."""
     assert re.fullmatch(r"[A-Z].*\.", event.meaning)
     assert event.meaning.count(". ") <= 1
+    assert event.action or event.level in {"info", "debug"}
 
 
 def test_the_rules_notice_what_breaks_them() -> None:

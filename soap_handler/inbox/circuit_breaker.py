@@ -59,7 +59,7 @@ class CircuitBreaker:
 
     def failed(self) -> float:
         """Open because the inbox did not answer as it should; return for how many seconds."""
-        self._outage = self._outage or Outage()
+        self._outage = self._outage or Outage(self._now)
         CIRCUIT_OPEN.set(1, "inbox", self._account)
         self._failures += 1
         seconds = self._backoff.delay(self._failures, _random).total_seconds()

@@ -15,6 +15,7 @@ from soap_handler.journal import Entry
 from soap_handler.log_throttle import LogThrottle
 from soap_handler.metrics.catalogue import WRONG_LOGINS
 from soap_handler.receive.identity import identified
+from soap_handler.receive.presented import shown
 from soap_handler.receive.values import read_notification
 from soap_handler.settings import name_key
 
@@ -94,23 +95,14 @@ class Receiver:
             WRONG_LOGINS.add(1, "unchecked")
             account = _known(accounts, push)
             if times := self._log_throttle.due((_network(push), account, "unchecked")):
-                telemetry.emit(
-                    "credentials_unchecked", caller=push.caller, account=account, operation=push.kind.value, times=times
-                )
+                telemetry.emit("credentials_unchecked", **_named(push, account), times=times)
             raise
         except AuthenticationError as error:
             delay = self._failed(push, computed=error.computed)
             WRONG_LOGINS.add(1, "delayed" if delay else "answered")
             account = _known(accounts, push)
             if times := 1 if delay is None else self._log_throttle.due((_network(push), account)):
-                telemetry.emit(
-                    "authentication_failed",
-                    caller=push.caller,
-                    account=account,
-                    operation=push.kind.value,
-                    times=times,
-                    count=accounts.refused,
-                )
+                telemetry.emit("authentication_failed", **_named(push, account), times=times, count=accounts.refused)
             raise AuthenticationError(delay or 0.0) from None
 
     def _may_check(self, push: Push, pair: bytes) -> bool:
@@ -153,6 +145,12 @@ def _throttle_key(push: Push) -> tuple[str, str, int]:
     A known account must not be told from an unknown one by the delay, so each name has a budget.
     """
     return _network(push), "account", hash(name_key(push.credentials.account)) if push.credentials else 0
+
+
+def _named(push: Push, account: str | None) -> dict[str, str | None]:
+    """Return who called, for which account; where no account matches, what the log may show of the name."""
+    presented = shown(push.credentials) if account is None else None
+    return {"caller": push.caller, "account": account, "presented": presented, "operation": push.kind.value}
 
 
 def _known(accounts: Accounts, push: Push) -> str | None:

@@ -50,7 +50,8 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
         called = self.channel.requests[0]  # after a defect, waitress makes a request of its own to hold the error
         answer = refusal(self.channel.server.refusing_face, called, self.request.error)
         if not isinstance(self.request.error, InternalServerError):  # of which waitress logs the traceback
-            self.channel.server.refusals.note_http(self.request.error, str(self.channel.addr[0]))
+            size = getattr(called, "content_length", None) or None  # 0 where the head was not read
+            self.channel.server.refusals.note_http(self.request.error, str(self.channel.addr[0]), size)
         self.status = answer.status
         self.response_headers.append(("Content-Type", answer.content_type))
         self.set_close_on_finish()

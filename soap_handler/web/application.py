@@ -193,7 +193,8 @@ class Application:
 
     def _note_refusal(self, reason: str, environ: WSGIEnvironment, caller: str) -> None:
         """Log why a request is refused, and have its connection closed."""
-        self._refusals.note(reason, caller)
+        length = environ.get("CONTENT_LENGTH") or "0"
+        self._refusals.note(reason, caller, int(length) if _LENGTH.fullmatch(length) else None)
         if CLOSE_AFTER in environ:
             environ[CLOSE_AFTER]()
 
@@ -251,4 +252,5 @@ def _request(environ: WSGIEnvironment, body: bytes, caller: str) -> Request:
         path=environ.get("PATH_INFO", ""),
         authorization=environ.get("HTTP_AUTHORIZATION", ""),
         content_encoding=environ.get("HTTP_CONTENT_ENCODING", ""),
+        traceparent=environ.get("HTTP_TRACEPARENT", ""),
     )

@@ -21,15 +21,16 @@ class Refusals:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._log_throttle = LogThrottle(clock)
 
-    def note(self, reason: str, caller: str) -> None:
+    def note(self, reason: str, caller: str, size: int | None) -> None:
         """Log a refusal. ``reason`` is a sentence of ours; what follows a colon in it may be the name of an element.
 
-        The names are the caller's, so they do not count as reasons of their own.
+        The names are the caller's, so they do not count as reasons of their own. ``size`` is that of the body in bytes,
+        as it came; ``None``: that is not known.
         """
         if times := self._log_throttle.due(reason.partition(":")[0]):
-            telemetry.emit("request_refused", reason=reason, caller=caller, times=times)
+            telemetry.emit("request_refused", reason=reason, caller=caller, size=size, times=times)
 
-    def note_http(self, error: Any, caller: str) -> None:  # noqa: ANN401 - waitress has no types
+    def note_http(self, error: Any, caller: str, size: int | None) -> None:  # noqa: ANN401 - waitress has no types
         """Log a refusal by waitress itself, without what it quotes of the request."""
         detail = str(error.body).partition('"')[0].strip()
-        self.note(f"The HTTP request was refused ({error.reason}; {detail})", caller)
+        self.note(f"The HTTP request was refused ({error.reason}; {detail})", caller, size)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soap_handler.dispatch.breaker import FAILURES_TO_OPEN, Breaker
+from tests.support.events import captured_events
 
 
 class Clock:
@@ -29,6 +30,19 @@ def test_some_failures_in_a_row_open_it() -> None:
     assert not breaker.is_closed
     assert breaker.allows(10, 0) == 0
     assert breaker.failed("HTTP 500")
+
+
+def test_its_pause_and_its_end_are_told_once() -> None:
+    """The log has the reason at the beginning, and at the end how long deliveries have waited."""
+    clock = Clock()
+    with captured_events() as logged:
+        breaker = opened(clock)
+        clock.now += 60.04
+        breaker.succeeded()
+        breaker.succeeded()
+    paused, resumed = logged
+    assert (paused["event"], paused["sink"], paused["reason"]) == ("sink_paused", "crm", "HTTP 500")
+    assert (resumed["event"], resumed["sink"], resumed["seconds"]) == ("sink_resumed", "crm", 60.0)
 
 
 def test_a_success_between_keeps_it_closed() -> None:

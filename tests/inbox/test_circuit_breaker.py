@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from soap_handler.inbox import CircuitBreaker
 from soap_handler.settings import DeleteSettings
+from tests.support.events import captured_events
 from tests.support.wall_clock import WallClock
 
 _SETTINGS: Final = DeleteSettings(backoff=2, backoff_cap=300, refused_backoff=600, batch=100)
@@ -72,6 +73,22 @@ def test_a_success_closes_it_and_is_a_new_beginning(breaker: CircuitBreaker) -> 
     breaker.succeeded()
     assert breaker.open_for() == 0
     assert breaker.failed() <= 2
+
+
+def test_the_end_of_an_outage_is_told_once(clock: Clock) -> None:
+    """With how long it lasted and how many calls failed; where nothing had failed there is nothing to tell."""
+    breaker = CircuitBreaker(_SETTINGS, clock, account="EX1")
+    with captured_events() as logged:
+        breaker.succeeded()
+        breaker.failed()
+        clock.advance(100)
+        breaker.failed()
+        clock.advance(20.04)
+        breaker.succeeded()
+        breaker.succeeded()
+    assert [(event["event"], event["account"], event["seconds"], event["failures"]) for event in logged] == [
+        ("inbox_recovered", "EX1", 120.0, 2)
+    ]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(min_value=0, max_value=400)), max_size=50))

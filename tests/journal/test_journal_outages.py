@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,25 @@ def test_a_read_only_journal_is_unavailable_and_recovers(
         assert journal.record(entry(1))
 
 
+def test_the_end_of_an_outage_is_told_once(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
+    """With how long it lasted from the first failure; the commits that follow have nothing to tell."""
+    with_pragma(monkeypatch, "busy_timeout = 50")
+    with Journal(sqlite_url, **way) as journal, captured_events() as logged:
+        journal.record(entry(1))
+        began = time.monotonic()
+        with writers_held_up(sqlite_url):
+            for number in (2, 3):
+                with pytest.raises(JournalUnavailableError):
+                    journal.record(entry(number))
+            time.sleep(0.2)
+        for number in (2, 3):
+            journal.record(entry(number))
+        took = time.monotonic() - began
+    (told,) = [event for event in logged if event["event"] == "journal_recovered"]
+    assert 0.2 <= told["seconds"] <= took + 0.1
+    assert told["log_level"] == "info"
+
+
 @pytest.mark.parametrize("place", ["no/such/folder/journal.db", "a-file/journal.db", ""])
 def test_a_journal_that_cannot_be_opened_says_why(tmp_path: Path, place: str) -> None:
     """No folder, a file in the way, a folder in its place: one error of ours, and nothing is left open."""
@@ -142,6 +162,16 @@ def test_an_outage_is_logged_without_numbers_and_bodies(
     (line,) = lines
     assert (line["event"], line["requests"]) == ("journal_unavailable", 1)
     assert "447700900001" not in str(line)
+
+
+def test_an_outage_is_said_once_a_minute(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
+    """However many pushes meet it: the log of a night is no gigabyte."""
+    with_pragma(monkeypatch, "busy_timeout = 10")
+    with Journal(sqlite_url, **way) as journal, writers_held_up(sqlite_url), captured_events() as lines:
+        for number in range(5):
+            with pytest.raises(JournalUnavailableError):
+                journal.record(entry(number))
+    assert [line["event"] for line in lines].count("journal_unavailable") == 1
 
 
 def test_connections_that_postgresql_cut_are_made_again(postgresql: PostgreSQL, way: Way) -> None:

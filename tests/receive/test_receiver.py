@@ -78,6 +78,30 @@ def test_a_caller_that_is_not_ems_is_refused(service: Service, case: str) -> Non
     assert [word for word in (PASSWORD, OTHER_PASSWORD, "guess", "447", "x" * 10) if word in logged] == []
 
 
+@pytest.mark.parametrize(
+    ("account", "password", "presented"),
+    [
+        ("EX0099999", "guess", "EX0099999"),
+        (" ex0099999\n", "guess", "ex0099999"),
+        ("447700900999", "guess", "a number of 12 digits that ends in 999"),
+        ("+447700900999", "guess", "a number of 12 digits that ends in 999"),
+        (PASSWORD, PASSWORD, "a text of 6 characters, 1 of them digits"),
+        ("EX0099999", "EX0099999", "a text of 9 characters, 7 of them digits"),
+        ("A customer's message\n", "guess", "a text of 20 characters, 0 of them digits"),
+        ("", "guess", "none"),
+        (REFERENCE, "guess", None),
+    ],
+)
+def test_the_name_that_no_account_has_is_logged(
+    service: Service, account: str, password: str, presented: str | None
+) -> None:
+    """A missing alias is found by the log; a text that may be a password, or a person's number, is only described."""
+    with captured_events() as logs:
+        assert service.post(envelope(head=header(account=account, password=password))).fault is not None
+    (entry,) = (each for each in logs if each["event"] == "authentication_failed")
+    assert (entry["presented"], entry["account"]) == (presented, None if presented else REFERENCE)
+
+
 def test_all_refusals_are_the_same_bytes(service: Service) -> None:
     """The answer does not tell whether the account, the user name or the password was wrong."""
     cases = ["no header", "no account", "an unknown account", "a wrong password", "no password", "a wrong user name"]

@@ -56,6 +56,8 @@ def test_each_refusal_is_logged_with_its_reason_and_closes_the_connection(servic
     (line,) = [event for event in logged if event["event"] == "request_refused"]
     assert reason in line["reason"]
     assert (line["caller"], line["times"], line["log_level"]) == ("127.0.0.1", 1, "warning")
+    body = sent.partition(b"\r\n\r\n")[2]
+    assert line["size"] == (None if name in {"no HTTP", "two lengths"} else len(body))
     assert "content" not in str(line)
 
 
@@ -125,8 +127,8 @@ def test_a_flood_of_refusals_is_few_lines() -> None:
     refusals = Refusals(lambda: now[0])
     with captured_events() as logged:
         for number in range(1000):
-            refusals.note(f"A header block is not known here: {{{NAMESPACE}}}x{number}", "192.0.2.1")
+            refusals.note(f"A header block is not known here: {{{NAMESPACE}}}x{number}", "192.0.2.1", 1)
         now[0] = 61.0
-        refusals.note("A header block is not known here: y", "192.0.2.1")
+        refusals.note("A header block is not known here: y", "192.0.2.1", 1)
     lines: list[dict[str, Any]] = [event for event in logged if event["event"] == "request_refused"]
     assert [line["times"] for line in lines] == [1, 1000]
