@@ -11,7 +11,8 @@ from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.throttle import Throttle
 from soap_handler.console.health import Health
 from soap_handler.dispatch.dispatcher import Dispatcher
-from soap_handler.errors import HandlerNotFoundError, JournalUnavailableError, SoapHandlerError
+from soap_handler.dispatch.run import Runner
+from soap_handler.errors import HandlerNotFoundError, JournalUnavailableError, SoapHandlerError, TracingError
 from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.soap.endpoint import Endpoint
 from soap_handler.faces.xml_push import XmlPush
@@ -24,6 +25,7 @@ from soap_handler.inbox.deleters import Deleters
 from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal, adopt
 from soap_handler.journal.retention import Retention
+from soap_handler.journal.watched import WatchedJournal, tell_accepted
 from soap_handler.metrics.board import Board, Slot
 from soap_handler.metrics.events import count_in
 from soap_handler.metrics.instruments import detach_all
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from soap_handler.faces.base import Face
     from soap_handler.server.worker_process import ParentLink
     from soap_handler.settings import ServerSettings, Settings
+    from soap_handler.tracing.assembly import Tracing
 
 _STOP_SECONDS: Final = 0.5  # what each part gets to end, even if another took all the time there was
 
@@ -133,6 +136,31 @@ def serve_console(
     return 0
 
 
+def tracing(settings: Settings) -> Tracing | None:
+    """Return what makes traces; ``None``, and nothing is imported for it, where they are off.
+
+    Raises:
+        TracingError: they cannot be made.
+    """
+    if not settings.tracing.enabled:
+        return None
+    try:
+        from soap_handler.tracing.assembly import Tracing  # noqa: PLC0415 - installed only with the extra
+    except ImportError as error:
+        raise TracingError("tracing.enabled needs a library that is not installed: soap-handler[otel]") from error
+    return Tracing()
+
+
+def open_journal(settings: Settings, seams: Seams, traced: Tracing | None) -> Journal:
+    """Open the journal: the plain one, but where the log or traces are to tell of each push."""
+    terms = {"timeout": settings.journal.timeout, **seams.journal()}
+    watchers = [tell_accepted] if settings.log.level == "debug" else []
+    url = settings.journal.url.get_secret_value()
+    if traced:
+        return traced.journal(url, watchers=watchers, **terms)
+    return WatchedJournal(url, watchers=watchers, **terms) if watchers else Journal(url, **terms)
+
+
 class App:
     """The whole service in one process: the server, the journal, the handlers and the inbox call-backs."""
 
@@ -154,6 +182,7 @@ class App:
             HandlerNotFoundError: the target cannot be loaded, or a kind has neither a handler nor is it ignored.
             JournalUnavailableError: the journal cannot be opened, or cannot be written.
             SchemaError: the journal is of a newer release.
+            TracingError: traces are on, and cannot be made.
             OSError: the address cannot be listened on.
         """
         self._settings = settings
@@ -163,6 +192,7 @@ class App:
         self.must_renew = False
         """Whether :meth:`run` ended as all handler threads hang: only another process goes on."""
         self.seams = shared or seams(settings.server)
+        self._tracing = tracing(settings)
         self._slot = slot or Slot(board_for(settings))
         self._slot.clear_gauges()
         self._end_counting = count_in(self._slot) if settings.console else lambda: None
@@ -171,9 +201,7 @@ class App:
         self._exposition: Exposition | None = None
         for_console = listen_for_console(settings.console) if slot is None else []
         self._accounts = Accounts(settings.account)
-        self.journal = Journal(
-            settings.journal.url.get_secret_value(), timeout=settings.journal.timeout, **self.seams.journal()
-        )
+        self.journal = open_journal(settings, self.seams, self._tracing)
         try:  # after the journal is open: the customer's module may change the working directory
             self.journal.prove_writable()
             adopt(self.journal, self._accounts)
@@ -200,6 +228,7 @@ class App:
                 in_order=settings.dispatch.order == "originator",
                 admission=admission,
                 stands_still=self._renew,
+                runner=self._tracing.runner if self._tracing else Runner,
             )
             for destination in destinations
         ]
@@ -209,6 +238,8 @@ class App:
         server = settings.server
         self._receiver = Receiver(self._accounts, Throttle(server.login_failures_allowed, server.login_failure_delay))
         faces = build_faces(server, self._receiver, self.seams)
+        if self._tracing:
+            faces = self._tracing.faces(faces)
         callers = Callers(server.allow_from, server.trusted_proxies)
         health = Health(self.journal, self._slot.board.statuses)
         application = build_application(server, faces, self.journal, callers, lambda: health.readiness().is_ready)
@@ -241,6 +272,8 @@ class App:
         self._end_counting()
         if self.console is not None:
             self.console.stop(_STOP_SECONDS)
+        if self._tracing:
+            self._tracing.end(self._time_left())
         telemetry.emit("stopped", answered=answered, reconciled=reconciled, handled=handled, deleted=deleted)
         return answered and reconciled and handled and deleted and closed
 

@@ -21,6 +21,10 @@ class HandlerNotFoundError(SoapHandlerError):
     """``handler.target`` does not lead to something that can handle notifications."""
 
 
+class TracingError(SoapHandlerError):
+    """Traces are on, and cannot be made or exported: a library is missing, or the environment asks for another one."""
+
+
 class RetryLater(SoapHandlerError):  # noqa: N818 - a verdict that a handler raises, not a defect
     """Raised by a handler or a sink: not yet. ``after`` is the shortest time until the next attempt, in seconds.
 

@@ -25,7 +25,7 @@ _TESTS: Final = Path(__file__).parent
 _BOTH_WAYS: Final = [
     _TESTS / name
     for name in (
-        *("server", "web", "faces", "receive", "system/workers", "test_app.py"),
+        *("server", "web", "faces", "receive", "tracing", "system/workers", "test_app.py"),
         "console/test_metrics_page.py",
     )
 ]

@@ -42,6 +42,7 @@ def findings(config: Path | None, *, with_inbox: bool, with_sinks: bool = False)
     for account in settings.account:
         yield from _account(account)
     yield from _hidden_modules()
+    yield from _tracing(settings)
     yield from _journal(settings)  # before the customer's module is loaded, which may change the working directory
     yield from _retention(settings)
     yield from _destinations(settings)
@@ -189,6 +190,20 @@ def _unclaimed(settings: Settings, found: Examination) -> Iterator[Finding]:
         if name_key(name) not in claimed:
             text = f"lack {name!r}, the account of {count} notifications; expected it with the account that had it"
             yield Finding(Verdict.WARNING, "account.aliases", text)
+
+
+def _tracing(settings: Settings) -> Iterator[Finding]:
+    """Make what exports traces, where they are on; nothing is sent."""
+    if not settings.tracing.enabled:
+        return
+    from soap_handler.app import tracing  # noqa: PLC0415 - it loads everything; other commands need not
+
+    try:
+        tracing(settings)
+    except SoapHandlerError as error:
+        yield Finding(Verdict.WRONG, "tracing", _one_line(error))
+    else:
+        yield Finding(Verdict.OK, "tracing", "spans go where the OTEL_* environment variables say")
 
 
 def _hidden_modules() -> Iterator[Finding]:

@@ -38,24 +38,25 @@ class Dispatcher:
         in_order: bool = True,
         admission: Admission | None = None,
         stands_still: Callable[[], None] = lambda: None,
+        runner: Callable[..., Runner] = Runner,
     ) -> None:
         """``needs_delete`` says of an account, by its reference, whether its messages must leave an EMS inbox.
 
         ``in_order``: of one originator on one account, one after the other, across all who share the journal.
         Without an ``admission`` it takes all that it can handle. ``stands_still`` is called, again and again, while
-        every handler thread hangs: only a new process helps then.
+        every handler thread hangs: only a new process helps then. ``runner`` makes what carries out runs.
         """
         lease = LeaseTimes(destination.timeout)
         settlements = Settlements(
             destination.retry, needs_delete, destination.refusals_allowed, queue_now=journal.queue_now
         )
         self.results = Results(journal)
-        runner = Runner(journal, destination, settlements, self.results, lease)
-        self.pool = HandlerPool(runner, destination.threads, lease)
+        runs = runner(journal, destination, settlements, self.results, lease)
+        self.pool = HandlerPool(runs, destination.threads, lease)
         self._claims = ClaimLoop(
             journal,
             self.pool,
-            runner,
+            runs,
             self.results,
             lease=lease,
             admission=admission or Admission(),

@@ -38,6 +38,8 @@ class Request:
     """The Authorization header."""
     content_encoding: str = ""
     """The Content-Encoding header: how the body is compressed; empty where it is not, and when a face gets it."""
+    traceparent: str = ""
+    """The traceparent header (W3C Trace Context), which a proxy may write; used only where traces are on."""
 
 
 @dataclass(frozen=True, slots=True)

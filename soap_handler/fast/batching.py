@@ -199,7 +199,8 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         if len(body) > self._max_body or not self._callers.allows(caller):
             return None
         content_type, authorization = headers.get("CONTENT_TYPE", ""), headers.get("AUTHORIZATION", "")
-        return Request(body, caller, content_type, request.path, authorization, headers.get("CONTENT_ENCODING", ""))
+        trace = headers.get("TRACEPARENT", "")
+        return Request(body, caller, content_type, request.path, authorization, traceparent=trace)
 
     # -- committing --------------------------------------------------------------------------------------------------
 

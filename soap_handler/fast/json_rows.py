@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 PUSH: Final = """
     INSERT INTO notification (
         key, account, kind, state, source, message_id, originator, payload, envelope,
-        received_at, due_at, done_at, attempts, delete_attempts
+        received_at, due_at, done_at, attempts, delete_attempts, trace_context
     )
     SELECT
         key, account, kind, state, source, message_id, originator, payload, decode(envelope, 'base64'),
-        received_at, due_at, done_at, attempts, delete_attempts
+        received_at, due_at, done_at, attempts, delete_attempts, trace_context
     FROM json_to_recordset(%(rows)s::json) AS given (
         key text, account text, kind text, state text, source text, message_id text, originator text, payload text,
-        envelope text, received_at bigint, due_at bigint, done_at bigint, attempts integer, delete_attempts integer
+        envelope text, received_at bigint, due_at bigint, done_at bigint, attempts integer, delete_attempts integer,
+        trace_context text
     )
     ON CONFLICT (key) DO NOTHING
     RETURNING key

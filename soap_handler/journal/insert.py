@@ -98,7 +98,7 @@ def _row(key: str, message_id: str | None, payload: str, entry: Entry, now: date
     originator = getattr(notified, "originator", None) or getattr(notified, "mobile_number", None)
     # A test notification is stored as done; that is decided here, where every way into the journal ends.
     test = str(getattr(notified, "id", "")).startswith(TEST_ID)
-    return {
+    row: dict[str, Any] = {
         "key": key,
         "account": notified.account,
         "kind": str(notified.kind),
@@ -114,6 +114,9 @@ def _row(key: str, message_id: str | None, payload: str, entry: Entry, now: date
         "attempts": 0,
         "delete_attempts": 0,
     }
+    if entry.trace_context is not None:  # where traces are off, the column is not even named
+        row["trace_context"] = entry.trace_context
+    return row
 
 
 @cache

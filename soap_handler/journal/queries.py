@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 from soap_handler.journal.conditions import has_error, has_number
 from soap_handler.journal.insert import searchable, storable
 from soap_handler.journal.records import Attempt, Record, Source, State, Step
-from soap_handler.journal.schema import attempt, in_state, notification
+from soap_handler.journal.schema import SEQ_IN, attempt, in_state, notification
 from soap_handler.notifications import Kind, canonical_id
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row, Select
@@ -50,6 +51,13 @@ def _next_deletions() -> Select[Any]:
 def _earliest(connection: Connection, *conditions: ColumnElement[bool]) -> datetime | None:
     query = select(func.min(notification.c.due_at)).where(*conditions)
     return cast("datetime | None", connection.scalar(query))
+
+
+def trace_contexts(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
+    """Return the trace contexts of those of some rows that have one."""
+    with_one = (SEQ_IN, notification.c.trace_context.is_not(None))
+    rows = connection.execute(select(notification.c.seq, notification.c.trace_context).where(*with_one), {"seqs": seqs})
+    return {row.seq: row.trace_context for row in rows}
 
 
 def counts(connection: Connection) -> dict[tuple[Kind, State], int]:

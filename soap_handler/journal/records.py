@@ -59,6 +59,8 @@ class Entry:
     """The request as it came, password masked; kept only where it had to be repaired."""
     others: tuple[Entry, ...] = ()
     """Further notifications of the same request: they are committed with it."""
+    trace_context: str | None = None
+    """The span of the push, as a W3C ``traceparent``, where traces are on; then each entry of the process has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Claim:
     """Whether the lease before this one ran out without a result: the handler may have ended its process."""
     has_left_inbox: bool = False
     """Whether EMS has confirmed its delete already: it is replayed, and is not deleted again."""
+    trace_context: str | None = field(default=None, compare=False)
+    """The span of its push, where traces are on and were on then."""
 
     @property
     def notification(self) -> Notification:

@@ -89,6 +89,7 @@ notification = Table(
     Column("done_at", Instant),
     Column("parked_at", Instant),  # since when it is blocked by another of its originator; due_at is then a re-check
     Column("erased_at", Instant),  # the content is gone; the row stays so that a copy is still recognised
+    Column("trace_context", Text),  # the span of its push, where traces are on
 )
 
 

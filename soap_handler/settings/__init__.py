@@ -13,6 +13,7 @@ from soap_handler.settings.model import (
     ReconcileSettings,
     ServerSettings,
     Settings,
+    TracingSettings,
 )
 from soap_handler.settings.names import name_key
 from soap_handler.settings.reference import SettingRow, describe
@@ -34,6 +35,7 @@ __all__ = [
     "ServerSettings",
     "SettingRow",
     "Settings",
+    "TracingSettings",
     "describe",
     "load_settings",
     "name_key",

@@ -277,6 +277,18 @@ class ConsoleSettings(Table):
     port: Port = Field(default=8081, description="TCP port to listen on; 0 takes any free one.")
 
 
+class TracingSettings(Table):
+    """Traces by OpenTelemetry: one for each notification, from its push to its delete."""
+
+    enabled: bool = Field(
+        default=False,
+        description=(
+            "Makes spans of pushes, handlers and deletes; needs soap-handler[otel]. Where they go is said by the "
+            "standard OTEL_* environment variables."
+        ),
+    )
+
+
 class Settings(Table):
     """The whole configuration. Built directly it holds what is given; ``load_settings`` reads file and environment."""
 
@@ -292,6 +304,7 @@ class Settings(Table):
     console: ConsoleSettings | None = Field(
         default=None, description="The console for operators; without this table it is off."
     )
+    tracing: TracingSettings = TracingSettings()
     account: tuple[AccountSettings, ...] = Field(default=(), validate_default=True)
     route: tuple[RouteSettings, ...] = Field(
         default=(), description="Rules of delivery, in order; none: handler.target takes all."

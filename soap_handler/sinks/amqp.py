@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import content_type, encoded
+from soap_handler.trace_context import HEADER, current
 
 if TYPE_CHECKING:
     from soap_handler.settings.sinks import AmqpSettings
@@ -53,6 +54,7 @@ class Amqp(Sink):
             type=notification.kind.value,
             timestamp=int(delivery.stored_at.timestamp()),
             app_id="soap-handler",
+            headers={HEADER: context} if (context := current()) else None,
         )
         try:
             channel.basic_publish(

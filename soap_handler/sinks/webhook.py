@@ -16,6 +16,7 @@ from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import content_type, encoded
 from soap_handler.sinks.http import Sessions
+from soap_handler.trace_context import HEADER, current
 
 if TYPE_CHECKING:
     from soap_handler.settings.sinks import WebhookSettings
@@ -50,7 +51,7 @@ class Webhook(Sink):
             **self._fixed,
             "Content-Type": content_type(self._format),
             "Idempotency-Key": f'"{identity}"',  # a structured field: RFC 8941, section 3.3.3
-            "traceparent": _trace_parent(identity),
+            HEADER: current() or _made_up(identity),
             **self._signature(identity, body),
         }
         _judge(self._sessions.request("POST", self._url, data=body.encode(), headers=headers))
@@ -106,7 +107,7 @@ def _key(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix("whsec_"))
 
 
-def _trace_parent(identity: str) -> str:
-    """Return the W3C trace context: one trace for a notification, a span for each attempt."""
+def _made_up(identity: str) -> str:
+    """Return a W3C trace context where traces are off: one trace for a notification, a span for each attempt."""
     trace = hashlib.sha256(identity.encode()).hexdigest()[:32]
     return f"00-{trace}-{time.time_ns() & 0xFFFFFFFFFFFFFFFF or 1:016x}-01"

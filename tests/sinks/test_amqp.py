@@ -17,6 +17,7 @@ from soap_handler.errors import SinkDownError, SinkRefusedError  # noqa: E402 - 
 from soap_handler.settings.sinks import AmqpSettings  # noqa: E402
 from soap_handler.sinks.amqp import Amqp  # noqa: E402
 from soap_handler.sinks.form import form  # noqa: E402
+from soap_handler.trace_context import carried  # noqa: E402
 from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received  # noqa: E402
 from tests.sinks.rabbitmq import RabbitMq, is_installed  # noqa: E402
 
@@ -89,6 +90,16 @@ def test_each_kind_arrives_in_order_with_its_key(broker: RabbitMq) -> None:
         assert properties.message_id == delivery.notification.key
         assert (properties.delivery_mode, properties.content_type) == (2, "application/json")
         assert properties.type == delivery.notification.kind
+
+
+def test_the_trace_context_of_the_attempt_goes_along(broker: RabbitMq) -> None:
+    """As a header of the name that OpenTelemetry's consumers look for; without traces there is none."""
+    context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with amqp(broker, **declared("traces")) as sink:
+        with carried(context):
+            sink.deliver(received())
+        sink.deliver(received())
+    assert [properties.headers for properties, _ in arrived(broker, "traces")] == [{"traceparent": context}, None]
 
 
 def test_each_text_arrives_exactly(broker: RabbitMq) -> None:
