@@ -61,15 +61,13 @@ def errors(journal: Journal) -> list[str | None]:
     return [attempt.error for attempt in attempts for _ in range(attempt.times)]
 
 
-class Gaps(Admission):
-    """An admission that leaves these gaps (seconds) between calls, one after the other, and none behind the last."""
+class Gap(Admission):
+    """An admission that leaves a gap (seconds) between calls, until it is set to another."""
 
-    def __init__(self, *seconds: float) -> None:
-        self._seconds = iter(seconds)
+    delete_gap = 0.0
 
-    @property
-    def delete_gap(self) -> float:
-        return next(self._seconds, 0.0)
+    def __init__(self, seconds: float) -> None:
+        self.delete_gap = seconds
 
 
 def deleters_of(

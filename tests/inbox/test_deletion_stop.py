@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from soap_handler.journal import Journal, State
-from tests.inbox.deleting import QUICK, SLOW, Gaps, all_done, deleters_of, errors, handle, records
+from tests.inbox.deleting import QUICK, SLOW, Gap, all_done, deleters_of, errors, handle, records
 from tests.inbox.servers import Call, Connection, Server, fault, right, settings
 from tests.support.waiting import wait_for
 
@@ -67,7 +67,7 @@ def test_stopping_does_not_wait_for_a_gap(journal: Journal) -> None:
     """Nor does it hold up the end that the machine was left to receiving."""
     handle(journal, [1])
     with Server(right) as server:
-        deleters = deleters_of(journal, settings(server.url), QUICK, admission=Gaps(1000.0, 1000.0))
+        deleters = deleters_of(journal, settings(server.url), QUICK, admission=Gap(1000.0))
         deleters.start()
         wait_for(all_done(journal, 1))
         assert deleters.stop(lambda: 2)
