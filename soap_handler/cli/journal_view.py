@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,10 +10,10 @@ import typer
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from soap_handler.cli import configuration
+from soap_handler.cli import configuration, times
 from soap_handler.cli.display import Table
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Journal, Selection, Source, State, Step
+from soap_handler.journal import Journal, Selection, Source, State, Step, questions
 from soap_handler.notifications import to_dict
 from soap_handler.settings import name_key
 
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from soap_handler.journal import Attempt, Record
-    from soap_handler.notifications import Kind
 
 _STEPS: Final = {
     Step.HANDLE: "handler called",
     Step.DELETE: "delete called",
     Step.PUSH: "pushed again, with another content, which is kept",
     Step.REPLAY: "sent round again by journal replay",
+    Step.GIVE_UP: "given up by journal give-up",
 }
+_NAMES_SHOWN: Final = 20
+_KEYS_SHOWN: Final = 10
+_ROWS_PER_QUERY: Final = 1_000
 _CAME: Final = {
     Source.PUSH: "pushed by EMS and stored",
     Source.INBOX: "found in the inbox and stored",
@@ -54,36 +58,52 @@ def open_journal(config: Path | None) -> Journal:
         raise JournalUnavailableError(f"the journal cannot be opened: {error}") from error
 
 
-def names_of(config: Path | None, account: str | None) -> tuple[str, ...] | None:
-    """Return all names of the account that is called so, its reference first; of an unknown one, the name itself."""
+def names_of(config: Path | None, account: str | None, journal: Journal) -> tuple[str, ...] | None:
+    """Return all names of the account that is called so, its reference first.
+
+    A name that only the journal has, as that of an account which was removed, is taken as it is.
+
+    Raises:
+        typer.BadParameter: neither the configuration nor the journal has such an account.
+    """
     if account is None:
         return None
-    for each in configuration.load(config).account:
+    accounts = configuration.load(config).account
+    for each in accounts:
         names = (each.reference, *each.aliases)
         if name_key(account) in {name_key(name) for name in names}:
             return names
-    return (account,)
+    if journal.read(lambda connection: questions.has_account(connection, account)):
+        return (account,)
+    known = ", ".join(each.reference for each in accounts[:_NAMES_SHOWN]) or "none, as the configuration has none"
+    raise typer.BadParameter(f"--account is {account!r}, which no account is called; expected one of {known}")
 
 
-def selection(
-    *,
-    state: str | None = None,
-    kind: Kind | None = None,
-    account: tuple[str, ...] | None = None,
-    originator: str | None = None,
-    key: str | None = None,
-    message_id: str | None = None,
-) -> Selection:
-    """Return the selection that the options describe.
+def state_of(name: str | None) -> State | None:
+    """Return the state of a name.
 
     Raises:
         typer.BadParameter: there is no such state.
     """
     try:
-        wanted = State(state.lower()) if state else None
+        return State(name.lower()) if name else None
     except ValueError:
-        raise typer.BadParameter(f"--state is {state!r}; expected one of {', '.join(State)}") from None
-    return Selection(state=wanted, kind=kind, account=account, originator=originator, key=key, message_id=message_id)
+        raise typer.BadParameter(f"--state is {name!r}; expected one of {', '.join(State)}") from None
+
+
+def whole_key(journal: Journal, beginning: str) -> str:
+    """Return the key that begins so, or whose message id does; what the journal has not is returned as it is.
+
+    Raises:
+        typer.Exit: it is the beginning of several, which are listed.
+    """
+    found = journal.read(lambda connection: questions.keys_like(connection, beginning, _KEYS_SHOWN + 1))
+    if len(found) > 1:
+        more = "\n  and more" if len(found) > _KEYS_SHOWN else ""
+        listed = "".join(f"\n  {key}" for key in sorted(found)[:_KEYS_SHOWN])
+        typer.echo(f"soap-handler: {beginning} is the beginning of several keys:{listed}{more}", err=True)
+        raise typer.Exit(2)
+    return found[0] if found else beginning
 
 
 def open_gates(journal: Journal, account: tuple[str, ...] | None, *, dry_run: bool) -> tuple[int, int]:
@@ -96,6 +116,21 @@ def open_gates(journal: Journal, account: tuple[str, ...] | None, *, dry_run: bo
     if dry_run:
         return logins, journal.count_held_back(Selection(state=State.HANDLED, account=account))
     return logins, sum(journal.gates.open(name) for name in names)
+
+
+def summaries(journal: Journal, found: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return notifications as :func:`summary` does, each with its last error."""
+    errors = last_errors(journal, found)
+    return [{**summary(record), "error": errors.get(record.seq)} for record in found]
+
+
+def last_errors(journal: Journal, found: Sequence[Record]) -> dict[int, str]:
+    """Return the last error of each notification that has one, by its number."""
+    errors: dict[int, str] = {}
+    for start in range(0, len(found), _ROWS_PER_QUERY):
+        seqs = [record.seq for record in found[start : start + _ROWS_PER_QUERY]]
+        errors |= journal.read(partial(questions.last_errors, seqs=seqs))
+    return errors
 
 
 def summary(record: Record) -> dict[str, Any]:
@@ -136,21 +171,18 @@ def whole(record: Record, history: Sequence[Attempt]) -> dict[str, Any]:
     return {**summary(record), "notification": to_dict(record.notification), "history": attempts}
 
 
-def overview(found: Sequence[Record]) -> Table:
-    """Return the list of records for people."""
-    rows = [(instant(each.received_at), _state(each), each.attempts, each.originator or "", each.key) for each in found]
-    return Table("", ("received", "state", "attempts", "originator", "key"), rows)
-
-
-def pages(record: Record, history: Sequence[Attempt]) -> list[Table]:
+def pages(record: Record, history: Sequence[Attempt], now: datetime) -> list[Table]:
     """Return one record for people: its content, its history, and where the last attempt failed."""
+    shown_at = times.with_age(now)
     content = [(name, "" if value is None else value) for name, value in to_dict(record.notification).items()]
-    state = [("state", _state(record)), ("due at", instant(record.due_at) or "")]
+    state = [("state", state_shown(record)), ("due at", shown_at(record.due_at) if record.due_at else "")]
     if record.erased_at is not None:
-        state.append(("erased at", instant(record.erased_at) or ""))
+        state.append(("erased at", shown_at(record.erased_at)))
     shown = [
         Table(f"{record.kind} {record.key}", ("", ""), [*content, *state]),
-        Table("History", ("time", "what", "how it ended"), _history(record, history)),
+        Table(
+            f"History (times are {times.zone(now)})", ("time", "what", "how it ended"), _history(record, history, now)
+        ),
     ]
     traces = [attempt.trace for attempt in history if attempt.trace]
     if traces:
@@ -160,23 +192,24 @@ def pages(record: Record, history: Sequence[Attempt]) -> list[Table]:
     return shown
 
 
-def _state(record: Record) -> str:
+def state_shown(record: Record) -> str:
+    """Return the state for people."""
     return f"{record.state.value} (test)" if record.source is Source.TEST else record.state.value
 
 
-def _history(record: Record, history: Sequence[Attempt]) -> list[tuple[object, ...]]:
+def _history(record: Record, history: Sequence[Attempt], now: datetime) -> list[tuple[object, ...]]:
     """Return the history of a notification line by line: stored, each attempt, handled, deleted."""
     deleted = any(attempt.step.value == "delete" for attempt in history)
     came = _CAME[record.source]
     lines: list[tuple[datetime | None, int, str, str]] = [(record.received_at, 0, came, "")]
     for attempt in history:
         what = _STEPS[attempt.step]
-        again = f"({attempt.times} times, last at {instant(attempt.ended_at)})" if attempt.times > 1 else ""
+        again = f"({attempt.times} times, last at {times.local(attempt.ended_at)})" if attempt.times > 1 else ""
         lines.append((attempt.started_at, 1, what, f"{attempt.outcome} {attempt.error or ''} {again}".strip()))
     lines.append((record.handled_at, 2, "handled", ""))
     lines.append((record.done_at, 3, "deleted from the inbox; done" if deleted else "done", ""))
     ordered = sorted((at, order, what, end) for at, order, what, end in lines if at is not None)
-    return [(instant(at), what, end) for at, _, what, end in ordered]
+    return [(times.with_age(now)(at), what, end) for at, _, what, end in ordered]
 
 
 def instant(moment: datetime | None) -> str | None:

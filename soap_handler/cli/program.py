@@ -27,6 +27,7 @@ from soap_handler.cli import (
     serve,
     simulate,
     sink,
+    status,
 )
 from soap_handler.cli.version import show_version
 
@@ -42,6 +43,7 @@ program = typer.Typer(
 program.command()(demo.demo)
 program.command()(dev.dev)
 program.command()(serve.serve)
+program.command(epilog="Example: soap-handler status --watch")(status.status)
 program.command()(init.init)
 program.command()(check.check)
 program.command()(doctor.doctor)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 FEWEST_DIGITS: Final = 7
 """Of a phone number. A number of fewer is a short code: it is compared as a whole."""
 _SEPARATORS: Final = re.compile(r"[\s\-./()\u00a0\u2010-\u2015]+")
-_LONGEST_COUNTRY: Final = 3  # digits of a country code
 _table = notification.c
 
 
@@ -49,8 +48,7 @@ def has_number(text: str) -> ColumnElement[bool]:
     ends_alike = _table.originator.endswith(wanted[-2:], autoescape=True)
     without_00 = func.substr(stored, 3)
     whole = or_(stored == wanted, and_(stored.startswith("00"), without_00 == wanted))
-    country = len(wanted) + _LONGEST_COUNTRY + len("00")
-    from_the_end = and_(stored.endswith(wanted, autoescape=True), func.length(stored) <= country)
+    from_the_end = stored.endswith(wanted, autoescape=True)
     national = and_(
         stored.startswith("0"),
         ~stored.startswith("00"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import ColumnElement, Connection
 
     from soap_handler.journal.journal import Journal
     from soap_handler.journal.records import Selection
@@ -92,7 +92,7 @@ def _give_up_part(connection: Connection, part: _Part) -> list[int]:
         .with_for_update()
     )
     rows = connection.execute(query).all()
-    seqs = [row.seq for row in rows]
+    seqs = [seq for seq, _, _ in rows]
     if seqs:
         values: dict[str, Any] = {"state": State.DEAD.value, "due_at": null(), "owner": null(), "parked_at": null()}
         where = _table.seq.in_(seqs)
@@ -102,8 +102,8 @@ def _give_up_part(connection: Connection, part: _Part) -> list[int]:
     return seqs
 
 
-def _freed(rows: Sequence[Row[Any]], now: datetime) -> list[order.Freed]:
-    return [order.Freed(row.account, row.originator, now) for row in rows if row.originator is not None]
+def _freed(rows: Sequence[tuple[int, str, str | None]], now: datetime) -> list[order.Freed]:
+    return [order.Freed(account, originator, now) for _, account, originator in rows if originator is not None]
 
 
 def _line(seq: int, part: _Part) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from soap_handler.journal.schema import SEQ_IN, attempt, in_state, notification
 from soap_handler.notifications import Kind, canonical_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row, Select
@@ -98,17 +98,27 @@ def selected(selection: Selection) -> list[ColumnElement[bool]]:
         wanted = getattr(selection, name)
         if wanted is not None:
             conditions.append(notification.c[name] == storable(str(wanted)))
+    return [*conditions, *_sought(selection), *_between(selection)]
+
+
+def _sought(selection: Selection) -> Iterator[ColumnElement[bool]]:
+    """Yield what is not compared with a column as it is."""
     if selection.originator is not None:
-        conditions.append(notification.c.originator == searchable(selection.originator))
+        yield notification.c.originator == searchable(selection.originator)
     if selection.number is not None:
-        conditions.append(has_number(selection.number))
+        yield has_number(selection.number)
     if selection.error is not None:
-        conditions.append(has_error(selection.error))
+        yield has_error(selection.error)
+
+
+def _between(selection: Selection) -> Iterator[ColumnElement[bool]]:
+    """Yield the bounds of time, and of the rows' numbers."""
     if selection.since is not None:
-        conditions.append(notification.c.received_at >= selection.since)
+        yield notification.c.received_at >= selection.since
     if selection.until is not None:
-        conditions.append(notification.c.received_at < selection.until)
-    return conditions
+        yield notification.c.received_at < selection.until
+    if selection.after is not None:
+        yield notification.c.seq > selection.after
 
 
 def _record(row: Row[Any], ahead: timedelta) -> Record:

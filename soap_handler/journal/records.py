@@ -27,7 +27,7 @@ class State(StrEnum):
 
 
 class Step(StrEnum):
-    """The step of a line of a history: the handler, the delete from the EMS inbox, another push, or a person's order."""
+    """The step of a line of a history: the handler, the inbox delete, another push, or an order of a person."""
 
     HANDLE = "handle"
     DELETE = "delete"
@@ -181,6 +181,8 @@ class Selection:
     """Stored then or later."""
     until: datetime | None = None
     """Stored earlier."""
+    after: int | None = None
+    """Behind the row of this number."""
 
 
 def notification_of(kind: Kind, payload: str) -> Notification:

@@ -60,7 +60,6 @@ def test_the_list_is_the_latest_first(keys: Keys) -> None:
         (("--state", "dead"), [EVENT, MESSAGE]),
         (("--kind", "MessageReceived"), [LATER, MESSAGE]),
         (("--originator", "SHOP"), [LATER]),
-        (("--account", "EX9"), []),
         (("--account", " 447786204254"), [LATER, EVENT, MESSAGE]),
         (("--id", " M1 "), [MESSAGE]),
         (("--id", "m"), []),
@@ -181,7 +180,7 @@ def test_release_opens_the_gates_of_refused_inbox_logins(run: Run, tmp_path: Pat
         "of them deletes that would be due now: 1",
         "refused inbox logins that would be tried again: 1",
     ]
-    assert run("journal", "release", "--all", "--account", "EX9").out.splitlines()[0] == "released: 0"
+    assert run("journal", "release", "--all", "--account", "EX9").code == 2
     assert run("journal", "release", "--all", "--originator", "SHOP", "--dry-run").out == "would be released: 1\n"
     assert run("journal", "release", "--all", *account).out.splitlines() == [
         "released: 1",

@@ -42,14 +42,14 @@ def _dead(seen: Overview) -> Iterator[str]:
     dead = seen.states[State.DEAD]
     if dead:
         most = f", most of them by: {seen.deaths[0].error or 'no error'}" if seen.deaths else ""
-        yield f"{dead:,} dead{most}. See journal list --state dead; journal retry sends them round again"
+        yield f"{dead:,} dead{most}. See journal list --state dead; journal retry sends them round again."
 
 
 def _refused(seen: Overview) -> Iterator[str]:
     for inbox in seen.inboxes:
         yield (
             f"EMS refuses the inbox login of {inbox.account} ({inbox.refusals} times in a row): {inbox.reason}. "
-            "Correct the password and reload"
+            "Correct the password and reload."
         )
 
 
@@ -57,10 +57,10 @@ def _late(seen: Overview) -> Iterator[str]:
     for waiting, what in ((seen.handling, "its handler"), (seen.deleting, "its delete from the inbox")):
         if waiting.oldest_at is not None and seen.at - waiting.oldest_at >= LATE:
             age = (seen.at - waiting.oldest_at) // timedelta(hours=1)
-            yield f"the oldest has waited for {what} for {age} h. See journal show {waiting.oldest_key}"
+            yield f"the oldest has waited for {what} for {age} h. See journal show {waiting.oldest_key}."
 
 
 def _reconciliations(seen: Overview) -> Iterator[str]:
     for run in seen.reconciliations:
         if run.error is not None:
-            yield f"the last reconciliation of {run.account} failed: {run.error}"
+            yield f"the last reconciliation of {run.account} failed: {run.error}."

@@ -47,5 +47,5 @@ def dead_by_error(connection: Connection, most: int = MOST_EXAMINED) -> list[Dea
     )
     rows = connection.execute(groups).all()
     shown = select(table.seq, table.key).where(table.seq.in_([row[3] for row in rows]))
-    keys = dict(connection.execute(shown).tuples().all())
+    keys = dict(connection.execute(shown).all())
     return [Deaths(error, count, last_at, keys[seq]) for error, count, last_at, seq in rows]

@@ -22,7 +22,7 @@ _table = notification.c
 def last_errors(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
     """Return the last error of those of some notifications that have one."""
     query = select(attempt.c.seq, attempt.c.error).where(attempt.c.seq.in_(seqs), attempt.c.error.is_not(None))
-    return dict(connection.execute(query.order_by(attempt.c.id)).tuples().all())  # type: ignore[arg-type] # none is NULL
+    return dict(connection.execute(query.order_by(attempt.c.id)).all())
 
 
 def count(connection: Connection, selection: Selection) -> int:

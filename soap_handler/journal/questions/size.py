@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -13,12 +13,15 @@ from soap_handler.journal.schema import metadata
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+_OF_TABLES: Final = text(
+    "SELECT sum(pg_total_relation_size(to_regclass(name))) FROM unnest(CAST(:names AS text[])) AS name"
+)
+
 
 def size(connection: Connection) -> int:
     """Return the bytes of the journal: on SQLite its files, on PostgreSQL its tables with their indexes."""
     if connection.dialect.name == "postgresql":
-        total = "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0) FROM unnest(:names) AS name"
-        return int(connection.scalar(text(total), {"names": [table.name for table in metadata.sorted_tables]}) or 0)
+        return int(connection.scalar(_OF_TABLES, {"names": [table.name for table in metadata.sorted_tables]}) or 0)
     pages, bytes_of_page = (
         connection.exec_driver_sql(f"PRAGMA {each}").scalar() for each in ("page_count", "page_size")
     )

@@ -1,0 +1,120 @@
+"""The filters of ``journal``: the options of its commands, and the selection that they describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from soap_handler.notifications import Kind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from soap_handler.journal import Journal, Selection
+
+StateFilter = Annotated[
+    str | None, typer.Option("--state", metavar="STATE", help="Only in this state: received, handled, done or dead.")
+]
+KindFilter = Annotated[Kind | None, typer.Option("--kind", metavar="KIND", help="Only this kind.")]
+AccountFilter = Annotated[
+    str | None, typer.Option("--account", metavar="NAME", help="Only this account, by any of its names.")
+]
+OriginatorFilter = Annotated[
+    str | None, typer.Option("--originator", metavar="TEXT", help="Only from this number or name, as it came.")
+]
+NumberFilter = Annotated[
+    str | None,
+    typer.Option("--number", metavar="NUMBER", help="Only from this number: +44…, 0044…, 07… or its last digits."),
+]
+IdFilter = Annotated[
+    str | None, typer.Option("--id", metavar="ID", help="Only of this message, by any spelling of its id.")
+]
+SinceFilter = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Only stored then or later: 2h (ago), 10:02, 2026-03-02, with both."),
+]
+UntilFilter = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="Only stored until the end of that minute or day.")
+]
+ErrorFilter = Annotated[
+    str | None, typer.Option("--error", metavar="TEXT", help="Only where the last error contains this text.")
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY", help="Keys, or their beginnings, as list prints them.", show_default=False),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Count them, and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", metavar="", help="Do not ask, however many there are.")]
+Everything = Annotated[bool, typer.Option("--all", metavar="", help="All that there are, or those of the filters.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """The values of the options. ``None`` is not given."""
+
+    state: str | None = None
+    kind: Kind | None = None
+    account: str | None = None
+    originator: str | None = None
+    number: str | None = None
+    message_id: str | None = None
+    since: str | None = None
+    until: str | None = None
+    error: str | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The names of those that are given."""
+        return [each.name for each in fields(self) if getattr(self, each.name) is not None]
+
+    def selection(self, journal: Journal, config: Path | None) -> Selection:
+        """Return the selection that they describe.
+
+        Raises:
+            typer.BadParameter: there is no such state, account, number or time.
+            SettingsError: the configuration cannot be used.
+            JournalUnavailableError: the journal is out of reach.
+        """
+        from soap_handler.cli import journal_view, times  # noqa: PLC0415 - they load SQLAlchemy
+        from soap_handler.journal import Selection  # noqa: PLC0415 - it loads SQLAlchemy
+        from soap_handler.journal.conditions import is_number  # noqa: PLC0415 - it loads SQLAlchemy
+
+        if self.number is not None and not is_number(self.number):
+            raise typer.BadParameter(f"--number is {self.number!r}; expected digits, such as +447700900123")
+        now = journal.now()
+        return Selection(
+            state=journal_view.state_of(self.state),
+            kind=self.kind,
+            account=journal_view.names_of(config, self.account, journal),
+            originator=self.originator,
+            number=self.number,
+            message_id=self.message_id,
+            since=times.since(self.since, now),
+            until=times.until(self.until, now),
+            error=self.error or None,
+        )
+
+
+def wanted(
+    journal: Journal, config: Path | None, keys: list[str] | None, filters: Filters, *, everything: bool
+) -> list[Selection]:
+    """Return the selections that are asked for: one of each key, or one of the filters.
+
+    Raises:
+        typer.BadParameter: both were given or none, or a filter names what there is not.
+        typer.Exit: a key is the beginning of several; they are listed.
+    """
+    from soap_handler.cli import journal_view  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.journal import Selection  # noqa: PLC0415 - it loads SQLAlchemy
+
+    if bool(keys) == everything:
+        raise typer.BadParameter("expected either keys, or --all")
+    if keys and filters.given:
+        raise typer.BadParameter("filters go with --all, not with keys")
+    if keys:
+        whole = map(partial(journal_view.whole_key, journal), keys)
+        return [Selection(key=key) for key in dict.fromkeys(whole)]
+    return [filters.selection(journal, config)]

@@ -1,0 +1,154 @@
+"""Notifications one a line, the list that is followed, and what happens as it happens."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from soap_handler.cli import columns, journal_view, times
+from soap_handler.cli.columns import Cell, Column
+from soap_handler.journal import Selection, Source, State, Step, questions
+from soap_handler.notifications import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from soap_handler.journal import Journal, Record
+    from soap_handler.journal.questions import Change
+
+POLL_SECONDS: Final = 1.0
+"""Between two looks at what is new."""
+_SHORT_KEY: Final = 8  # characters of a message's id: enough to tell it from those of a million others, nearly always
+_KINDS: Final = {
+    Kind.MESSAGE_RECEIVED: "msg", Kind.MESSAGE_EVENT: "evt", Kind.MESSAGE_ERROR: "err",
+    Kind.SUBSCRIPTION_EVENT: "sub",
+}  # fmt: skip
+_LIST: Final = (
+    Column("stored", 11),
+    Column("ago", 6, right=True),
+    Column("", 3),
+    Column("state", 8),
+    Column("try", 3, right=True),
+    Column("from", 12),
+    Column("key", _SHORT_KEY),
+    Column("last error", 0),
+)
+_TAIL: Final = (Column("time", 11), Column("key", _SHORT_KEY), Column("from", 13), Column("what", 0))
+_STEPS: Final = {
+    Step.HANDLE: "handler", Step.DELETE: "delete", Step.PUSH: "pushed again", Step.REPLAY: "replay",
+    Step.GIVE_UP: "give-up",
+}  # fmt: skip
+_MOST_FOLLOWED: Final = 10_000  # rows of one look
+_LATE_ROWS: Final = 500  # numbers below the newest: on PostgreSQL a lower number may be committed later
+
+
+def print_list(journal: Journal, wanted: Selection, limit: int) -> None:
+    """Print the latest of a selection, and how many there are of it in all."""
+    found = journal.records(wanted, limit)
+    _print(journal, found)
+    _say_total(journal, wanted, len(found), limit)
+
+
+def _say_total(journal: Journal, wanted: Selection, shown: int, limit: int) -> None:
+    """Say how many of how many were shown; to the error output, where a program reads the rows."""
+    total = shown if shown < limit else journal.read(lambda connection: questions.count(connection, wanted))
+    terminal = columns.on_terminal()
+    where = f"; times are {times.zone(journal.now())}" if terminal else ""
+    if terminal or total > shown:
+        typer.echo(columns.coloured(f"{shown:,} of {total:,}{where}", "quiet"), err=not terminal)
+
+
+def follow(journal: Journal, wanted: Selection, limit: int) -> None:
+    """Print the latest of a selection, the oldest first, and go on with what is stored from now on, until Ctrl-C."""
+    found = journal.records(wanted, limit)
+    _print(journal, found[::-1])
+    newest = journal.records(Selection(), 1)
+    last = newest[0].seq if newest else 0
+    known = {each.seq for each in journal.records(replace(wanted, after=last - _LATE_ROWS))} | {
+        each.seq for each in found
+    }
+    while True:
+        time.sleep(POLL_SECONDS)
+        new = journal.records(replace(wanted, after=last - _LATE_ROWS), _MOST_FOLLOWED)
+        new = [each for each in reversed(new) if each.seq not in known]
+        _print(journal, new, titles=False)
+        known |= {each.seq for each in new}
+        last = max([last, *(each.seq for each in new)])
+
+
+def _print(journal: Journal, found: Sequence[Record], *, titles: bool = True) -> None:
+    errors = journal_view.last_errors(journal, found)
+    if not columns.on_terminal():
+        for record in found:
+            typer.echo(columns.tabbed(_values(record, errors)))
+        return
+    now = journal.now()
+    short = short_keys([record.key for record in found])
+    wide = max(map(len, short.values()), default=_SHORT_KEY)
+    shown = [column._replace(width=wide) if column.title == "key" else column for column in _LIST]
+    if titles and found:
+        typer.echo(columns.heading(shown))
+    for record in found:
+        typer.echo(columns.line(shown, _cells(record, errors, short, now)))
+
+
+def _values(record: Record, errors: Mapping[int, str]) -> tuple[object, ...]:
+    at = journal_view.instant(record.received_at)
+    state = journal_view.state_shown(record)
+    attempts, error = record.attempts, errors.get(record.seq)
+    return (at, record.kind, state, attempts, record.originator, record.key, error)
+
+
+def _cells(
+    record: Record, errors: Mapping[int, str], short: Mapping[str, str], now: datetime
+) -> tuple[Cell | str, ...]:
+    return (
+        times.local_short(record.received_at, now),
+        times.span((now - record.received_at).total_seconds()),
+        _KINDS[record.kind],
+        Cell("test" if record.source is Source.TEST else record.state.value, record.state.value),
+        f"{record.attempts}",
+        record.originator or "",
+        short[record.key],
+        "" if record.state is State.DONE else errors.get(record.seq, ""),
+    )
+
+
+def short_keys(keys: Sequence[str]) -> dict[str, str]:
+    """Return for each key the beginning of its message's id, by which ``journal show`` finds it."""
+    short = {key: _last_parts(key)[:_SHORT_KEY] for key in keys}
+    taken = Counter(short.values())
+    return {key: each if taken[each] == 1 else _last_parts(key) for key, each in short.items()}
+
+
+def _last_parts(key: str) -> str:
+    """Return a key without its account and its kind."""
+    return key.split("/", 2)[-1]
+
+
+def tail(journal: Journal, lines: int) -> None:
+    """Print the last changes, and go on with those to come, until Ctrl-C."""
+    shown, told = journal.read(lambda connection: questions.latest(connection, lines))
+    if columns.on_terminal():
+        typer.echo(columns.heading(_TAIL))
+    while True:
+        for change in shown:
+            typer.echo(_change(change, journal.now()))
+        time.sleep(POLL_SECONDS)
+        shown = journal.read(lambda connection: questions.news(connection, told))
+
+
+def _change(change: Change, now: datetime) -> str:
+    what = f"stored ({change.outcome})" if change.step is None else f"{_STEPS[change.step]} {change.outcome}"
+    if not columns.on_terminal():
+        at = journal_view.instant(change.at)
+        return columns.tabbed((at, change.key, change.originator, what, change.error))
+    told = f"{what}: {change.error}" if change.error else what
+    meaning = "dead" if change.error else "received" if change.step is None else "done"
+    short = _last_parts(change.key)[:_SHORT_KEY]
+    return columns.line(_TAIL, (times.local_short(change.at, now), short, change.originator or "", Cell(told, meaning)))

@@ -1,0 +1,157 @@
+"""``journal retry``, ``replay``, ``release``, ``give-up``: moves rows. ``journal_orders`` carries it out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from soap_handler.cli.journal_filters import (
+    AccountFilter,
+    DryRun,
+    ErrorFilter,
+    Everything,
+    Filters,
+    IdFilter,
+    Keys,
+    KindFilter,
+    NumberFilter,
+    OriginatorFilter,
+    SinceFilter,
+    UntilFilter,
+    Yes,
+)
+from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def retry(
+    keys: Keys = None,
+    *,
+    config: Config = None,
+    everything: Everything = False,
+    kind: KindFilter = None,
+    account: AccountFilter = None,
+    originator: OriginatorFilter = None,
+    number: NumberFilter = None,
+    message_id: IdFilter = None,
+    since: SinceFilter = None,
+    until: UntilFilter = None,
+    error: ErrorFilter = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Send dead notifications round again, with a fresh count of attempts. A running service takes them up."""
+    from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
+
+    filters = Filters(
+        kind=kind, account=account, originator=originator, number=number, message_id=message_id, since=since,
+        until=until, error=error,
+    )  # fmt: skip
+    order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=yes)
+    raise typer.Exit(journal_orders.retry(order))
+
+
+def replay(
+    keys: Keys = None,
+    *,
+    config: Config = None,
+    everything: Everything = False,
+    kind: KindFilter = None,
+    account: AccountFilter = None,
+    originator: OriginatorFilter = None,
+    number: NumberFilter = None,
+    message_id: IdFilter = None,
+    since: SinceFilter = None,
+    until: UntilFilter = None,
+    error: ErrorFilter = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Send notifications round again that are done: the handler or the sink gets them once more, with the same key.
+
+    A message that has left the EMS inbox is not deleted there again. Tests, and what was erased, are left out.
+    """
+    from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
+
+    filters = Filters(
+        kind=kind, account=account, originator=originator, number=number, message_id=message_id, since=since,
+        until=until, error=error,
+    )  # fmt: skip
+    order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=yes)
+    raise typer.Exit(journal_orders.replay(order))
+
+
+def give_up(
+    keys: Keys = None,
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the history keeps it.")],
+    config: Config = None,
+    everything: Everything = False,
+    kind: KindFilter = None,
+    account: AccountFilter = None,
+    originator: OriginatorFilter = None,
+    number: NumberFilter = None,
+    message_id: IdFilter = None,
+    since: SinceFilter = None,
+    until: UntilFilter = None,
+    error: ErrorFilter = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Make dead what waits for its handler, with a reason: it is not tried again until journal retry names it.
+
+    What a process works on now is left out, and so is what was handled and has only to leave the inbox.
+    """
+    from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
+
+    filters = Filters(
+        kind=kind, account=account, originator=originator, number=number, message_id=message_id, since=since,
+        until=until, error=error,
+    )  # fmt: skip
+    order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=yes)
+    raise typer.Exit(journal_orders.give_up(order, reason))
+
+
+def release(
+    keys: Keys = None,
+    *,
+    config: Config = None,
+    everything: Everything = False,
+    kind: KindFilter = None,
+    account: AccountFilter = None,
+    originator: OriginatorFilter = None,
+    number: NumberFilter = None,
+    message_id: IdFilter = None,
+    since: SinceFilter = None,
+    until: UntilFilter = None,
+    error: ErrorFilter = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Make due at once what waits for a later time, such as a retry or a delete; nothing that is being worked on.
+
+    With --all, and no filter but --account, inbox logins that EMS refused are tried again at once, too. It is for a
+    cause that is mended, or for a clock that was wrong. Attempts keep their count.
+    """
+    from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
+
+    filters = Filters(
+        kind=kind, account=account, originator=originator, number=number, message_id=message_id, since=since,
+        until=until, error=error,
+    )  # fmt: skip
+    order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=True)
+    raise typer.Exit(journal_orders.release(order))
+
+
+def register(commands: typer.Typer) -> None:
+    """Add these commands to ``journal``."""
+    found: dict[str, tuple[Callable[..., None], str]] = {
+        "retry": (retry, "--all --error 'HTTP 503' --dry-run"),
+        "replay": (replay, "--all --since 2026-03-02 --until 2026-03-02 --dry-run"),
+        "give-up": (give_up, "3f2a9c1e --reason 'the order was cancelled'"),
+        "release": (release, "--all --account EX0012345"),
+    }
+    for name, (command, example) in found.items():
+        commands.command(name, epilog=f"Example: soap-handler journal {name} {example}")(command)
