@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -43,24 +44,21 @@ _STEPS: Final = {
     Step.HANDLE: "handler", Step.DELETE: "delete", Step.PUSH: "pushed again", Step.REPLAY: "replay",
     Step.GIVE_UP: "give-up",
 }  # fmt: skip
+_ROWS_PER_QUERY: Final = 1_000
 _MOST_FOLLOWED: Final = 10_000  # rows of one look
 _LATE_ROWS: Final = 500  # numbers below the newest: on PostgreSQL a lower number may be committed later
 
 
 def print_list(journal: Journal, wanted: Selection, limit: int) -> None:
     """Print the latest of a selection, and how many there are of it in all."""
-    found = journal.records(wanted, limit)
-    _print(journal, found)
-    _say_total(journal, wanted, len(found), limit)
-
-
-def _say_total(journal: Journal, wanted: Selection, shown: int, limit: int) -> None:
-    """Say how many of how many were shown; to the error output, where a program reads the rows."""
-    total = shown if shown < limit else journal.read(lambda connection: questions.count(connection, wanted))
+    seqs, total = journal.read(partial(questions.found, selection=wanted, most=limit))
+    for start in range(0, len(seqs), _ROWS_PER_QUERY):
+        part = tuple(seqs[start : start + _ROWS_PER_QUERY])
+        _print(journal, journal.records(Selection(seqs=part)), titles=not start)
     terminal = columns.on_terminal()
     where = f"; times are {times.zone(journal.now())}" if terminal else ""
-    if terminal or total > shown:
-        typer.echo(columns.coloured(f"{shown:,} of {total:,}{where}", "quiet"), err=not terminal)
+    if terminal or total > len(seqs):
+        typer.echo(columns.coloured(f"{len(seqs):,} of {total:,}{where}", "quiet"), err=not terminal)
 
 
 def follow(journal: Journal, wanted: Selection, limit: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import String, and_, func, literal, or_, select
+from sqlalchemy import String, and_, exists, func, literal, or_, select
 
 from soap_handler.journal.schema import attempt, notification
 
@@ -74,6 +74,7 @@ def last_error_id(seq: ColumnElement[int]) -> ScalarSelect[int]:
 
 def has_error(text: str) -> ColumnElement[bool]:
     """Return the condition that the last error of a notification contains a text, in whatever letter case."""
+    later = attempt.alias("later")
+    failed_later = exists().where(later.c.seq == attempt.c.seq, later.c.id > attempt.c.id, later.c.error.is_not(None))
     said = attempt.c.error.icontains(text, autoescape=True)
-    is_last = attempt.c.id == last_error_id(attempt.c.seq)
-    return _table.seq.in_(select(attempt.c.seq).where(said, is_last).scalar_subquery())
+    return _table.seq.in_(select(attempt.c.seq).where(said, ~failed_later).scalar_subquery())

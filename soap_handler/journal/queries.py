@@ -112,13 +112,15 @@ def _sought(selection: Selection) -> Iterator[ColumnElement[bool]]:
 
 
 def _between(selection: Selection) -> Iterator[ColumnElement[bool]]:
-    """Yield the bounds of time, and of the rows' numbers."""
+    """Yield what bounds the times and the rows' numbers."""
     if selection.since is not None:
         yield notification.c.received_at >= selection.since
     if selection.until is not None:
         yield notification.c.received_at < selection.until
     if selection.after is not None:
         yield notification.c.seq > selection.after
+    if selection.seqs is not None:
+        yield notification.c.seq.in_(selection.seqs)
 
 
 def _record(row: Row[Any], ahead: timedelta) -> Record:

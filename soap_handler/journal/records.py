@@ -183,6 +183,8 @@ class Selection:
     """Stored earlier."""
     after: int | None = None
     """Behind the row of this number."""
+    seqs: tuple[int, ...] | None = None
+    """The rows of these numbers: at most some thousands."""
 
 
 def notification_of(kind: Kind, payload: str) -> Notification:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import create_engine, text
@@ -67,3 +68,12 @@ def make(url: str, rows: int, *, vacuum: bool = True) -> None:
         else:
             for table in ("notification", "attempt"):
                 connection.exec_driver_sql(f"{'VACUUM ANALYZE' if vacuum else 'ANALYZE'} {table}")
+
+
+def time_of_sought(url: str) -> datetime:
+    """Return when a message of the sought number was stored, some time in the middle."""
+    engine = create_engine(url, poolclass=NullPool)
+    query = "SELECT received_at FROM notification WHERE originator = :sought ORDER BY seq"
+    with engine.connect() as connection:
+        found = connection.execute(text(query), {"sought": SOUGHT}).scalars().all()
+    return datetime.fromtimestamp(found[len(found) // 2] / 1e6, UTC)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
-from soap_handler.journal import Attempt, Journal, Record, Selection, State, Step
+from soap_handler.journal import Attempt, Journal, Record, Selection, State, Step, queries, questions
+from soap_handler.journal.schema import notification
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from soap_handler.notifications import Kind
 
 GIVEN_UP = "did not return"  # part of what the journal says of a handler that overran its time
 ROLLED_BACK = "the transaction could not be committed"  # and of one whose writes are undone, so that it is called again
@@ -60,6 +67,8 @@ class Books:
             self.attempts: dict[str, list[Attempt]] = defaultdict(list)
             for key, attempt in journal.attempts():
                 self.attempts[key].append(attempt)
+            self.seen_differently = seen_differently(journal)
+            """Where status, metrics and journal do not agree on the states; empty where they do."""
         self.diary = Diary(diary)
         self.effects: Counter[str] | None = effects(url) if transactional else None
 
@@ -102,6 +111,40 @@ class Books:
             return False  # one process began it twice
         # One of the runs counts. A host that froze may begin its own only after another has taken over and handled it.
         return sum(run.process not in lost | failed for run in runs) <= 1
+
+
+def seen_differently(journal: Journal) -> list[str]:
+    """Return where the questions of status and metrics, and the journal's own rows, do not agree at one moment."""
+    return journal.read(_seen_differently)
+
+
+def _seen_differently(connection: Connection) -> list[str]:
+    questions.consistently(connection)
+    rows = Counter(State(state) for state in connection.scalars(select(notification.c.state)))
+    now = datetime.now(UTC)  # what is due by it does not change how much there is
+    told = {
+        "states": questions.states(connection),
+        "counts by kind": _by_state(queries.counts(connection)),
+        "selections": {state: questions.count(connection, Selection(state=state)) for state in State},
+        "what waits": {
+            State.RECEIVED: questions.waiting(connection, Step.HANDLE, now).count,
+            State.HANDLED: questions.waiting(connection, Step.DELETE, now).count,
+        },
+        "the dead by error": {State.DEAD: sum(each.count for each in questions.dead_by_error(connection))},
+    }
+    return [
+        f"{what}: {count} {state}, of {rows[state]}"
+        for what, counts in told.items()
+        for state, count in counts.items()
+        if count != rows[state]
+    ]
+
+
+def _by_state(counts: Mapping[tuple[Kind, State], int]) -> dict[State, int]:
+    found = dict.fromkeys(State, 0)
+    for (_, state), count in counts.items():
+        found[state] += count
+    return found
 
 
 def process(attempt: Attempt) -> int:

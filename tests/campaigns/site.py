@@ -202,8 +202,10 @@ class Site:
         return set().union(*(service.gone for service in self.services))
 
     def books(self) -> Books:
-        """Return the books as they are now."""
-        return Books(self.journal, self.folder / "diary.txt", transactional=self.plan.transactional)
+        """Return the books as they are now. Whatever the moment, all that count the states must agree on them."""
+        books = Books(self.journal, self.folder / "diary.txt", transactional=self.plan.transactional)
+        self.promise(not books.seen_differently, f"status and journal count alike: {books.seen_differently[:5]}")
+        return books
 
     def audit(self) -> Figures:
         """Hold EMS, the journal and the handler's diary against each other."""

@@ -6,8 +6,11 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from soap_handler.journal import Attempt, Journal, Step
-from tests.campaigns.books import ROLLED_BACK, Books, Diary
+import pytest
+
+from soap_handler.journal import Attempt, Journal, State, Step, questions
+from tests.campaigns.books import ROLLED_BACK, Books, Diary, seen_differently
+from tests.journal.entries import LEASE, ended, entry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,3 +78,22 @@ def test_a_transaction_that_was_undone_handled_nothing(tmp_path: Path) -> None:
     assert found.unexcused({FIRST}) == [KEY]
     found.effects = Counter([KEY])
     assert found.unexcused({FIRST}) == []
+
+
+def test_what_counts_the_states_agrees(tmp_path: Path) -> None:
+    """On rows of each state; a row that one of them leaves out is noticed."""
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    with Journal(url) as journal:
+        journal.record_all([entry(number) for number in range(8)])
+        first, second, third, *_ = journal.claim(5, LEASE)
+        states = (State.HANDLED, State.DONE, State.DEAD)
+        journal.settle(
+            [ended(claim, state, error="no") for claim, state in zip((first, second, third), states, strict=True)]
+        )
+        assert seen_differently(journal) == []
+        assert journal.read(questions.states)[State.RECEIVED] == 5
+
+        count = questions.states
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(questions, "states", lambda connection: {**count(connection), State.DEAD: 0})
+            assert seen_differently(journal) == ["states: 0 dead, of 1"]

@@ -137,13 +137,14 @@ def test_watch_looks_again(
     tmp_path: Path, journal: Journal, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until Ctrl-C, on an open journal; one that is out of reach for a while is said."""
-    looks = iter([lambda: store(journal, "1"), lambda: None])
+    looks = iter("12")
 
     def between(_: float) -> None:
-        act = next(looks, None)
-        if act is None:
+        look = next(looks, None)
+        if look is None:
             raise KeyboardInterrupt
-        act()
+        if look == "1":
+            store(journal, look)
 
     monkeypatch.setattr("time.sleep", between)
     with contextlib.suppress(KeyboardInterrupt):

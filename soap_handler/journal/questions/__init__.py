@@ -12,7 +12,7 @@ from soap_handler.journal.questions.deliveries import Delivery, deliveries
 from soap_handler.journal.questions.overview import Inbox, Overview, overview
 from soap_handler.journal.questions.pace import Flow, Pace, pace
 from soap_handler.journal.questions.processes import Process, processes
-from soap_handler.journal.questions.search import count, has_account, keys_like, last_errors
+from soap_handler.journal.questions.search import count, found, has_account, keys_like, last_errors
 from soap_handler.journal.questions.states import consistently, states
 from soap_handler.journal.questions.waiting import Waiting, waiting
 
@@ -30,6 +30,7 @@ __all__ = [
     "count",
     "dead_by_error",
     "deliveries",
+    "found",
     "has_account",
     "keys_like",
     "last_errors",
