@@ -27,7 +27,7 @@ OriginatorFilter = Annotated[
 ]
 NumberFilter = Annotated[
     str | None,
-    typer.Option("--number", metavar="NUMBER", help="Only from this number: +44…, 0044…, 07… or its last digits."),
+    typer.Option("--number", metavar="NUMBER", help="Only from this number, in any form, or by its last digits."),
 ]
 IdFilter = Annotated[
     str | None, typer.Option("--id", metavar="ID", help="Only of this message, by any spelling of its id.")

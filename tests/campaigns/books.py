@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import create_engine, select, text
 
 from soap_handler.journal import Attempt, Journal, Record, Selection, State, Step, queries, questions
+from soap_handler.journal.questions.backlog import STEPS, backlog
 from soap_handler.journal.schema import notification
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _seen_differently(connection: Connection) -> list[str]:
             State.RECEIVED: questions.waiting(connection, Step.HANDLE, now).count,
             State.HANDLED: questions.waiting(connection, Step.DELETE, now).count,
         },
+        "backlog of the metrics": _backlog(connection, now),
         "the dead by error": {State.DEAD: sum(each.count for each in questions.dead_by_error(connection))},
     }
     return [
@@ -138,6 +140,14 @@ def _seen_differently(connection: Connection) -> list[str]:
         for state, count in counts.items()
         if count != rows[state]
     ]
+
+
+def _backlog(connection: Connection, now: datetime) -> dict[State, int]:
+    found = dict.fromkeys(STEPS, 0)
+    states = {step: state for state, step in STEPS.items()}
+    for share in backlog(connection, now).waiting:
+        found[states[share.step]] += share.number
+    return found
 
 
 def _by_state(counts: Mapping[tuple[Kind, State], int]) -> dict[State, int]:
