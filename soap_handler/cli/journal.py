@@ -123,7 +123,8 @@ def reconciliations(
     with journal_view.open_journal(config) as journal:
         names = journal_view.names_of(config, account, journal)
         found = journal.reconciliations(names[0] if names else None, limit)
+        now = journal.now()
     if as_json:
         typer.echo(json.dumps([reconcile_run.run_summary(run) for run in found], indent=2))
     else:
-        display.print_table(reconcile_run.runs_table(found))
+        display.print_table(reconcile_run.runs_table(found, now))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from soap_handler.accounts.accounts import Accounts
-from soap_handler.cli import configuration, journal_view
+from soap_handler.cli import configuration, journal_view, times
 from soap_handler.cli.display import Table
 from soap_handler.inbox import Inbox
 from soap_handler.inbox.reconciler import Reconciler
@@ -17,6 +17,7 @@ from soap_handler.journal import Beginning, Tally, adopt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from soap_handler.accounts.accounts import Account
@@ -134,12 +135,11 @@ def run_summary(run: Reconciliation) -> dict[str, Any]:
     }
 
 
-def runs_table(runs: Sequence[Reconciliation]) -> Table:
+def runs_table(runs: Sequence[Reconciliation], now: datetime) -> Table:
     """Return the recorded runs for people."""
-    rows = [
-        (f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}", run.account, *_cells(run.tally), _how_it_ended(run)) for run in runs
-    ]
-    return Table("", ("began", "account", *_COLUMNS, "how it ended"), rows)
+    began = times.with_age(now)
+    rows = [(began(run.started_at), run.account, *_cells(run.tally), _how_it_ended(run)) for run in runs]
+    return Table(f"Times are {times.zone(now)}", ("began", "account", *_COLUMNS, "how it ended"), rows)
 
 
 def _how_it_ended(run: Reconciliation) -> str:

@@ -14,7 +14,7 @@ from tests.journal.entries import START
 
 NOTHING = Flow(0, 300)
 IDLE_PACE = Pace(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
-NONE_WAITS = Waiting(Step.HANDLE, 0, 0, 0, 0, None, None, None)
+NONE_WAITS = Waiting(Step.HANDLE, 0, 0, 0, 0, None, None, oldest_is_again=False, due_since=None)
 WELL = Overview(
     at=START,
     states=dict.fromkeys(State, 0),
@@ -30,7 +30,9 @@ WELL = Overview(
     size=0,
     ahead=timedelta(),
 )
-DUE = Waiting(Step.HANDLE, 5, 5, 0, 0, START - IDLE, "EX1/MessageReceived/1", START - IDLE)
+DUE = Waiting(
+    Step.HANDLE, 5, 5, 0, 0, START - IDLE, "EX1/MessageReceived/1", oldest_is_again=False, due_since=START - IDLE
+)
 AT_WORK = replace(IDLE_PACE, handled=Flow(1, 300))
 OK = Reconciliation("EX1", START, START, Tally(), None)
 
@@ -44,9 +46,19 @@ OK = Reconciliation("EX1", START, START, Tally(), None)
         replace(WELL, handling=replace(DUE, in_work=1, count=6)),
         replace(WELL, handling=replace(DUE, due=0)),
         replace(WELL, handling=DUE, ahead=-IDLE),
+        replace(WELL, handling=replace(DUE, oldest_at=START - LATE, oldest_is_again=True), pace=AT_WORK),
         replace(WELL, reconciliations=(OK,)),
     ],
-    ids=["nothing", "just due", "at work", "in work", "waits for retries", "by the queue's clock", "reconciled"],
+    ids=[
+        "nothing",
+        "just due",
+        "at work",
+        "in work",
+        "waits for retries",
+        "by the queue's clock",
+        "again",
+        "reconciled",
+    ],
 )
 def test_all_is_well(seen: Overview) -> None:
     """What waits for a short time, or moves, needs no person."""

@@ -92,6 +92,33 @@ def test_what_waits_is_told_by_what_it_waits_for(journal: Journal, clock: Clock)
     assert questions.overview(journal).deleting.in_work == 1
 
 
+def test_what_was_sent_round_again_has_not_waited_since_it_was_stored(journal: Journal, clock: Clock) -> None:
+    """By a person or by a reconciliation, until it is tried; what is paused or lost has waited all the time."""
+
+    def again() -> tuple[bool, bool]:
+        seen = questions.overview(journal)
+        return seen.handling.oldest_is_again, seen.deleting.oldest_is_again
+
+    store(journal, 0)
+    assert again() == (False, False)
+    [claim] = claims(journal)
+    clock.forward(LEASE.total_seconds() + 1)
+    [claim] = claims(journal)  # the lease before was lost
+    assert again() == (False, False)
+    journal.settle([Settlement(claim, Step.HANDLE, State.RECEIVED, START, START, START, "no", uncalled="paused")])
+    assert again() == (False, False)
+    journal.settle([dies(claims(journal)[0], "no")])
+    journal.retry(Selection())
+    assert again() == (True, False)
+    journal.settle([ended(claims(journal)[0], State.RECEIVED, START, error="no")])
+    assert again() == (False, False)
+    journal.settle([ended(claims(journal)[0], State.HANDLED, START)])
+    assert again() == (False, False)
+    journal.settle_deleted(journal.claim_deletions("EX0000001", 9))
+    assert journal.delete_again([claim.key], clock.forward(60)) == 1
+    assert again() == (False, True)
+
+
 def test_the_pace_is_that_of_the_last_minutes(journal: Journal, clock: Clock) -> None:
     """What was stored, handled and deleted, and what failed; nothing of before."""
     store(journal, 0, 1)

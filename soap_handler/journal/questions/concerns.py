@@ -55,6 +55,8 @@ def _refused(seen: Overview) -> Iterator[str]:
 
 def _late(seen: Overview) -> Iterator[str]:
     for waiting, what in ((seen.handling, "its handler"), (seen.deleting, "its delete from the inbox")):
+        if waiting.oldest_is_again:
+            continue
         if waiting.oldest_at is not None and seen.at - waiting.oldest_at >= LATE:
             age = (seen.at - waiting.oldest_at) // timedelta(hours=1)
             yield f"the oldest has waited for {what} for {age} h. See journal show {waiting.oldest_key}."

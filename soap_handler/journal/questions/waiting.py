@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import and_, case, func, select
 
 from soap_handler.journal.records import State, Step
-from soap_handler.journal.schema import in_state, notification
+from soap_handler.journal.schema import attempt, in_state, notification
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
 _STATE: Final = {Step.HANDLE: State.RECEIVED, Step.DELETE: State.HANDLED}
+_NO_ATTEMPT: Final = ("paused", "lost")
+"""Outcomes that count as no attempt."""
 _table = notification.c
 
 
@@ -34,6 +36,8 @@ class Waiting:
     oldest_at: datetime | None
     """When the one that was stored first was stored; ``None`` where nothing waits."""
     oldest_key: str | None
+    oldest_is_again: bool
+    """Whether that one was sent round again, by a person or a reconciliation, and has not been tried since."""
     due_since: datetime | None
     """The earliest due time of all, by the queue's clock."""
 
@@ -53,9 +57,23 @@ def waiting(connection: Connection, step: Step, now: datetime) -> Waiting:
     owned, parked = _table.owner.is_not(None), _table.parked_at.is_not(None)
     kinds = select(_count_of(owned), _count_of(and_(parked, _table.owner.is_(None))))
     in_work, behind = connection.execute(kinds.where(here, _table.due_at > now)).one()
-    oldest = connection.execute(select(_table.received_at, _table.key).where(_table.seq == first)).first()
-    oldest_at, oldest_key = (None, None) if oldest is None else oldest
-    return Waiting(step, count, due, in_work, behind, oldest_at, oldest_key, due_since)
+    oldest = _oldest(connection, step, first)
+    return Waiting(step, count, due, in_work, behind, *oldest, due_since)
+
+
+def _oldest(connection: Connection, step: Step, seq: int | None) -> tuple[datetime | None, str | None, bool]:
+    row = connection.execute(select(_table.received_at, _table.key, _table.attempts).where(_table.seq == seq)).first()
+    if row is None:
+        return None, None, False
+    tried = select(attempt.c.step, attempt.c.outcome).where(attempt.c.seq == seq).order_by(attempt.c.id.desc()).limit(1)
+    last = connection.execute(tried).first()
+    if last is None:
+        return row.received_at, row.key, False
+    if step is Step.DELETE:
+        again = last.step == Step.DELETE.value and last.outcome == "ok"
+    else:
+        again = row.attempts == 0 and last.outcome not in _NO_ATTEMPT
+    return row.received_at, row.key, again
 
 
 def _count_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
