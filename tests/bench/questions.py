@@ -81,7 +81,7 @@ def _ask(folder: Path, command: list[str]) -> float:
     began = time.perf_counter()
     run = [sys.executable, "-m", "soap_handler", *command]
     found = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)
-    if found.returncode not in {0, 1, 2} or "the journal" in found.stderr:
+    if found.returncode not in {0, 1, 2} or "cannot be" in found.stderr:
         raise RuntimeError(found.stderr)
     return time.perf_counter() - began
 
