@@ -28,9 +28,7 @@ journal_moves.register(commands)
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, metavar="N", help="At most so many, the latest.")]
 
 
-@commands.command(
-    "list", epilog="Example: soap-handler journal list --number +447700900123 --since 10:00 --until 10:05"
-)
+@commands.command("list")
 def list_(
     *,
     config: Config = None,
@@ -44,9 +42,7 @@ def list_(
     until: UntilFilter = None,
     error: ErrorFilter = None,
     limit: Limit = 50,
-    follow: Annotated[
-        bool, typer.Option("--follow", metavar="", help="Go on with what is stored from now on.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what is stored from now on.")] = False,
     as_json: Json = False,
 ) -> None:
     """List notifications, latest first, without what the messages say.
@@ -73,7 +69,7 @@ def list_(
             journal_lines.print_list(journal, wanted, limit)
 
 
-@commands.command(epilog="Example: soap-handler journal tail --lines 20")
+@commands.command()
 def tail(
     *,
     config: Config = None,
@@ -88,7 +84,7 @@ def tail(
         journal_lines.tail(journal, lines)
 
 
-@commands.command(epilog="Example: soap-handler journal show 3f2a9c1e")
+@commands.command()
 def show(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The key, or the beginning of it or of the message's id.")],
     *,
@@ -113,7 +109,7 @@ def show(
         display.print_table(table)
 
 
-@commands.command(epilog="Example: soap-handler journal reconciliations --limit 5")
+@commands.command()
 def reconciliations(
     *, config: Config = None, account: AccountFilter = None, limit: Limit = 20, as_json: Json = False
 ) -> None:

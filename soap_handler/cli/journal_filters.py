@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 StateFilter = Annotated[
     str | None, typer.Option("--state", metavar="STATE", help="Only in this state: received, handled, done or dead.")
 ]
-KindFilter = Annotated[Kind | None, typer.Option("--kind", metavar="KIND", help="Only this kind.")]
+KindFilter = Annotated[
+    Kind | None, typer.Option("--kind", metavar="KIND", help=f"Only this kind: {', '.join(Kind)}.", show_choices=False)
+]
 AccountFilter = Annotated[
     str | None, typer.Option("--account", metavar="NAME", help="Only this account, by any of its names.")
 ]
@@ -34,7 +36,9 @@ IdFilter = Annotated[
 ]
 SinceFilter = Annotated[
     str | None,
-    typer.Option("--since", metavar="TIME", help="Only stored then or later: 2h (ago), 10:02, 2026-03-02, with both."),
+    typer.Option(
+        "--since", metavar="TIME", help="Only stored then or later: 2h (ago), 10:02, 2026-03-02, 2026-03-02T10:02."
+    ),
 ]
 UntilFilter = Annotated[
     str | None, typer.Option("--until", metavar="TIME", help="Only stored until the end of that minute or day.")
@@ -46,9 +50,9 @@ Keys = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY", help="Keys, or their beginnings, as list prints them.", show_default=False),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Count them, and change nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", metavar="", help="Do not ask, however many there are.")]
-Everything = Annotated[bool, typer.Option("--all", metavar="", help="All that there are, or those of the filters.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask, however many there are.")]
+Everything = Annotated[bool, typer.Option("--all", help="All that there are, or those of the filters.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,9 +22,6 @@ from soap_handler.cli.journal_filters import (
     Yes,
 )
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def retry(
@@ -147,11 +144,5 @@ def release(
 
 def register(commands: typer.Typer) -> None:
     """Add these commands to ``journal``."""
-    found: dict[str, tuple[Callable[..., None], str]] = {
-        "retry": (retry, "--all --error 'HTTP 503' --dry-run"),
-        "replay": (replay, "--all --since 2026-03-02 --until 2026-03-02 --dry-run"),
-        "give-up": (give_up, "3f2a9c1e --reason 'the order was cancelled'"),
-        "release": (release, "--all --account EX0012345"),
-    }
-    for name, (command, example) in found.items():
-        commands.command(name, epilog=f"Example: soap-handler journal {name} {example}")(command)
+    for name, command in (("retry", retry), ("replay", replay), ("give-up", give_up), ("release", release)):
+        commands.command(name)(command)

@@ -43,7 +43,7 @@ program = typer.Typer(
 program.command()(demo.demo)
 program.command()(dev.dev)
 program.command()(serve.serve)
-program.command(epilog="Example: soap-handler status --watch")(status.status)
+program.command()(status.status)
 program.command()(init.init)
 program.command()(check.check)
 program.command()(doctor.doctor)

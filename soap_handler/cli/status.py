@@ -20,9 +20,7 @@ WATCH_SECONDS: Final = 2.0
 def status(
     *,
     config: Config = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", metavar="", help="Look again every two seconds, until Ctrl-C.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
     """Say how many notifications wait at each step, since when, at what pace they move, and what is dead and why.

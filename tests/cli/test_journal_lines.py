@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -231,10 +230,3 @@ def test_short_keys_tell_the_listed_apart() -> None:
     first, second, third = "EX1/MessageEvent/abcdefgh-1/D/1", "EX1/MessageEvent/abcdefgh-1/D/2", "EX1/MessageReceived/x"
     short = journal_lines.short_keys([first, second, third])
     assert short == {first: "abcdefgh-1/D/1", second: "abcdefgh-1/D/2", third: "x"}
-
-
-def test_the_help_has_examples(run: Run) -> None:
-    """One for each command that looks or moves."""
-    for command in ("list", "tail", "show", "retry", "replay", "release", "give-up", "reconciliations"):
-        shown = run("journal", command, "--help").out
-        assert re.search(rf"Examples?:\s+soap-handler journal {command}", shown), shown
