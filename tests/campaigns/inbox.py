@@ -18,19 +18,20 @@ if TYPE_CHECKING:
     from tests.campaigns.site import Site
 
 LIES: Final = "lies"
+WRONG_PASSWORD: Final = "wrong password"
 LOGINS: Final = 30
 """So many refused logins in one stage would be trying at speed, which locks the account."""
 
 
 def inbox(run: Run) -> None:
     """Each kind of trouble for a while, over a restart of the service; in the end the inbox is empty."""
-    troubles = [*OutageKind, VendorCode.ACCOUNT_NOT_LIVE, VendorCode.UNEXPECTED, "wrong password", LIES]
+    troubles = [*OutageKind, VendorCode.ACCOUNT_NOT_LIVE, VendorCode.UNEXPECTED, WRONG_PASSWORD, LIES]
     share = run.scaled(1300, 130) // len(troubles)
     sections = {"reconcile": {"interval": 2, "timeout": 5}}  # it is what finds out the lies
     with run.site(sections=sections) as site:
         site.start()
         for number, trouble in enumerate(troubles):
-            failures = _failed_deletes(site)
+            failures = _failures(site, trouble)
             with _trouble(site, trouble):
                 site.tell(share)
                 _work_on(site, trouble, failures)
@@ -48,7 +49,7 @@ def inbox(run: Run) -> None:
 
 
 def _work_on(site: Site, trouble: OutageKind | VendorCode | str, failures: int) -> None:
-    """Wait until pushes are taken and handled all the same, and a delete has met the trouble."""
+    """Wait until pushes are taken and handled all the same, and a delete or a reconciliation has met the trouble."""
     site.until(lambda: not site.counts.waiting, f"pushes are taken while the inbox has {trouble}")
     site.until(lambda: len(site.books().handled) == len(site.told), "handlers run meanwhile", every=0.1)
     site.until(lambda: _felt(site, trouble, failures), f"the service meets {trouble}", every=0.1)
@@ -56,10 +57,13 @@ def _work_on(site: Site, trouble: OutageKind | VendorCode | str, failures: int) 
 
 def _felt(site: Site, trouble: OutageKind | VendorCode | str, failures: int) -> bool:
     harmless = trouble in {OutageKind.SLOW, LIES}  # a delete succeeds, or seems to
-    return harmless or _failed_deletes(site) > failures
+    return harmless or _failures(site, trouble) > failures
 
 
-def _failed_deletes(site: Site) -> int:
+def _failures(site: Site, trouble: OutageKind | VendorCode | str) -> int:
+    """Return how often deletes failed, or logins: which of deletes and reconciliation tries a login is open."""
+    if trouble == WRONG_PASSWORD:
+        return site.counts.refused_logins
     attempts = itertools.chain(*site.books().attempts.values())
     return sum(each.step is Step.DELETE and each.outcome == "failed" for each in attempts)
 
