@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from soap_handler.dispatch.breaker import Breaker
 
 _TEXT_LENGTH: Final = 500  # characters of an error's text that the journal keeps
+_BEHIND_OTHERS_SECONDS: Final = 0.5  # after the end of a pause: another notification is to find out how it is, if any
 
 
 class Verdict(Enum):
@@ -53,7 +54,7 @@ def failure_of(error: BaseException, breaker: Breaker | None = None) -> Failure:
             return Failure(said, Verdict.REFUSED)
         case SinkDownError() if breaker is not None:
             if breaker.failed(str(error), error.after, for_good=error.for_good):
-                return Failure(said, Verdict.PAUSED, breaker.open_for())
+                return Failure(said, Verdict.PAUSED, breaker.open_for() + _BEHIND_OTHERS_SECONDS)
             return Failure(said, Verdict.LATER, error.after or 0.0)
         case _:
             return Failure(said, trace=trace_of(error))

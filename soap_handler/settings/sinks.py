@@ -5,6 +5,7 @@ A sink is a table of its own, ``[sink.NAME]``, whose ``type`` says which of the 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -163,7 +164,7 @@ class CommandSettings(SinkSettings):
     command: CommandLine = Field(
         description="Program and arguments, as a list; no shell.", examples=[["/usr/local/bin/on-sms", "--from-ems"]]
     )
-    directory: ExistingPath | None = Field(default=None, description="Working directory of the program.")
+    directory: Path | None = Field(default=None, description="Working directory of the program.")
 
 
 class AmqpSettings(SinkSettings, _Tls):
@@ -213,7 +214,10 @@ class FilesSettings(SinkSettings):
     """A directory: one file for each notification."""
 
     type: Literal["files"]
-    directory: ExistingPath = Field(description="Directory of the files, which must exist.")
+    directory: Path = Field(
+        description="Directory of the files; it is not made. While it is away, notifications wait in the journal.",
+        examples=["/var/spool/sms"],
+    )
     name: Template = Field(
         default="{stored_at}-{kind}-{digest}.json",
         description=(

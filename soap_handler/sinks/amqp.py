@@ -35,16 +35,10 @@ class Amqp(Sink):
 
     def deliver(self, delivery: Delivery) -> None:
         """Publish one message; the broker has confirmed it when this returns."""
-        if self._publish(delivery):
-            return
-        self._publish(delivery, last=True)  # the connection had been closed while it rested, which is no failure
-
-    def _publish(self, delivery: Delivery, *, last: bool = False) -> bool:
-        """Publish; return whether it is confirmed. A connection that turns out to be closed is no error at first."""
         import pika.exceptions  # noqa: PLC0415 - installed only with the extra
 
         notification = delivery.notification
-        channel, is_new = self._channel()
+        channel = self._channel()
         body = encoded(delivery, self._settings.format).encode()
         fields = {"account": notification.account, "kind": notification.kind.value, "key": notification.key}
         properties = pika.BasicProperties(
@@ -68,22 +62,16 @@ class Amqp(Sink):
             raise SinkDownError("the broker has no queue for this routing key; the message came back") from error
         except pika.exceptions.NackError as error:
             raise SinkRefusedError("the broker refused the message (nack)") from error
-        except pika.exceptions.AMQPChannelError as error:
-            self._drop()
-            raise SinkDownError(_reason(error)) from error
         except (pika.exceptions.AMQPError, OSError) as error:
             self._drop()
-            if is_new or last:
-                raise SinkDownError(_reason(error)) from error
-            return False
+            raise SinkDownError(_reason(error)) from error
         self._local.used = time.monotonic()
-        return True
 
     def probe(self) -> str:
         """Log in, and look for the exchange."""
         import pika.exceptions  # noqa: PLC0415 - installed only with the extra
 
-        channel, _ = self._channel()
+        channel = self._channel()
         try:
             if self._settings.exchange:
                 channel.exchange_declare(self._settings.exchange, passive=True)
@@ -100,11 +88,11 @@ class Amqp(Sink):
         for connection in opened:
             _close(connection)
 
-    def _channel(self) -> tuple[Any, bool]:
-        """Return this thread's channel, and whether it is new."""
+    def _channel(self) -> Any:  # noqa: ANN401 - pika publishes no types
+        """Return this thread's channel, on a connection that is open."""
         found = getattr(self._local, "channel", None)
-        if found is not None and found.is_open and time.monotonic() - self._local.used < _IDLE_SECONDS:
-            return found, False
+        if found is not None and self._is_alive(found):
+            return found
         self._drop()
         connection = self._connect()
         with self._lock:
@@ -112,7 +100,22 @@ class Amqp(Sink):
         self._local.connection = connection
         self._local.channel = self._open(connection)
         self._local.used = time.monotonic()
-        return self._local.channel, True
+        return self._local.channel
+
+    def _is_alive(self, channel: Any) -> bool:  # noqa: ANN401 - pika publishes no types
+        """Whether a channel can be used again. A connection that was closed while it rested shows when it is read.
+
+        It must show before the message is sent: what is lost after that may have reached the broker.
+        """
+        import pika.exceptions  # noqa: PLC0415 - installed only with the extra
+
+        if time.monotonic() - self._local.used > _IDLE_SECONDS:
+            return False
+        try:
+            channel.connection.process_data_events(0)
+        except (pika.exceptions.AMQPError, OSError):
+            return False
+        return bool(channel.is_open)
 
     def _connect(self) -> Any:  # noqa: ANN401 - pika publishes no types
         import pika.exceptions  # noqa: PLC0415 - installed only with the extra

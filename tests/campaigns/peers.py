@@ -10,7 +10,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from soap_handler.settings.sinks import SqlSettings
 from soap_handler.sinks.sql import Sql
@@ -30,9 +30,19 @@ class Peer(ABC):
     idempotent = False
     """Whether a repeated delivery leaves no trace: then nothing may be there twice."""
 
+    port = 0
+    """Where it listens, if it does."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "peer"
         self.folder.mkdir()
+        self.through = 0
+        """The port of a proxy by which it is reached."""
+
+    @property
+    def reached_at(self) -> int:
+        """The port at which the service reaches it."""
+        return self.through or self.port
 
     @property
     @abstractmethod
@@ -51,20 +61,24 @@ class Peer(ABC):
     def taken(self) -> Counter[str]:
         """Return how often each key has arrived."""
 
+    def close(self) -> None:
+        """Be gone for good."""
+        self.stop()
+
 
 class Hook(Peer):
     """A web hook."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._port = free_port()
+        self.port = free_port()
         self._keys: list[str] = []
         self._sockets: set[socket.socket] = set()
         self._server: ThreadingHTTPServer | None = None
 
     @property
     def settings(self) -> dict[str, object]:
-        return {"type": "webhook", "url": f"http://127.0.0.1:{self._port}/sms"}
+        return {"type": "webhook", "url": f"http://127.0.0.1:{self.reached_at}/sms"}
 
     def start(self) -> None:
         if self._server is not None:
@@ -86,13 +100,13 @@ class Hook(Peer):
             def handle(self) -> None:
                 try:
                     super().handle()
-                except OSError:  # cut off
+                except (OSError, ValueError):  # cut off, perhaps in the midst of the body
                     self.close_connection = True
 
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.02,)).start()
 
     def stop(self) -> None:
@@ -172,12 +186,13 @@ class SqlTable(Peer):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._server = PostgreSQL(self.folder)
+        self.port = make_url(self._server.url("journal")).port or 0
         self._made = False
         self._running = False
 
     @property
     def settings(self) -> dict[str, object]:
-        return {"type": "sql", "url": self._server.url("journal")}
+        return {"type": "sql", "url": self._server.url("journal").replace(f":{self.port}/", f":{self.reached_at}/")}
 
     def start(self) -> None:
         if not self._made:

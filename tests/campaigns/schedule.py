@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ALL: Final = "all"
 BESIDE: Final = (
     *("crash", "crash-transactional", "crash-workers", "power", "disk-full", "inbox", "network"),
-    *("sink-webhook", "sink-files", "sink-command", "sink-sql"),
+    *("sink-webhook", "sink-soap", "sink-command", "sink-amqp", "sink-sql", "sink-files"),
 )
 """Campaigns that may run at the same time as others: how long something takes decides nothing in them."""
 IN_EACH_VERSION: Final = "crash"
@@ -52,8 +52,10 @@ CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
     "outage": outage,
     "clock": clock,
     "sink-webhook": sinks.webhook,
-    "sink-files": sinks.files,
+    "sink-soap": sinks.soap,
     "sink-command": sinks.command,
+    "sink-amqp": sinks.amqp,
     "sink-sql": sinks.sql,
+    "sink-files": sinks.files,
     "soak": soak,
 }

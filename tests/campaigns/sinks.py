@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.journal import Step
 from tests.campaigns import peers
 from tests.campaigns.books import Books, process
 from tests.campaigns.crash import DISTURBED, check, wait_for_a_bad_moment
+from tests.campaigns.peer_processes import Broker, OldHandler
 from tests.campaigns.plan import Plan
+from tests.campaigns.proxy import Proxy
 from tests.campaigns.site import Site
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from tests.campaigns.peers import Peer
     from tests.campaigns.run import Run
     from tests.campaigns.service import Sections
+
+_CUT: Final = 0.5  # share of the connections to the peer that a proxy cuts in one of their first exchanges
 
 
 class SinkBooks(Books):
@@ -76,6 +81,16 @@ def webhook(run: Run) -> None:
     _deliver(run, peers.Hook(run.folder))
 
 
+def soap(run: Run) -> None:
+    """Relay to an Account Event Handler, a process that is killed and whose connections are cut."""
+    _deliver(run, OldHandler(run.folder))
+
+
+def amqp(run: Run) -> None:
+    """Publish to a RabbitMQ that is killed and started again: what it confirmed is in its queue."""
+    _deliver(run, Broker(run.folder))
+
+
 def files(run: Run) -> None:
     """Deliver to a directory that goes away: a file for each, once."""
     _deliver(run, peers.Directory(run.folder))
@@ -92,28 +107,36 @@ def sql(run: Run) -> None:
 
 
 def _deliver(run: Run, peer: Peer) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="site-", dir=run.folder))
+    with ExitStack() as everything:
+        everything.callback(peer.close)
+        peer.start()
+        cuts = None
+        if peer.port:
+            cuts = everything.enter_context(Proxy([peer.port], share=_CUT, seed=run.seed))
+            peer.through = cuts.port
+        how: dict[str, Any] = {"seed": run.seed, "figures": run.figures, "api": run.api, "plan": Plan(sink_grace=0.5)}
+        with SinkSite(folder, peer, disturbances=DISTURBED, **how) as site:
+            _kill_again_and_again(run, site, peer)
+        if cuts is not None:
+            run.tally("connections cut", cuts.cuts.total())
+
+
+def _kill_again_and_again(run: Run, site: SinkSite, peer: Peer) -> None:
     kills = run.scaled(40, 2)
     share = run.scaled(2000, 60) // kills
-    folder = Path(tempfile.mkdtemp(prefix="site-", dir=run.folder))
-    peer.start()
-    try:
-        plan = Plan(sink_grace=0.5)
-        how: dict[str, Any] = {"seed": run.seed, "figures": run.figures, "api": run.api, "plan": plan}
-        with SinkSite(folder, peer, disturbances=DISTURBED, **how) as site:
-            site.start()
-            for number in range(kills):
-                site.tell(share)
-                wait_for_a_bad_moment(run, site, share)
-                if number % 2:
-                    peer.stop()
-                    run.tally("peer stopped")
-                site.service.kill()
-                site.service.start()
-                run.tally("kills")
-                time.sleep(run.rng.uniform(0, 1))
-                peer.start()
-                check(site)
-            site.settle_down(120)
-            site.stop()
-    finally:
-        peer.stop()
+    site.start()
+    for number in range(kills):
+        site.tell(share)
+        wait_for_a_bad_moment(run, site, share)
+        if number % 2:
+            peer.stop()
+            run.tally("peer stopped")
+        site.service.kill()
+        site.service.start()
+        run.tally("kills")
+        time.sleep(run.rng.uniform(0, 1))
+        peer.start()
+        check(site)
+    site.settle_down(120)
+    site.stop()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soap_handler.app import App
+from soap_handler.dispatch.breaker import FAILURES_TO_OPEN
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.errors import GiveUp, HandlerNotFoundError, RetryLater
 from soap_handler.journal import Entry, State
@@ -140,6 +141,24 @@ def test_a_refused_notification_is_dead_and_the_others_arrive(tmp_path: Path, ho
         (dead,) = service.app.journal.records(Selection(state=State.DEAD))
         assert getattr(dead.notification, "id", "") == "m2"
         assert [each.error for each in service.app.journal.history(dead.seq)] == ["HTTP 422", "HTTP 422"]
+    finally:
+        service.stop()
+
+
+def test_one_that_fails_each_time_does_not_keep_the_sink_paused(tmp_path: Path, hook: Endpoint) -> None:
+    """HTTP 500 for this one alone looks like an outage; when the pause is over, another one finds out that it is none."""
+    hook.answer = lambda body: (500, {}) if b'"bad"' in body else (204, {})
+    service = Running(routed(tmp_path, [{"sink": "crm"}], {"crm": {"type": "webhook", "url": hook.url}}))
+    try:
+        breaker = service.app.dispatchers[0]._claims._breaker
+        assert breaker is not None
+        for _ in range(FAILURES_TO_OPEN):
+            breaker.failed("HTTP 500")
+        service.receive(message(1, "bad"))
+        tried = len(hook.requests)
+        wait_for(lambda: len(hook.requests) > tried)
+        service.receive(*(message(number) for number in range(2, 7)))
+        wait_for(lambda: service.counts() == {"done": 5, "received": 1})
     finally:
         service.stop()
 
