@@ -82,8 +82,8 @@ class Sql(Sink):
         self._engine: Engine = create_engine(
             settings.url.get_secret_value(),
             pool_size=settings.concurrency,
-            pool_pre_ping=True,
             pool_recycle=_RECYCLE_SECONDS,
+            isolation_level="AUTOCOMMIT",  # one statement, one round trip: it is committed when it is answered
             hide_parameters=True,
             connect_args=_timeouts(settings),
         )
@@ -92,7 +92,8 @@ class Sql(Sink):
         """Insert one row and commit."""
         row = self._row(delivery)
         try:
-            self._write(row)
+            if not self._write(row):
+                self._write(row, last=True)  # the row is unique: what the lost connection had committed is no error
         except IntegrityError as error:
             if not self._is_there(row):
                 raise SinkRefusedError(_reason(error)) from error
@@ -128,16 +129,20 @@ class Sql(Sink):
         """Close all connections."""
         self._engine.dispose()
 
-    def _write(self, row: Mapping[str, Any]) -> None:
+    def _write(self, row: Mapping[str, Any], *, last: bool = False) -> bool:
+        """Insert; return false where the connection turned out to be closed, unless this is the last try."""
         try:
-            with self._engine.begin() as connection:
+            with self._engine.connect() as connection:
                 connection.execute(self._insert, row)
         except IntegrityError:
             raise
         except DataError as error:
             raise SinkRefusedError(_reason(error)) from error
         except SQLAlchemyError as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated and not last:
+                return False
             raise SinkDownError(_reason(error)) from error
+        return True
 
     def _is_there(self, row: Mapping[str, Any]) -> bool:
         """Whether a row of this key is in the table, so that the constraint that refused it is the key's."""

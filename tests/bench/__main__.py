@@ -1,4 +1,4 @@
-"""``python -m tests.bench receive|end-to-end|claim|growth|start [--json]``."""
+"""``python -m tests.bench receive|end-to-end|claim|sinks|burst|growth|start [--json]``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from tests.bench import candidates, compare, history, life, load, outcome, picture, processes, targets, whole_way
 from tests.bench import receive as receiving
+from tests.bench import sinks as delivering
 from tests.bench.journals import Journals
 from tests.support.postgresql import NoPostgreSQLError, programs
 
@@ -120,6 +121,32 @@ def claim(
     """Measure receiving and claiming with an empty journal and with a full one."""
     _say_where()
     _end(history.campaign(rows, turns, rounds, seconds, console.log), as_json=as_json)
+
+
+@program.command()
+def sinks(
+    *,
+    rounds: Rounds = 3,
+    messages: Annotated[int, typer.Option(min=10, help="Notifications of each run.")] = 3000,
+    sink: Annotated[list[str], typer.Option(help="Types of sinks; repeat it.")] = list(delivering.SINKS),  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Measure each sink to a real peer, beside a bare loop of the peer's own library, both with 8 threads."""
+    _say_where()
+    _end(delivering.campaign(sink, rounds, messages, console.log), as_json=as_json)
+
+
+@program.command()
+def burst(
+    *,
+    rounds: Rounds = 3,
+    seconds: Seconds = 5,
+    connections: Annotated[int, typer.Option(min=1, help="How many at once.")] = 32,
+    as_json: Json = False,
+) -> None:
+    """Measure receiving while a web hook gets what came, beside receiving with handlers that do nothing."""
+    _say_where()
+    _end(delivering.burst(rounds, seconds, connections), as_json=as_json)
 
 
 @program.command()

@@ -75,6 +75,11 @@ def last_done(url: str) -> float:
     return number(url, "SELECT max(done_at) FROM notification") / 1e6
 
 
+def delivering_seconds(url: str) -> float:
+    """Return how long it took from the end of the first delivery to that of the last."""
+    return number(url, "SELECT max(ended_at) - min(ended_at) FROM attempt WHERE outcome = 'ok'") / 1e6
+
+
 def wait_until_done(url: str, seconds: float) -> None:
     """Wait until everything is done.
 

@@ -19,6 +19,7 @@ _HEADINGS: Final = {
     "memory_mb": "memory MB",
     "worked_off": "worked off per s",
     "plain": "plain receives per s",
+    "bare": "bare loop per s",
     "of_soap": "of SOAP's rate",
     "history": "rows before",
     "empty_ms": "empty ms",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_HANDLER: Final = '[handler]\ntarget = "tests.bench.handlers:handlers"\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,15 @@ def service(
     workers: int = 1,
     candidate: Candidate = THIS,
     throttle: bool = True,
+    delivery: str | None = None,
 ) -> Iterator[Running]:
     """Run ``soap-handler serve`` as a user would, with a handler that does nothing.
 
-    Without the login ``throttle``, wrong passwords are answered at once, however many come.
+    ``delivery`` are tables of the configuration that take the place of the handler: routes and sinks. Without the
+    login ``throttle``, wrong passwords are answered at once, however many come.
     """
     configuration = folder / "soap-handler.toml"
-    configuration.write_text(_configuration(folder, inbox, journal, workers, throttle=throttle))
+    configuration.write_text(_configuration(folder, inbox, journal, workers, delivery, throttle=throttle))
     command = [sys.executable, "-m", "soap_handler", "serve", "--config", str(configuration)]
     own: dict[str, Any] = {"cwd": folder, "env": candidate.environment()}
     with (folder / "log").open("w+") as log, _run(command, stderr=log, **own) as (process, begun):
@@ -105,7 +108,9 @@ def service(
         yield Running(process, f"http://127.0.0.1:{port}/AccountEventHandler", time.monotonic() - begun)
 
 
-def _configuration(folder: Path, inbox: str | None, journal: str | None, workers: int, *, throttle: bool) -> str:
+def _configuration(
+    folder: Path, inbox: str | None, journal: str | None, workers: int, delivery: str | None, *, throttle: bool
+) -> str:
     account = '[[account]]\nreference = "EX0012345"\npush = [{ username = "ems", password = "s3cret" }]\n'
     if inbox is not None:
         account += f'[account.inbox]\nurl = "{inbox}"\nusername = "user"\npassword = "pass"\n'
@@ -113,7 +118,7 @@ def _configuration(folder: Path, inbox: str | None, journal: str | None, workers
     server += "" if throttle else "login_failures_allowed = 1000000\n"
     return (
         f'[server]\nport = 0\n{server}[journal]\nurl = "{journal or f"sqlite:///{folder}/journal.db"}"\n'
-        f'[handler]\ntarget = "tests.bench.handlers:handlers"\n[reconcile]\ninterval = 0\n'
+        f"{delivery or _HANDLER}[reconcile]\ninterval = 0\n"
         f'[log]\nformat = "json"\n{account}'
     )
 

@@ -41,6 +41,8 @@ WHOLE_WAY: Final = {8: 2.0, 32: 3.0}  # times as many messages a second as the p
 HISTORY: Final = 1.1  # the time with a million rows done, as a multiple of that with none
 MEMORY: Final = 80.0  # megabytes of one process after 100,000 messages
 FLAT: Final = 1.0  # megabytes: as much as an allocator wanders, and no growth
+SINK: Final = 0.5  # of what a bare loop of the peer's own library brings to the peer
+BURST_WITH_SINK: Final = 0.9  # of the pushes a second with handlers that do nothing
 START: Final = 1.0  # seconds from the command to listening
 
 

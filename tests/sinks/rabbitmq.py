@@ -15,6 +15,7 @@ import pika
 import pika.exceptions
 
 _UP_SECONDS: Final = 110.0
+_GONE_SECONDS: Final = 5.0
 PROGRAM: Final = Path("/usr/lib/rabbitmq/bin")
 
 
@@ -93,4 +94,10 @@ class RabbitMq:
     def stop(self) -> None:
         """End the node and its port mapper, which has a process group of its own."""
         self.kill()
-        subprocess.run(["epmd", "-kill"], env=self._environment, capture_output=True, check=False)
+        deadline = time.monotonic() + _GONE_SECONDS
+        while b"Killed" not in self._kill_port_mapper() and time.monotonic() < deadline:
+            time.sleep(0.05)  # it refuses as long as it has not noticed that the node is gone
+
+    def _kill_port_mapper(self) -> bytes:
+        ended = subprocess.run(["epmd", "-kill"], env=self._environment, capture_output=True, check=False)
+        return ended.stdout + ended.stderr

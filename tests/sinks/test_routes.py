@@ -146,7 +146,7 @@ def test_a_refused_notification_is_dead_and_the_others_arrive(tmp_path: Path, ho
 
 
 def test_one_that_fails_each_time_does_not_keep_the_sink_paused(tmp_path: Path, hook: Endpoint) -> None:
-    """HTTP 500 for this one alone looks like an outage; when the pause is over, another one finds out that it is none."""
+    """HTTP 500 for this one alone looks like an outage; after the pause another one finds out that it is none."""
     hook.answer = lambda body: (500, {}) if b'"bad"' in body else (204, {})
     service = Running(routed(tmp_path, [{"sink": "crm"}], {"crm": {"type": "webhook", "url": hook.url}}))
     try:
