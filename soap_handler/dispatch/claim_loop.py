@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
+from soap_handler.dispatch.horizon import Horizon
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Step
 from soap_handler.log_throttle import LogThrottle
@@ -64,6 +65,7 @@ class ClaimLoop(BackgroundLoop):
         self._in_order = in_order
         self._stands_still = stands_still
         self._scope = destination.scope
+        self._horizon = Horizon(destination.scope)
         self._breaker = destination.breaker
         self._throttle = LogThrottle()
         self._poll_seconds = min(POLL_SECONDS, lease.timeout / 4)
@@ -109,7 +111,7 @@ class ClaimLoop(BackgroundLoop):
             limit = self._breaker.allows(limit, self._pool.busy)
         if limit <= 0:
             return self._put_off()
-        asked = time.monotonic()
+        asked, began = time.monotonic(), self._journal.queue_now()
         lease = timedelta(seconds=self._lease.seconds)
         claims = self._journal.claim(
             limit,
@@ -117,12 +119,14 @@ class ClaimLoop(BackgroundLoop):
             in_order=self._in_order,
             suspects=0 if self._pool.has_suspect else 1,
             running=self._pool.claimed(),
-            scope=self._scope,
+            scope=self._horizon.scope,
         )
         if time.monotonic() - asked > self._lease.margin:
             telemetry.emit("claim_took_too_long", notifications=len(claims))
             self._journal.release(claims, Step.HANDLE)
             return True
+        if len(claims) == limit and not (self._pool.has_suspect or any(claim.is_suspect for claim in claims)):
+            self._horizon.found(min(claim.due_at for claim in claims), began)
         for claim in claims:
             if not self._runner.settle_uncalled(claim):
                 self._pool.put(claim)
@@ -141,7 +145,9 @@ class ClaimLoop(BackgroundLoop):
         """Return for how many seconds there is nothing to claim, as far as the journal knows."""
         if self._pool.claims_wanted() <= 0 or self._pool.has_suspect:  # the other suspects are due, and wait for it
             return self._poll_seconds
-        due = self._journal.next_handling(self._scope)
+        now = self._journal.queue_now()
+        due = self._journal.next_handling(self._horizon.scope)
+        self._horizon.found(due, now)
         if due is None:
             return self._poll_seconds
         return max(0.0, min(self._poll_seconds, (due - self._journal.queue_now()).total_seconds()))

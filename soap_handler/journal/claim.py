@@ -222,6 +222,7 @@ def _claimed(request: ClaimRequest, row: Due) -> Claim:
         received_at=row.received_at,
         leased_at=request.now,
         payload=row.payload,
+        due_at=row.due_at,
         is_suspect=row.owner is not None,
         has_left_inbox=request.step is Step.HANDLE and row.delete_attempts > 0,
     )

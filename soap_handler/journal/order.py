@@ -8,7 +8,8 @@ When A1 has ended, A2 is made due; when A2 has ended, A3 is.
   and a long queue of one originator costs a claim nothing. The transaction that ends an attempt makes the new first
   row due (:func:`unblock_next`).
 - Unseen: no claim has found the row yet. Such rows are found by number: claims find them in that order, so they need
-  no entry in the index by originator.
+  no entry in the index by originator. Where many of them wait for a slow destination, the claims of another one make
+  them seen, some at a time.
 
 On PostgreSQL several claims run at once. An advisory lock per originator keeps two claims from seeing different first
 rows. A shared lock on the first row keeps it from ending unnoticed while others are blocked behind it. Both are tried
@@ -28,7 +29,7 @@ from soap_handler.journal.records import State
 from soap_handler.journal.schema import NO_LEASE, SEQ_IN, Instant, in_state, notification, unseen
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import BindParameter, ColumnElement, Connection, ScalarSelect, Select
@@ -37,6 +38,8 @@ BLOCKED_RECHECK: Final = timedelta(seconds=60)
 """A blocked row is examined again after this time, so that no row can wait for ever."""
 _CONTENDED_RECHECK: Final = timedelta(milliseconds=50)  # the length of a commit: another claim has this originator
 _FIRST_LOCK: Final = 0x534F4153 << 32  # the number of the first advisory lock: any range of our own
+UNSEEN_ROWS: Final = 2000
+"""Unseen rows that one claim reads at most; that is some milliseconds."""
 _LOCK_COUNT: Final = 1024  # PostgreSQL has room for some thousands; two originators that share one only wait a little
 
 _table = notification.c
@@ -58,6 +61,7 @@ class Due(NamedTuple):
     payload: str
     attempts: int
     delete_attempts: int
+    due_at: datetime
 
 
 class Freed(NamedTuple):
@@ -76,11 +80,15 @@ def free_to_start(connection: Connection, rows: Sequence[Due], now: datetime) ->
     queued = [row for row in rows if row.originator is not None]
     if not queued:
         return list(rows)
-    contended = _contended(connection, queued)
-    firsts = _first_of_each(connection, [row for row in queued if row.seq not in contended])
+    unsure = _contended(connection, queued)
+    locked = [row for row in queued if row.seq not in unsure]
+    # In this order: meanwhile another claim may block an unseen row, but no row becomes unseen again.
+    first_unseen, looked_to = _first_unseen(connection, max((row.seq for row in locked), default=0))
+    unsure |= {row.seq for row in locked if row.seq > looked_to}
+    firsts = _first_of_each(connection, [row for row in locked if row.seq not in unsure], first_unseen)
     unended = _surely_unended(connection, set(firsts.values()))
     blocked = {seq for seq, first in firsts.items() if first in unended}
-    unsure = contended | (firsts.keys() - blocked)
+    unsure |= firsts.keys() - blocked
     _put_off(connection, blocked, now + BLOCKED_RECHECK, now)
     _put_off(connection, unsure, now + _CONTENDED_RECHECK, None)
     return [row for row in rows if row.seq not in blocked | unsure]
@@ -103,12 +111,12 @@ def _lock(account: str, originator: str | None) -> int:
     return _FIRST_LOCK + int.from_bytes(digest) % _LOCK_COUNT
 
 
-def _first_of_each(connection: Connection, rows: Sequence[Due]) -> dict[int, int]:
+def _first_of_each(
+    connection: Connection, rows: Sequence[Due], first_unseen: Mapping[tuple[str, str | None], int]
+) -> dict[int, int]:
     """Return, for each row that is not the first of its originator, the row that is."""
     if not rows:
         return {}
-    # In this order: meanwhile another claim may block an unseen row, but no row becomes unseen again.
-    first_unseen = _first_unseen(connection, max(row.seq for row in rows))
     originators = {row.seq: (row.account, row.originator) for row in rows}
     firsts = {}
     for seq, leased, blocked in query(connection, FIRSTS, {"seqs": list(originators)}):
@@ -119,21 +127,41 @@ def _first_of_each(connection: Connection, rows: Sequence[Due]) -> dict[int, int
     return firsts
 
 
-def _first_unseen(connection: Connection, last: int) -> dict[tuple[str, str | None], int]:
-    """Return each originator's first unseen row, among the rows up to one that a claim has found.
+def _first_unseen(connection: Connection, last: int) -> tuple[dict[tuple[str, str | None], int], int]:
+    """Return each originator's first unseen row, among the rows up to one that a claim has found; and up to which.
 
-    They are few: claims find unseen rows in the order of their numbers.
+    They are few: claims find unseen rows in the order of their numbers. Only behind a destination that is slow they are
+    many. Then the first of them become seen, so that the next look gets further.
     """
-    rows = query(connection, UNSEEN, {"_last": last})
-    return {(account, originator): seq for seq, account, originator in reversed(rows)}
+    rows = query(connection, UNSEEN, {"_last": last}) if last else []
+    if len(rows) == UNSEEN_ROWS:
+        last = rows[-1][0]
+        connection.execute(SEE, {"_last": last})
+    return {(account, originator): seq for seq, account, originator in reversed(rows)}, last
 
 
 UNSEEN: Final = (
     select(_table.seq, _table.account, _table.originator)
     .where(unseen(), _table.seq <= bindparam("_last"))
     .order_by(_table.seq)
+    .limit(literal_column(f"{UNSEEN_ROWS}"))
 )
-"""The unseen rows up to a number."""
+"""The first unseen rows up to a number."""
+
+SEE: Final = (
+    update(notification)
+    .where(
+        _table.seq.in_(
+            select(_other.c.seq)
+            .where(unseen(_other), _other.c.seq <= bindparam("_last"))
+            .order_by(_other.c.seq)
+            .limit(literal_column(f"{UNSEEN_ROWS}"))
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(leased_at=NO_LEASE)
+)
+"""Make the unseen rows up to a number seen: from now on the index by originator has them. They stay due."""
 
 
 def _received_of(account: ColumnElement[str], originator: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:

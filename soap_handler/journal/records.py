@@ -79,6 +79,8 @@ class Claim:
     leased_at: datetime
     """By the wall clock, for the history."""
     payload: str
+    due_at: datetime
+    """Since when it had been due, by the queue's clock."""
     claimed_at: float = field(default_factory=time.monotonic, compare=False)
     """By the monotonic clock, for what is left of the lease."""
     is_suspect: bool = False

@@ -13,6 +13,8 @@ from sqlalchemy import and_, false, not_, or_, true
 from soap_handler.journal.schema import notification
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import ColumnElement
 
 _table = notification.c
@@ -41,6 +43,8 @@ class Scope:
     """All rules in order, each with whether what it takes is in this scope."""
 
     rules: tuple[tuple[Rule, bool], ...]
+    since: datetime | None = None
+    """Only what is due at this instant or later, which spares a search the steps over what is due before."""
 
     def takes(self, account: str, kind: str) -> bool:
         """Whether a notification of this account and kind is in the scope."""
@@ -52,4 +56,4 @@ class Scope:
         for rule, mine in reversed(self.rules):
             matched = rule.condition()
             found = or_(matched, found) if mine else and_(not_(matched), found)
-        return found
+        return found if self.since is None else and_(_table.due_at >= self.since, found)
