@@ -58,6 +58,8 @@ class SinkDownError(SinkError):
         super().__init__(reason)
         self.after = after
         self.for_good = for_good
+        self.is_echo = False
+        """Whether it tells of a request that another delivery of the same batch has told of."""
 
 
 class SinkRefusedError(SinkError):

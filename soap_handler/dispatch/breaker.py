@@ -61,18 +61,22 @@ class Breaker:
             CIRCUIT_OPEN.set(0, "sink", self._name)
             telemetry.emit("sink_resumed", sink=self._name, seconds=round(self._clock() - opened_at, 1))
 
-    def failed(self, reason: str, after: float | None = None, *, for_good: bool = False) -> bool:
+    def failed(self, reason: str, after: float | None = None, *, for_good: bool = False, is_echo: bool = False) -> bool:
         """Note a failure of the destination; return whether the breaker is open, so that it is no attempt.
 
         ``after`` is the shortest pause in seconds that the destination asked for. ``for_good`` opens it at once.
+        ``is_echo``: another delivery of the same request tells of this failure, which counts once.
         """
         with self._lock:
-            self._failures += 1
-            if self._failures < FAILURES_TO_OPEN and not for_good and after is None and self._opened_at is None:
-                return False
             now = self._clock()
             if self._opened_at is not None and self._open_until > now:
-                return True  # one of those that were under way when it opened
+                return True  # one of those that were under way when it opened: that is the same failure
+            at_once = for_good or after is not None
+            if is_echo and self._opened_at is None and not at_once:
+                return False
+            self._failures += not is_echo
+            if self._failures < FAILURES_TO_OPEN and not at_once and self._opened_at is None:
+                return False
             opened = max(1, self._failures - FAILURES_TO_OPEN + 1)
             seconds = _GONE_SECONDS if for_good else max(after or 0.0, _BACKOFF.longest(opened))
             self._open_until = now + seconds

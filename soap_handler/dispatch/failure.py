@@ -53,7 +53,7 @@ def failure_of(error: BaseException, breaker: Breaker | None = None) -> Failure:
         case SinkRefusedError():
             return Failure(said, Verdict.REFUSED)
         case SinkDownError() if breaker is not None:
-            if breaker.failed(str(error), error.after, for_good=error.for_good):
+            if breaker.failed(str(error), error.after, for_good=error.for_good, is_echo=error.is_echo):
                 return Failure(said, Verdict.PAUSED, breaker.open_for() + _BEHIND_OTHERS_SECONDS)
             return Failure(said, Verdict.LATER, error.after or 0.0)
         case _:

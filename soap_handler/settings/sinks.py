@@ -31,6 +31,8 @@ from soap_handler.settings.value_types import (
     known_fields,
 )
 
+MOST_THREADS: Final = 1000
+"""Of one sink that sends batches."""
 PYTHON: Final = "python"
 """The destination of a route that is ``handler.target``, and no sink."""
 
@@ -84,6 +86,16 @@ class SinkSettings(Table):
         default="json", description="json: the notification itself; cloudevents: inside a CloudEvents 1.0 envelope."
     )
 
+    @property
+    def threads(self) -> int:
+        """How many notifications are being delivered at once."""
+        return self.concurrency
+
+    @property
+    def longest(self) -> float:
+        """The longest time in seconds that one delivery may take, with its waiting for others."""
+        return self.timeout
+
 
 class _Tls(Table):
     """Certificates of a sink that speaks TLS."""
@@ -128,6 +140,30 @@ class WebhookSettings(SinkSettings, _Tls):
 
     type: Literal["webhook"]
     url: SecretAddress = Field(description="Address that gets the requests.")
+    batch: Count = Field(
+        default=1,
+        le=MOST_THREADS,
+        description="Notifications in one request, as a JSON array that is answered as one; 1: no array.",
+        examples=[50],
+    )
+
+    @field_validator("batch")
+    @classmethod
+    def _few_threads(cls, batch: int, info: ValidationInfo) -> int:
+        if batch * info.data.get("concurrency", 1) > MOST_THREADS:
+            raise ValueError(f"batch times concurrency at most {MOST_THREADS}, which is the number of threads")
+        return batch
+
+    @property
+    def threads(self) -> int:
+        """As many as there may be in all batches at once: each keeps its thread."""
+        return self.concurrency * self.batch
+
+    @property
+    def longest(self) -> float:
+        """A batch may wait for one that is refused, and then be refused itself; each takes twice the timeout."""
+        return self.timeout if self.batch == 1 else 4 * self.timeout
+
     secrets: tuple[WebhookSecret, ...] = Field(
         default=(),
         description="Secrets that sign each request; several while one is replaced. Empty: no signature.",

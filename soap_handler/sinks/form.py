@@ -50,9 +50,11 @@ def cloud_event(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def content_type(form_of: Format) -> str:
-    """Return the media type of :func:`encoded`."""
-    return "application/json" if form_of == "json" else "application/cloudevents+json"
+def content_type(form_of: Format, *, in_batch: bool = False) -> str:
+    """Return the media type of :func:`encoded`, or of an array of such."""
+    if form_of == "json":
+        return "application/json"
+    return "application/cloudevents-batch+json" if in_batch else "application/cloudevents+json"
 
 
 def encoded(delivery: Delivery, form_of: Format = "json") -> str:

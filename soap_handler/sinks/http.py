@@ -1,4 +1,4 @@
-"""HTTP for sinks: a session for each thread, with deadlines, and the words for what went wrong."""
+"""HTTP for sinks: sessions that are kept, with deadlines, and the words for what went wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST_PAUSE_SECONDS: Final = 86400.0  # whatever an endpoint asks for, or a c
 
 
 class Sessions:
-    """Sessions of requests, one for each thread, since they are not thread-safe. Connections are kept alive.
+    """Sessions of requests, each in use by one thread at a time. Connections are kept alive. Thread-safe.
 
     Proxy and certificates are those of the settings alone: ``HTTPS_PROXY``, ``.netrc`` and their like do not count.
     """
@@ -44,8 +44,7 @@ class Sessions:
         self._verify = str(ca_bundle) if ca_bundle else True
         self._certificate = _pair(client_certificate, client_key)
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
-        self._local = threading.local()
-        self._opened: list[requests.Session] = []
+        self._idle: list[tuple[requests.Session, float]] = []  # with the monotonic time of their last use
         self._lock = threading.Lock()
 
     def request(self, method: str, url: str, **kwargs: Any) -> Reply:  # noqa: ANN401 - handed on to requests
@@ -54,33 +53,35 @@ class Sessions:
         Raises:
             SinkDownError: there was no answer, or not in time.
         """
-        session = self._session()
+        session = self._take()
         try:
             with session.request(
                 method, url, timeout=self._timeouts, allow_redirects=False, stream=True, **kwargs
             ) as answer:
-                body = next(answer.iter_content(_ANSWER_BYTES), b"")
-                return Reply(answer.status_code, answer.headers, body)
+                reply = Reply(answer.status_code, answer.headers, next(answer.iter_content(_ANSWER_BYTES), b""))
         except (OSError, HTTPError, ValueError) as error:
-            self._renew()
+            session.close()  # after an error, a connection is not used again
             raise SinkDownError(describe(error)) from error
+        with self._lock:
+            self._idle.append((session, time.monotonic()))
+        return reply
 
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
-            for session in self._opened:
-                session.close()
+            idle, self._idle = self._idle, []
+        for session, _ in idle:
+            session.close()
 
-    def _session(self) -> requests.Session:
-        if time.monotonic() - getattr(self._local, "used", 0.0) > _IDLE_SECONDS:
-            self._renew()
-        self._local.used = time.monotonic()
-        session: requests.Session = self._local.session
-        return session
+    def _take(self) -> requests.Session:
+        """Return the session that rested least, or a new one where even that has rested for long."""
+        with self._lock:
+            if self._idle and time.monotonic() - self._idle[-1][1] < _IDLE_SECONDS:
+                return self._idle.pop()[0]
+        self.close()
+        return self._new()
 
-    def _renew(self) -> None:
-        """Take a new session for this thread: after an error, or a long rest, connections are not used again."""
-        old = getattr(self._local, "session", None)
+    def _new(self) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
         session.verify = self._verify
@@ -89,11 +90,7 @@ class Sessions:
         session.headers.update({"User-Agent": "soap-handler", "Accept-Encoding": "identity"})
         for scheme in ("http://", "https://"):
             session.mount(scheme, BoundedAdapter(pool_connections=1, pool_maxsize=1))
-        with self._lock:
-            self._opened = [*(each for each in self._opened if each is not old), session]
-        if old is not None:
-            old.close()
-        self._local.session = session
+        return session
 
 
 class Reply:

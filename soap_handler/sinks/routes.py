@@ -72,8 +72,8 @@ def of_sink(name: str, settings: SinkSettings, sink: Sink, scope: Scope | None =
     return Destination(
         name=name,
         takers=_ToSink(sink),
-        threads=settings.concurrency,
-        timeout=settings.timeout + _GRACE_SECONDS,
+        threads=settings.threads,
+        timeout=settings.longest + _GRACE_SECONDS,
         retry=RetryPolicy(_BACKOFF, settings.max_attempts, settings.give_up_after),
         refusals_allowed=settings.refusals_allowed,
         scope=scope,

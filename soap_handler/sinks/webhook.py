@@ -1,7 +1,7 @@
 """The sink that calls a web hook: POST with JSON, signed as Standard Webhooks.
 
-HTTP is requests, which the inbox client needs anyway: one session for each thread keeps its connection alive. The
-signature is five lines of the standard library: https://www.standardwebhooks.com says what goes into it.
+HTTP is requests, which the inbox client needs anyway: its sessions keep their connections alive. The signature is five
+lines of the standard library: https://www.standardwebhooks.com says what goes into it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import hmac
 import time
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.errors import SinkDownError, SinkRefusedError
+from soap_handler.errors import RetryLater, SinkDownError, SinkRefusedError
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import content_type, encoded
 from soap_handler.sinks.http import Sessions
+from soap_handler.sinks.together import Together, for_each
 from soap_handler.trace_context import HEADER, current
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soap_handler.settings.sinks import WebhookSettings
     from soap_handler.sinks.base import Delivery
     from soap_handler.sinks.http import Reply
@@ -36,6 +39,10 @@ class Webhook(Sink):
         self._format = settings.format
         self._keys = [_key(each.secret.get_secret_value()) for each in settings.secrets]
         self._fixed = _fixed_headers(settings)
+        self._timeout = settings.timeout
+        self._together = (
+            Together(self._send, most=settings.batch, at_once=settings.concurrency) if settings.batch > 1 else None
+        )
         self._sessions = Sessions(
             timeout=settings.timeout,
             ca_bundle=settings.ca_bundle,
@@ -45,16 +52,58 @@ class Webhook(Sink):
         )
 
     def deliver(self, delivery: Delivery) -> None:
-        """Post one notification."""
-        identity, body = delivery.notification.key, encoded(delivery, self._format)
+        """Post one notification, or have it go with others."""
+        if self._together is None:
+            self._post(delivery.notification.key, encoded(delivery, self._format), current())
+        else:
+            self._together.deliver(delivery)
+
+    def _post(self, identity: str, body: str, trace: str | None) -> None:
+        """Make one request; its answer confirms."""
         headers = {
             **self._fixed,
-            "Content-Type": content_type(self._format),
+            "Content-Type": content_type(self._format, in_batch=self._together is not None),
             "Idempotency-Key": f'"{identity}"',  # a structured field: RFC 8941, section 3.3.3
-            HEADER: current() or _made_up(identity),
+            HEADER: trace or _made_up(identity),
             **self._signature(identity, body),
         }
         _judge(self._sessions.request("POST", self._url, data=body.encode(), headers=headers))
+
+    def _post_batch(self, deliveries: Sequence[Delivery]) -> None:
+        """Post a JSON array. Its id is a digest of its keys: the same notifications together have the same one.
+
+        Its trace is its own, as it belongs to the traces of many.
+        """
+        keys = "\n".join(each.notification.key for each in deliveries)
+        identity = f"batch/{hashlib.sha256(keys.encode()).hexdigest()[:32]}"
+        self._post(identity, f"[{','.join(encoded(each, self._format) for each in deliveries)}]", None)
+
+    def _send(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
+        """Deliver a batch, and say of each what went wrong. Of one that is refused, each goes alone."""
+        try:
+            self._post_batch(deliveries)
+        except SinkRefusedError as refused:
+            return [refused] if len(deliveries) == 1 else self._one_by_one(deliveries)
+        except SinkDownError as down:
+            return for_each(down, len(deliveries))
+        return [None] * len(deliveries)
+
+    def _one_by_one(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
+        """Find out which of a refused batch are refused. When the destination fails or time is up, the rest waits."""
+        errors: list[Exception | None] = []
+        until = time.monotonic() + self._timeout
+        for each in deliveries:
+            if time.monotonic() > until:
+                errors.append(RetryLater("its batch was refused, and no time was left to send it alone"))
+                continue
+            try:
+                self._post_batch([each])
+                errors.append(None)
+            except SinkRefusedError as refused:
+                errors.append(refused)
+            except SinkDownError as down:
+                return [*errors, *for_each(down, len(deliveries) - len(errors))]
+        return errors
 
     def probe(self) -> str:
         """Ask for ``OPTIONS``, which does no harm."""

@@ -68,6 +68,18 @@ def test_one_delivery_finds_out_whether_it_works_again() -> None:
     assert breaker.allows(10, 0) == 10
 
 
+def test_what_was_under_way_makes_the_next_pause_no_longer() -> None:
+    """With many deliveries at once, one outage fails many of them; that is no reason to wait for minutes."""
+    clock = Clock()
+    breaker = opened(clock)
+    first = breaker.open_for()
+    for _ in range(50):
+        assert breaker.failed("HTTP 500")
+    clock.now += first
+    assert breaker.failed("HTTP 500")
+    assert breaker.open_for() == 2 * first
+
+
 def test_the_destination_may_ask_for_a_pause() -> None:
     """``Retry-After`` opens it at once, for as long as was asked; 410 for an hour."""
     breaker = Breaker("crm", Clock())
