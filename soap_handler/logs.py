@@ -21,11 +21,13 @@ HANDLER_NAME: Final = "soap_handler"
 LEAST_LEVELS: Final = {
     **dict.fromkeys(("zeep", "urllib3", "requests", "sqlalchemy"), logging.WARNING),
     "alembic": logging.WARNING,
+    "pika": logging.CRITICAL,
     "waitress.queue": logging.ERROR,
 }
 """Least level of library loggers that log too much.
 
-The first four write whole envelopes and statements: passwords, phone numbers, message bodies. alembic logs each step.
+The first four write whole envelopes and statements: passwords, phone numbers, message bodies. alembic logs each step,
+pika several lines and a traceback for each failed connection, of which an event tells already.
 waitress warns of each request that waits for a thread.
 """
 

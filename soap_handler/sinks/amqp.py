@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import content_type, encoded
+from soap_handler.tls_faults import tls_fault
 from soap_handler.trace_context import HEADER, current
 
 if TYPE_CHECKING:
@@ -189,4 +190,6 @@ def _reason(error: BaseException) -> str:
     while root is not None and not getattr(root, "strerror", None):
         inner = root.args[0] if root.args and isinstance(root.args[0], BaseException) else None
         root = inner or getattr(root, "exception", None) or root.__cause__ or root.__context__
-    return f"{name}: {root.strerror}" if isinstance(root, OSError) else name
+    if root is None:
+        return name
+    return tls_fault(root) or (f"{name}: {root.strerror}" if isinstance(root, OSError) else name)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def soap(address: str) -> Send:
 
     from soap_handler.contract import wsdl_path  # noqa: PLC0415
 
-    client = zeep.Client(str(wsdl_path("AccountEventHandler")))
+    client: Any = zeep.Client(str(wsdl_path("AccountEventHandler")))  # type: ignore[no-untyped-call] # of zeep
     client.transport.session.trust_env = False
     service = client.create_service("{com.esendex.ems.soapinterface}AccountEventHandlerSoap", address)
     header = {"MessengerHeader": {"Username": "u", "Password": "p", "Account": "EX0012345"}}

@@ -27,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
         """Take one call."""
         content = self.rfile.read(int(self.headers["Content-Length"]))
         envelope = etree.fromstring(content, etree.XMLParser(recover=True))  # .NET takes &#x1; too
-        operation = envelope.find(f"{SOAP}Body")[0]
+        operation = next(iter(envelope.iterfind(f"{SOAP}Body/*")))
         name = etree.QName(operation).localname
         values = {etree.QName(each).localname: each.text or "" for each in operation if not len(each)}
         account = envelope.findtext(f"{SOAP}Header//{{*}}Account")

@@ -13,6 +13,7 @@ from typing import Final
 
 import pika
 import pika.exceptions
+import trustme
 
 _UP_SECONDS: Final = 110.0
 _GONE_SECONDS: Final = 5.0
@@ -30,15 +31,38 @@ def _free_port() -> int:
     return port
 
 
+def _with_tls(folder: Path, port: int) -> str:
+    """Write certificates into a folder; return the configuration of a listener that asks its clients for theirs."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    for name, certificate in (
+        ("server", authority.issue_cert("127.0.0.1")),
+        ("client", authority.issue_cert("soap-handler")),
+        ("stranger", trustme.CA().issue_cert("soap-handler")),
+    ):
+        certificate.private_key_pem.write_to_path(folder / f"{name}.key")
+        certificate.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
+    return (
+        f"listeners.ssl.default = 127.0.0.1:{port}\n"
+        f"ssl_options.cacertfile = {folder}/ca.pem\n"
+        f"ssl_options.certfile = {folder}/server.pem\n"
+        f"ssl_options.keyfile = {folder}/server.key\n"
+        "ssl_options.verify = verify_peer\n"
+        "ssl_options.fail_if_no_peer_cert = true\n"
+    )
+
+
 class RabbitMq:
-    """A broker. Its user is guest, its password guest."""
+    """A broker. Its user is guest, its password guest. With TLS it asks for a certificate."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = _free_port()
+        self.folder = folder
+        """Has ``ca.pem``, and the certificates and keys ``client`` and ``stranger``."""
+        self.port, self.tls_port = _free_port(), _free_port()
         self._node = f"t{secrets.token_hex(4)}@localhost"
         self._log = folder / "output"
         configuration = folder / "rabbitmq.conf"
-        configuration.write_text(f"listeners.tcp.default = 127.0.0.1:{self.port}\n")
+        configuration.write_text(f"listeners.tcp.default = 127.0.0.1:{self.port}\n{_with_tls(folder, self.tls_port)}")
         (folder / "enabled_plugins").write_text("[].\n")
         self._environment = {
             **os.environ,

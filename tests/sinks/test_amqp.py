@@ -20,6 +20,7 @@ from soap_handler.sinks.form import form  # noqa: E402
 from soap_handler.trace_context import carried  # noqa: E402
 from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received  # noqa: E402
 from tests.sinks.rabbitmq import RabbitMq, is_installed  # noqa: E402
+from tests.sinks.whole_way import Broker, go  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,3 +189,38 @@ def test_the_delivery_is_typed(broker: RabbitMq) -> None:
     ((properties, values),) = arrived(broker, "events")
     assert properties.content_type == "application/cloudevents+json"
     assert values["id"] == delivery.notification.key
+
+
+def test_the_whole_way(broker: RabbitMq, tmp_path: Path) -> None:
+    """As of every other sink: from a push to the queue, and out of the inbox."""
+    go(tmp_path, lambda folder, everything: Broker(folder, everything, broker.url))
+
+
+def tls(broker: RabbitMq, certificate: str | None) -> dict[str, Any]:
+    own = {} if certificate is None else {"client_certificate": broker.folder / f"{certificate}.pem"}
+    key = {} if certificate is None else {"client_key": broker.folder / f"{certificate}.key"}
+    url = f"amqps://guest:guest@127.0.0.1:{broker.tls_port}/%2F"
+    return {"url": url, "ca_bundle": broker.folder / "ca.pem", **own, **key}
+
+
+def test_both_sides_show_their_certificate(broker: RabbitMq) -> None:
+    """Mutual TLS: the broker asks for a certificate and gets it, and a message arrives."""
+    with amqp(broker, **declared("tls"), **tls(broker, "client")) as sink:
+        assert "logged in" in sink.probe()
+        sink.deliver(received("over TLS"))
+    assert [values["id"] for _, values in arrived(broker, "tls")] == ["over TLS"]
+
+
+@pytest.mark.parametrize("certificate", [None, "stranger"])
+def test_a_broker_that_asks_for_a_certificate_takes_no_other(broker: RabbitMq, certificate: str | None) -> None:
+    """None, or one of another authority: the sink is down, and no message is blamed."""
+    with amqp(broker, **tls(broker, certificate)) as sink, pytest.raises(SinkDownError):
+        sink.deliver(received())
+
+
+def test_a_broker_must_be_trusted(broker: RabbitMq) -> None:
+    """Without its authority in ``ca_bundle`` nothing is sent, not even the login."""
+    settings = {**tls(broker, "client"), "ca_bundle": None}
+    with amqp(broker, **settings) as sink, pytest.raises(SinkDownError) as caught:
+        sink.deliver(received())
+    assert "unknown issuer" in str(caught.value)

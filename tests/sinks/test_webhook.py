@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import standardwebhooks
 import trustme
 
 from soap_handler.errors import SinkDownError, SinkRefusedError
@@ -39,6 +40,8 @@ class Endpoint:
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self.connections = 0
         self.answer: Callable[[bytes], tuple[int, dict[str, str]]] = lambda _: (204, {})
+        self.reply: Callable[[bytes], tuple[int, bytes]] | None = None
+        """Returns a status and a content, where each request gets one of its own."""
         self.content = b""
         self.delay = 0.0
         self.url = ""
@@ -49,7 +52,7 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint(context: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
+def endpoint(context: ssl.SSLContext | None = None, *, port: int = 0) -> Iterator[Endpoint]:
     found = Endpoint()
 
     class Handler(BaseHTTPRequestHandler):
@@ -64,11 +67,15 @@ def endpoint(context: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
             found.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
             time.sleep(found.delay)
             status, headers = found.answer(body)
+            content = found.content
+            if found.reply is not None:
+                status, content = found.reply(body)
+                headers = {"Content-Length": str(len(content))}
             self.send_response(status)
             for name, value in {"Content-Length": "0", **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(found.content)
+            self.wfile.write(content)
 
         def do_OPTIONS(self) -> None:
             self.send_response(found.answer(b"")[0])
@@ -82,7 +89,7 @@ def endpoint(context: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
         def handle_error(self, *_: object) -> None:
             pass  # a caller that refuses our certificate is what a test is about
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", port), Handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     found.url = f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}/sms"
@@ -131,6 +138,20 @@ def test_each_text_arrives_exactly(hook: Endpoint, text: str) -> None:
     with webhook(hook.url) as sink:
         sink.deliver(received(body=text))
     assert hook.bodies[0]["body"] == text
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_the_library_of_the_standard_verifies_the_signature(hook: Endpoint, batch: int) -> None:
+    """The signature is made by five lines of ours, which need no package: its authors' own library accepts it."""
+    with webhook(hook.url, batch=batch, secrets=[{"secret": OTHER_SECRET}, {"secret": SECRET}]) as sink:
+        sink.deliver(received(body=AWKWARD["emoji"]))
+    ((headers, body),) = hook.requests
+    for secret in (SECRET, OTHER_SECRET):
+        assert standardwebhooks.Webhook(secret).verify(body, headers) == json.loads(body)
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        standardwebhooks.Webhook(SECRET).verify(body + b" ", headers)
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        standardwebhooks.Webhook("whsec_" + base64.b64encode(bytes(32)).decode()).verify(body, headers)
 
 
 def test_a_receiver_in_node_verifies_the_signature() -> None:

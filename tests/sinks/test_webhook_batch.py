@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +54,10 @@ class Held:
         answer: tuple[int, dict[str, str]] = self._then(body)
         return answer
 
+    @staticmethod
+    def _have_gathered(together: Together, count: int) -> bool:
+        return len(together._waiting) == count
+
     def deliver(self, sink: Sink, deliveries: Sequence[Delivery]) -> dict[str, Exception | None]:
         """Deliver one, then the others while it is under way; return what went wrong by key."""
         errors: dict[str, Exception | None] = {}
@@ -69,7 +74,7 @@ class Held:
         for number, each in enumerate(threads):
             each.start()
             wait_for(lambda: len(self._hook.requests) == 1)
-            wait_for(lambda number=number: len(together._waiting) == number)
+            wait_for(partial(self._have_gathered, together, number))
         self.go_on.set()
         for each in threads:
             each.join()
@@ -131,7 +136,7 @@ def test_a_failure_is_that_of_all_and_counts_once(hook: Endpoint) -> None:
 
 def test_an_outage_in_the_midst_of_single_ones_is_that_of_the_rest(hook: Endpoint) -> None:
     """What was answered before counts."""
-    answers = iter([(422, {}), (204, {}), (503, {})])
+    answers: Iterator[tuple[int, dict[str, str]]] = iter([(422, {}), (204, {}), (503, {})])
     with webhook(hook.url, **BATCH) as sink:
         errors = Held(hook, lambda _: next(answers)).deliver(sink, numbered(4))
     kinds = [type(errors[each.notification.key]) for each in numbered(4)]
