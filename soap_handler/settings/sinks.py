@@ -254,11 +254,18 @@ class FilesSettings(SinkSettings):
         description="Directory of the files; it is not made. While it is away, notifications wait in the journal.",
         examples=["/var/spool/sms"],
     )
-    name: Template = Field(
-        default="{stored_at}-{kind}-{digest}.json",
+    format: Literal["json", "cloudevents", "envelope"] = Field(  # type: ignore[assignment] # one more than others have
+        default="json",
         description=(
-            "Name of a file; {stored_at}, {kind}, {account}, {id} and {digest} are put in. {digest}, of the key, must "
-            "be in it: it tells notifications apart."
+            "json: the notification itself; cloudevents: inside a CloudEvents 1.0 envelope; envelope: as a SOAP "
+            "envelope, made from the values."
+        ),
+    )
+    name: Template = Field(
+        default="{stored_at}-{kind}-{digest}.{extension}",
+        description=(
+            "Name of a file; {stored_at}, {kind}, {account}, {id}, {digest} and {extension} (json or xml) are put in. "
+            "{digest}, of the key, must be in it: it tells notifications apart."
         ),
     )
 
@@ -267,7 +274,7 @@ class FilesSettings(SinkSettings):
     def _distinct(cls, name: str) -> str:
         if "{digest}" not in name or "/" in name or "\\" in name:
             raise ValueError("a file name without folder, with {digest} in it")
-        return known_fields(name, {"stored_at", "kind", "account", "id", "digest"})
+        return known_fields(name, {"stored_at", "kind", "account", "id", "digest", "extension"})
 
 
 class StdoutSettings(SinkSettings):

@@ -14,13 +14,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.errors import SinkDownError, SinkRefusedError
+from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import encoded
+from soap_handler.sinks.soap import Envelopes
 
 if TYPE_CHECKING:
     from soap_handler.settings.sinks import FilesSettings
     from soap_handler.sinks.base import Delivery
-
-from soap_handler.sinks.base import Sink
 
 TEMPORARY_PREFIX: Final = ".soap-handler-"
 """Before the names of files that are not whole yet. Readers of the directory skip them, as they are hidden."""
@@ -35,14 +35,16 @@ class Files(Sink):
         self._directory = settings.directory.absolute()
         self._name = settings.name
         self._format = settings.format
+        self._envelopes = Envelopes("http://localhost/AccountEventHandler")
 
     def deliver(self, delivery: Delivery) -> None:
         """Write the file; it is on disk when this returns."""
+        content = self._content(delivery)
         path = self._directory / self._file_name(delivery)
         digest = _digest(delivery)
         temporary = self._directory / f"{TEMPORARY_PREFIX}{os.getpid()}-{digest}"
         try:
-            _write(temporary, encoded(delivery, self._format).encode() + b"\n")
+            _write(temporary, content)
             temporary.replace(path)
             _sync_directory(self._directory)
         except OSError as error:
@@ -60,6 +62,12 @@ class Files(Sink):
             raise SinkDownError(f"no file can be written in {self._directory} ({error.strerror})") from error
         return f"files can be written in {self._directory}"
 
+    def _content(self, delivery: Delivery) -> bytes:
+        if self._format == "envelope":
+            header = {"Username": "", "Password": "", "Account": delivery.notification.account}
+            return self._envelopes.write(delivery.notification, header)
+        return encoded(delivery, self._format).encode() + b"\n"
+
     def _file_name(self, delivery: Delivery) -> str:
         notification = delivery.notification
         values = {
@@ -68,6 +76,7 @@ class Files(Sink):
             "account": notification.account,
             "id": getattr(notification, "id", ""),
             "digest": _digest(delivery),
+            "extension": "xml" if self._format == "envelope" else "json",
         }
         return self._name.format(**{name: _UNSAFE.sub("_", value) for name, value in values.items()})
 

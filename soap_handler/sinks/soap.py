@@ -54,7 +54,7 @@ class SoapRelay(Sink):
     def __init__(self, settings: SoapSettings) -> None:
         self._url = settings.url.get_secret_value()
         self._settings = settings
-        self._local = threading.local()  # a zeep client is not to be shared by threads
+        self._envelopes = Envelopes(self._url)
         self._sessions = Sessions(
             timeout=settings.timeout,
             ca_bundle=settings.ca_bundle,
@@ -65,11 +65,17 @@ class SoapRelay(Sink):
 
     def deliver(self, delivery: Delivery) -> None:
         """Call the operation; its response confirms."""
-        name = delivery.notification.kind.value
+        notification = delivery.notification
+        name = notification.kind.value
+        header = {
+            "Username": self._settings.username,
+            "Password": self._settings.password.get_secret_value(),
+            "Account": self._settings.account or notification.account,
+        }
         reply = self._sessions.request(
             "POST",
             self._url,
-            data=self._envelope(delivery.notification),
+            data=self._envelopes.write(notification, header),
             headers={
                 "Content-Type": "text/xml; charset=utf-8",
                 "SOAPAction": f'"{soap_action(name)}"',
@@ -89,14 +95,19 @@ class SoapRelay(Sink):
         """Close all connections."""
         self._sessions.close()
 
-    def _envelope(self, notification: Notification) -> bytes:
+
+class Envelopes:
+    """Writes SOAP envelopes of notifications, from the bundled WSDL. Thread-safe."""
+
+    def __init__(self, url: str) -> None:
+        """``url`` is where they go; zeep wants one."""
+        self._url = url
+        self._local = threading.local()  # a zeep client is not to be shared by threads
+
+    def write(self, notification: Notification, header: Mapping[str, str]) -> bytes:
+        """Return the envelope of the operation, with a MessengerHeader."""
         client, service = self._client()
         values = _members(notification, OPERATIONS[notification.kind].parameters, notification.original)
-        header = {
-            "Username": self._settings.username,
-            "Password": self._settings.password.get_secret_value(),
-            "Account": self._settings.account or notification.account,
-        }
         message = client.create_message(
             service, notification.kind.value, _soapheaders={MESSENGER_HEADER: header}, **values
         )

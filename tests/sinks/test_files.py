@@ -6,13 +6,18 @@ import json
 import os
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import pytest
+from lxml import etree
 
 from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.settings.sinks import FilesSettings
 from soap_handler.sinks.files import TEMPORARY_PREFIX, Files
-from tests.sinks.deliveries import AWKWARD, received
+from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received
+
+if TYPE_CHECKING:
+    from soap_handler.sinks.base import Delivery
 
 
 def files(tmp_path: Path, **settings: str) -> Files:
@@ -25,6 +30,28 @@ def test_a_notification_is_one_file_and_nothing_else_is_left(tmp_path: Path) -> 
     (path,) = tmp_path.iterdir()
     assert path.name.startswith("20260302T080001.250000Z-MessageReceived-")
     assert json.loads(path.read_text())["body"] == AWKWARD["nul"]
+
+
+@pytest.mark.parametrize("delivery", ALL_KINDS, ids=lambda each: str(each.notification.kind))
+def test_a_file_can_be_a_soap_envelope(tmp_path: Path, delivery: Delivery) -> None:
+    """With ``format = "envelope"``: the operation as a push has it, and no login."""
+    files(tmp_path, format="envelope").deliver(delivery)
+    (path,) = tmp_path.iterdir()
+    assert path.suffix == ".xml"
+    envelope = etree.fromstring(path.read_bytes())
+    operation = next(iter(envelope.iterfind("{*}Body/*")))
+    assert etree.QName(operation).localname == delivery.notification.kind
+    assert operation.findtext("{*}id", "") == getattr(delivery.notification, "id", "")
+    assert envelope.findtext("{*}Header//{*}Account") == "EX0000001"
+    assert not envelope.findtext("{*}Header//{*}Password")
+
+
+def test_an_envelope_has_the_exact_text(tmp_path: Path) -> None:
+    """As far as XML can say it."""
+    files(tmp_path, format="envelope").deliver(received(body=AWKWARD["emoji"] + AWKWARD["cdata"]))
+    (path,) = tmp_path.iterdir()
+    body = etree.fromstring(path.read_bytes()).findtext(".//{*}body")
+    assert body == AWKWARD["emoji"] + AWKWARD["cdata"]
 
 
 def test_a_repeated_delivery_replaces_its_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, insert, text
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -249,6 +249,22 @@ def test_the_table_can_be_created_in_each_database(make: Any, words: list[str]) 
     statement = ddl(settings, make())
     for each in [*words, "UNIQUE"]:
         assert each in statement
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (mssql.dialect, "INSERT INTO crm.inbox ([key], text, kind) VALUES (:key, :text, :kind)"),
+        (oracle.dialect, "INSERT INTO crm.inbox (key, text, kind) VALUES (:key, :text, :kind)"),
+    ],
+    ids=["mssql", "oracle"],
+)
+def test_the_statement_is_one_that_the_database_knows(make: Any, expected: str) -> None:
+    """One row, words that are reserved in quotes, and nothing that asks for a number of the row's back."""
+    columns = {"key": "key", "body": "text", "kind": "kind"}
+    settings = {"type": "sql", "url": "sqlite://", "table": "crm.inbox", "columns": columns}
+    table, _ = sql.table_of(SqlSettings.model_validate(settings))
+    assert str(insert(table).compile(dialect=make(paramstyle="named"))) == expected
 
 
 def test_every_attribute_has_a_type() -> None:
