@@ -59,4 +59,9 @@ def content_type(form_of: Format, *, in_batch: bool = False) -> str:
 
 def encoded(delivery: Delivery, form_of: Format = "json") -> str:
     """Return the JSON text in ASCII: NUL and lone surrogates survive as escapes."""
-    return json.dumps(cloud_event(delivery) if form_of == "cloudevents" else form(delivery), separators=(",", ":"))
+    return written(cloud_event(delivery) if form_of == "cloudevents" else form(delivery))
+
+
+def written(values: dict[str, Any]) -> str:
+    """Return the JSON text of plain values, as :func:`encoded` has it."""
+    return json.dumps(values, separators=(",", ":"))

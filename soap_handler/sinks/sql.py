@@ -30,7 +30,7 @@ from sqlalchemy.schema import CreateTable
 
 from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.sinks.base import Sink
-from soap_handler.sinks.form import encoded, form
+from soap_handler.sinks.form import form, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +83,7 @@ class Sql(Sink):
             settings.url.get_secret_value(),
             pool_size=settings.concurrency,
             pool_recycle=_RECYCLE_SECONDS,
+            pool_reset_on_return=None,  # there is no transaction that could be left open
             isolation_level="AUTOCOMMIT",  # one statement, one round trip: it is committed when it is answered
             hide_parameters=True,
             connect_args=_timeouts(settings),
@@ -161,6 +162,7 @@ class Sql(Sink):
 def attributes(delivery: Delivery) -> dict[str, Any]:
     """Return what columns can be filled with, by attribute."""
     values = form(delivery)
+    payload = written(values)
     reason = values.pop("failure_reason", None) or {}
     found = {name: _storable(value) for name, value in values.items() if name in _TYPES and not isinstance(value, dict)}
     notification = delivery.notification
@@ -172,7 +174,7 @@ def attributes(delivery: Delivery) -> dict[str, Any]:
         "failure_code": reason.get("code"),
         "failure_description": _storable(reason.get("description")),
         "failure_is_permanent": reason.get("permanent_failure"),
-        "payload": encoded(delivery),
+        "payload": payload,
     }
     return found
 
