@@ -10,8 +10,11 @@ class Admission:
     :attr:`delete_gap`.
     """
 
-    def allows(self, wanted: int) -> int:
-        """Return how many of the wanted claims may be made now: all."""
+    def allows(self, wanted: int, cost: float = 1.0) -> int:  # noqa: ARG002 - load shedding goes by it
+        """Return how many of the wanted claims may be made now: all.
+
+        ``cost`` is the CPU time of one, as a multiple of that of a handler that does nothing.
+        """
         return wanted
 
     @property

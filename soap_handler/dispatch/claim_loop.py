@@ -106,7 +106,7 @@ class ClaimLoop(BackgroundLoop):
 
     def _claim(self) -> bool:
         """Claim what there is room for; return whether there may be more to do at once."""
-        limit = self._admission.allows(self._pool.claims_wanted())
+        limit = self._admission.allows(self._pool.claims_wanted(), self._pool.cost)
         if self._breaker is not None:
             limit = self._breaker.allows(limit, self._pool.busy)
         if limit <= 0:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _PREFETCH_SECONDS: Final = 0.1  # of handlers' work that may wait in the queue
 _CLAIMS_PER_THREAD: Final = 64  # at most; larger claims would not be quicker
 _HANGING_PER_THREAD: Final = 8  # hanging handlers whose threads are replaced; beyond that dispatch stands still
+_LEAST_CPU_SECONDS: Final = 100e-6  # that a handler takes which does next to nothing
 _AVERAGE_WEIGHT: Final = 1 / 8  # of the latest run in the moving average of how long a handler takes
 
 
@@ -47,6 +48,7 @@ class HandlerPool:
         self._claimed: set[int] = set()  # the rows of _runs, and of what is waiting
         self._hanging = 0
         self._handler_seconds = _PREFETCH_SECONDS  # that a handler takes, as a moving average
+        self._cpu_seconds = 0.0  # of those, CPU time
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -117,6 +119,11 @@ class HandlerPool:
                 return 0
             return max(0, self._threads * claims_per_thread - len(self._runs) - self._waiting)
 
+    @property
+    def cost(self) -> float:
+        """The CPU time of one handler, as a multiple of that of one which does nothing; at least 1."""
+        return max(1.0, self._cpu_seconds / _LEAST_CPU_SECONDS)
+
     def claimed(self) -> frozenset[int]:
         """Return the rows whose handlers are running or wait for a thread."""
         with self._lock:
@@ -162,7 +169,9 @@ class HandlerPool:
                 self._release([claim])
                 continue
             run = self._begin(claim)
+            cpu = time.thread_time()
             outcome = self._runner.carry_out(run)
+            self._cpu_seconds += (time.thread_time() - cpu - self._cpu_seconds) * _AVERAGE_WEIGHT
             if run.began is not None:
                 self._handler_seconds += (time.monotonic() - run.began - self._handler_seconds) * _AVERAGE_WEIGHT
             if outcome is not Outcome.GIVEN_UP:

@@ -1,9 +1,10 @@
 """Load shedding with a token bucket: in a burst of pushes, handling and deleting give way to receiving.
 
 Receiving cannot wait, since EMS counts on an answer; handling can. The trade-off: a notification of a burst reaches its
-handler some seconds later. Handling never stands still: a share of what arrives is dispatched meanwhile, and the rest
-as soon as the burst is over. A burst that goes on is the daily load, so the share grows until handling keeps up with
-it. Deletes have the most time of all, since a message does no harm in the inbox: there is a call now and then.
+handler some seconds later. Handling never stands still: a share of what arrives is dispatched meanwhile (a tenth, or
+less where each takes much CPU time, as a request to a web hook), and the rest as soon as the burst is over. A burst
+that goes on is the daily load, so the share grows until handling keeps up with it. Deletes have the most time of all,
+since a message does no harm in the inbox: there is a call now and then.
 
 Where several processes share the port, those to which next to nothing comes do the work of all: it holds up no answer.
 
@@ -54,7 +55,7 @@ class LoadShedding(Admission):
         self.bursting = False
         """Whether notifications arrive faster than both sides can be served."""
 
-    def allows(self, wanted: int) -> int:
+    def allows(self, wanted: int, cost: float = 1.0) -> int:
         """Return how many of the wanted claims may be made now: all, or in a burst what the token bucket holds."""
         now = self._clock()
         if now - self._measured_at >= _WINDOW_SECONDS or self._window_is_full():
@@ -62,7 +63,7 @@ class LoadShedding(Admission):
         if not self.bursting:
             self._asked_at = now
             return wanted
-        refill = self._refill_rate(now)
+        refill = self._refill_rate(now, cost)
         bucket = max(_BUCKET_TOKENS, refill * _BUCKET_WINDOWS * _WINDOW_SECONDS)
         self._tokens = min(self._tokens + refill * (now - self._asked_at), bucket)
         self._asked_at = now
@@ -118,10 +119,11 @@ class LoadShedding(Admission):
             return rates[self._slot.number]
         return self._rate / len(idle) if self._slot.number in idle else 0.0
 
-    def _refill_rate(self, now: float) -> float:
+    def _refill_rate(self, now: float, cost: float) -> float:
         """Return how many tokens a second flow into the bucket.
 
-        At first a share of this process's part; what goes on for longer is worked off by all processes.
+        At first a share of this process's part, less where each takes much CPU time, such as a request to a web hook;
+        what goes on for longer is worked off by all processes.
         """
         growth = _SHARE_GROWTH * max(0.0, now - self._burst_began_at - _BURST_SECONDS)
-        return _BURST_SHARE * self._own_rate + growth * self._rate / self._slot.workers
+        return _BURST_SHARE * self._own_rate / cost + growth * self._rate / self._slot.workers

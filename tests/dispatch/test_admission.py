@@ -25,7 +25,7 @@ class OneByOne(Admission):
     def pause(self) -> float:
         return 0.05
 
-    def allows(self, wanted: int) -> int:
+    def allows(self, wanted: int, cost: float = 1.0) -> int:  # noqa: ARG002
         return min(wanted, 1)
 
     def in_burst(self) -> bool:
@@ -49,6 +49,27 @@ def test_no_more_is_claimed_than_is_granted_and_no_sooner(journal: Journal, monk
         wait_for(lambda: in_state(journal, State.HANDLED) == 20)
     assert time.monotonic() - began >= 19 * OneByOne().pause
     assert max(claims) == 1
+
+
+def test_it_is_told_what_a_handler_costs(journal: Journal) -> None:
+    """By CPU time, as a multiple of a handler that does nothing: waiting costs nothing."""
+    told: list[float] = []
+
+    class Listening(Admission):
+        def allows(self, wanted: int, cost: float = 1.0) -> int:
+            told.append(cost)
+            return wanted
+
+    def compute(_: object) -> None:
+        begun = time.thread_time()
+        while time.thread_time() - begun < 0.02:
+            pass
+
+    journal.record_all([entry(number) for number in range(20)])
+    with dispatching(journal, compute, admission=Listening()):
+        wait_for(lambda: in_state(journal, State.HANDLED) == 20)
+        wait_for(lambda: told[-1] > 10)
+    assert told[0] == 1
 
 
 def test_the_plain_way_is_granted_everything_at_once() -> None:

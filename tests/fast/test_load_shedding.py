@@ -46,6 +46,16 @@ def test_during_a_burst_a_share_of_what_arrives_is_granted() -> None:
     assert 0.10 * day.arrived <= granted <= 0.20 * day.arrived
 
 
+def test_what_takes_much_cpu_time_gets_a_smaller_share() -> None:
+    """Five times the cost, a fifth of the share: receiving gives no more of the machine than to a cheap handler."""
+    day = Day()
+    granted = 0
+    for _ in range(45):
+        day.pass_by(0.2, 1000)
+        granted += day.shedding.allows(10_000, 5.0)
+    assert 0.02 * day.arrived <= granted <= 0.04 * day.arrived
+
+
 def test_a_burst_is_noticed_by_what_arrived_not_only_by_the_clock() -> None:
     """More than belongs into a whole window is a burst at once: handling does not take its first moments."""
     day = Day()
