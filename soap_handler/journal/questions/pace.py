@@ -88,12 +88,13 @@ def _tried(connection: Connection, now: datetime) -> tuple[dict[tuple[str, str],
 
 
 def reach(
-    connection: Connection, number: Column[Any], time: Column[Any], since: datetime, steps: Sequence[int] = _REACH
+    connection: Connection, number: Column[Any], time: Column[Any], since: datetime, steps: Sequence[int] = ()
 ) -> tuple[int, datetime]:
     """Return behind which row to look, and since when that tells everything: later than asked for where very many came.
 
     Rows are numbered in the order of storing, so the last ones are the latest.
     """
+    steps = steps or _REACH
     last: int = connection.scalar(select(func.max(number))) or 0
     begins = since
     for rows in steps:
