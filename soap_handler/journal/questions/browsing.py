@@ -33,6 +33,7 @@ SECONDS: Final = 0.1
 FEW: Final = 20_000
 """So many rows of an index are looked through at once."""
 _FIRST_WINDOW: Final = 4_000
+_LARGEST_WINDOW: Final = 16_000  # where its rows are not in memory, it takes a multiple of the time of the one before
 _WINDOW_SECONDS: Final = 0.015  # a window that took less is followed by one of twice its size
 _INDEXED: Final = (State.RECEIVED, State.HANDLED, State.DEAD)
 _AFTER_ALL: Final = "\U0010ffff"
@@ -186,7 +187,7 @@ def _look_back(
         if edge > first and now - began > seconds:
             return rows, edge
         if now - window_began < _WINDOW_SECONDS:
-            size *= 2
+            size = min(2 * size, _LARGEST_WINDOW)
     return rows, None
 
 
