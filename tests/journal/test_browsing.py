@@ -102,6 +102,8 @@ def test_keys_and_ids_are_found_by_their_beginning(
         found = keys(look(journal, Wanted(Selection(), text, ACCOUNTS)))
         assert set(found) == {event, wanted}, text
     assert len(keys(look(journal, Wanted(Selection(), "00000000", ACCOUNTS), most=99))) == ROWS + 1
+    for accounts in ((), ("EX0000009",)):  # those of an account that is not configured any more
+        assert set(keys(look(journal, Wanted(Selection(), identity, accounts)))) == {event, wanted}
     for text in ("%", "_", "nix", "\U0010ffff"):
         assert keys(look(journal, Wanted(Selection(), text, ACCOUNTS))) == [], text
 

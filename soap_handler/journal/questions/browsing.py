@@ -131,15 +131,14 @@ def _beginnings(wanted: Wanted) -> list[str]:
 def _narrow(connection: Connection, wanted: Wanted) -> list[ColumnElement[bool]] | None:
     """Return the conditions by which an index leads to a few rows; ``None`` where there are none, or more rows."""
     narrow = [in_state(wanted.selection.state)] if wanted.selection.state in _INDEXED else []
-    in_ranges = connection.dialect.name == "sqlite"
     if wanted.begins:
-        narrow.append(_begun(_beginnings(wanted), in_ranges=in_ranges))
+        narrow.append(_begun(_beginnings(wanted), in_ranges=connection.dialect.name == "sqlite"))
     found = 0
     if narrow:
         some = select(_table.seq).where(*narrow).limit(FEW + 1).subquery()
         found = int(connection.scalar(select(func.count()).select_from(some)) or 0)
-    # Where only a whole key was asked for, and there is none, others may begin so.
-    is_answer = found or in_ranges or not wanted.begins
+    # No key begins so under the names that are known. One under another name, or in PostgreSQL a longer one, may.
+    is_answer = found or not wanted.begins
     return narrow if narrow and found <= FEW and is_answer else None
 
 
