@@ -5,10 +5,12 @@ Flask is loaded only where the console is on. Nothing of it is on the way of a p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, request
+from flask import Blueprint, Flask, Response, jsonify, request
+
+from soap_handler.console.pages.assembly import install as install_pages
+from soap_handler.console.parts import EXTENSION, Parts, parts
 
 if TYPE_CHECKING:
     from soap_handler.console.exposition import Exposition
@@ -16,35 +18,17 @@ if TYPE_CHECKING:
     from soap_handler.journal import Journal
     from soap_handler.settings import Settings
 
-_KEY: Final = "soap_handler"
 _NOT_READY: Final = 503
 
 for_programs: Final = Blueprint("for_programs", __name__)
-overview: Final = Blueprint("overview", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Console:
-    """What the views of the console answer from."""
-
-    settings: Settings
-    """Those of the start. A reload changes accounts and passwords in the workers alone."""
-    journal: Journal
-    health: Health
-    exposition: Exposition
-
-
-def console() -> Console:
-    """Return what the present request's view answers from. For views."""
-    return cast("Console", current_app.extensions[_KEY])
 
 
 def build(settings: Settings, journal: Journal, health: Health, exposition: Exposition) -> Flask:
     """Build the application. It neither owns nor closes what it is given."""
     app = Flask("soap_handler.console")
-    app.extensions[_KEY] = Console(settings, journal, health, exposition)
+    app.extensions[EXTENSION] = Parts(settings, journal, health, exposition)
     app.register_blueprint(for_programs)
-    app.register_blueprint(overview)
+    install_pages(app)
     app.after_request(_not_kept)
     return app
 
@@ -58,7 +42,7 @@ def live() -> Response:
 @for_programs.get("/health/ready")
 def ready() -> tuple[Response, int]:
     """Answer 200 where a push would be taken now, else 503 with the reasons."""
-    readiness = console().health.readiness()
+    readiness = parts().health.readiness()
     if readiness.is_ready:
         return jsonify(status="ready", reasons=[]), 200
     return jsonify(status="not ready", reasons=list(readiness.reasons)), _NOT_READY
@@ -67,14 +51,8 @@ def ready() -> tuple[Response, int]:
 @for_programs.get("/metrics")
 def metrics() -> Response:
     """Answer with the metrics of all workers, as OpenMetrics where the Accept header asks for that."""
-    body, content_type = console().exposition.render(request.headers.get("Accept", ""))
+    body, content_type = parts().exposition.render(request.headers.get("Accept", ""))
     return Response(body, content_type=content_type)
-
-
-@overview.get("/")
-def home() -> Response:
-    """Answer with the overview, which for now names what else is here."""
-    return Response("soap-handler\n\n/health/live\n/health/ready\n/metrics\n", content_type="text/plain; charset=utf-8")
 
 
 def _not_kept(response: Response) -> Response:

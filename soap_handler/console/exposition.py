@@ -71,6 +71,15 @@ class Exposition:
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
 
+    def open_circuits(self) -> dict[tuple[str, str], int]:
+        """Return how many workers' circuit breaker is open, by what it is of (``sink``, ``inbox``) and its name."""
+        gauges = (each for each in self._board.totals().items() if each[0][0] == catalogue.CIRCUIT_OPEN.name)
+        return {(key[1], key[2]): int(cells[0]) for key, cells in gauges if cells[0]}
+
+    def workers(self) -> tuple[int, int]:
+        """Return how many workers serve, and how many there are to be."""
+        return self._board.statuses.count(Status.SERVING), self._board.workers
+
     def collect(self) -> Iterator[Family]:
         """Yield each metric with its present values."""
         totals = self._board.totals()

@@ -10,10 +10,10 @@ from lxml import etree
 from sqlalchemy.exc import ArgumentError
 
 from soap_handler.diagnosis.captured import read_captured
-from soap_handler.diagnosis.marks import reason_of
 from soap_handler.diagnosis.rehearsal import Rehearsal
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.faces.base import PATH
+from soap_handler.faces.marks import reason_of
 from soap_handler.faces.redact import REDACTED
 from soap_handler.journal import peek
 from soap_handler.notifications import to_dict

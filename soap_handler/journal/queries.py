@@ -81,7 +81,7 @@ def records(
     ``ahead`` is by how much the queue's clock is ahead of the wall clock, by which people read due times.
     """
     query = select(notification).where(*selected(selection)).order_by(notification.c.seq.desc())
-    return [_record(row, ahead) for row in connection.execute(query.limit(limit).offset(offset))]
+    return [record_of(row, ahead) for row in connection.execute(query.limit(limit).offset(offset))]
 
 
 def selected(selection: Selection) -> list[ColumnElement[bool]]:
@@ -123,7 +123,8 @@ def _between(selection: Selection) -> Iterator[ColumnElement[bool]]:
         yield notification.c.seq.in_(selection.seqs)
 
 
-def _record(row: Row[Any], ahead: timedelta) -> Record:
+def record_of(row: Row[Any], ahead: timedelta) -> Record:
+    """Return the record of a row; ``ahead`` is as in :func:`records`."""
     return Record(
         seq=row.seq,
         key=row.key,

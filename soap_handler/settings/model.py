@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from soap_handler.settings.accounts import AccountSettings
 from soap_handler.settings.names import name_clashes, name_key
+from soap_handler.settings.origins import Origins
 from soap_handler.settings.renamed import Rename
 from soap_handler.settings.sinks import PYTHON, AnySink, RouteSettings
 from soap_handler.settings.table import Table
@@ -293,6 +294,7 @@ class Settings(Table):
     """The whole configuration. Built directly it holds what is given; ``load_settings`` reads file and environment."""
 
     _renames: tuple[Rename, ...] = PrivateAttr(default=())
+    _origins: Origins = PrivateAttr(default_factory=Origins)
 
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
@@ -315,6 +317,15 @@ class Settings(Table):
     def renames(self) -> tuple[Rename, ...]:
         """The uses of old names of settings that were met while loading."""
         return self._renames
+
+    @property
+    def origins(self) -> Origins:
+        """Where the values came from."""
+        return self._origins
+
+    def note_origins(self, origins: Origins) -> None:
+        """Keep where the values came from, for people."""
+        self._origins = origins
 
     def note_renames(self, renames: Iterable[Rename]) -> None:
         """Keep the uses of old names for the warnings."""

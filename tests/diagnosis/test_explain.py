@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.diagnosis.explain import Explanation, explain
-from soap_handler.diagnosis.marks import REASONS
 from soap_handler.faces import unread
+from soap_handler.faces.marks import REASONS
 from soap_handler.faces.soap import rpc_encoded
 from soap_handler.faces.soap import values as soap_values
 from soap_handler.journal import Selection

@@ -1,4 +1,4 @@
-"""What is dead, and why: grouped by the text of the last error."""
+"""What is dead, or waits, and why: grouped by the text of the last error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_EXAMINED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Deaths:
-    """The dead ones of one error."""
+    """The dead, or the waiting ones, of one error."""
 
     error: str | None
     """``None`` where the history has none."""
@@ -35,9 +35,15 @@ class Deaths:
 
 def dead_by_error(connection: Connection, most: int = MOST_EXAMINED) -> list[Deaths]:
     """Return the dead by error, the most frequent first; of more than ``most``, the latest."""
+    return by_error(connection, State.DEAD, most)
+
+
+def by_error(connection: Connection, state: State, most: int = MOST_EXAMINED) -> list[Deaths]:
+    """Return what is in a state by error, the most frequent first; of more than ``most``, the latest."""
     table = notification.c
-    latest = select(table.seq, last_error_id(table.seq).label("failed_in")).where(in_state(State.DEAD))
-    dead = latest.order_by(table.seq.desc()).limit(most).subquery()
+    latest = select(table.seq, last_error_id(table.seq).label("failed_in")).where(in_state(state))
+    # The sum keeps an engine from going through the whole table by number: the state has an index, with few rows.
+    dead = latest.order_by((table.seq + 0).desc()).limit(most).subquery()
     number = func.count()
     groups = (
         select(attempt.c.error, number, func.max(attempt.c.ended_at), func.max(dead.c.seq))

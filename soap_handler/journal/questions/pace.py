@@ -12,6 +12,7 @@ from soap_handler.journal.records import Source, Step
 from soap_handler.journal.schema import attempt, notification
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Column, Connection
@@ -71,7 +72,7 @@ def pace(connection: Connection, now: datetime) -> Pace:
 
 def _stored(connection: Connection, now: datetime) -> tuple[dict[str, int], float]:
     table = notification.c
-    after, since = _reach(connection, table.seq, table.received_at, now - WINDOW)
+    after, since = reach(connection, table.seq, table.received_at, now - WINDOW)
     conditions = (table.seq > after, table.received_at >= since)
     rows = connection.execute(select(table.source, func.count()).where(*conditions).group_by(table.source))
     return {source: count for source, count in rows}, (now - since).total_seconds()  # noqa: C416 - a row is no pair to mypy
@@ -79,23 +80,26 @@ def _stored(connection: Connection, now: datetime) -> tuple[dict[str, int], floa
 
 def _tried(connection: Connection, now: datetime) -> tuple[dict[tuple[str, str], int], float]:
     table = attempt.c
-    after, since = _reach(connection, table.id, table.ended_at, now - WINDOW)
+    after, since = reach(connection, table.id, table.ended_at, now - WINDOW)
     groups = (table.step, table.outcome)
     conditions = (table.id > after, table.ended_at >= since)
     rows = connection.execute(select(*groups, func.count()).where(*conditions).group_by(*groups))
     return {(step, outcome): count for step, outcome, count in rows}, (now - since).total_seconds()
 
 
-def _reach(connection: Connection, number: Column[Any], time: Column[Any], since: datetime) -> tuple[int, datetime]:
+def reach(
+    connection: Connection, number: Column[Any], time: Column[Any], since: datetime, steps: Sequence[int] = ()
+) -> tuple[int, datetime]:
     """Return behind which row to look, and since when that tells everything: later than asked for where very many came.
 
     Rows are numbered in the order of storing, so the last ones are the latest.
     """
+    steps = steps or _REACH
     last: int = connection.scalar(select(func.max(number))) or 0
     begins = since
-    for rows in _REACH:
+    for rows in steps:
         first = connection.scalar(select(time).where(number > last - rows).order_by(number).limit(1))
         if last <= rows or first is None or first <= since:
             return last - rows, since
         begins = first
-    return last - _REACH[-1], begins
+    return last - steps[-1], begins

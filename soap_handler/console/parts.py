@@ -1,0 +1,33 @@
+"""The parts of the service that the console's views answer from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from soap_handler.console.exposition import Exposition
+    from soap_handler.console.health import Health
+    from soap_handler.journal import Journal
+    from soap_handler.settings import Settings
+
+EXTENSION: Final = "soap_handler"
+"""The name of the parts in the application."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the views of the console answer from."""
+
+    settings: Settings
+    """Those of the start. A reload changes accounts and passwords in the workers alone."""
+    journal: Journal
+    health: Health
+    exposition: Exposition
+
+
+def parts() -> Parts:
+    """Return what the present request's view answers from. For views."""
+    return cast("Parts", current_app.extensions[EXTENSION])

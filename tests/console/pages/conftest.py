@@ -1,0 +1,19 @@
+"""A filled journal with the console on it, for all tests of a file: they look, and change nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.console.pages.filled import Filled, console_on, fill, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    with console_on(settings_of(tmp_path_factory.mktemp("console"))) as made:
+        fill(made.journal)
+        yield made

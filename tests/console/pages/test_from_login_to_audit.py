@@ -1,0 +1,122 @@
+"""A shift of an operator in a real browser: login, a number that support asks for, dead ones sent again, the audit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from pydantic import SecretStr
+from selenium.webdriver.common.by import By
+
+from soap_handler.accounts.passwords import PasswordHash
+from soap_handler.journal import Selection, State
+from soap_handler.metrics.catalogue import CIRCUIT_OPEN
+from soap_handler.settings import ConsoleSettings
+from tests.console.pages.browsing import complaints, content_width, look_at
+from tests.console.pages.filled import Filled, console_on, fill, served, settings_of
+from tests.support.waiting import wait_for
+from tests.web.pages.chromium import BROWSER, DRIVER, chromium
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from selenium.webdriver import Chrome
+
+pytest.importorskip("soap_handler.console.access", reason="the console asks for no login")
+pytestmark = pytest.mark.skipif(BROWSER is None or DRIVER is None, reason="chromium, chromedriver: not installed")
+
+PASSWORD: Final = "correct horse"
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Filled]:
+    """Open a console that has one user, an operator."""
+    user = {"name": "olga", "password": SecretStr(str(PasswordHash.of(PASSWORD, ln=4))), "role": "operator"}
+    console = ConsoleSettings.model_validate({"port": 0, "user": [user]})
+    with console_on(settings_of(tmp_path).model_copy(update={"console": console}), guarded=True) as made:
+        fill(made.journal)
+        yield made
+
+
+def click(browser: Chrome, button: str) -> None:
+    """Press a button, and wait for the page behind it."""
+    old = browser.find_element(By.TAG_NAME, "html")
+    browser.find_element(By.XPATH, f"//main//button[starts-with(normalize-space(), '{button}')]").click()
+    wait_for(lambda: browser.find_element(By.TAG_NAME, "html") != old)
+
+
+def main_text(browser: Chrome) -> str:
+    return browser.find_element(By.TAG_NAME, "main").text
+
+
+def dead(console: Filled) -> int:
+    return len(console.journal.records(Selection(state=State.DEAD)))
+
+
+def test_a_shift(guarded: Filled) -> None:
+    """What a person does is counted before, confirmed, done, and noted with the person's name."""
+    with served(guarded) as at, chromium() as browser:
+        look_at(browser, f"{at}/messages")
+        browser.find_element(By.NAME, "name").send_keys("olga")
+        browser.find_element(By.NAME, "password").send_keys(PASSWORD)
+        click(browser, "Log in")
+        browser.find_element(By.NAME, "number").send_keys("07700 900109")
+        click(browser, "Search")
+        browser.find_element(By.CSS_SELECTOR, "#rows a").click()
+        wait_for(lambda: "from 447700900109" in main_text(browser))
+        assert "KeyError: no order 7" in main_text(browser)
+
+        click(browser, "Retry")
+        assert main_text(browser).startswith("Retry\n1 dead")
+        click(browser, "Retry 1")
+        assert "1 sent round again." in main_text(browser)
+        assert dead(guarded) == 3
+
+        look_at(browser, f"{at}/dead")
+        click(browser, "Retry 2")
+        assert main_text(browser).startswith("Retry\n2 dead")
+        assert dead(guarded) == 3  # it asks first
+        click(browser, "Retry 2")
+        assert "2 sent round again." in main_text(browser)
+        assert dead(guarded) == 1
+
+        look_at(browser, f"{at}/audit", width=360)
+        rows = [row.text for row in browser.find_elements(By.CSS_SELECTOR, "tbody tr")]
+        assert len(rows) == 2
+        assert all("olga" in row and "retry" in row for row in rows)
+        assert "no order 7" in rows[0]
+        assert content_width(browser) <= 360
+        assert complaints(browser) == []
+
+
+def test_all_that_were_selected(guarded: Filled) -> None:
+    """Boxes are ticked, the page asks with their number, and those are given up, with the reason in their history."""
+    with served(guarded) as at, chromium() as browser:
+        look_at(browser, f"{at}/messages?state=received&kind=MessageReceived")
+        browser.find_element(By.NAME, "name").send_keys("olga")
+        browser.find_element(By.NAME, "password").send_keys(PASSWORD)
+        click(browser, "Log in")
+        browser.find_element(By.CSS_SELECTOR, "[aria-label='Select all on this page']").click()
+        click(browser, "Give up")
+        assert "3 waiting" in main_text(browser)
+        browser.find_element(By.NAME, "reason").send_keys("a vote of last year")
+        click(browser, "Give up 3")
+        assert dead(guarded) == 7
+        look_at(browser, f"{at}/dead")
+        assert "a vote of last year" in main_text(browser)
+
+
+def test_a_breaker_opens_and_closes(guarded: Filled) -> None:
+    """The page of the destinations has it at once, and the reconciliation's counts are where the overview says."""
+    with served(guarded) as at, chromium() as browser:
+        look_at(browser, f"{at}/destinations")
+        browser.find_element(By.NAME, "name").send_keys("olga")
+        browser.find_element(By.NAME, "password").send_keys(PASSWORD)
+        click(browser, "Log in")
+        for value, text in ((1.0, "open nothing is delivered for now by 1 worker of this service"), (0.0, "closed")):
+            guarded.slot.set(CIRCUIT_OPEN, ("sink", "python"), value)
+            look_at(browser, f"{at}/destinations")
+            assert text in browser.find_element(By.XPATH, "//section[h2[@id='h-python']]").text
+        look_at(browser, at)
+        assert "9 in the inbox = 7 known + 1 recovered + 1 unreadable" in main_text(browser)
