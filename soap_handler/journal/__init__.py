@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soap_handler.journal.account_names import adopt
+from soap_handler.journal.audit import Audited, noted, subject_of, trail
 from soap_handler.journal.erasure.book import ErasureRecord
 from soap_handler.journal.erasure.erase import Erasure
 from soap_handler.journal.erasure.phone_number import Trace
@@ -20,6 +21,7 @@ from soap_handler.journal.transaction import Transaction
 
 __all__ = [
     "Attempt",
+    "Audited",
     "Beginning",
     "Claim",
     "Cleared",
@@ -48,6 +50,9 @@ __all__ = [
     "count_to_give_up",
     "examine",
     "give_up",
+    "noted",
     "peek",
     "replay",
+    "subject_of",
+    "trail",
 ]

@@ -213,3 +213,17 @@ erasure = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("reconciliations", Integer, nullable=False, server_default="0"),
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("begun_at", Instant, nullable=False),  # committed before the action
+    Column("ended_at", Instant),  # NULL while it goes on, and for ever when its process died
+    Column("who", Text, nullable=False),
+    Column("caller", Text),  # the address, where the order came over the network
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),  # the filter, without phone numbers
+    Column("notifications", Integer),  # how many there were
+    Column("error", Text),
+)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from soap_handler.settings.accounts import AccountSettings, InboxSettings, PushCredentials, PushToken
+from soap_handler.settings.console import ConsoleSettings, ConsoleUser
 from soap_handler.settings.model import (
-    ConsoleSettings,
     DeleteSettings,
     DispatchSettings,
     HandlerSettings,
@@ -23,6 +23,7 @@ from soap_handler.settings.template import template
 __all__ = [
     "AccountSettings",
     "ConsoleSettings",
+    "ConsoleUser",
     "DeleteSettings",
     "DispatchSettings",
     "HandlerSettings",

@@ -12,11 +12,12 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_valida
 from pydantic_core import PydanticCustomError
 
 from soap_handler.settings.accounts import AccountSettings
+from soap_handler.settings.console import ConsoleSettings
 from soap_handler.settings.names import name_clashes, name_key
 from soap_handler.settings.origins import Origins
 from soap_handler.settings.renamed import Rename
 from soap_handler.settings.sinks import PYTHON, AnySink, RouteSettings
-from soap_handler.settings.table import Table
+from soap_handler.settings.table import Table, sentence
 from soap_handler.settings.value_types import (
     BaseAddress,
     Bytes,
@@ -42,8 +43,7 @@ if TYPE_CHECKING:
 
 NO_ACCOUNT = "no_account"
 NAMES_CLASH = "names_clash"
-SENTENCE = "sentence"
-"""Types of the pydantic errors for "there is no account", "two accounts share a name", and one with its own words."""
+"""Types of the pydantic errors for "there is no account", and "two accounts share a name"."""
 
 
 class ServerSettings(Table):
@@ -268,16 +268,6 @@ class LogSettings(Table):
     )
 
 
-class ConsoleSettings(Table):
-    """The console for operators: health, metrics and pages, at an address of its own. Without this table it is off."""
-
-    host: Host = Field(
-        default="127.0.0.1",
-        description="Address to listen on. The console asks for no password: keep it local or inside your network.",
-    )
-    port: Port = Field(default=8081, description="TCP port to listen on; 0 takes any free one.")
-
-
 class TracingSettings(Table):
     """Traces by OpenTelemetry: one for each notification, from its push to its delete."""
 
@@ -349,13 +339,8 @@ class Settings(Table):
         known = ", ".join([*sinks, PYTHON])
         for number, route in enumerate(info.data.get("route", ())):
             if route.sink not in {*sinks, PYTHON}:
-                raise _sentence(f"route[{number}].sink is {route.sink!r}; expected the name of a sink: {known}.")
+                raise sentence(f"route[{number}].sink is {route.sink!r}; expected the name of a sink: {known}.")
             for account in route.accounts:
                 if name_key(account) not in names:
-                    raise _sentence(f"route[{number}].accounts names {account!r}; expected a name of an account.")
+                    raise sentence(f"route[{number}].accounts names {account!r}; expected a name of an account.")
         return sinks
-
-
-def _sentence(text: str) -> PydanticCustomError:
-    """Return a problem that is a whole sentence already."""
-    return PydanticCustomError(SENTENCE, "{sentence}", {"sentence": text})

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import SecretStr
 
 from soap_handler.settings import introspection
-from soap_handler.settings.model import NAMES_CLASH, NO_ACCOUNT, SENTENCE, Settings
+from soap_handler.settings.model import NAMES_CLASH, NO_ACCOUNT, Settings
 from soap_handler.settings.sinks import SINKS
+from soap_handler.settings.table import SENTENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

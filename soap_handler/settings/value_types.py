@@ -162,6 +162,14 @@ def _push_token(token: SecretStr) -> SecretStr:
     return _push_password(token)
 
 
+def _hashed_password(password: SecretStr) -> SecretStr:
+    text = password.get_secret_value()
+    if not is_hash(text):
+        raise ValueError("a hash as soap-handler hash-password prints it")
+    PasswordHash.parse(text)
+    return password
+
+
 def _own_password(password: SecretStr) -> SecretStr:
     if is_hash(password.get_secret_value()):
         raise ValueError("the password itself; EMS cannot be shown a hash of it")
@@ -282,6 +290,7 @@ Host = Annotated[str, AfterValidator(_host)]
 _Secret = Annotated[SecretStr, Field(min_length=1), AfterValidator(_printable_secret)]
 Password = Annotated[_Secret, AfterValidator(_own_password)]
 PushPassword = Annotated[_Secret, AfterValidator(_push_password)]
+HashedPassword = Annotated[_Secret, AfterValidator(_hashed_password)]
 PushTokenText = Annotated[SecretStr, Field(min_length=1), AfterValidator(_push_token)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), PlainSerializer(str)]
 BaseAddress = Annotated[str, AfterValidator(_base_address)]
