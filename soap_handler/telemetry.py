@@ -146,6 +146,13 @@ EVENTS: Final[Mapping[str, Event]] = {
             "console",
             ("console_broke", "error", "exc_info",
              "The console met a defect; pushes do not notice it. Please report the traceback."),
+            ("console_login", "info", "user caller", "A user logged in to the console."),
+            ("console_login_refused", "warning", "caller times",
+             "A login to the console had a wrong name or password, or too many such came before it."),
+            ("console_refused", "warning", "reason caller user times",
+             "The console refused a request. The reason names the guard: host, origin, role, token, login or metrics."),
+            ("console_action", "info", "action user notifications",
+             "An operator acted on notifications in the console; soap-handler journal audit has more."),
         ),
         *_listed(
             "faces",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
+from soap_handler.console.access.views import install as install_access
+from soap_handler.console.actions import actions
 from soap_handler.console.pages.assembly import install as install_pages
 from soap_handler.console.parts import EXTENSION, Parts, parts
 
@@ -27,6 +29,8 @@ def build(settings: Settings, journal: Journal, health: Health, exposition: Expo
     """Build the application. It neither owns nor closes what it is given."""
     app = Flask("soap_handler.console")
     app.extensions[EXTENSION] = Parts(settings, journal, health, exposition)
+    install_access(app, settings, journal)
+    app.register_blueprint(actions)
     app.register_blueprint(for_programs)
     install_pages(app)
     app.after_request(_not_kept)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _THREADS: Final = 4
 _CONNECTIONS: Final = 100
+_BODY_BYTES: Final = 262_144  # a form of a thousand numbers; a larger body would lie on the journal's disk meanwhile
 _POLL_SECONDS: Final = 0.5
 _END_SECONDS: Final = 1.0
 
@@ -57,7 +58,8 @@ class ConsoleListener(Background):
             connection_limit=_CONNECTIONS,
             ident=None,
             expose_tracebacks=False,
-            clear_untrusted_proxy_headers=True,
+            max_request_body_size=_BODY_BYTES,
+            clear_untrusted_proxy_headers=False,  # the console reads them itself: who came through a proxy is not local
         )
         forked_child.close_in_children(self)
         self.port = int(sockets[0].getsockname()[1])

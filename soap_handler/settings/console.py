@@ -24,7 +24,7 @@ class ConsoleUser(Table):
     )
     role: Literal["viewer", "operator"] = Field(
         default="viewer",
-        description="viewer: looks at everything but what messages say. operator: also reads and acts (retry, replay, give up).",
+        description="viewer: sees all but what messages say. operator: sees that too, and retries, replays, gives up.",
         examples=["viewer"],
     )
 

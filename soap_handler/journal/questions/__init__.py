@@ -12,7 +12,15 @@ from soap_handler.journal.questions.deliveries import Delivery, deliveries
 from soap_handler.journal.questions.overview import Inbox, Overview, overview
 from soap_handler.journal.questions.pace import Flow, Pace, pace
 from soap_handler.journal.questions.processes import Process, processes
-from soap_handler.journal.questions.search import count, found, has_account, keys_like, last_errors
+from soap_handler.journal.questions.search import (
+    count,
+    count_dead,
+    found,
+    has_account,
+    keys_like,
+    last_errors,
+    seqs_like,
+)
 from soap_handler.journal.questions.states import consistently, states
 from soap_handler.journal.questions.waiting import Waiting, waiting
 
@@ -28,6 +36,7 @@ __all__ = [
     "Waiting",
     "consistently",
     "count",
+    "count_dead",
     "dead_by_error",
     "deliveries",
     "found",
@@ -39,6 +48,7 @@ __all__ = [
     "overview",
     "pace",
     "processes",
+    "seqs_like",
     "states",
     "waiting",
 ]

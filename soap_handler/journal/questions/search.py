@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, or_, select
 
 from soap_handler.journal.queries import selected
-from soap_handler.journal.schema import attempt, notification
+from soap_handler.journal.records import State
+from soap_handler.journal.schema import attempt, in_state, notification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,12 @@ def last_errors(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
 def count(connection: Connection, selection: Selection) -> int:
     """Return how many notifications a selection has."""
     return int(connection.scalar(select(func.count()).select_from(notification).where(*selected(selection))) or 0)
+
+
+def count_dead(connection: Connection, selection: Selection) -> int:
+    """Return how many of a selection are dead: so many a retry would send round again."""
+    query = select(func.count()).select_from(notification).where(in_state(State.DEAD), *selected(selection))
+    return int(connection.scalar(query) or 0)
 
 
 def found(connection: Connection, selection: Selection, most: int) -> tuple[list[int], int]:
@@ -55,3 +62,9 @@ def keys_like(connection: Connection, beginning: str, most: int = 11) -> list[st
     conditions = [_table.key.startswith(beginning, autoescape=True)]
     conditions += [_table.key.contains(f"/{text}", autoescape=True) for text in {beginning, beginning.lower()}]
     return list(connection.scalars(select(_table.key).where(or_(*conditions)).limit(most)))
+
+
+def seqs_like(connection: Connection, beginning: str, most: int) -> list[int]:
+    """Return the numbers of the notifications whose key, or whose message id, is this or begins so."""
+    keys = keys_like(connection, beginning, most)
+    return list(connection.scalars(select(_table.seq).where(_table.key.in_(keys))))

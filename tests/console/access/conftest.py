@@ -1,0 +1,29 @@
+"""What the tests of access share: a journal, and a console with two users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from soap_handler.journal import Journal
+from soap_handler.settings import ConsoleSettings
+from tests.console.access.desk import USERS, console_over
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flask import Flask
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(f"sqlite:///{tmp_path / 'journal.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def app(journal: Journal, tmp_path: Path) -> Flask:
+    """Return a console with an operator and a viewer."""
+    return console_over(journal, tmp_path, ConsoleSettings(user=USERS))
