@@ -6,12 +6,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from waitress import create_server, wasyncore
+from waitress.task import ErrorTask, WSGITask
 
 from soap_handler import telemetry
 from soap_handler.background import Background
 from soap_handler.errors import ConsoleAddressError
 from soap_handler.server import forked_child
+from soap_handler.server.channel import Channel
+from soap_handler.server.connection_limits import Limits
 from soap_handler.server.supervisor import listen
+from soap_handler.settings import ServerSettings
 
 if TYPE_CHECKING:
     import socket
@@ -21,7 +25,12 @@ if TYPE_CHECKING:
 
 _THREADS: Final = 4
 _CONNECTIONS: Final = 100
-_BODY_BYTES: Final = 262_144  # a form of a thousand numbers; a larger body would lie on the journal's disk meanwhile
+"""At once. A further one takes the place of the longest idle one."""
+_UNLIMITED: Final = 1_000_000  # to waitress, which would not accept: a probe must get through
+_REQUEST_SECONDS: Final = 10.0
+_IDLE_SECONDS: Final = 60.0
+_BODY_BYTES: Final = 262_144  # a form of a thousand numbers
+_HEADERS: Final = 100
 _POLL_SECONDS: Final = 0.5
 _END_SECONDS: Final = 1.0
 
@@ -42,6 +51,13 @@ def listen_for_console(settings: ConsoleSettings | None) -> list[socket.socket]:
         raise ConsoleAddressError(f"the console cannot listen on {place} ({reason}); set console.port") from error
 
 
+class _Channel(Channel):
+    """A connection like those of pushes: what two servers may read in two ways could name a user in a proxy's place."""
+
+    task_class = WSGITask
+    error_task_class = ErrorTask
+
+
 class ConsoleListener(Background):
     """Serves the console from :meth:`start` to :meth:`stop`. It may hang or break: no push waits for it."""
 
@@ -55,11 +71,19 @@ class ConsoleListener(Background):
             map=self.sockets,
             sockets=list(sockets),
             threads=_THREADS,
-            connection_limit=_CONNECTIONS,
+            connection_limit=_UNLIMITED,
             ident=None,
             expose_tracebacks=False,
             max_request_body_size=_BODY_BYTES,
+            inbuf_overflow=_BODY_BYTES + 2,  # as ``Parser`` asks for: no body lies in a file
             clear_untrusted_proxy_headers=False,  # the console reads them itself: who came through a proxy is not local
+        )
+        for listener in self._listeners():
+            listener.channel_class = _Channel
+            listener.draining = False
+            listener.adj.max_headers = _HEADERS
+        self._limits = Limits(
+            ServerSettings(request_timeout=_REQUEST_SECONDS, idle_timeout=_IDLE_SECONDS), _CONNECTIONS
         )
         forked_child.close_in_children(self)
         self.port = int(sockets[0].getsockname()[1])
@@ -70,6 +94,9 @@ class ConsoleListener(Background):
         telemetry.emit("console_serving", port=self.port)
         while not self.stopping.is_set():
             wasyncore.loop(timeout=_POLL_SECONDS, use_poll=True, map=self.sockets, count=1)
+            connections = [each for each in list(self.sockets.values()) if isinstance(each, Channel)]
+            self._limits.cut_overdue(connections)
+            self._limits.make_room(connections)
         for dispatcher in {each.task_dispatcher for each in self._listeners()}:
             dispatcher.shutdown(timeout=_END_SECONDS)
         wasyncore.close_all(self.sockets, ignore_all=True)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from soap_handler.settings.names import name_clashes
 from soap_handler.settings.table import Table, sentence
-from soap_handler.settings.value_types import Duration, HashedPassword, HeaderName, Host, Name, Network, Port
+from soap_handler.settings.value_types import Duration, HashedPassword, HeaderName, Host, HostName, Name, Network, Port
 
 
 class ConsoleUser(Table):
@@ -18,9 +18,7 @@ class ConsoleUser(Table):
     name: Name = Field(description="Name to log in with; the audit trail has it too.", examples=["alice"])
     password: HashedPassword = Field(
         description="Hash of the password, from soap-handler hash-password; never the password itself.",
-        examples=[
-            "$scrypt$ln=14,r=8,p=1$kb1GFZPXxEx0u78m4bFwBw$K/hWlbRfRYkfAnWy8P3L2+45jfgc5UayZYWciThRiPQ"
-        ],
+        examples=["$scrypt$ln=14,r=8,p=1$kb1GFZPXxEx0u78m4bFwBw$K/hWlbRfRYkfAnWy8P3L2+45jfgc5UayZYWciThRiPQ"],
     )
     role: Literal["viewer", "operator"] = Field(
         default="viewer",
@@ -37,7 +35,7 @@ class ConsoleSettings(Table):
         description="Address to listen on. One that other machines reach needs console.user or console.sso_header.",
     )
     port: Port = Field(default=8081, description="TCP port to listen on; 0 takes any free one.")
-    names: tuple[Host, ...] = Field(
+    names: tuple[HostName, ...] = Field(
         default=(),
         description=(
             "Host names under which browsers reach the console, such as that of a TLS proxy before it. At a local "

@@ -78,6 +78,12 @@ def _host(text: str) -> str:
     return text
 
 
+def _host_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", text):
+        raise ValueError("the name of a host, without scheme and port")
+    return _host(text)
+
+
 def _is_host(text: str) -> bool:
     try:
         return 0 < len(text) <= _HOST_LENGTH and bool(text.encode("idna"))  # as the resolver will do
@@ -287,6 +293,7 @@ DaysOrNone = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, le=3650
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
 Text = Annotated[str, AfterValidator(_not_blank)]
 Host = Annotated[str, AfterValidator(_host)]
+HostName = Annotated[str, AfterValidator(_host_name)]
 _Secret = Annotated[SecretStr, Field(min_length=1), AfterValidator(_printable_secret)]
 Password = Annotated[_Secret, AfterValidator(_own_password)]
 PushPassword = Annotated[_Secret, AfterValidator(_push_password)]

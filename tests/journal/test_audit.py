@@ -42,7 +42,8 @@ def test_the_latest_come_first_page_by_page(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "kept"), [(JournalUnavailableError("disk full"), "disk full"), (KeyError("+447700900123"), "it was broken off")]
+    ("error", "kept"),
+    [(JournalUnavailableError("disk full"), "disk full"), (KeyError("+447700900123"), "it was broken off")],
 )
 def test_an_action_that_fails_says_so(journal: Journal, error: Exception, kept: str) -> None:
     """Of our own errors the text is kept; that of any other may quote anything."""

@@ -44,7 +44,9 @@ def addresses(app: Flask) -> Iterator[tuple[str, str]]:
         built = app.url_map.bind("localhost").build(rule.endpoint, arguments, method=next(iter(rule.methods or ())))
         for method in METHODS:
             yield method, built
-    yield from (("GET", path) for path in ("/no/such/page", "//audit", "/audit/", "/AUDIT", "/./audit", "/audit;/health/live"))
+    yield from (
+        ("GET", path) for path in ("/no/such/page", "//audit", "/audit/", "/AUDIT", "/./audit", "/audit;/health/live")
+    )
 
 
 def none_was_touched(journal: Journal) -> bool:
@@ -131,7 +133,9 @@ def test_a_page_is_no_part_of_another_site(app: Flask) -> None:
     assert browser.get("/audit", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors").status_code == 403
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "a, localhost", "[", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "a, localhost", "[", ""]
+)
 def test_a_name_that_was_rebound_is_refused(app: Flask, host: str) -> None:
     """DNS rebinding: a page whose own name is made to lead here would else be the console's own origin."""
     asked = [Browser(app).get(path, Host=host).status_code for path in ("/", "/login", "/metrics", "/static/x.css")]
@@ -139,7 +143,9 @@ def test_a_name_that_was_rebound_is_refused(app: Flask, host: str) -> None:
     assert Browser(app).get("/health/live", Host=host).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8081", "localhost.", "127.0.0.1", "[::1]:8081", "10.0.0.5:8081"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8081", "localhost.", "127.0.0.1", "[::1]:8081", "10.0.0.5:8081"]
+)
 def test_an_address_is_no_name(app: Flask, host: str) -> None:
     """What no name server can forge is taken."""
     assert Browser(app).get("/login", Host=host).status_code == 200
@@ -180,7 +186,9 @@ def test_metrics_are_for_this_machine_and_who_is_named(app: Flask, journal: Jour
     assert Browser(opened, address=OTHER_HOST).get("/audit").status_code == 303
 
 
-@pytest.mark.parametrize("path", ["/static/../access/views.py", "/static/%2e%2e/health.py", "/static/..%2fhealth.py", "/static//etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/static/../access/views.py", "/static/%2e%2e/health.py", "/static/..%2fhealth.py", "/static//etc/passwd"]
+)
 def test_static_files_are_no_way_out(app: Flask, path: str) -> None:
     """Only what lies in the folder is served."""
     assert operator(app).get(path).status_code in {303, 308, 404}

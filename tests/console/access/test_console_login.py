@@ -173,7 +173,8 @@ def test_an_unknown_name_costs_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "/\t/evil.example", "\\\\evil", "/login", ""]
+    "target",
+    ["//evil.example", "https://evil.example/", "/\\evil.example", "/\t/evil.example", "\\\\evil", "/login", ""],
 )
 def test_a_login_leads_to_no_other_site(app: Flask, target: str) -> None:
     """An open redirect would lend the console's name to another page."""
@@ -194,7 +195,12 @@ def test_without_users_this_machine_looks(journal: Journal, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("user", "bodies", "reads"),
-    [("olga", "operators", True), ("olga", "nobody", False), ("victor", "operators", False), (None, "operators", False)],
+    [
+        ("olga", "operators", True),
+        ("olga", "nobody", False),
+        ("victor", "operators", False),
+        (None, "operators", False),
+    ],
 )
 def test_who_reads_bodies(journal: Journal, tmp_path: Path, user: str | None, bodies: str, reads: bool) -> None:  # noqa: FBT001 - a case
     """Operators do, where the settings let them; viewers never, and neither does who needs no login."""
