@@ -219,7 +219,9 @@ class App:
         admission = self.seams.admission()
         self.deleters = Deleters(self._accounts, self.journal, settings.delete, admission)
         self.reconcile_schedule = ReconcileSchedule(self._accounts, self.journal, settings.reconcile, settings.delete)
-        self.retention = Retention(self.journal, settings.journal.retention)
+        self.retention = Retention(
+            self.journal, settings.journal.retention, audit_days=settings.journal.audit_retention
+        )
         self.dispatchers = [
             Dispatcher(
                 self.journal,

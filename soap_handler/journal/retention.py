@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
 from soap_handler.errors import JournalUnavailableError
+from soap_handler.journal import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +47,11 @@ class Retention(BackgroundLoop):
         *,
         delay: float = _START_DELAY_SECONDS,
         floor: timedelta = FLOOR,
+        audit_days: float = 0.0,
     ) -> None:
-        """``days`` is how long it is kept; 0 keeps it for ever. ``delay`` seconds pass before the first round.
+        """``days`` is how long it is kept, ``audit_days`` how long the audit trail is; 0 keeps it for ever.
+
+        ``delay`` seconds pass before the first round.
 
         ``now`` takes the place of the journal's clock, for a test.
 
@@ -59,17 +63,21 @@ class Retention(BackgroundLoop):
         super().__init__("retention", delay=self._jittered(delay))
         self._journal = journal
         self._kept = timedelta(days=days)
+        self._audit_kept = timedelta(days=audit_days)
         self._now = now or journal.now
 
     def start(self) -> None:
         """Begin; there is no thread where everything is kept."""
-        if self._kept:
+        if self._kept or self._audit_kept:
             super().start()
 
     def round(self) -> float:
         """Purge once; return the pause until the next round."""
-        deleted = self.purge()
-        telemetry.emit("purged", notifications=deleted, kept_days=self._kept / timedelta(days=1))
+        if self._kept:
+            deleted = self.purge()
+            telemetry.emit("purged", notifications=deleted, kept_days=self._kept / timedelta(days=1))
+        if self._audit_kept:
+            audit.forget(self._journal, self._now() - self._audit_kept)
         return self._jittered(ROUND_SECONDS)
 
     def failed(self, error: Exception) -> float:

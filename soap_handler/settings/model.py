@@ -170,6 +170,11 @@ class JournalSettings(Table):
         description="Days that done notifications and records of reconciliations are kept, 4 at least; 0: for ever.",
     )
 
+    audit_retention: DaysOrNone = Field(
+        default=365.0,
+        description="Days that the audit trail is kept (who retried, replayed, gave up, released, erased); 0: for ever.",
+    )
+
     @property
     def masked_url(self) -> str:
         """The URL without user, password and query: fit for logs and pages."""

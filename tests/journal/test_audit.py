@@ -9,6 +9,7 @@ import pytest
 
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Selection, State, audit
+from soap_handler.journal.retention import Retention
 from soap_handler.notifications import Kind
 from tests.journal.entries import START, Clock
 
@@ -74,6 +75,19 @@ def test_old_rows_are_forgotten(journal: Journal, clock: Clock) -> None:
             clock.forward(60)
     assert audit.forget(journal, START + timedelta(seconds=61)) == 2
     assert len(audit.trail(journal, 9)) == 1
+
+
+def test_retention_forgets_the_trail(journal: Journal, clock: Clock) -> None:
+    """By a setting of its own: the trail outlives the notifications, also where these are kept for ever."""
+    with audit.noted(journal, "olga", "retry", "everything"):
+        pass
+    clock.forward(timedelta(days=364).total_seconds())
+    retention = Retention(journal, 0, floor=timedelta(), audit_days=365)
+    retention.round()
+    assert len(audit.trail(journal, 9)) == 1
+    clock.forward(timedelta(days=2).total_seconds())
+    retention.round()
+    assert audit.trail(journal, 9) == []
 
 
 @pytest.mark.parametrize(

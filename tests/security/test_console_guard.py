@@ -171,7 +171,7 @@ def test_health_is_for_each_caller(app: Flask) -> None:
 
 
 def test_metrics_are_for_this_machine_and_who_is_named(app: Flask, journal: Journal, tmp_path: Path) -> None:
-    """Another address needs a login, or its network in console.metrics_allow_from; a proxy's own address proves none."""
+    """Another address needs a login or its network in metrics_allow_from; a proxy's own address proves none."""
     assert Browser(app).get("/metrics").status_code == 200
     assert Browser(app).get("/metrics", X_Forwarded_For=OTHER_HOST).status_code == 403
     refused = Browser(app, address=OTHER_HOST).get("/metrics", Accept="text/plain")
