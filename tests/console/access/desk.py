@@ -97,7 +97,7 @@ class Browser:
     def cookies(self) -> dict[str, str]:
         """Return the cookies that the browser would send."""
         host = self._base.partition("://")[2].partition(":")[0]
-        return {each.key: each.value for each in self.client._cookies.values() if each.domain == host}
+        return {each.key: each.value for each in (self.client._cookies or {}).values() if each.domain == host}
 
     def _cookies(self) -> dict[str, str]:
         pairs = "; ".join(f"{name}={value}" for name, value in self.cookies().items())

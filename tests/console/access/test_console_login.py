@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from soap_handler.accounts.passwords import PasswordHash
     from soap_handler.journal import Journal
 
 HTTPS: Final = "https://console.example.com"
@@ -114,8 +115,8 @@ def test_the_cookie_is_for_this_browser_alone(app: Flask) -> None:
 
 def test_behind_https_the_cookie_is_of_this_host(journal: Journal, tmp_path: Path) -> None:
     """The scheme is the trusted proxy's to say; no page of http or of a sibling domain can set such a cookie."""
-    settings = ConsoleSettings(user=USERS, names=("console.example.com",), trusted_proxies=("127.0.0.1",))
-    app = console_over(journal, tmp_path, ConsoleSettings.model_validate(settings.model_dump()))
+    settings = {"user": USERS, "names": ["console.example.com"], "trusted_proxies": ["127.0.0.1"]}
+    app = console_over(journal, tmp_path, ConsoleSettings.model_validate(settings))
     browser = Browser(app, base="http://console.example.com")
     page = browser.get("/login", X_Forwarded_Proto="https")
     (cookie,) = page.headers.getlist("Set-Cookie")
@@ -165,7 +166,12 @@ def test_an_unknown_name_costs_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same number of hashes is computed, of the same cost: time tells no names."""
     computed: list[int] = []
     verify = "soap_handler.accounts.passwords.PasswordHash.verify"
-    monkeypatch.setattr(verify, lambda self, _: computed.append(self.ln) or False)
+
+    def never(self: PasswordHash, _: str) -> bool:
+        computed.append(self.ln)
+        return False
+
+    monkeypatch.setattr(verify, never)
     for name in ("olga", "victor", "no such name"):
         with pytest.raises(LoginRefused):
             Logins(USERS, 9, 5.0).check(name, "wrong", OTHER_HOST)
