@@ -172,7 +172,7 @@ class JournalSettings(Table):
 
     audit_retention: DaysOrNone = Field(
         default=365.0,
-        description="Days that the audit trail is kept (who retried, replayed, gave up, released, erased); 0: for ever.",
+        description="Days that the audit trail is kept: who retried, replayed, gave up, released, erased; 0: for ever.",
     )
 
     @property
