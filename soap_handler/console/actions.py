@@ -127,7 +127,7 @@ def _ask(name: str, action: Action, found: Wanted, count: int) -> ResponseReturn
         nothing=action.nothing,
         count=count,
         changed=CONFIRM in request.form,
-        shown=[*filters, ("chosen", f"{chosen:,}")] if chosen else filters or [("filter", "none: all there are")],
+        shown=[*filters, ("chosen", f"{chosen:,}")] if chosen else filters,
         fields=[*found.fields, ("back", back)],
         reason=request.form.get("reason", ""),
         back=back,

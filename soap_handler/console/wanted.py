@@ -41,14 +41,16 @@ class Wanted:
 
 
 def wanted(form: MultiDict[str, str], accounts: Sequence[AccountSettings], journal: Journal) -> Wanted:
-    """Read what a form asks for. Without any field it is everything.
+    """Read what a form asks for.
 
     Raises:
-        UnreadableError: a value cannot be read.
+        UnreadableError: a value cannot be read; or there is none, as where no box was ticked: that is not everything.
     """
     given = {name: form.get(name, "").strip() for name in FILTERS}
     given = {name: value for name, value in given.items() if value}
     chosen = form.getlist("seq")
+    if not given and not chosen:
+        raise UnreadableError("Nothing is chosen. Tick some, or give a filter, such as the state.")
     selection = Selection(
         state=_read(State, "state", given),
         kind=_read(Kind, "kind", given),

@@ -115,14 +115,14 @@ def test_a_login_needs_the_token_of_its_page(app: Flask) -> None:
 )
 def test_a_form_from_elsewhere_is_refused(app: Flask, journal: Journal, headers: dict[str, str]) -> None:
     """Even with the right token and cookie: a browser says from where it comes."""
-    assert operator(app).act("retry", {"confirm": "3"}, **headers).status_code == 403
+    assert operator(app).act("retry", {"kind": "MessageReceived", "confirm": "3"}, **headers).status_code == 403
     assert none_was_touched(journal)
 
 
 def test_our_own_form_is_taken(app: Flask, journal: Journal) -> None:
     """What a browser sends with the console's own form is no other origin."""
     own = {"Origin": "http://localhost:8081", "Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "navigate"}
-    assert operator(app).act("retry", {"confirm": "3"}, **own).status_code == 303
+    assert operator(app).act("retry", {"kind": "MessageReceived", "confirm": "3"}, **own).status_code == 303
     assert not none_was_touched(journal)
 
 

@@ -107,12 +107,15 @@ def test_an_operator_acts_from_login_to_the_audit_row(browser: Chrome, service: 
     log_in(browser, service)
     browser.get_log("browser")  # type: ignore[no-untyped-call] # what came before is read away
     # A page with dead notifications has such a form; here the one to log out is made into it.
-    browser.execute_script("document.forms[0].action = '/actions/retry'; document.forms[0].submit()")
+    browser.execute_script(
+        "const form = document.forms[0]; form.action = '/actions/retry';"
+        "form.append(Object.assign(document.createElement('input'), {name: 'state', value: 'dead'})); form.submit()"
+    )
     wait_for(lambda: "2 dead" in browser.page_source)
     browser.find_element(By.CSS_SELECTOR, "main form button").click()
     wait_for(lambda: dead(service) == 0)
     browser.get(address(service, "/audit"))
     cells = [each.text for each in browser.find_elements(By.CSS_SELECTOR, "tbody td")]
-    assert cells[1:6] == ["olga", "127.0.0.1", "retry", "everything", "2"]
+    assert cells[1:6] == ["olga", "127.0.0.1", "retry", "state=dead", "2"]
     log = browser.get_log("browser")  # type: ignore[no-untyped-call]
     assert [each["message"] for each in log if "favicon" not in each["message"]] == []

@@ -73,7 +73,7 @@ def test_another_number_is_asked_about_again(app: Flask, journal: Journal) -> No
     """What was confirmed is what is done: a count that has changed, or is forged, does nothing."""
     store_dead(journal, 1, 2)
     for confirm in ("3", "1", "02", "2 ", "all"):
-        page = operator(app).act("retry", {"confirm": confirm})
+        page = operator(app).act("retry", {"kind": "MessageReceived", "confirm": confirm})
         assert asked_count(page) == "2"
         assert "Meanwhile it is another number." in page.text
     assert states(journal) == {State.DEAD: 2}
@@ -95,7 +95,7 @@ def test_replay_and_give_up(app: Flask, journal: Journal) -> None:
     assert asked_count(browser.act("replay", {"account": "EX0000001"})) == "2"
     assert browser.act("replay", {"account": "EX0000001", "confirm": "2"}).status_code == 303
     assert states(journal) == {State.RECEIVED: 2}
-    assert browser.act("give-up", {"confirm": "2", "reason": "a test"}).status_code == 303
+    assert browser.act("give-up", {"kind": "MessageReceived", "confirm": "2", "reason": "a test"}).status_code == 303
     assert states(journal) == {State.DEAD: 2}
     (record, _) = journal.records(Selection())
     (given_up,) = (each for each in journal.history(record.seq) if each.step is Step.GIVE_UP)
@@ -117,6 +117,8 @@ def test_a_number_is_found_but_not_kept(app: Flask, journal: Journal) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
+        {},
+        {"number": " ", "reason": "none"},
         {"state": "lost"},
         {"kind": "Letter"},
         {"since": "yesterday"},
@@ -156,7 +158,7 @@ def test_an_action_that_breaks_off_is_noted(app: Flask, journal: Journal, monkey
         raise JournalUnavailableError("the disk is full")
 
     monkeypatch.setattr(journal, "retry", fail)
-    assert browser.act("retry", {"confirm": "1"}).status_code == 303
+    assert browser.act("retry", {"kind": "MessageReceived", "confirm": "1"}).status_code == 303
     assert "It ended early: the disk is full" in browser.get("/audit").text
     (row,) = trail(journal, 9)
     assert (row.error, row.notifications) == ("the disk is full", None)
@@ -172,7 +174,7 @@ def test_without_a_trail_nothing_is_done(app: Flask, journal: Journal, monkeypat
 
     with monkeypatch.context() as patched:
         patched.setattr(journal, "wait", fail)
-        assert browser.act("retry", {"confirm": "1"}).status_code == 303
+        assert browser.act("retry", {"kind": "MessageReceived", "confirm": "1"}).status_code == 303
     assert states(journal) == {State.DEAD: 1}
     assert [row for row in trail(journal, 9) if row.ended_at is not None] == []
 
@@ -182,8 +184,8 @@ def test_an_action_leads_to_no_other_site(app: Flask, journal: Journal, back: st
     """Neither the form nor the Referer sends an operator elsewhere."""
     store_dead(journal, 1, 2)
     browser = operator(app)
-    assert browser.act("retry", {"confirm": "2", "back": back}).location == "/"
-    assert 'href="/elsewhere"' in browser.act("replay", {}, Referer="https://evil.example/elsewhere").text
+    assert browser.act("retry", {"kind": "MessageReceived", "state": "dead", "confirm": "2", "back": back}).location == "/"
+    assert 'href="/elsewhere"' in browser.act("replay", {"state": "done"}, Referer="https://evil.example/elsewhere").text
 
 
 def test_an_unknown_action_is_none(app: Flask) -> None:
