@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from soap_handler.accounts.accounts import Accounts
-from soap_handler.cli import configuration, journal_view
+from soap_handler.cli import configuration, journal_audit, journal_view
 from soap_handler.cli.display import Table
-from soap_handler.journal import Erasure, ErasureRecord, Trace, Wiped, adopt
+from soap_handler.journal import Erasure, ErasureRecord, Selection, Trace, Wiped, adopt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,9 @@ def erase(config: Path | None, number: str, account: str | None, *, dry_run: boo
             return Outcome(journal.erasures.rehearse(trace, reference), None)
         adopt(journal, settings.account)  # so that the account has all that is its own
         inboxes = [each.reference for each in settings.account if each.inbox is not None]
-        erasure = journal.erasures.erase(trace, reference, inboxes)
+        with journal_audit.noted(journal, "erase", [Selection(account=reference)], about="a number") as note:
+            erasure = journal.erasures.erase(trace, reference, inboxes)
+            note.notifications = erasure.notifications
         return Outcome(erasure, journal.erasures.wipe(trace))
 
 
