@@ -69,8 +69,8 @@ Health probes, every metric with its labels and meaning, and how Prometheus and 
 
 The table `[console]` in the configuration, empty or with `console.host` and `console.port`, turns the console on: an
 HTTP address of its own for operators (by default `127.0.0.1:8081`). With several workers it is a process of its own;
-pushes do not depend on it. `soap-handler docs console_access` says who may enter: each caller may ask for health; metrics
-are for this machine and `console.metrics_allow_from`.
+pushes do not depend on it. `soap-handler docs console_access` says who may enter: each caller may ask for health;
+metrics are for this machine and `console.metrics_allow_from`.
 
 | path | answer |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""``journal list``, ``tail``, ``show``, ``reconciliations``: looks at rows. ``journal_moves`` moves them."""
+"""``journal list``, ``tail``, ``show``, ``reconciliations``: looks at rows. Others move them, or list who did."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from soap_handler.cli import journal_moves
+from soap_handler.cli import journal_audit, journal_moves
 from soap_handler.cli.journal_filters import (
     AccountFilter,
     ErrorFilter,
@@ -24,6 +24,7 @@ from soap_handler.cli.options import Config, Json  # noqa: TC001 - typer reads t
 
 commands = typer.Typer(name="journal", help="Look into the journal, and send round again what is dead or waits.")
 journal_moves.register(commands)
+commands.command(epilog="Example: soap-handler journal audit --limit 20")(journal_audit.audit)
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, metavar="N", help="At most so many, the latest.")]
 

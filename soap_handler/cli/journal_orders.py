@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import typer
 
 from soap_handler import journal as journals
-from soap_handler.cli import journal_view
+from soap_handler.cli import journal_audit, journal_view
 from soap_handler.cli.journal_filters import wanted
 from soap_handler.journal import Replayable, State, count_replayable, count_to_give_up, questions
+from soap_handler.journal.audit import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,7 +66,7 @@ def retry(order: Order) -> int:
     def count(journal: Journal, selection: Selection) -> int:
         return journal.read(lambda connection: questions.count(connection, replace(selection, state=State.DEAD)))
 
-    missing = _carry_out(order, "sent round again", count, lambda journal, selection: journal.retry(selection))
+    missing = _carry_out(order, "retry", "sent round again", count, lambda journal, selection: journal.retry(selection))
     return _said(missing, "the journal has no dead {key}")
 
 
@@ -76,7 +78,7 @@ def give_up(order: Order, reason: str) -> int:
     def carry_out(journal: Journal, selection: Selection) -> int:
         return journals.give_up(journal, selection, reason.strip())
 
-    missing = _carry_out(order, "given up", count_to_give_up, carry_out)
+    missing = _carry_out(order, "give-up", "given up", count_to_give_up, carry_out)
     return _said(missing, "nothing to give up: {key} does not wait for its handler, is being worked on or is unknown")
 
 
@@ -87,7 +89,9 @@ def replay(order: Order) -> int:
         counts = [count_replayable(journal, each) for each in selections]
         order.confirm(_sum(counts).notifications, "handled once more")
         if not order.dry_run:
-            counts = [journals.replay(journal, each) for each in selections]
+            with journal_audit.noted(journal, "replay", selections) as note:
+                counts = [journals.replay(journal, each) for each in selections]
+                note.notifications = _sum(counts).notifications
     found = _sum(counts)
     order.say("replayed", found.notifications)
     if found.have_left:
@@ -102,11 +106,14 @@ def release(order: Order) -> int:
     with journal_view.open_journal(order.config) as journal:
         selections = order.selections(journal)
         logins = deletes = None
-        if order.everything and set(order.filters.given) <= {"account"}:
-            names = journal_view.names_of(order.config, order.filters.account, journal)
-            logins, deletes = journal_view.open_gates(journal, names, dry_run=dry_run)
-        counts = [journal.count_held_back(each) if dry_run else journal.release_due(each) for each in selections]
-    order.say("released", sum(counts) + (0 if dry_run else deletes or 0))  # the gates have made those due already
+        with nullcontext(Note()) if dry_run else journal_audit.noted(journal, "release", selections) as note:
+            if order.everything and set(order.filters.given) <= {"account"}:
+                names = journal_view.names_of(order.config, order.filters.account, journal)
+                logins, deletes = journal_view.open_gates(journal, names, dry_run=dry_run)
+            counts = [journal.count_held_back(each) if dry_run else journal.release_due(each) for each in selections]
+            # The gates have made their deletes due already.
+            note.notifications = released = sum(counts) + (0 if dry_run else deletes or 0)
+    order.say("released", released)
     if logins is not None:
         be = "would be" if dry_run else "are"
         typer.echo(f"of them deletes that {be} due now: {deletes}")
@@ -116,17 +123,20 @@ def release(order: Order) -> int:
 
 def _carry_out(
     order: Order,
+    action: str,
     done: str,
     count: Callable[[Journal, Selection], int],
     carry_out: Callable[[Journal, Selection], int],
 ) -> list[str]:
-    """Count, ask, carry out and say it; return the keys for which there was nothing to do."""
+    """Count, ask, carry out and note it, and say it; return the keys for which there was nothing to do."""
     with journal_view.open_journal(order.config) as journal:
         selections = order.selections(journal)
         counts = [count(journal, each) for each in selections]
         order.confirm(sum(counts), done)
         if not order.dry_run:
-            counts = [carry_out(journal, each) for each in selections]
+            with journal_audit.noted(journal, action, selections) as note:
+                counts = [carry_out(journal, each) for each in selections]
+                note.notifications = sum(counts)
     order.say(done, sum(counts))
     return order.missing(selections, counts)
 

@@ -45,9 +45,10 @@ def test_the_proxy_says_who_it_is(app: Flask, journal: Journal) -> None:
     browser = Browser(app, address=PROXY, base="https://console.example.com")
     signed_on = {"X_Remote_User": "olga", "X_Forwarded_For": OTHER_HOST}
     assert browser.post("/actions/retry", {}, **signed_on).status_code == 403
-    own = token(browser, "olga")
-    assert browser.post("/actions/retry", {"csrf": own, "confirm": "2", "state": "dead"}, **signed_on).status_code == 303
-    assert [(each.who, each.caller, each.notifications) for each in trail(journal, 9)] == [("olga", OTHER_HOST, 2)]
+    fields = {"csrf": token(browser, "olga"), "confirm": "2", "state": "dead"}
+    assert browser.post("/actions/retry", fields, **signed_on).status_code == 303
+    (row,) = trail(journal, 9)
+    assert (row.who, row.caller, row.notifications) == ("olga", OTHER_HOST, 2)
     assert browser.get("/audit", X_Remote_User="victor").status_code == 200
     fields = {"csrf": token(browser, "victor"), "confirm": "1"}
     assert browser.post("/actions/retry", fields, X_Remote_User="victor").status_code == 403
