@@ -40,8 +40,8 @@ def _filled(tmp_path: Path) -> None:
         (("journal", "replay", "--all", "--yes"), "replay", "everything", 1),
         (("journal", "give-up", "--all", "--reason", "a test"), "give-up", "everything", 1),
         (("journal", "release", "--all"), "release", "everything", 0),
-        (("erase", f"+{NUMBER}", "--account", "EX0012345"), "erase", "a number, account=EX0012345", 4),
-        (("erase", f"+{NUMBER}"), "erase", "a number", 4),
+        (("erase", f"+{NUMBER}", "--account", "EX0012345", "--yes"), "erase", "a number, account=EX0012345", 4),
+        (("erase", f"+{NUMBER}", "--yes"), "erase", "a number", 4),
     ],
 )
 def test_an_action_is_a_row(run: Run, command: tuple[str, ...], action: str, subject: str, notifications: int) -> None:
