@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, abort, flash, redirect, render_template, request
 
 from soap_handler import telemetry
-from soap_handler.console.access.views import frame, local_path
+from soap_handler.console.access.views import local_path
 from soap_handler.console.access.visitors import access, visitor
 from soap_handler.console.wanted import UnreadableError, wanted
 from soap_handler.errors import JournalUnavailableError
@@ -117,17 +117,15 @@ def _ask(name: str, action: Action, found: Wanted, count: int) -> ResponseReturn
     """Return the page that asks to confirm, with the count and the filter."""
     back = _back()
     chosen = sum(field == "seq" for field, _ in found.fields)
-    filters = [each for each in found.fields if each[0] != "seq"]
     return render_template(
         "access/confirm.html",
-        frame=frame(),
         name=name,
         verb=action.verb,
         question=action.question.format(count),
         nothing=action.nothing,
         count=count,
         changed=CONFIRM in request.form,
-        shown=[*filters, ("chosen", f"{chosen:,}")] if chosen else filters,
+        shown={**found.shown, "chosen": f"{chosen:,}"} if chosen else found.shown,
         fields=[*found.fields, ("back", back)],
         reason=request.form.get("reason", ""),
         back=back,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, redirect, render_template, request, session, url_for
 
 from soap_handler import telemetry
 from soap_handler.console.access.guard import guard, protect, token
@@ -19,12 +18,10 @@ from soap_handler.journal.audit import trail
 if TYPE_CHECKING:
     from flask import Flask
     from flask.typing import ResponseReturnValue
-    from jinja2 import Template
 
     from soap_handler.journal import Journal
     from soap_handler.settings import Settings
 
-_FRAMES: Final = ("base.html", "access/plain.html")
 _FORM_BYTES: Final = 262_144
 _ROWS: Final = 100  # of the audit trail on a page
 _SEE_OTHER: Final = 303
@@ -46,14 +43,8 @@ def install(app: Flask, settings: Settings, journal: Journal) -> None:
         may_operate=may_operate,
         may_read_bodies=may_read_bodies,
         visitor=visitor,
-        style_sheets=_style_sheets,
     )
     app.register_blueprint(views)
-
-
-def frame() -> Template:
-    """Return the frame of a page: that of the console's pages, where there are some, or a plain one."""
-    return current_app.jinja_env.select_template(_FRAMES)
 
 
 def local_path(target: str | None) -> str:
@@ -104,13 +95,7 @@ def audit() -> ResponseReturnValue:
     """Show who acted on which notifications, latest first."""
     rows = trail(access().journal, _ROWS + 1, request.args.get("before", type=int))
     older = rows[_ROWS - 1].number if len(rows) > _ROWS else None
-    return render_template("access/audit.html", frame=frame(), rows=rows[:_ROWS], older=older)
-
-
-def _style_sheets() -> list[str]:
-    """Return the addresses of the style sheets, for pages that have the plain frame."""
-    folder = Path(current_app.static_folder or "")
-    return [url_for("static", filename=sheet.name) for sheet in sorted(folder.glob("*.css"))]
+    return render_template("access/audit.html", rows=rows[:_ROWS], older=older, now=access().journal.now())
 
 
 def _refused_page(wait: int) -> ResponseReturnValue:

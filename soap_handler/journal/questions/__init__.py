@@ -19,7 +19,6 @@ from soap_handler.journal.questions.search import (
     has_account,
     keys_like,
     last_errors,
-    seqs_like,
 )
 from soap_handler.journal.questions.states import consistently, states
 from soap_handler.journal.questions.waiting import Waiting, waiting
@@ -48,7 +47,6 @@ __all__ = [
     "overview",
     "pace",
     "processes",
-    "seqs_like",
     "states",
     "waiting",
 ]

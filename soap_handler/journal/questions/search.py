@@ -62,9 +62,3 @@ def keys_like(connection: Connection, beginning: str, most: int = 11) -> list[st
     conditions = [_table.key.startswith(beginning, autoescape=True)]
     conditions += [_table.key.contains(f"/{text}", autoescape=True) for text in {beginning, beginning.lower()}]
     return list(connection.scalars(select(_table.key).where(or_(*conditions)).limit(most)))
-
-
-def seqs_like(connection: Connection, beginning: str, most: int) -> list[int]:
-    """Return the numbers of the notifications whose key, or whose message id, is this or begins so."""
-    keys = keys_like(connection, beginning, most)
-    return list(connection.scalars(select(_table.seq).where(_table.key.in_(keys))))

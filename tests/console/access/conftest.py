@@ -9,6 +9,7 @@ import pytest
 from soap_handler.journal import Journal
 from soap_handler.settings import ConsoleSettings
 from tests.console.access.desk import USERS, console_over
+from tests.journal.entries import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(f"sqlite:///{tmp_path / 'journal.db'}") as opened:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
+    with Journal(f"sqlite:///{tmp_path / 'journal.db'}", clock=clock) as opened:
         yield opened
 
 

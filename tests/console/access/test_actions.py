@@ -10,7 +10,7 @@ import pytest
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Journal, Selection, State, Step, noted, trail
 from tests.console.access.desk import operator, store_dead
-from tests.journal.entries import ANN, LEASE, ended, entry
+from tests.journal.entries import ANN, LEASE, Clock, ended, entry
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -137,15 +137,15 @@ def test_what_cannot_be_read_does_nothing(app: Flask, journal: Journal, fields: 
 
 
 def test_times_and_ids_narrow(app: Flask, journal: Journal) -> None:
-    """A time without a zone is of this machine's; an id is one, or how one begins."""
+    """A time without a zone is of this machine's; an id is one, or how one begins: as on the page of messages."""
     store_dead(journal, 1, 3)
     browser = operator(app)
     assert asked_count(browser.act("retry", {"since": "2026-03-02T00:00:00Z", "until": "2026-03-03T12:00"})) == "3"
     assert "None of them" in browser.act("retry", {"since": "2026-03-09T00:00Z"}).text
-    identity = "00000000-0000-0000-0000-000000000003"
-    assert asked_count(browser.act("retry", {"id": identity})) == "1"
-    assert asked_count(browser.act("retry", {"id": identity[:20]})) == "3"
-    chosen = {"id": identity, "seq": ["1"]}
+    key = "EX0000001/MessageReceived/00000000-0000-0000-0000-000000000003"
+    assert asked_count(browser.act("retry", {"id": key})) == "1"
+    assert asked_count(browser.act("retry", {"id": key[:40]})) == "3"
+    chosen = {"id": key, "seq": ["1"]}
     assert "None of them" in browser.act("retry", chosen).text
 
 
@@ -177,6 +177,19 @@ def test_without_a_trail_nothing_is_done(app: Flask, journal: Journal, monkeypat
         assert browser.act("retry", {"kind": "MessageReceived", "confirm": "1"}).status_code == 303
     assert states(journal) == {State.DEAD: 1}
     assert [row for row in trail(journal, 9) if row.ended_at is not None] == []
+
+
+def test_a_time_ago_stays_what_it_was(app: Flask, journal: Journal, clock: Clock) -> None:
+    """What is confirmed is what was counted: a time that is told as an age does not go on meanwhile."""
+    store_dead(journal, 1, 2)
+    clock.forward(3500)
+    browser = operator(app)
+    page = browser.act("retry", {"since": "1h", "until": "10s"})
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+    assert asked_count(page) == "2"
+    clock.forward(600)
+    assert browser.act("retry", hidden).status_code == 303
+    assert states(journal) == {State.RECEIVED: 2}
 
 
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example"])
