@@ -1,4 +1,4 @@
-"""``hash-password``: prints the hash of a push password for the configuration."""
+"""``hash-password``: prints the hash of a password for the configuration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 
 def hash_password() -> None:
-    """Print the scrypt hash of a push password, which takes the password's place in the configuration.
+    """Print the scrypt hash of a password of pushes or of the console, to take its place in the configuration.
 
     Asks for the password twice; without a terminal it is the first line of the standard input. EMS keeps presenting
     the password itself. The password of an inbox cannot be hashed, because EMS must be shown it.

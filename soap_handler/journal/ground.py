@@ -118,7 +118,8 @@ class Ground:
         found = files_at(self.path, self.log)
         if found.file is None and self.create:
             # SQLite gives the log and the index beside a file the file's own mode.
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            with suppress(FileExistsError):  # another process was quicker
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         elif not self.create and not found.size:
             state = "empty" if found.file else "not there"
             raise JournalFileError(f"the journal's file {self.path} is {state}; put it back, or start the service anew")
