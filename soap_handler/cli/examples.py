@@ -43,6 +43,7 @@ EXAMPLES: Final = {
     "journal replay": ("soap-handler journal replay --all --number 07700900123 --since 2h --dry-run",),
     "journal give-up": ('soap-handler journal give-up 9f1b2c3d --reason "the order was cancelled"',),
     "journal release": ("soap-handler journal release --all --account EX0012345",),
+    "journal audit": ("soap-handler journal audit --limit 20",),
     "journal reconciliations": ("soap-handler journal reconciliations --limit 5",),
     "journal backup": ("soap-handler journal backup /var/backups/soap-handler.db",),
     "journal restore": ("soap-handler journal restore /var/backups/soap-handler.db",),
