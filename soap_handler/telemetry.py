@@ -136,7 +136,7 @@ EVENTS: Final[Mapping[str, Event]] = {
         ),
         *_listed(
             "web",
-            ("address_refused", "warning", "caller times count",
+            ("address_refused", "warning", "caller size times count",
              ("A caller was refused, as server.allow_from does not list its address. "
               "List it if it is EMS or your proxy.")),
             ("request_refused", "warning", "reason caller size times",
@@ -161,9 +161,9 @@ EVENTS: Final[Mapping[str, Event]] = {
         ),
         *_listed(
             "receive",
-            ("authentication_failed", "warning", "caller account presented operation times count",
+            ("authentication_failed", "warning", "caller account presented operation size times count",
              "A push had wrong credentials. If EMS sent it, compare account.push and push_tokens with Web SMS."),
-            ("credentials_unchecked", "warning", "caller account presented operation times",
+            ("credentials_unchecked", "warning", "caller account presented operation size times",
              ("Too many wrong ones came, so these were not checked and EMS is to push again. "
               "Block the caller that guesses.")),
         ),

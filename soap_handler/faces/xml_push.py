@@ -114,6 +114,7 @@ def push_of(request: Request, receiver: Receiver, limits: Limits = Limits()) -> 
         optional=pushed.optional,
         doubtful=pushed.doubtful,
         operation=lambda _: request.body,  # its secret is in the address, or in HTTP's header
+        size=len(request.body),
     )
 
 

@@ -88,7 +88,9 @@ class UsualElements:
         credentials, mark = credentials_of(request, read.accounts, self._receiver)
         if mark:
             return None
-        error = wrong_login(self._receiver, Push(read.form.kind, read.texts, credentials, request.caller))
+        error = wrong_login(
+            self._receiver, Push(read.form.kind, read.texts, credentials, request.caller, size=len(request.body))
+        )
         return None if error is None else Exchange(None, denied(error), error.delay, "refused_login")
 
     def _account(self, request: Request, accounts: tuple[str, ...]) -> Account | None:

@@ -76,7 +76,7 @@ class UsualPushes:
         """Refuse wrong credentials. ``None`` where there is more to be checked than those of the request itself."""
         if request.authorization or not has_login(read[2]):
             return None
-        error = wrong_login(self._receiver, Push(*read, request.caller))
+        error = wrong_login(self._receiver, Push(*read, request.caller, size=len(request.body)))
         return None if error is None else Exchange(None, self._denied(error), error.delay, "refused_login")
 
 

@@ -60,6 +60,8 @@ class Push:
     """Gives the operation as it came, without credentials, from what ``envelope`` gave. Called as that is."""
     others: tuple[Push, ...] = ()
     """Further notifications of the same request, from the same caller with the same credentials."""
+    size: int | None = None
+    """Of the request's body in bytes, for the log; ``None`` where that is not known."""
 
 
 class Receiver:
@@ -147,10 +149,16 @@ def _throttle_key(push: Push) -> tuple[str, str, int]:
     return _network(push), "account", hash(name_key(push.credentials.account)) if push.credentials else 0
 
 
-def _named(push: Push, account: str | None) -> dict[str, str | None]:
+def _named(push: Push, account: str | None) -> dict[str, str | int | None]:
     """Return who called, for which account; where no account matches, what the log may show of the name."""
     presented = shown(push.credentials) if account is None else None
-    return {"caller": push.caller, "account": account, "presented": presented, "operation": push.kind.value}
+    return {
+        "caller": push.caller,
+        "account": account,
+        "presented": presented,
+        "operation": push.kind.value,
+        "size": push.size,
+    }
 
 
 def _known(accounts: Accounts, push: Push) -> str | None:

@@ -53,7 +53,9 @@ class Callers:
         with self._lock:
             self._refused += 1
         if times := self._log_throttle.due(caller):
-            telemetry.emit("address_refused", caller=caller, times=times, count=self._refused)
+            length = str(environ.get("CONTENT_LENGTH", ""))
+            size = int(length) if length.isdecimal() else None
+            telemetry.emit("address_refused", caller=caller, size=size, times=times, count=self._refused)
         return caller, False
 
     def allows(self, caller: str) -> bool:

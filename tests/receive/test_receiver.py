@@ -73,6 +73,7 @@ def test_a_caller_that_is_not_ems_is_refused(service: Service, case: str) -> Non
     assert (answer.status, answer.fault) == (500, ("Client", "Authentication failed"))
     assert service.app.journal.counts() == {}
     (entry,) = (each for each in logs if each["event"] == "authentication_failed")
+    assert entry["size"] == len(envelope(head=REFUSED[case]))
     assert (entry["caller"], entry["operation"], entry["log_level"]) == ("127.0.0.1", "MessageReceived", "warning")
     logged = repr([each for each in logs if each["event"] != "serving"])  # its port may look like a number
     assert [word for word in (PASSWORD, OTHER_PASSWORD, "guess", "447", "x" * 10) if word in logged] == []

@@ -76,6 +76,7 @@ class FormPost(Face):
             kept,
             doubtful=form.doubtful,
             operation=lambda _: without_credentials(request.body),
+            size=len(request.body),
         )
         return Exchange(self._receiver.prepare(push), CONFIRMED)
 

@@ -109,6 +109,7 @@ class Endpoint(ServerBase, Face):
                 doubtful=one.doubtful,
                 operation=operation,
                 others=others,
+                size=len(request.body),
             )
 
         entry = self._receiver.prepare(push(call, tuple(map(push, call.others))))
