@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.fast.inline_commit import ENTRIES_INLINE
+from soap_handler.fast.inline_commit import ENTRIES_INLINE, InlineCommit
 from soap_handler.journal import Entry, Journal, Selection
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import entry, message
@@ -88,12 +88,12 @@ def test_what_fails_in_the_callers_thread_fails_alone(url: str) -> None:
         assert journal.record_all([entry(1)]) == [True]
 
 
-def test_a_large_push_is_left_to_the_thread(url: str) -> None:
+def test_a_large_push_is_left_to_the_thread(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its commit would hold up the caller for too long."""
     with Journal(url, **FAST) as journal:
         get_quick(journal)
+        monkeypatch.setattr(InlineCommit, "_commit_inline", lambda *_: pytest.fail("it was committed inline"))
         commit = journal.submit_all([entry(number) for number in range(ENTRIES_INLINE + 1)])
-        assert not commit.done()
         assert commit.result(30).count(True) == ENTRIES_INLINE
 
 

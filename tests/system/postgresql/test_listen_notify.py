@@ -53,10 +53,11 @@ def test_what_another_host_commits_is_heard_at_once(both: tuple[Journal, Journal
 
 
 def test_a_dispatcher_begins_at_once(both: tuple[Journal, Journal], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notification that another host received is not left to the next poll, which here never comes."""
-    monkeypatch.setattr("soap_handler.dispatch.claim_loop.POLL_SECONDS", 600.0)
+    """A notification that another host received is not left to the next poll, which here comes each ten seconds."""
+    monkeypatch.setattr("soap_handler.dispatch.claim_loop.POLL_SECONDS", 10.0)
     here, there = both
     handled: list[object] = []
+    delays: list[float] = []
     handlers = Handlers()
     handlers.all_kinds(handled.append)
     settings = HandlerSettings(threads=2, timeout=3600)
@@ -65,10 +66,13 @@ def test_a_dispatcher_begins_at_once(both: tuple[Journal, Journal], monkeypatch:
     try:
         wait_for(lambda: listeners(there) == 1)
         for number in range(8):
+            begun = time.monotonic()
             here.record(entry(number, datetime.now(UTC)))
             wait_for(lambda known=number: len(handled) == known + 1)  # type: ignore[misc] # mypy does not see the default
+            delays.append(time.monotonic() - begun)
     finally:
         dispatcher.stop(5)
+    assert sorted(delays)[4] < 2.5, delays  # the median of polls would be five
 
 
 def test_the_listener_comes_back(both: tuple[Journal, Journal], postgresql: PostgreSQL) -> None:
