@@ -25,6 +25,8 @@ FLOORS: Final[list[set[str]]] = [
         "errors",
         "telemetry",
         "clock",
+        "times",
+        "figures",
         "background",
         "bounded_http",
         "tls_faults",

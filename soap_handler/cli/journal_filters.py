@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from soap_handler import times
 from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from soap_handler.journal import Journal, Selection
@@ -82,7 +84,7 @@ class Filters:
             SettingsError: the configuration cannot be used.
             JournalUnavailableError: the journal is out of reach.
         """
-        from soap_handler.cli import journal_view, times  # noqa: PLC0415 - they load SQLAlchemy
+        from soap_handler.cli import journal_view  # noqa: PLC0415 - it loads SQLAlchemy
         from soap_handler.journal import Selection  # noqa: PLC0415 - it loads SQLAlchemy
         from soap_handler.journal.conditions import is_number  # noqa: PLC0415 - it loads SQLAlchemy
 
@@ -96,10 +98,18 @@ class Filters:
             originator=self.originator,
             number=self.number,
             message_id=self.message_id,
-            since=times.since(self.since, now),
-            until=times.until(self.until, now),
+            since=None if self.since is None else _time("--since", self.since, now)[0],
+            until=None if self.until is None else _time("--until", self.until, now)[1],
             error=self.error or None,
         )
+
+
+def _time(option: str, text: str, now: datetime) -> tuple[datetime, datetime]:
+    try:
+        return times.read(text, now)
+    except ValueError:
+        expected = "expected 2h, 10:02, 2026-03-02, or 2026-03-02T10:02, with or without a zone"
+        raise typer.BadParameter(f"{option} is {text!r}; {expected}") from None
 
 
 def wanted(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from soap_handler.cli import columns, journal_view, times
+from soap_handler import times
+from soap_handler.cli import columns, journal_view
 from soap_handler.cli.columns import Cell, Column
 from soap_handler.journal import Selection, Source, State, Step, questions
 from soap_handler.notifications import Kind

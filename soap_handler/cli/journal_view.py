@@ -10,12 +10,13 @@ import typer
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from soap_handler.cli import configuration, times
+from soap_handler import times
+from soap_handler.cli import configuration
 from soap_handler.cli.display import Table
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Journal, Selection, Source, State, Step, questions
 from soap_handler.notifications import to_dict
-from soap_handler.settings import name_key
+from soap_handler.settings import names as account_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,10 +70,8 @@ def names_of(config: Path | None, account: str | None, journal: Journal) -> tupl
     if account is None:
         return None
     accounts = configuration.load(config).account
-    for each in accounts:
-        names = (each.reference, *each.aliases)
-        if name_key(account) in {name_key(name) for name in names}:
-            return names
+    if names := account_names.names_of(account, accounts):
+        return names
     if journal.read(lambda connection: questions.has_account(connection, account)):
         return (account,)
     known = ", ".join(each.reference for each in accounts[:_NAMES_SHOWN]) or "none, as the configuration has none"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from soap_handler import times
 from soap_handler.accounts.accounts import Accounts
-from soap_handler.cli import configuration, journal_view, times
+from soap_handler.cli import configuration, journal_view
 from soap_handler.cli.display import Table
 from soap_handler.inbox import Inbox
 from soap_handler.inbox.reconciler import Reconciler

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from soap_handler.cli import columns, configuration, journal_view, times
+from soap_handler import figures, times
+from soap_handler.cli import columns, configuration, journal_view
 from soap_handler.cli.columns import Cell, Column, coloured, fitted, line, printable
 from soap_handler.cli.journal_lines import short_keys
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import State, questions
 from soap_handler.journal.questions.concerns import concerns
-from soap_handler.settings.sinks import PYTHON
-from soap_handler.sinks.routes import scope_of
+from soap_handler.sinks.outlook import outlooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from soap_handler.journal.questions import Delivery, Flow, Overview, Waiting
+    from soap_handler.journal.questions import Overview, Waiting
     from soap_handler.settings import Settings
+    from soap_handler.sinks.outlook import Outlook
 
 _ERRORS_SHOWN: Final = 5
 _ACCOUNTS_SHOWN: Final = 5  # of reconciliations: those that failed come first
 _PROCESSES_SHOWN: Final = 6
-_UNITS: Final = ("bytes", "KB", "MB", "GB", "TB")
 _STATES: Final = (
     Column("", 10),
     Column("all", 11, right=True),
@@ -35,22 +35,6 @@ _STATES: Final = (
     Column("later", 8, right=True),
     Column("oldest", 0),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """One destination of the settings, as far as the journal knows."""
-
-    name: str
-    latest: Delivery | None
-    """Its latest attempt; ``None`` where none is among the latest of all."""
-
-    @property
-    def state(self) -> str:
-        """How its circuit breaker was at the latest attempt."""
-        if self.latest is None:
-            return "no attempt lately"
-        return "paused" if self.latest.is_paused else "open to deliveries"
 
 
 def look(config: Path | None) -> tuple[Overview, Settings]:
@@ -93,16 +77,6 @@ def needs_a_person(seen: Overview) -> bool:
     return bool(concerns(seen))
 
 
-def destinations(seen: Overview, settings: Settings) -> list[Destination]:
-    """Return the destinations of the routes, each with its latest attempt."""
-    found = []
-    for name in dict.fromkeys(route.sink for route in settings.route) or (PYTHON,):
-        takes = scope_of(settings, name).takes if settings.route else lambda _account, _kind: True
-        own = [each for each in seen.deliveries if takes(each.account, each.kind.value)]
-        found.append(Destination(name, max(own, key=lambda each: each.at, default=None)))
-    return found
-
-
 # -- the screen --------------------------------------------------------------------------------------------------------
 
 
@@ -117,12 +91,12 @@ def _journal(seen: Overview) -> Iterator[str]:
     last = (
         "nothing was ever stored" if seen.last_stored_at is None else f"stored last {_ago(seen, seen.last_stored_at)}"
     )
-    yield f"journal    {bytes_shown(seen.size)}, {last}"
+    yield f"journal    {figures.size(seen.size)}, {last}"
 
 
 def _pace(seen: Overview) -> Iterator[str]:
     pace = seen.pace
-    flows = [f"{name} {_rate(flow)}" for name, flow in (
+    flows = [f"{name} {figures.rate(flow.per_minute)}" for name, flow in (
         ("pushed", pace.pushed), ("handled", pace.handled), ("deleted", pace.deleted)
     )]  # fmt: skip
     yield f"a minute   {' -> '.join(flows)}   (of the last {times.span(pace.handled.seconds)})"
@@ -135,10 +109,6 @@ def _pace(seen: Overview) -> Iterator[str]:
     ]  # fmt: skip
     if others:
         yield f"           {', '.join(others)}"
-
-
-def _rate(flow: Flow) -> str:
-    return f"{flow.per_minute:,.0f}" if flow.per_minute >= 10 or not flow.count else f"{flow.per_minute:.1f}"
 
 
 def _states(seen: Overview) -> Iterator[str]:
@@ -173,8 +143,8 @@ def _dead(seen: Overview) -> Iterator[str]:
 
 
 def _around(seen: Overview, settings: Settings) -> Iterator[str]:
-    for destination in destinations(seen, settings):
-        yield _fit(f"to         {destination.name}: {_destination(seen, destination)}")
+    for outlook in outlooks(settings, seen.deliveries):
+        yield _fit(f"to         {outlook.name}: {_destination(seen, outlook)}")
     for inbox in seen.inboxes:
         since = "" if inbox.since is None else f" since {times.local(inbox.since)} ({_ago(seen, inbox.since)})"
         times_refused = f"{inbox.refusals} times; next try {_ago(seen, inbox.retry_at)}"
@@ -191,10 +161,10 @@ def _around(seen: Overview, settings: Settings) -> Iterator[str]:
     yield from _processes(seen)
 
 
-def _destination(seen: Overview, destination: Destination) -> str:
-    latest = destination.latest
+def _destination(seen: Overview, outlook: Outlook) -> str:
+    latest = outlook.latest
     if latest is None:
-        return destination.state
+        return outlook.state
     outcome = f"{latest.outcome}{f': {latest.error}' if latest.error else ''}"
     if latest.is_paused:
         return f"paused {_ago(seen, latest.at)}, its circuit breaker was open: {latest.error}"
@@ -230,14 +200,6 @@ def _ago(seen: Overview, moment: datetime) -> str:
     return times.ago(moment, seen.at)
 
 
-def bytes_shown(count: int) -> str:
-    """Return a number of bytes in one unit."""
-    size, unit = float(count), 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{size:.0f} {_UNITS[unit]}" if unit < 2 or size >= 100 else f"{size:.1f} {_UNITS[unit]}"
-
-
 # -- JSON --------------------------------------------------------------------------------------------------------------
 
 
@@ -255,7 +217,7 @@ def as_json(seen: Overview, settings: Settings) -> dict[str, Any]:
         "dead": [_plain(asdict(each)) for each in seen.deaths],
         "destinations": [
             {"name": each.name, "state": each.state, "latest": _plain(asdict(each.latest)) if each.latest else None}
-            for each in destinations(seen, settings)
+            for each in outlooks(settings, seen.deliveries)
         ],
         "inboxes_refused": [_plain(asdict(each)) for each in seen.inboxes],
         "reconciliations": [

@@ -15,7 +15,7 @@ from soap_handler.settings.model import (
     Settings,
     TracingSettings,
 )
-from soap_handler.settings.names import name_key
+from soap_handler.settings.names import name_key, names_of
 from soap_handler.settings.reference import SettingRow, describe
 from soap_handler.settings.sources import load_settings
 from soap_handler.settings.template import template
@@ -40,5 +40,6 @@ __all__ = [
     "describe",
     "load_settings",
     "name_key",
+    "names_of",
     "template",
 ]

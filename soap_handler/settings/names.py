@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from soap_handler.settings.accounts import AccountSettings
+
 
 def name_key(name: str) -> str:
     """Return the form in which account names are compared: without outer white space and letter case."""
     return name.strip().casefold()
+
+
+def names_of(text: str, accounts: Iterable[AccountSettings]) -> tuple[str, ...] | None:
+    """Return all names of the account that is called so, its reference first; ``None`` where there is none."""
+    for account in accounts:
+        names = (account.reference, *account.aliases)
+        if name_key(text) in map(name_key, names):
+            return names
+    return None
 
 
 def name_clashes(names: Sequence[Iterable[Any]]) -> list[str]:

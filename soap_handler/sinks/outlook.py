@@ -35,6 +35,13 @@ class Outlook:
         """Whether its circuit breaker is open here, or was at the latest attempt, which another host may have made."""
         return self.open_in > 0 or (self.latest is not None and self.latest.is_paused)
 
+    @property
+    def state(self) -> str:
+        """What is known of it, in words."""
+        if self.is_open:
+            return "paused"
+        return "no attempt lately" if self.latest is None else "open to deliveries"
+
 
 def outlooks(
     settings: Settings, deliveries: Sequence[Delivery], open_in: Mapping[tuple[str, str], int] = _NONE_OPEN

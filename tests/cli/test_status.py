@@ -166,11 +166,3 @@ def test_without_a_journal(run: Run, tmp_path: Path) -> None:
     assert (result.code, result.err.count("\n")) == (1, 1)
     assert not (tmp_path / "journal.db").exists()
     assert run("status", "--watch", "--json").code == 2
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(999, "999 bytes"), (1000, "1 KB"), (1_234_000, "1.2 MB"), (761_585_664, "762 MB")]
-)  # fmt: skip
-def test_bytes_have_a_unit(count: int, text: str) -> None:
-    """Three digits at most."""
-    assert status_view.bytes_shown(count) == text

@@ -1,17 +1,14 @@
-"""Times for people: how an option says one, and how it is shown. Shown in the local zone; JSON and pipes have UTC."""
+"""Times for people: how an option or a form says one, and how it is shown, in the zone of this machine."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
-
-import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EXPECTED: Final = "expected 2h, 10:02, 2026-03-02, or 2026-03-02T10:02"
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO: Final = re.compile(r"(\d{1,6})\s*([smhdw])", re.ASCII)
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
@@ -20,35 +17,20 @@ _TO_THE_MINUTE: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?!:).*", r
 _STEPS: Final = ((86_400 * 2, 86_400, "d"), (3_600 * 2, 3_600, "h"), (60 * 2, 60, "min"), (0, 1, "s"))
 
 
-def since(text: str | None, now: datetime) -> datetime | None:
-    """Return the beginning of the time that an option names.
+def read(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """Return the beginning and the end of the time that a person names; without a zone it is in that of this machine.
+
+    10:02 is a whole minute, the last that a clock showed so; a date is a whole day. ``2h`` counts back from ``now``.
 
     Raises:
-        typer.BadParameter: it names none.
+        ValueError: it names none.
     """
-    return None if text is None else _span("--since", text, now)[0]
-
-
-def until(text: str | None, now: datetime) -> datetime | None:
-    """Return the end of the time that an option names: of the whole minute for 10:02, of the whole day for a date.
-
-    Raises:
-        typer.BadParameter: it names none.
-    """
-    return None if text is None else _span("--until", text, now)[1]
-
-
-def _span(option: str, text: str, now: datetime) -> tuple[datetime, datetime]:
     wanted = text.strip()
-    for read in (_ago, _today, _dated):
-        try:
-            span = read(wanted, now)
-        except (ValueError, OverflowError):
-            break
-        if span is not None:
-            begin, length = span
-            return begin, begin + length
-    raise typer.BadParameter(f"{option} is {text!r}; {EXPECTED}, with or without a zone")
+    try:
+        begin, length = _ago(wanted, now) or _today(wanted, now) or _dated(wanted)
+        return begin.astimezone(UTC), (begin + length).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(text) from error
 
 
 def _ago(text: str, now: datetime) -> tuple[datetime, timedelta] | None:
@@ -69,7 +51,7 @@ def _today(text: str, now: datetime) -> tuple[datetime, timedelta] | None:
     return moment, timedelta(seconds=1) if found[3] else timedelta(minutes=1)
 
 
-def _dated(text: str, _now: datetime) -> tuple[datetime, timedelta] | None:
+def _dated(text: str) -> tuple[datetime, timedelta]:
     moment = datetime.fromisoformat(text)
     aware = moment if moment.tzinfo else moment.astimezone()
     if _DATE.fullmatch(text):
@@ -78,9 +60,11 @@ def _dated(text: str, _now: datetime) -> tuple[datetime, timedelta] | None:
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """Return how long ago something was, in one unit."""
+    """Return how long ago something was, or in how long it will be, in one unit."""
     passed = (now - moment).total_seconds()
-    return f"in {span(-passed)}" if passed <= -1 else f"{span(passed)} ago"
+    if abs(passed) < 1:
+        return "just now"
+    return f"in {span(-passed)}" if passed < 0 else f"{span(passed)} ago"
 
 
 def span(seconds: float) -> str:
