@@ -62,5 +62,4 @@ def metrics() -> Response:
 def _not_kept(response: Response) -> Response:
     """Have no cache keep an answer: each is of this moment."""
     response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -34,7 +34,6 @@ def install(app: Flask, settings: Settings, journal: Journal) -> None:
     known = app.extensions[EXTENSION] = Access(settings, journal)
     app.secret_key = secrets.token_bytes()
     app.config["MAX_CONTENT_LENGTH"] = _FORM_BYTES
-    app.config["FURTHER_PAGES"] = (*app.config.get("FURTHER_PAGES", ()), ("access.audit", "Audit"))
     app.session_interface = Cookies(known.callers)
     app.before_request(guard)
     app.after_request(protect)

@@ -1,10 +1,10 @@
-"""What all pages share: the blueprint, the headers, the errors, and what each template may use."""
+"""What all pages share: the blueprint, the navigation, the errors, and what each template may use."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, current_app, render_template, request
 
 from soap_handler.console.pages import words
 from soap_handler.console.parts import parts
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from sqlalchemy import Connection
 
-CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
 NAVIGATION: Final = (
     ("pages.home", "Overview"),
     ("pages.messages", "Messages"),
@@ -29,6 +25,7 @@ NAVIGATION: Final = (
     ("pages.destinations", "Destinations"),
     ("pages.accounts", "Accounts"),
     ("pages.configuration", "Settings"),
+    ("access.audit", "Audit"),
 )
 """The pages that are named at the top of each, in order: endpoint and name."""
 
@@ -40,12 +37,8 @@ site: Final = Blueprint("pages", __name__)
 
 
 def set_up(app: Flask) -> None:
-    """Give the templates what they use. Who may do what is set up elsewhere, before or after; until then all may."""
-    names = app.jinja_env.globals
-    names.setdefault("csrf_token", str)
-    names.setdefault("may_operate", lambda: True)
-    names.setdefault("may_read_bodies", lambda: True)
-    names["navigation"] = navigation
+    """Give the templates what they use. Who may do what they ask ``access``, which its own ``install`` sets up."""
+    app.jinja_env.globals["navigation"] = navigation
     app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_error_handler(JournalUnavailableError, _out_of_reach)
@@ -66,19 +59,13 @@ def may_read_bodies() -> bool:
 
 
 def navigation() -> list[tuple[str, str, bool]]:
-    """Return the address and the name of each page, and whether it is the present one. Further ones come last."""
-    here = request.endpoint
-    known = [each for each in (*NAVIGATION, *current_app.config.get("FURTHER_PAGES", ())) if each[0] in _endpoints()]
-    return [(endpoint, name, endpoint == here) for endpoint, name in known]
+    """Return the endpoint and the name of each page, and whether it is the present one."""
+    return [(endpoint, name, endpoint == request.endpoint) for endpoint, name in NAVIGATION]
 
 
 def is_fragment() -> bool:
     """Whether the script of a page asks for what may have changed, and not for the whole page."""
     return request.headers.get("X-Fragment") == "1"
-
-
-def _endpoints() -> dict[str, Any]:
-    return current_app.view_functions
 
 
 def _out_of_reach(error: JournalUnavailableError) -> tuple[str, int]:
@@ -88,12 +75,3 @@ def _out_of_reach(error: JournalUnavailableError) -> tuple[str, int]:
 @site.app_errorhandler(404)
 def _not_found(_error: Exception) -> tuple[str, int]:
     return render_template("problem.html", title="There is no such page", problem="It may have been purged."), 404
-
-
-@site.after_app_request
-def _protect(response: Response) -> Response:
-    """Have a browser run no script but ours, load nothing from elsewhere, and put no page into a frame."""
-    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("X-Frame-Options", "DENY")
-    return response

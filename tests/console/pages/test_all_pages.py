@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from soap_handler.console.pages.site import CONTENT_SECURITY_POLICY
+from soap_handler.console.access.guard import CONTENT_SECURITY_POLICY
 from soap_handler.journal import State
 from tests.console.pages.filled import Filled, console_on, settings_of
 from tests.support.wire import OTHER_PASSWORD, PASSWORD
