@@ -19,7 +19,7 @@ from soap_handler.inbox import Inbox
 from soap_handler.journal import Examination, examine
 from soap_handler.journal.retention import FLOOR
 from soap_handler.notifications import Kind
-from soap_handler.settings import name_key
+from soap_handler.settings import all_names, name_key
 from soap_handler.sinks import registry, routes, target
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _journal(settings: Settings) -> Iterator[Finding]:
 
 def _unclaimed(settings: Settings, found: Examination) -> Iterator[Finding]:
     """Warn of notifications of a name that no account bears: another push of them would count as new."""
-    claimed = {name_key(name) for account in settings.account for name in (account.reference, *account.aliases)}
+    claimed = set(map(name_key, all_names(settings.account)))
     for name, count in found.accounts.items():
         if name_key(name) not in claimed:
             text = f"lack {name!r}, the account of {count} notifications; expected it with the account that had it"

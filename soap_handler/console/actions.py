@@ -14,7 +14,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request
 from soap_handler import telemetry
 from soap_handler.console.access.views import local_path
 from soap_handler.console.access.visitors import access, visitor
-from soap_handler.console.wanted import UnreadableError, wanted
+from soap_handler.console.order import UnreadableError, order_of
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import audit, questions
 from soap_handler.journal.giving_up import count_to_give_up, give_up
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from flask.typing import ResponseReturnValue
 
-    from soap_handler.console.wanted import Wanted
+    from soap_handler.console.order import Order
     from soap_handler.journal import Journal, Selection
 
 CONFIRM: Final = "confirm"
@@ -87,7 +87,7 @@ def act(name: str) -> ResponseReturnValue:
         abort(404)
     here = access()
     try:
-        found = wanted(request.form, here.accounts, here.journal)
+        found = order_of(request.form, here.accounts, here.journal)
     except UnreadableError as error:
         return render_template("access/refused.html", text=str(error)), 400
     count = action.count(here.journal, found.selection)
@@ -113,7 +113,7 @@ def _carry_out(name: str, action: Action, selection: Selection) -> int:
     return note.notifications
 
 
-def _ask(name: str, action: Action, found: Wanted, count: int) -> ResponseReturnValue:
+def _ask(name: str, action: Action, found: Order, count: int) -> ResponseReturnValue:
     """Return the page that asks to confirm, with the count and the filter."""
     back = _back()
     chosen = sum(field == "seq" for field, _ in found.fields)

@@ -15,7 +15,7 @@ from soap_handler.settings.model import (
     Settings,
     TracingSettings,
 )
-from soap_handler.settings.names import name_key, names_of
+from soap_handler.settings.names import all_names, name_key, names_of
 from soap_handler.settings.reference import SettingRow, describe
 from soap_handler.settings.sources import load_settings
 from soap_handler.settings.template import template
@@ -37,6 +37,7 @@ __all__ = [
     "SettingRow",
     "Settings",
     "TracingSettings",
+    "all_names",
     "describe",
     "load_settings",
     "name_key",

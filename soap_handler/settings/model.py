@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from soap_handler.settings.accounts import AccountSettings
 from soap_handler.settings.console import ConsoleSettings
 from soap_handler.settings.names import name_clashes, name_key
-from soap_handler.settings.origins import Origins
+from soap_handler.settings.provenance import Provenance
 from soap_handler.settings.renamed import Rename
 from soap_handler.settings.sinks import PYTHON, AnySink, RouteSettings
 from soap_handler.settings.table import Table, sentence
@@ -289,7 +289,7 @@ class Settings(Table):
     """The whole configuration. Built directly it holds what is given; ``load_settings`` reads file and environment."""
 
     _renames: tuple[Rename, ...] = PrivateAttr(default=())
-    _origins: Origins = PrivateAttr(default_factory=Origins)
+    _provenance: Provenance = PrivateAttr(default_factory=Provenance)
 
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
@@ -314,13 +314,13 @@ class Settings(Table):
         return self._renames
 
     @property
-    def origins(self) -> Origins:
+    def provenance(self) -> Provenance:
         """Where the values came from."""
-        return self._origins
+        return self._provenance
 
-    def note_origins(self, origins: Origins) -> None:
+    def note_provenance(self, provenance: Provenance) -> None:
         """Keep where the values came from, for people."""
-        self._origins = origins
+        self._provenance = provenance
 
     def note_renames(self, renames: Iterable[Rename]) -> None:
         """Keep the uses of old names for the warnings."""

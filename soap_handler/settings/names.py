@@ -24,6 +24,11 @@ def names_of(text: str, accounts: Iterable[AccountSettings]) -> tuple[str, ...] 
     return None
 
 
+def all_names(accounts: Iterable[AccountSettings]) -> list[str]:
+    """Return the names of all accounts."""
+    return [name for account in accounts for name in (account.reference, *account.aliases)]
+
+
 def name_clashes(names: Sequence[Iterable[Any]]) -> list[str]:
     """Return a sentence for each name that more than one account bears; ``names`` holds those of each account."""
     owners: dict[str, int] = {}

@@ -16,8 +16,8 @@ from soap_handler.settings.environment import Environment
 from soap_handler.settings.journal_place import place_journal
 from soap_handler.settings.model import Settings
 from soap_handler.settings.names import name_clashes
-from soap_handler.settings.origins import Origins
 from soap_handler.settings.problems import sentences
+from soap_handler.settings.provenance import Provenance
 from soap_handler.settings.renamed import rename_in_file
 from soap_handler.settings.secret_files import read_secret_files
 
@@ -43,7 +43,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         raise SettingsError([unreadable, *environment.problems])
     renames, problems = rename_in_file(file)
     values = environment.over(file)
-    said = Origins(path, environment.variables, values)
+    said = Provenance(path, environment.variables, values)
     folder = _folder(path)
     problems += environment.problems + read_secret_files(values, Settings, folder)
     problems += place_journal(values, folder)
@@ -51,7 +51,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     settings, wrong = _validated(values, origins)
     if settings is None or problems or wrong:
         raise SettingsError(problems + wrong)
-    settings.note_origins(said)
+    settings.note_provenance(said)
     settings.note_renames([*renames.values(), *environment.renames])
     return settings
 

@@ -9,7 +9,7 @@ import pytest
 
 from soap_handler.journal import Entry, Selection, State
 from soap_handler.journal.questions import browsing
-from soap_handler.journal.questions.browsing import Page, Wanted, browse
+from soap_handler.journal.questions.browsing import Page, Search, browse
 from soap_handler.journal.questions.course import INTERVALS, intervals
 from soap_handler.notifications import MessageEvent
 from tests.journal.entries import LEASE, START, Clock, ended, entry, message
@@ -21,7 +21,7 @@ ACCOUNTS = ("EX0000001", "EX0000002")
 ROWS = 7
 
 
-def look(journal: Journal, wanted: Wanted, most: int = 3, seconds: float = 60.0) -> Page:
+def look(journal: Journal, wanted: Search, most: int = 3, seconds: float = 60.0) -> Page:
     return journal.read(lambda connection: browse(connection, wanted, timedelta(), most=most, seconds=seconds))
 
 
@@ -51,7 +51,7 @@ def test_pages_follow_each_other_while_others_come_in(
     found: list[str] = []
     before = None
     for number in range(100, 110):
-        page = look(journal, Wanted(selection, before=before))
+        page = look(journal, Search(selection, before=before))
         found += keys(page)
         journal.record(entry(number))
         before = page.older
@@ -65,12 +65,12 @@ def test_the_time_limit_ends_a_page_and_the_next_goes_on(
 ) -> None:
     """The page says back to when nothing was left out; by going on, all are found."""
     monkeypatch.setattr(browsing, "_FIRST_WINDOW", 2)
-    first = look(journal, Wanted(Selection(number="447700900001")), most=9, seconds=0.0)
+    first = look(journal, Search(Selection(number="447700900001")), most=9, seconds=0.0)
     assert keys(first) == stored[:2]
     assert first.looked_back_to == START + timedelta(minutes=ROWS - 2)
     found = keys(first)
     while first.older is not None:
-        first = look(journal, Wanted(Selection(number="447700900001"), before=first.older), most=9, seconds=0.0)
+        first = look(journal, Search(Selection(number="447700900001"), before=first.older), most=9, seconds=0.0)
         found += keys(first)
     assert found == stored
     assert first.looked_back_to is None
@@ -78,12 +78,12 @@ def test_the_time_limit_ends_a_page_and_the_next_goes_on(
 
 def test_a_state_with_an_index_is_counted(journal: Journal, stored: list[str]) -> None:
     """The dead are found at once, with how many there are and their errors; the error narrows them."""
-    page = look(journal, Wanted(Selection(state=State.DEAD)))
+    page = look(journal, Search(Selection(state=State.DEAD)))
     assert (keys(page), page.total, page.older) == (stored[-1:], 1, None)
     assert list(page.errors.values()) == ["KeyError: no order"]
-    assert look(journal, Wanted(Selection(state=State.DEAD, error="keyerror"))).total == 1
-    assert look(journal, Wanted(Selection(state=State.DEAD, error="other"))).total == 0
-    assert keys(look(journal, Wanted(Selection(error="NO ORDER")))) == stored[-1:]
+    assert look(journal, Search(Selection(state=State.DEAD, error="keyerror"))).total == 1
+    assert look(journal, Search(Selection(state=State.DEAD, error="other"))).total == 0
+    assert keys(look(journal, Search(Selection(error="NO ORDER")))) == stored[-1:]
 
 
 @pytest.mark.parametrize("few", [browsing.FEW, 0], ids=["few", "many"])
@@ -94,18 +94,18 @@ def test_keys_and_ids_are_found_by_their_beginning(
     monkeypatch.setattr(browsing, "FEW", few)
     identity = message(3).id
     journal.record(Entry(MessageEvent(account=ACCOUNTS[1], id=identity), START))
-    event = look(journal, Wanted(Selection()), most=1).records[0].key
+    event = look(journal, Search(Selection()), most=1).records[0].key
     wanted = message(3).key
-    assert keys(look(journal, Wanted(Selection(), wanted, ACCOUNTS))) == [wanted]
-    assert set(keys(look(journal, Wanted(Selection(), wanted[:-1], ACCOUNTS), most=99))) == set(stored)
+    assert keys(look(journal, Search(Selection(), wanted, ACCOUNTS))) == [wanted]
+    assert set(keys(look(journal, Search(Selection(), wanted[:-1], ACCOUNTS), most=99))) == set(stored)
     for text in (identity, identity.upper(), f"{{{identity}}}", identity.replace("-", "")):
-        found = keys(look(journal, Wanted(Selection(), text, ACCOUNTS)))
+        found = keys(look(journal, Search(Selection(), text, ACCOUNTS)))
         assert set(found) == {event, wanted}, text
-    assert len(keys(look(journal, Wanted(Selection(), "00000000", ACCOUNTS), most=99))) == ROWS + 1
+    assert len(keys(look(journal, Search(Selection(), "00000000", ACCOUNTS), most=99))) == ROWS + 1
     for accounts in ((), ("EX0000009",)):  # those of an account that is not configured any more
-        assert set(keys(look(journal, Wanted(Selection(), identity, accounts)))) == {event, wanted}
+        assert set(keys(look(journal, Search(Selection(), identity, accounts)))) == {event, wanted}
     for text in ("%", "_", "nix", "\U0010ffff"):
-        assert keys(look(journal, Wanted(Selection(), text, ACCOUNTS))) == [], text
+        assert keys(look(journal, Search(Selection(), text, ACCOUNTS))) == [], text
 
 
 def test_the_course_has_each_in_its_interval(journal: Journal, clock: Clock) -> None:

@@ -13,14 +13,14 @@ from pydantic import BaseModel, SecretStr
 from soap_handler.console.pages.site import site
 from soap_handler.console.parts import parts
 from soap_handler.settings import JournalSettings
-from soap_handler.settings.origins import DEFAULT
+from soap_handler.settings.provenance import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from soap_handler.settings import Settings
     from soap_handler.settings.introspection import Place
-    from soap_handler.settings.origins import Origins
+    from soap_handler.settings.provenance import Provenance
 
 MASK: Final = "••••••"
 
@@ -61,10 +61,10 @@ def configuration() -> str:
 
 def rows(settings: Settings) -> Iterator[Rows]:
     """Yield the tables with the values in use, in the order of the file."""
-    yield from _tables(settings, (), settings.origins)
+    yield from _tables(settings, (), settings.provenance)
 
 
-def _tables(model: BaseModel, place: Place, origins: Origins) -> Iterator[Rows]:
+def _tables(model: BaseModel, place: Place, provenance: Provenance) -> Iterator[Rows]:
     shown = model.model_dump(mode="json", warnings=False)
     own, inner = [], []
     for name, field in type(model).model_fields.items():
@@ -74,12 +74,12 @@ def _tables(model: BaseModel, place: Place, origins: Origins) -> Iterator[Rows]:
             inner += below
             continue
         is_set = name in model.model_fields_set
-        origin = origins.of((*place, name), is_set=is_set)
+        origin = provenance.of((*place, name), is_set=is_set)
         own.append(Row(name, _text(model, name, value, shown[name]), origin, field.description or ""))
     if own and place:
         yield Rows(_name(place), tuple(own))
     for table, at in inner:
-        yield from _tables(table, at, origins)
+        yield from _tables(table, at, provenance)
 
 
 def _below(value: object, place: Place) -> Iterator[tuple[BaseModel, Place]]:

@@ -7,7 +7,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from soap_handler.notifications import to_dict
+from soap_handler.notifications import instant, to_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,7 +64,7 @@ def values(record: Record, error: str | None, *, with_bodies: bool) -> dict[str,
         "kind": record.kind.value,
         "state": record.state.value,
         "source": record.source.value,
-        **{name: moment.isoformat().replace("+00:00", "Z") if moment else None for name, moment in moments.items()},
+        **{name: instant(moment) or None for name, moment in moments.items()},
         "attempts": record.attempts,
         "delete_attempts": record.delete_attempts,
         "error": error,

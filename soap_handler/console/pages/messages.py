@@ -13,8 +13,9 @@ from soap_handler.console.pages import exports, filters
 from soap_handler.console.pages.site import ask, is_fragment, may_read_bodies, site
 from soap_handler.console.parts import parts
 from soap_handler.journal import State
-from soap_handler.journal.questions.browsing import Page, Wanted, browse
+from soap_handler.journal.questions.browsing import Page, Search, browse
 from soap_handler.notifications import Kind
+from soap_handler.settings import all_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,13 +72,12 @@ def _sought() -> Filter:
     return filters.read(request.args, parts().settings.account, parts().journal.now())
 
 
-def _wanted(sought: Filter, before: int | None = None) -> Wanted:
+def _wanted(sought: Filter, before: int | None = None) -> Search:
     """Return what to browse for: a message id may be under any name of an account."""
-    names = [name for each in parts().settings.account for name in (each.reference, *each.aliases)]
-    return Wanted(sought.selection, sought.begins, names, before)
+    return Search(sought.selection, sought.begins, all_names(parts().settings.account), before)
 
 
-def _all_pages(journal: Journal, wanted: Wanted) -> Iterator[Page]:
+def _all_pages(journal: Journal, wanted: Search) -> Iterator[Page]:
     """Yield one page after the other, each read by itself: a slow reader holds no transaction open."""
     while True:
         read = partial(browse, wanted=wanted, ahead=ahead(journal), most=_ROWS_OF_A_FILE)

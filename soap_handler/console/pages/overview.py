@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 REFRESH_CHOICES: Final = (5, 15, 60)
 _KEPT_SECONDS: Final = 1.0
 """So long one look at the journal serves all who look."""
-_PATIENCE_SECONDS: Final = 0.2  # for a new look, where there is a former one
+_QUICK_LOOK_SECONDS: Final = 0.2  # for a new look, where there is a former one
 _STALE_SECONDS: Final = 30.0  # a former one that is older tells nothing of the present
 _UNANSWERED_SECONDS: Final = 10.0
 
@@ -89,7 +89,7 @@ class Looks:
                 under_way = self._under_way = Future()
                 threading.Thread(target=self._look, args=(under_way,), name="console look", daemon=True).start()
         try:
-            return under_way.result(_UNANSWERED_SECONDS if former is None else _PATIENCE_SECONDS)
+            return under_way.result(_UNANSWERED_SECONDS if former is None else _QUICK_LOOK_SECONDS)
         except FutureTimeoutError as error:
             if former is not None:
                 return former

@@ -41,7 +41,7 @@ _table = notification.c
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Search:
     """What to look for: a selection, and beside it the beginning of keys or message ids."""
 
     selection: Selection
@@ -61,7 +61,7 @@ class Page:
     errors: dict[int, str] = field(default_factory=dict)
     """The last error of each that has one, by number."""
     older: int | None = None
-    """Where the next page goes on (``Wanted.before``); ``None`` at the end."""
+    """Where the next page goes on (``Search.before``); ``None`` at the end."""
     looked_back_to: datetime | None = None
     """Set where the time was over before the page was full: until then nothing was left out."""
     total: int | None = None
@@ -69,7 +69,7 @@ class Page:
 
 
 def browse(
-    connection: Connection, wanted: Wanted, ahead: timedelta, *, most: int = ROWS, seconds: float = SECONDS
+    connection: Connection, wanted: Search, ahead: timedelta, *, most: int = ROWS, seconds: float = SECONDS
 ) -> Page:
     """Return the next page of what is wanted.
 
@@ -95,7 +95,7 @@ def browse(
     )
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _conditions(wanted: Search) -> list[ColumnElement[bool]]:
     selection = wanted.selection
     conditions = selected(replace(selection, error=None))
     if selection.error is not None:
@@ -121,14 +121,14 @@ def _texts(begins: str) -> tuple[str, str]:
     return text, canonical_id(text).lstrip("{")
 
 
-def _beginnings(wanted: Wanted) -> list[str]:
+def _beginnings(wanted: Search) -> list[str]:
     """Return how a key may begin: with the text itself, or with what stands before a message id that begins so."""
     text, identity = _texts(wanted.begins or "")
     with_id = (f"{key_under(account, '')}/{kind}/{identity}" for account in wanted.accounts for kind in Kind)
     return list(dict.fromkeys([text, *with_id]))
 
 
-def _narrow(connection: Connection, wanted: Wanted) -> list[ColumnElement[bool]] | None:
+def _narrow(connection: Connection, wanted: Search) -> list[ColumnElement[bool]] | None:
     """Return the conditions by which an index leads to a few rows; ``None`` where there are none, or more rows."""
     narrow = [in_state(wanted.selection.state)] if wanted.selection.state in _INDEXED else []
     if wanted.begins:

@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.console.pages import filters
-from soap_handler.journal.questions.browsing import Wanted as Browsed
-from soap_handler.journal.questions.browsing import browse
+from soap_handler.journal.questions.browsing import Search, browse
+from soap_handler.settings import all_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ class UnreadableError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Order:
     """What is asked for."""
 
     selection: Selection
@@ -42,7 +42,7 @@ class Wanted:
     """The fields that ask for the same later: a time such as "2h" (ago) is the instant that it meant."""
 
 
-def wanted(form: MultiDict[str, str], accounts: Sequence[AccountSettings], journal: Journal) -> Wanted:
+def order_of(form: MultiDict[str, str], accounts: Sequence[AccountSettings], journal: Journal) -> Order:
     """Read what a form asks for.
 
     Raises:
@@ -58,7 +58,7 @@ def wanted(form: MultiDict[str, str], accounts: Sequence[AccountSettings], journ
     if sought.begins:
         seqs = _of_id(sought, accounts, journal, seqs)
     fields = (*sought.for_actions().items(), *(("seq", each) for each in chosen))
-    return Wanted(replace(sought.selection, seqs=seqs), dict(sought.texts), fields)
+    return Order(replace(sought.selection, seqs=seqs), dict(sought.texts), fields)
 
 
 def _chosen(chosen: Sequence[str]) -> tuple[int, ...] | None:
@@ -74,8 +74,7 @@ def _of_id(
     sought: Filter, accounts: Sequence[AccountSettings], journal: Journal, chosen: tuple[int, ...] | None
 ) -> tuple[int, ...]:
     """Return the numbers of the rows whose key or message id begins as the filter says."""
-    names = [name for each in accounts for name in (each.reference, *each.aliases)]
-    asked = Browsed(sought.selection, sought.begins, names)
+    asked = Search(sought.selection, sought.begins, all_names(accounts))
     page = journal.read(
         lambda connection: browse(connection, asked, timedelta(), most=MOST_CHOSEN, seconds=_LOOK_SECONDS)
     )

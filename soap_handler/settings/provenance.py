@@ -1,4 +1,4 @@
-"""Origins: where each value of the configuration came from, in words, for people who ask why a setting is as it is."""
+"""Provenance: which source each value of the configuration came from, in words, for people who ask why it is so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEFAULT = "default"
 """The origin of what no source says."""
 
 
-class Origins:
+class Provenance:
     """The sources of one configuration. Holds names alone: of the file, of variables, of secret files."""
 
     def __init__(
