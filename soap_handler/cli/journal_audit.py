@@ -27,7 +27,7 @@ def audit(
 ) -> None:
     """List who retried, replayed, gave up, released or erased what, latest first, with the number of notifications.
 
-    Of the console's users it has the name, of this command cli: and the user of the operating system.
+    Of the console's users it has the name, of this command cli: with the user, the one behind sudo, and the host.
     """
     from soap_handler.cli import display, journal_view  # noqa: PLC0415 - they load SQLAlchemy and rich
     from soap_handler.journal import trail  # noqa: PLC0415 - it loads SQLAlchemy
@@ -65,12 +65,12 @@ def noted(
     """
     from soap_handler.journal import noted, subject_of  # noqa: PLC0415 - they load SQLAlchemy
     from soap_handler.journal.audit import EVERYTHING  # noqa: PLC0415 - it loads SQLAlchemy
-    from soap_handler.journal.proof import system_user  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.journal.proof import operator  # noqa: PLC0415 - it loads SQLAlchemy
 
     subject = subject_of(selections)
     if about is not None:
         subject = about if subject == EVERYTHING else f"{about}, {subject}"
-    return noted(journal, f"cli:{system_user()}", action, subject)
+    return noted(journal, f"cli:{operator()}", action, subject)
 
 
 def _summary(row: Audited) -> dict[str, Any]:

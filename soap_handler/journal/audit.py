@@ -51,7 +51,7 @@ class Audited:
     ended_at: datetime | None
     """``None`` while it goes on, and for ever when its process died."""
     who: str
-    """The operator's name in the console, or ``cli:`` with the user of the operating system."""
+    """The operator's name in the console, or ``cli:`` with the user of the operating system and the host."""
     caller: str | None
     """The address from which the order came over the network."""
     action: str

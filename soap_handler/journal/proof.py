@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -75,6 +76,13 @@ def system_user() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:  # a container's user often has no name
         return f"user {os.geteuid()}"
+
+
+def operator() -> str:
+    """Return who runs this process: the user, the one behind sudo, and the host."""
+    user, host = system_user(), socket.gethostname()
+    behind = os.environ.get("SUDO_USER")
+    return f"{behind} as {user}@{host}" if behind and behind != user else f"{user}@{host}"
 
 
 def _missing_rights(connection: Connection) -> Iterator[str]:

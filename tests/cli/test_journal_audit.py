@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.journal import Entry, Journal, Settlement, State, Step
-from soap_handler.journal.proof import system_user
+from soap_handler.journal.proof import operator
 from soap_handler.notifications import MessageReceived
 from tests.cli.conftest import Run, write_configuration
 
@@ -48,7 +48,7 @@ def test_an_action_is_a_row(run: Run, command: tuple[str, ...], action: str, sub
     """It has who, what, and how many; the number of a person is masked."""
     assert run(*command).code == 0
     (row,) = run("journal", "audit", "--json").json
-    assert (row["who"], row["action"], row["subject"]) == (f"cli:{system_user()}", action, subject)
+    assert (row["who"], row["action"], row["subject"]) == (f"cli:{operator()}", action, subject)
     assert (row["notifications"], row["error"], row["caller"]) == (notifications, None, None)
     assert row["begun_at"] <= row["ended_at"]
     shown = run("journal", "audit").out

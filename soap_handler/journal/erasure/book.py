@@ -1,13 +1,13 @@
 """The record of erasures: who erased which number when, and how much there was. It is never purged.
 
+The audit trail has a row of each too, as of all that is done by hand; that row goes after ``journal.audit_retention``.
+
 The number itself is not kept. Its digest is salted and slow (scrypt): it tells whether a number that one knows was
 erased, and to try out all the numbers there are would take years.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +15,6 @@ from sqlalchemy import insert, select, update
 
 from soap_handler.accounts.passwords import PasswordHash
 from soap_handler.journal.erasure.erase import Erasure
-from soap_handler.journal.proof import system_user
 from soap_handler.journal.schema import erasure
 
 if TYPE_CHECKING:
@@ -67,13 +66,6 @@ class Ended(NamedTuple):
 def digest_of(trace: Trace) -> str:
     """Return a new digest of a number."""
     return str(PasswordHash.of(trace.name))
-
-
-def operator() -> str:
-    """Return who runs this process: the user, the one behind sudo, and the host."""
-    user, host = system_user(), socket.gethostname()
-    behind = os.environ.get("SUDO_USER")
-    return f"{behind} as {user}@{host}" if behind and behind != user else f"{user}@{host}"
 
 
 def begin(connection: Connection, begun: Sequence[Begun]) -> list[int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from soap_handler.journal.erasure import book, sqlite_file
 from soap_handler.journal.erasure import erase as statements
 from soap_handler.journal.erasure.erase import Erasure, ErasureRequest
+from soap_handler.journal.proof import operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -44,7 +45,7 @@ class Erasures:
         more, but still deleted. The erasure itself is recorded, without the number.
         """
         wanted = self._request(trace, account, inboxes)
-        number = self._write(book.begin, book.Begun(book.digest_of(trace), account, book.operator(), wanted.now))
+        number = self._write(book.begin, book.Begun(book.digest_of(trace), account, operator(), wanted.now))
         found = self._read(lambda connection: list(statements.find(connection, wanted)))
         erased = sum((self._write(statements.erase, batch) for batch in found), Erasure())
         self._write(book.end, book.Ended(number, self._now(), erased))
