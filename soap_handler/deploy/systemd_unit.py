@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 
 from soap_handler.deploy.template import fill
 from soap_handler.errors import SettingsError
+from soap_handler.settings.sinks import FilesSettings
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -46,7 +47,7 @@ def systemd(settings: Settings, config: Path = _DEFAULT_CONFIG, command: Path | 
         stop=stop,
         watchdog=max(_WATCHDOG_SECONDS, stop + _STOP_MARGIN_SECONDS),
         files=settings.server.connections + _OTHER_OPEN_FILES,
-        writable=_writable(url),
+        writable=_writable(url) + _writable_for_sinks(settings),
         requires="postgresql.service" if _is_local_server(url) else "network.target",
         private_tmp="no" if _is_temporary(_folder_needed(url)) else "yes",
         modules=quoted(f"PYTHONPATH={config.parent}"),
@@ -99,6 +100,16 @@ def _writable(url: URL) -> str:
     )
 
 
+def _writable_for_sinks(settings: Settings) -> str:
+    """Return what lets the sinks for files write. A relative directory is in the state directory."""
+    folders = [sink.directory for sink in settings.sink.values() if isinstance(sink, FilesSettings)]
+    needed = dict.fromkeys(folder for folder in folders if folder.is_absolute())
+    if not needed:
+        return ""
+    head = "\n# The user soap-handler must own the directories of sinks. Each must be there when the service starts."
+    return head + "".join(f"\nReadWritePaths={quoted(f'-{folder}')}" for folder in needed)
+
+
 def _folder_needed(url: URL) -> Path | None:
     """Return the folder of a SQLite file or of a PostgreSQL socket, as far as the URL says."""
     if url.get_backend_name() == "sqlite":
@@ -135,6 +146,8 @@ def _is_this_machine(host: str) -> bool:
 
 def _where_handlers_lie(settings: Settings, folder: Path) -> str:
     target = settings.handler.target
+    if target is None and settings.route:
+        return "# Notifications go to sinks: there is no module of handlers."
     if target is None:
         return "# handler.target is not set: notifications go to the standard output, which is the system's journal."
     module = target.partition(":")[0].partition(".")[0]

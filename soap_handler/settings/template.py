@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-_FILL_IN: Final = {"target"}  # it has a default, but not beside an inbox, which the file has
+_FILL_IN: Final = frozenset({"target"})  # it has a default, but not beside an inbox, which the file has
 _HEAD: Final = """\
 # The configuration of soap-handler.
 # Every line marked "fill in" needs a value. Lines that begin with "#" show defaults and examples.
@@ -34,7 +34,8 @@ def template(sink: str | None = None) -> str:
     for name, field in Settings.model_fields.items():
         model = introspection.table(field)
         if model is not None:
-            parts.append(f"{_table_head(name, field, model)}\n{_lines(model)}")
+            fill_in = _FILL_IN if sink is None else frozenset[str]()  # a sink needs no handlers
+            parts.append(f"{_table_head(name, field, model)}\n{_lines(model, fill_in=fill_in)}")
     account = introspection.tables(Settings.model_fields["account"])
     inbox = introspection.table(account.model_fields["inbox"]) if account else None
     if account and inbox:
@@ -52,21 +53,21 @@ def _table_head(name: str, field: FieldInfo, model: type[BaseModel]) -> str:
     return f"# {model.__doc__}\n# [{name}]" if introspection.optional(field) else f"[{name}]"
 
 
-def _lines(model: type[BaseModel], skipped: frozenset[str] = frozenset()) -> str:
+def _lines(model: type[BaseModel], skipped: frozenset[str] = frozenset(), fill_in: frozenset[str] = frozenset()) -> str:
     return "".join(
-        f"# {field.description}\n{_line(name, field)}\n"
+        f"# {field.description}\n{_line(name, field, to_fill_in=field.is_required() or name in fill_in)}\n"
         for name, field in model.model_fields.items()
         if introspection.table(field) is None and name not in skipped
     )
 
 
-def _line(name: str, field: FieldInfo) -> str:
+def _line(name: str, field: FieldInfo, *, to_fill_in: bool) -> str:
     pairs = introspection.tables(field)
     if pairs is not None:
         pair = ", ".join(f"{key} = {toml((one.examples or [''])[0])}" for key, one in pairs.model_fields.items())
         if field.examples:  # it may be left out
             return f"# {name} = [{{ {pair} }}]"
         return f"{name} = [\n  {{ {pair} }}, # fill in\n]"
-    if field.is_required() or name in _FILL_IN:
+    if to_fill_in:
         return f'{name} = "" # fill in'
     return f"# {name} = {toml(field.examples[0] if field.examples else field.default)}"

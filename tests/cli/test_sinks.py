@@ -41,6 +41,7 @@ def test_init_writes_a_route_to_a_sink(tmp_path: Path, run: Run, kind: str) -> N
     written = (tmp_path / "soap-handler.toml").read_text()
     assert tomllib.loads(written)["sink"]["mine"]["type"] == kind
     assert all(name in written for name in SINKS[kind].model_fields)
+    assert '\ntarget = ""' not in written, "a sink needs no handlers"
     assert tuple(SINKS) == SINK_TYPES
 
 

@@ -15,6 +15,7 @@ from soap_handler.deploy import systemd
 from soap_handler.deploy.systemd_unit import quoted
 from soap_handler.errors import SettingsError
 from soap_handler.settings import HandlerSettings, JournalSettings, ServerSettings, Settings
+from soap_handler.settings.sinks import FilesSettings, RouteSettings
 from tests.deploy.proxies import need
 from tests.support.service import ACCOUNTS
 
@@ -75,6 +76,16 @@ def test_a_journal_elsewhere_may_be_written() -> None:
     text = systemd(settings("postgresql+psycopg://u:hidden@localhost/sms"))
     assert "hidden" not in text
     assert "postgresql.service" in text
+
+
+def test_a_sink_for_files_may_write() -> None:
+    """Its directory is opened for writing where it is there; no handlers are spoken of."""
+    spool = FilesSettings(type="files", directory=Path("/var/spool/my sms"))
+    routed = settings().model_copy(update={"sink": {"spool": spool}, "route": (RouteSettings(sink="spool"),)})
+    text = systemd(routed)
+    assert '\nReadWritePaths="-/var/spool/my sms"\n' in text
+    assert "Notifications go to sinks" in text
+    assert "handler.target" not in text
 
 
 @pytest.mark.parametrize("odd", ["a b", "100%", "%h", "it's", 'q"q', "a$b", "back\\slash", "grüße"])
