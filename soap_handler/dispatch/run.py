@@ -52,14 +52,14 @@ class Outcome(Enum):
     """The handler was not called, as the journal was out of reach or the lease too old. It is no attempt."""
 
 
-_COUNTED_AS: Final = {
+_LABELS: Final = {
     Outcome.HANDLED: "handled",
     Outcome.COMMITTED: "handled",
     Outcome.FAILED: "failed",
+    Outcome.GIVEN_UP: "timed_out",
     Outcome.IGNORED: "ignored",
     Outcome.NOT_BEGUN: "not_begun",
 }
-"""The label of each outcome in metrics."""
 
 
 @dataclass(slots=True, eq=False)
@@ -113,6 +113,13 @@ class Run:
         return Outcome.FAILED
 
 
+def label(run: Run, outcome: Outcome) -> str:
+    """Return the outcome of a run as metrics and traces call it."""
+    if run.failure is None or outcome is Outcome.GIVEN_UP:
+        return _LABELS[outcome]
+    return run.failure.verdict.value
+
+
 class Runner:
     """Carries out runs: calls the handler, and settles how it ended. Thread-safe."""
 
@@ -155,7 +162,7 @@ class Runner:
         """Count a run that has ended; what was given up before was counted then, by its time."""
         if outcome is Outcome.GIVEN_UP:
             return
-        ATTEMPTS.add(1, self._name, _COUNTED_AS[outcome] if run.failure is None else run.failure.verdict.value)
+        ATTEMPTS.add(1, self._name, label(run, outcome))
         if run.began is not None:
             ATTEMPT_SECONDS.observe(time.monotonic() - run.began, self._name)
 
@@ -194,7 +201,7 @@ class Runner:
 
     def settle_hanging(self, run: Run) -> None:
         """Settle a run that was given up, as its handler did not return in time."""
-        ATTEMPTS.add(1, self._name, "timed_out")
+        ATTEMPTS.add(1, self._name, label(run, Outcome.GIVEN_UP))
         self.settle(run)
 
     def settle(self, run: Run) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import Status, StatusCode, use_span
 
-from soap_handler.dispatch.run import Outcome, Runner
+from soap_handler.dispatch.run import Outcome, Runner, label
 from soap_handler.trace_context import carried
 from soap_handler.tracing.spans import traceparent_of
 
@@ -57,11 +57,11 @@ class TracedRunner(Runner):
         span = self._open.pop(run.claim.seq, None)
         if span is None:
             return
-        span.set_attribute("soap_handler.outcome", outcome.name.lower())
+        span.set_attribute("soap_handler.outcome", label(run, outcome))
         if outcome not in _GOOD:
             failure = run.failure
             # The text of an error of the customer's may quote a message; its class does not.
-            what = failure.text.partition(":")[0] if failure and failure.trace else outcome.name.lower()
+            what = failure.text.partition(":")[0] if failure and failure.trace else label(run, outcome)
             span.set_attribute("error.type", what)
             span.set_status(Status(StatusCode.ERROR))
         span.end()
