@@ -67,7 +67,7 @@ class ConsoleSettings(Table):
     session: Duration = Field(
         default=28800.0, description='Time after which a user must log in again, such as "8h".', examples=["8h"]
     )
-    bodies: Literal["operators", "nobody"] = Field(
+    bodies: Literal["operators", "none"] = Field(
         default="operators", description="Who is shown what messages say, and the requests that hold it."
     )
     metrics_allow_from: tuple[Network, ...] = Field(

@@ -1,4 +1,4 @@
-"""Sessions: who is logged in, kept in the memory of the console's process. A restart logs everybody out.
+"""Sessions: who is logged in, kept in the memory of the console's process. A restart logs all users out.
 
 The cookie carries a random id and is signed with a key of this process; that it is valid says the table here alone.
 """

@@ -203,7 +203,7 @@ def test_without_users_this_machine_looks(journal: Journal, tmp_path: Path) -> N
     ("user", "bodies", "reads"),
     [
         ("olga", "operators", True),
-        ("olga", "nobody", False),
+        ("olga", "none", False),
         ("victor", "operators", False),
         (None, "operators", False),
     ],
