@@ -28,8 +28,8 @@ _STEPS: Final = {
     Step.HANDLE: "handler called",
     Step.DELETE: "delete called",
     Step.PUSH: "pushed again, with another content, which is kept",
-    Step.REPLAY: "sent round again by journal replay",
-    Step.GIVE_UP: "given up by journal give-up",
+    Step.REPLAY: "sent round again by hand",
+    Step.GIVE_UP: "given up by hand",
 }
 _NAMES_SHOWN: Final = 20
 _KEYS_SHOWN: Final = 10

@@ -252,7 +252,7 @@ def test_replay_by_key(run: Run, keys: Keys, tmp_path: Path) -> None:
         "ok",
         "replayed",
     ]
-    assert "sent round again by journal replay" in run("journal", "show", done).out
+    assert "sent round again by hand" in run("journal", "show", done).out
 
 
 def test_replay_of_many_asks(run: Run, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

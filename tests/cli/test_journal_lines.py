@@ -153,7 +153,7 @@ def test_give_up_by_hand(run: Run) -> None:
     assert (result.code, result.out) == (1, "given up: 1\n")
     assert message(0).key in result.err
     shown = run("journal", "show", "1fa9").out
-    assert "given up by journal give-up" in shown
+    assert "given up by hand" in shown
     assert "cancelled" in shown
 
 
