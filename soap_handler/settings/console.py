@@ -68,7 +68,8 @@ class ConsoleSettings(Table):
         default=28800.0, description='Time after which a user must log in again, such as "8h".', examples=["8h"]
     )
     bodies: Literal["operators", "none"] = Field(
-        default="operators", description="Who is shown what messages say, and the requests that hold it."
+        default="operators",
+        description="Who is shown what messages say, and the requests that hold it; none: operators neither.",
     )
     metrics_allow_from: tuple[Network, ...] = Field(
         default=(),

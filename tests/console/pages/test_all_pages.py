@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 PATHS: Final = [
     "/", "/?refresh=15", "/messages", "/messages?state=dead&error=KeyError", "/messages?since=nonsense",
     "/messages/{dead}", "/messages/{done}", "/messages/{received}", "/messages/99999", "/dead", "/waiting",
-    "/reconciliations", "/reconciliations?account=EX0012345", "/destinations", "/accounts", "/settings", "/audit", "/nowhere",
+    "/reconciliations", "/reconciliations?account=EX0012345", "/destinations", "/accounts", "/settings",
+    "/audit", "/nowhere",
 ]  # fmt: skip
 SECRETS: Final = [PASSWORD, OTHER_PASSWORD, "hunter2", "T0K3N", "t0ps3cret"]
 VOID: Final = {"meta", "link", "input", "br", "rect", "line"}

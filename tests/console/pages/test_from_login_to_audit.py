@@ -46,6 +46,14 @@ def click(browser: Chrome, button: str) -> None:
     wait_for(lambda: browser.find_element(By.TAG_NAME, "html") != old)
 
 
+def log_in(browser: Chrome, address: str) -> None:
+    """Open a page; the way to it is the form of the login."""
+    look_at(browser, address)
+    browser.find_element(By.NAME, "name").send_keys("olga")
+    browser.find_element(By.NAME, "password").send_keys(PASSWORD)
+    click(browser, "Log in")
+
+
 def main_text(browser: Chrome) -> str:
     return browser.find_element(By.TAG_NAME, "main").text
 
@@ -57,10 +65,7 @@ def dead(console: Filled) -> int:
 def test_a_shift(guarded: Filled) -> None:
     """What a person does is counted before, confirmed, done, and noted with the person's name."""
     with served(guarded) as at, chromium() as browser:
-        look_at(browser, f"{at}/messages")
-        browser.find_element(By.NAME, "name").send_keys("olga")
-        browser.find_element(By.NAME, "password").send_keys(PASSWORD)
-        click(browser, "Log in")
+        log_in(browser, f"{at}/messages")
         browser.find_element(By.NAME, "number").send_keys("07700 900109")
         click(browser, "Search")
         browser.find_element(By.CSS_SELECTOR, "#rows a").click()
@@ -93,10 +98,7 @@ def test_a_shift(guarded: Filled) -> None:
 def test_all_that_were_selected(guarded: Filled) -> None:
     """Boxes are ticked, the page asks with their number, and those are given up, with the reason in their history."""
     with served(guarded) as at, chromium() as browser:
-        look_at(browser, f"{at}/messages?state=received&kind=MessageReceived")
-        browser.find_element(By.NAME, "name").send_keys("olga")
-        browser.find_element(By.NAME, "password").send_keys(PASSWORD)
-        click(browser, "Log in")
+        log_in(browser, f"{at}/messages?state=received&kind=MessageReceived")
         browser.find_element(By.CSS_SELECTOR, "[aria-label='Select all on this page']").click()
         click(browser, "Give up")
         assert "3 waiting" in main_text(browser)
@@ -110,10 +112,7 @@ def test_all_that_were_selected(guarded: Filled) -> None:
 def test_a_breaker_opens_and_closes(guarded: Filled) -> None:
     """The page of the destinations has it at once, and the reconciliation's counts are where the overview says."""
     with served(guarded) as at, chromium() as browser:
-        look_at(browser, f"{at}/destinations")
-        browser.find_element(By.NAME, "name").send_keys("olga")
-        browser.find_element(By.NAME, "password").send_keys(PASSWORD)
-        click(browser, "Log in")
+        log_in(browser, f"{at}/destinations")
         for value, text in ((1.0, "open nothing is delivered for now by 1 worker of this service"), (0.0, "closed")):
             guarded.slot.set(CIRCUIT_OPEN, ("sink", "python"), value)
             look_at(browser, f"{at}/destinations")
