@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import certifi
 
+from soap_handler.connection_faults import NO_TLS
 from soap_handler.diagnosis.finding import ok, warning, wrong
-from soap_handler.tls_faults import NO_TLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

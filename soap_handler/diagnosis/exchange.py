@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.tls_faults import tls_fault
+from soap_handler.connection_faults import tls_fault
 
 if TYPE_CHECKING:
     import ssl

@@ -1,6 +1,6 @@
 """A simulator of EMS: for tests, for demonstrations, and for our users' own pipelines.
 
-It stands apart: of this package it imports only the contract, the notifications, the events, the words for TLS, the
+It stands apart: of this package it imports only the contract, the notifications, the events, the words for faults, the
 safe XML parser and the patch of spyne.
 """
 

@@ -9,12 +9,12 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 from zeep.exceptions import Error as ZeepError
 
+from soap_handler.connection_faults import no_answer
 from soap_handler.contract import Version
 from soap_handler.ems.form_push import FormWriter
 from soap_handler.ems.soap_push import SoapWriter
 from soap_handler.ems.versions import PushError
 from soap_handler.ems.xml_push import XmlWriter
-from soap_handler.tls_faults import tls_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ class HandlerCaller:
                 url, data=push.body, headers=dict(push.headers), timeout=self._timeout, allow_redirects=False
             )
         except (requests.RequestException, ZeepError, ValueError) as error:  # ValueError: a text cannot be written
-            raise PushError(_describe(error)) from error
+            raise PushError(no_answer(error)) from error
         finally:
             self._adapter.lose_answer = False
         self._writer.check(response, notification)
@@ -112,15 +112,3 @@ class HandlerCaller:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _describe(error: BaseException) -> str:
-    """Say why there was no answer: TLS in words, else what the system says. The address is left out."""
-    root = error
-    while (below := root.__cause__ or root.__context__) is not None:
-        root = below
-    fault = tls_fault(root)
-    if fault is not None:
-        return fault
-    reason = getattr(root, "strerror", None)
-    return f"{type(error).__name__} ({reason})" if isinstance(root, OSError) and reason else type(error).__name__

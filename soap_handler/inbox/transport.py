@@ -15,9 +15,9 @@ from lxml import etree
 from urllib3.exceptions import HTTPError
 
 from soap_handler.bounded_http import BoundedAdapter
+from soap_handler.connection_faults import tls_fault
 from soap_handler.errors import InboxUnavailableError
 from soap_handler.inbox.confirmation import Answer
-from soap_handler.tls_faults import tls_fault
 from soap_handler.xml.parser import forget_names
 
 if TYPE_CHECKING:

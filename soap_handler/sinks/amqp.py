@@ -11,10 +11,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from soap_handler.connection_faults import tls_fault
 from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import content_type, encoded
-from soap_handler.tls_faults import tls_fault
 from soap_handler.trace_context import HEADER, current
 
 if TYPE_CHECKING:

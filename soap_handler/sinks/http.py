@@ -11,8 +11,8 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from soap_handler.bounded_http import BoundedAdapter
+from soap_handler.connection_faults import no_answer
 from soap_handler.errors import SinkDownError
-from soap_handler.tls_faults import tls_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ class Sessions:
                 reply = Reply(answer.status_code, answer.headers, next(answer.iter_content(_ANSWER_BYTES), b""))
         except (OSError, HTTPError, ValueError) as error:
             session.close()  # after an error, a connection is not used again
-            raise SinkDownError(describe(error)) from error
+            raise SinkDownError(no_answer(error)) from error
         with self._lock:
             self._idle.append((session, time.monotonic()))
         return reply
@@ -112,19 +112,6 @@ class Reply:
         except ValueError:
             return None
         return None if asked is None else min(max(0.0, asked), _LONGEST_PAUSE_SECONDS)
-
-
-def describe(error: BaseException) -> str:
-    """Say why a destination is out of reach, without its address, which may hold a secret."""
-    root = error
-    while (below := root.__cause__ or root.__context__) is not None:
-        root = below
-    fault = tls_fault(root)
-    if fault is not None:
-        return fault
-    reason = getattr(root, "strerror", None)
-    name = type(error).__name__
-    return f"{name}: {reason}" if reason else name
 
 
 def _pair(certificate: Path | None, key: Path | None) -> str | tuple[str, str] | None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
+from soap_handler.connection_faults import tls_fault
 from soap_handler.errors import InboxUnavailableError
 from soap_handler.inbox import Inbox
 from soap_handler.settings import InboxSettings
-from soap_handler.tls_faults import tls_fault
 from tests.diagnosis import certificates
 from tests.diagnosis.fronts import answering
 

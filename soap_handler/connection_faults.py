@@ -1,4 +1,4 @@
-"""What is wrong with TLS, in words for an operator: unknown issuer, wrong name, expired, no TLS. Pure reading."""
+"""Why there was no answer, in words for an operator: what is wrong with TLS, else what the system says. Pure."""
 
 from __future__ import annotations
 
@@ -35,3 +35,15 @@ def tls_fault(error: BaseException) -> str | None:
     if reason in _OLD_TLS:
         return "TLS: there is no version of TLS that both sides speak"
     return f"TLS: the handshake failed ({reason or type(error).__name__})"
+
+
+def no_answer(error: BaseException) -> str:
+    """Return why there was no answer, by the innermost error. The address is left out: it may hold a secret."""
+    root = error
+    while (below := root.__cause__ or root.__context__) is not None:
+        root = below
+    fault = tls_fault(root)
+    if fault is not None:
+        return fault
+    reason = getattr(root, "strerror", None)
+    return f"{type(error).__name__} ({reason})" if isinstance(root, OSError) and reason else type(error).__name__
