@@ -216,8 +216,8 @@ class App:
 
     def _build_background(self, settings: Settings, destinations: Sequence[Destination]) -> None:
         """Build what runs beside the server."""
-        admission = self.seams.admission()
-        self.deleters = Deleters(self._accounts, self.journal, settings.delete, admission)
+        admissions = [self.seams.admission() for _ in destinations]
+        self.deleters = Deleters(self._accounts, self.journal, settings.delete, admissions[0])
         self.reconcile_schedule = ReconcileSchedule(self._accounts, self.journal, settings.reconcile, settings.delete)
         self.retention = Retention(
             self.journal, settings.journal.retention, audit_days=settings.journal.audit_retention
@@ -232,7 +232,7 @@ class App:
                 stands_still=self._renew,
                 runner=self._tracing.runner if self._tracing else Runner,
             )
-            for destination in destinations
+            for destination, admission in zip(destinations, admissions, strict=True)
         ]
 
     def _build_server(self, settings: Settings, sockets: Sequence[socket.socket]) -> Server:

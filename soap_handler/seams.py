@@ -36,7 +36,7 @@ class Seams:
         return {}
 
     def admission(self) -> Admission:
-        """Return what says how much may be handled and deleted now."""
+        """Return what says how much one destination may handle now, and whether deletes may go on."""
         return Admission()
 
     def read_many(self, _receiver: Receiver) -> ReadMany | None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 class Admission:
     """Admission control for claims and deletes, without a limit: handling competes with receiving on equal terms.
 
-    It is the seam where load shedding is put in. The claim loop asks from one thread; any thread may ask for
-    :attr:`delete_gap`.
+    It is the seam where load shedding is put in. Each destination has one, whose claim loop asks from one thread; any
+    thread may ask for :attr:`delete_gap`.
     """
 
     def allows(self, wanted: int, cost: float = 1.0) -> int:  # noqa: ARG002 - load shedding goes by it
@@ -16,6 +16,9 @@ class Admission:
         ``cost`` is the CPU time of one, as a multiple of that of a handler that does nothing.
         """
         return wanted
+
+    def give_back(self, count: int) -> None:
+        """Take back claims that were allowed and not made, as there was no work for them."""
 
     @property
     def pause(self) -> float:

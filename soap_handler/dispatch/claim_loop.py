@@ -106,9 +106,10 @@ class ClaimLoop(BackgroundLoop):
 
     def _claim(self) -> bool:
         """Claim what there is room for; return whether there may be more to do at once."""
-        limit = self._admission.allows(self._pool.claims_wanted(), self._pool.cost)
-        if self._breaker is not None:
-            limit = self._breaker.allows(limit, self._pool.busy)
+        wanted = self._pool.claims_wanted()
+        if self._breaker is not None:  # first: what it forbids must use up no share of a burst
+            wanted = self._breaker.allows(wanted, self._pool.busy)
+        limit = self._admission.allows(wanted, self._pool.cost)
         if limit <= 0:
             return self._put_off()
         asked, began = time.monotonic(), self._journal.queue_now()
@@ -121,6 +122,7 @@ class ClaimLoop(BackgroundLoop):
             running=self._pool.claimed(),
             scope=self._horizon.scope,
         )
+        self._admission.give_back(limit - len(claims))
         if time.monotonic() - asked > self._lease.margin:
             telemetry.emit("claim_took_too_long", notifications=len(claims))
             self._journal.release(claims, Step.HANDLE)
@@ -133,9 +135,12 @@ class ClaimLoop(BackgroundLoop):
         return len(claims) == limit or any(claim.is_suspect for claim in claims)
 
     def _put_off(self) -> bool:
-        """While the breaker is open, have what is due wait until then: other destinations do not search through it."""
+        """While the breaker is open, have what is due wait until then: other destinations do not search through it.
+
+        Not in a burst: two writes for each arrival would be taken from receiving.
+        """
         pause = 0.0 if self._breaker is None else self._breaker.open_for()
-        if pause <= 0 or self._pool.busy:
+        if pause <= 0 or self._pool.busy or self._admission.in_burst():
             return False
         claims = self._journal.claim(_PUT_OFF_AT_ONCE, timedelta(seconds=self._lease.seconds), scope=self._scope)
         self._journal.release(claims, Step.HANDLE, timedelta(seconds=pause))

@@ -43,6 +43,7 @@ class FastSeams(Seams):
         self._scoreboard = Scoreboard(workers)
         self.slot = WorkerSlot(self._scoreboard, 0)
         """This process's part of what the workers share."""
+        self._sheddings: list[LoadShedding] = []
 
     def take_slot(self, number: int) -> None:
         """Take a part of the shared memory."""
@@ -58,7 +59,8 @@ class FastSeams(Seams):
 
     def admission(self) -> LoadShedding:
         """Load shedding: in a burst, handling gives way to receiving."""
-        return LoadShedding(self.slot)
+        self._sheddings.append(LoadShedding(self.slot, all_here=self._sheddings))
+        return self._sheddings[-1]
 
     def read_many(self, receiver: Receiver) -> ReadMany:
         """Read usual envelopes in one pass."""

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from soap_handler.dispatch.admission import Admission
-from soap_handler.journal import Journal, State
+from soap_handler.dispatch.breaker import Breaker
+from soap_handler.dispatch.destination import of_handlers
+from soap_handler.dispatch.dispatcher import Dispatcher
+from soap_handler.dispatch.handlers import Handlers
+from soap_handler.journal import Journal, Selection, State
+from soap_handler.settings import HandlerSettings
 from tests.dispatch.dispatching import dispatching, entry, in_state
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Iterator
 
     import pytest
 
-    from soap_handler.journal import Claim
+    from soap_handler.journal import Claim, Record
 
 
 class OneByOne(Admission):
@@ -49,6 +57,86 @@ def test_no_more_is_claimed_than_is_granted_and_no_sooner(journal: Journal, monk
         wait_for(lambda: in_state(journal, State.HANDLED) == 20)
     assert time.monotonic() - began >= 19 * OneByOne().pause
     assert max(claims) == 1
+
+
+def test_what_was_allowed_and_not_claimed_is_given_back(journal: Journal) -> None:
+    """An idle destination uses up nothing of what a burst leaves to handling."""
+    allowed: list[int] = []
+
+    class Counting(Admission):
+        def allows(self, wanted: int, cost: float = 1.0) -> int:  # noqa: ARG002
+            allowed.append(wanted)
+            return wanted
+
+        def give_back(self, count: int) -> None:
+            allowed.append(-count)
+
+    with dispatching(journal, lambda _: None, admission=Counting()) as dispatcher:
+        wait_for(lambda: len(allowed) > 1)
+        journal.record_all([entry(number) for number in range(20)])
+        wait_for(lambda: in_state(journal, State.HANDLED) == 20)
+        dispatcher.claim_no_more()
+        dispatcher._claims.join(20)
+    assert sum(allowed) == 20
+
+
+def test_a_paused_destination_asks_for_nothing(journal: Journal) -> None:
+    """While its breaker is open it takes nothing from the others."""
+    asked: list[int] = []
+
+    class Listening(Admission):
+        def allows(self, wanted: int, cost: float = 1.0) -> int:  # noqa: ARG002
+            asked.append(wanted)
+            return wanted
+
+    with paused(journal, Listening()):
+        wait_for(lambda: len(asked) > 1)
+    assert set(asked) == {0}
+
+
+def test_what_waits_for_a_paused_destination_is_put_off_behind_a_burst(journal: Journal) -> None:
+    """Two writes for each arrival would slow down receiving just then."""
+
+    class Burst(Admission):
+        rounds = 0
+        is_on = True
+
+        def allows(self, wanted: int, cost: float = 1.0) -> int:  # noqa: ARG002
+            self.rounds += 1
+            return wanted
+
+        def in_burst(self) -> bool:
+            return self.is_on
+
+        @property
+        def pause(self) -> float:
+            return 0.01
+
+    burst = Burst()
+    journal.record_all([entry(number) for number in range(3)])
+    with paused(journal, burst):
+        wait_for(lambda: burst.rounds > 5)
+        assert not any(is_put_off(record, journal) for record in journal.records(Selection()))
+        burst.is_on = False
+        wait_for(lambda: all(is_put_off(record, journal) for record in journal.records(Selection())))
+
+
+@contextmanager
+def paused(journal: Journal, admission: Admission) -> Iterator[None]:
+    """Run a dispatcher whose destination wants nothing for an hour."""
+    breaker = Breaker("crm")
+    breaker.failed("gone", for_good=True)
+    destination = replace(of_handlers(Handlers(), HandlerSettings()), breaker=breaker)
+    dispatcher = Dispatcher(journal, destination, lambda _: False, admission=admission)
+    dispatcher.start()
+    try:
+        yield
+    finally:
+        assert dispatcher.stop(20)
+
+
+def is_put_off(record: Record, journal: Journal) -> bool:
+    return record.due_at is not None and not record.leased and record.due_at > journal.now() + timedelta(minutes=1)
 
 
 def test_it_is_told_what_a_handler_costs(journal: Journal) -> None:

@@ -109,6 +109,41 @@ def test_when_the_burst_is_over_everything_is_granted_again() -> None:
     assert not day.shedding.bursting
 
 
+def test_a_destination_without_work_takes_nothing_from_the_others() -> None:
+    """What it gives back is not its share: the one that has all the work is granted the whole of it."""
+    now, place, here = 0.0, WorkerSlot(Scoreboard(), 0), list[LoadShedding]()
+    here += [LoadShedding(place, lambda: now, here) for _ in range(3)]
+    granted = 0
+    for _ in range(45):
+        now += 0.2
+        place.note_arrivals(1000)
+        for idle in here[:2]:
+            idle.give_back(idle.allows(10_000))
+        granted += here[2].allows(10_000)
+    assert 0.10 * place.arrivals <= granted <= 0.20 * place.arrivals
+
+
+def test_destinations_that_all_have_work_divide_the_share() -> None:
+    """Receiving gives no more of the machine to three destinations than to one; what one leaves goes to the others."""
+    now, place, here = 0.0, WorkerSlot(Scoreboard(), 0), list[LoadShedding]()
+    here += [LoadShedding(place, lambda: now, here) for _ in range(3)]
+
+    def burst(wanted: int) -> list[int]:
+        nonlocal now
+        granted = [0, 0, 0]
+        for _ in range(20):
+            now += 0.2
+            place.note_arrivals(1000)
+            for number, each in enumerate(here[:wanted]):
+                granted[number] += each.allows(10_000)
+        return granted
+
+    shares = burst(3)
+    assert 0.10 * 20_000 <= sum(shares) <= 0.20 * 20_000
+    assert max(shares) < 1.2 * min(shares)
+    assert 0.10 * 20_000 <= sum(burst(2)) <= 0.20 * 20_000
+
+
 def test_processes_that_share_a_port_share_the_work() -> None:
     """Each sees what all take in, so one that takes in little gives way too, and owes a share of that little."""
     board, now = Scoreboard(3), 0.0

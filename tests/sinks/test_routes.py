@@ -10,6 +10,7 @@ import pytest
 
 from soap_handler.app import App
 from soap_handler.dispatch.breaker import FAILURES_TO_OPEN
+from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.errors import GiveUp, HandlerNotFoundError, RetryLater
 from soap_handler.journal import Entry, State
@@ -26,6 +27,8 @@ from tests.support.wire import OTHER_REFERENCE, REFERENCE
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from soap_handler.dispatch.admission import Admission
 
 ALL = ["MessageReceived", "MessageEvent", "MessageError", "SubscriptionEvent"]
 
@@ -183,6 +186,22 @@ def test_a_slow_destination_holds_up_no_other(tmp_path: Path, hook: Endpoint) ->
         wait_for(lambda: service.counts() == {"done": 33})
     finally:
         service.stop()
+
+
+def test_each_destination_has_a_share_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load shedding is for one thread: two claim loops would take each other's tokens."""
+    given: list[Admission] = []
+
+    class Noting(Dispatcher):
+        def __init__(self, *args: Any, admission: Admission, **named: Any) -> None:
+            given.append(admission)
+            super().__init__(*args, admission=admission, **named)
+
+    monkeypatch.setattr("soap_handler.app.Dispatcher", Noting)
+    sinks = {name: {"type": "files", "directory": str(tmp_path)} for name in ("one", "two")}
+    service = Running(routed(tmp_path, [{"kinds": ALL[:2], "sink": "one"}, {"sink": "two"}], sinks))
+    service.stop()
+    assert len({id(each) for each in given}) == 2
 
 
 def test_what_no_route_takes_must_be_ignored_on_purpose(tmp_path: Path) -> None:
