@@ -33,25 +33,25 @@ class Horizon:
         self._clock = clock
         self._since: datetime | None = None
         self._searched_whole = 0.0
+        self._searches_whole = True  # as the scope that was asked for last
 
     @property
     def scope(self) -> Scope | None:
         """The part of the queue to search now."""
-        if self._whole is None or self._since is None or self._must_search_whole:
+        self._searches_whole = self._since is None or self._clock() - self._searched_whole >= WHOLE_SEARCH_SECONDS
+        if self._whole is None or self._searches_whole:
             return self._whole
         return replace(self._whole, since=self._since)
 
-    @property
-    def _must_search_whole(self) -> bool:
-        return self._clock() - self._searched_whole >= WHOLE_SEARCH_SECONDS
-
     def found(self, first: datetime | None, now: datetime) -> None:
         """Note that of all in :attr:`scope` nothing is due before ``first``; ``None``: nothing is there at all.
+
+        What was searched is the scope that was asked for last.
 
         ``now`` is of the queue's clock, from before the search.
         """
         if self._whole is None:
             return
-        if self._since is None or self._must_search_whole:
+        if self._searches_whole:
             self._searched_whole = self._clock()
         self._since = now - MARGIN if first is None else min(first, now - MARGIN)

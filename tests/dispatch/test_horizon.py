@@ -79,6 +79,19 @@ def test_the_whole_queue_is_searched_each_minute() -> None:
     assert horizon.scope is not SCOPE
 
 
+def test_a_search_that_lasts_over_the_minute_is_not_taken_for_the_whole() -> None:
+    """The time was over only while a part was searched: the whole queue comes next."""
+    now = [100.0]
+    horizon = Horizon(SCOPE, lambda: now[0])
+    assert horizon.scope is SCOPE
+    horizon.found(None, START)
+    now[0] += WHOLE_SEARCH_SECONDS - 0.1
+    assert horizon.scope is not SCOPE
+    now[0] += 0.2
+    horizon.found(None, START)
+    assert horizon.scope is SCOPE
+
+
 def test_all_of_the_queue_needs_no_horizon() -> None:
     """Without routes there is one destination, which takes what is due first."""
     horizon = Horizon(None)
