@@ -11,9 +11,10 @@ from sqlalchemy import func, insert, null, or_, select, update
 
 from soap_handler.journal import order
 from soap_handler.journal.execute import queue_now
+from soap_handler.journal.in_parts import found_in_parts
 from soap_handler.journal.insert import storable
 from soap_handler.journal.queries import selected
-from soap_handler.journal.records import State, Step
+from soap_handler.journal.records import Selection, State, Step
 from soap_handler.journal.schema import NO_LEASE, attempt, in_state, notification
 
 if TYPE_CHECKING:
@@ -23,25 +24,21 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
     from soap_handler.journal.journal import Journal
-    from soap_handler.journal.records import Selection
 
 OUTCOME: Final = "given up"
 """The outcome of the line in the history."""
 REASON_LENGTH: Final = 500
 """Characters of a reason that the journal keeps."""
-_ROWS_PER_STEP: Final = 500  # in one transaction: pushes wait for it
 _OWNER: Final = "journal give-up"  # no process: it is done by hand
 
 _table = notification.c
 
 
 class _Part(NamedTuple):
-    """A request to give up some of a selection."""
+    """A request to give up these rows."""
 
-    selection: Selection
+    seqs: Sequence[int]
     reason: str
-    after: int
-    last: int
     now: datetime
     """By the wall clock, for the history."""
 
@@ -54,15 +51,8 @@ def give_up(journal: Journal, selection: Selection, reason: str) -> int:
     Raises:
         JournalUnavailableError: the journal is out of reach. What was given up until then is dead.
     """
-    found, after = 0, 0
-    last: int = journal.read(lambda connection: connection.scalar(select(func.max(_table.seq)))) or 0
-    while True:
-        part = _Part(selection, reason, after, last, journal.now())
-        seqs: Sequence[int] = journal.committer.submit(_give_up, part).result()
-        if not seqs:
-            return found
-        found += len(seqs)
-        after = seqs[-1]
+    parts = found_in_parts(journal.read, _idle(selection, journal.queue_now()))
+    return sum(journal.committer.submit(_give_up, _Part(seqs, reason, journal.now())).result() for seqs in parts)
 
 
 def count_to_give_up(journal: Journal, selection: Selection) -> int:
@@ -77,20 +67,15 @@ def _idle(selection: Selection, now: datetime) -> list[ColumnElement[bool]]:
     return [in_state(State.RECEIVED), or_(_table.owner.is_(None), _table.due_at <= now), *selected(selection)]
 
 
-def _give_up(connection: Connection, parts: Sequence[_Part]) -> list[list[int]]:
-    """Give up the next rows of each part; return their numbers."""
+def _give_up(connection: Connection, parts: Sequence[_Part]) -> list[int]:
+    """Give up the rows of each part that still wait; return how many there were."""
     return [_give_up_part(connection, part) for part in parts]
 
 
-def _give_up_part(connection: Connection, part: _Part) -> list[int]:
+def _give_up_part(connection: Connection, part: _Part) -> int:
     now = queue_now(connection)
-    query = (
-        select(_table.seq, _table.account, _table.originator)
-        .where(*_idle(part.selection, now), _table.seq > part.after, _table.seq <= part.last)
-        .order_by(_table.seq)
-        .limit(_ROWS_PER_STEP)
-        .with_for_update()
-    )
+    wanted = select(_table.seq, _table.account, _table.originator).where(_table.seq.in_(part.seqs))
+    query = wanted.where(*_idle(Selection(), now)).order_by(_table.seq).with_for_update()
     rows = connection.execute(query).all()
     seqs = [seq for seq, _, _ in rows]
     if seqs:
@@ -99,7 +84,7 @@ def _give_up_part(connection: Connection, part: _Part) -> list[int]:
         connection.execute(update(notification).where(where).values(leased_at=NO_LEASE, **values))
         connection.execute(insert(attempt), [_line(seq, part) for seq in seqs])
         order.unblock_next(connection, _freed(rows, now))
-    return seqs
+    return len(seqs)
 
 
 def _freed(rows: Sequence[tuple[int, str, str | None]], now: datetime) -> list[order.Freed]:

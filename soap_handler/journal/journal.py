@@ -33,7 +33,7 @@ from soap_handler.journal.pooler import refuse_shared_sessions
 from soap_handler.journal.postgresql import is_psycopg, limit_silence
 from soap_handler.journal.proof import prove_writable
 from soap_handler.journal.records import Settlement, State, Step
-from soap_handler.journal.settle import release, requeue_dead, settle
+from soap_handler.journal.settle import dead_in_parts, release, requeue_dead, settle
 from soap_handler.journal.sqlite import READ_ONLY
 from soap_handler.journal.transaction import Transaction
 
@@ -269,7 +269,7 @@ class Journal:
 
     def retry(self, selection: Selection) -> int:
         """Send the dead notifications of a selection round again; return how many there were. It may take long."""
-        return self.committer.submit(requeue_dead, selection).result()
+        return sum(self.committer.submit(requeue_dead, seqs).result() for seqs in dead_in_parts(self.read, selection))
 
     def release_due(self, selection: Selection) -> int:
         """Make due at once what waits for a later time and is not being worked on; return how much there was."""

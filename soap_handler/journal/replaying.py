@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import case, func, insert, null, select, update
 
 from soap_handler.journal.execute import queue_now
+from soap_handler.journal.in_parts import found_in_parts
 from soap_handler.journal.queries import selected
-from soap_handler.journal.records import Source, State, Step
+from soap_handler.journal.records import Selection, Source, State, Step
 from soap_handler.journal.schema import NO_LEASE, attempt, in_state, notification
 
 if TYPE_CHECKING:
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
     from soap_handler.journal.journal import Journal
-    from soap_handler.journal.records import Selection
 
 OUTCOME: Final = "replayed"
 """The outcome of the line in the history."""
-_ROWS_PER_STEP: Final = 500  # in one transaction: pushes wait for it
 _OWNER: Final = "journal replay"  # no process: it is done by hand
 
 _table = notification.c
@@ -41,11 +40,9 @@ class Replayable(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A request to send some of a selection round again."""
+    """A request to send these rows round again."""
 
-    selection: Selection
-    after: int
-    last: int
+    seqs: Sequence[int]
     now: datetime
 
 
@@ -57,16 +54,11 @@ def replay(journal: Journal, selection: Selection) -> Replayable:
     Raises:
         JournalUnavailableError: the journal is out of reach. What was sent round until then goes round.
     """
-    found, have_left, after = 0, 0, 0
-    last: int = journal.read(lambda connection: connection.scalar(select(func.max(_table.seq)))) or 0
-    while True:
-        part = _Part(selection, after, last, journal.now())
-        rows: Sequence[tuple[int, bool]] = journal.committer.submit(_send_round, part).result()
-        if not rows:
-            return Replayable(found, have_left)
-        found += len(rows)
-        have_left += sum(has_left for _, has_left in rows)
-        after = rows[-1][0]
+    found, have_left = 0, 0
+    for seqs in found_in_parts(journal.read, _done(selection)):
+        part = journal.committer.submit(_send_round, _Part(seqs, journal.now())).result()
+        found, have_left = found + part.notifications, have_left + part.have_left
+    return Replayable(found, have_left)
 
 
 def count_replayable(journal: Journal, selection: Selection) -> Replayable:
@@ -81,19 +73,14 @@ def _done(selection: Selection) -> list[ColumnElement[bool]]:
     return [in_state(State.DONE), is_real, _table.erased_at.is_(None), *selected(selection)]
 
 
-def _send_round(connection: Connection, parts: Sequence[_Part]) -> list[list[tuple[int, bool]]]:
-    """Send the next rows of each part round; return their numbers, and whether each has left the inbox."""
+def _send_round(connection: Connection, parts: Sequence[_Part]) -> list[Replayable]:
+    """Send the rows of each part round that are still done; return how many there were."""
     return [_send_part(connection, part) for part in parts]
 
 
-def _send_part(connection: Connection, part: _Part) -> list[tuple[int, bool]]:
-    query = (
-        select(_table.seq, _HAS_LEFT)
-        .where(*_done(part.selection), _table.seq > part.after, _table.seq <= part.last)
-        .order_by(_table.seq)
-        .limit(_ROWS_PER_STEP)
-        .with_for_update()
-    )
+def _send_part(connection: Connection, part: _Part) -> Replayable:
+    wanted = select(_table.seq, _HAS_LEFT).where(_table.seq.in_(part.seqs), *_done(Selection()))
+    query = wanted.order_by(_table.seq).with_for_update()
     rows = [(row[0], bool(row[1])) for row in connection.execute(query)]
     if rows:
         values: dict[str, Any] = {
@@ -106,7 +93,7 @@ def _send_part(connection: Connection, part: _Part) -> list[tuple[int, bool]]:
         }
         connection.execute(update(notification).where(_table.seq.in_([seq for seq, _ in rows])).values(**values))
         connection.execute(insert(attempt), [_line(seq, part.now) for seq, _ in rows])
-    return rows
+    return Replayable(len(rows), sum(has_left for _, has_left in rows))
 
 
 def _line(seq: int, now: datetime) -> dict[str, Any]:
