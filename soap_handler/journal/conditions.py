@@ -49,11 +49,13 @@ def has_number(text: str) -> ColumnElement[bool]:
     without_00 = func.substr(stored, 3)
     whole = or_(stored == wanted, and_(stored.startswith("00"), without_00 == wanted))
     from_the_end = stored.endswith(wanted, autoescape=True)
+    length = func.length(stored)
+    # No LIKE: what is stored came from the wire, and its % would be like any number.
     national = and_(
         stored.startswith("0"),
         ~stored.startswith("00"),
-        func.length(stored) > FEWEST_DIGITS,
-        literal(wanted).like("%" + func.substr(stored, 2)),
+        length.between(FEWEST_DIGITS + 1, len(wanted) + 1),
+        func.substr(literal(wanted), len(wanted) + 2 - length) == func.substr(stored, 2),
     )
     return and_(ends_alike, or_(whole if international else from_the_end, national))
 

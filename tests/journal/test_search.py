@@ -68,6 +68,14 @@ def test_a_number_is_found_in_whatever_form_either_is_written(journal: Journal) 
         assert journal.read(partial(questions.count, selection=Selection(number=form))) == len(expected)
 
 
+@pytest.mark.parametrize("stored", ["0%%%%%%%23", "0______23", "0%23456789%23", "0" + "%1" * 20 + "23"])
+def test_an_originator_is_no_pattern(journal: Journal, stored: str) -> None:
+    """What anybody may send would else be found, and given up, with each number."""
+    journal.record(Entry(message(1, originator=stored), START))
+    for form in FORMS:
+        assert found(journal, Selection(number=form)) == [], form
+
+
 def test_a_number_has_digits_alone() -> None:
     """A name is looked for as an originator."""
     assert [each for each in (*FORMS, "SHOP", "", "+", "44a7700") if not is_number(each)] == [
