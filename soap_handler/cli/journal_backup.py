@@ -78,6 +78,7 @@ def restore(
     if as_json:
         kept = str(done.kept) if done.kept else None
         found = {**_summary(done.backup), "kept": kept, "missing": done.missing, "handled_again": done.again}
+        found["erasures_lost"] = done.erasures
         typer.echo(json.dumps(found))
         return
     for line in _consequences(done):
@@ -127,5 +128,8 @@ def _consequences(done: Restored) -> list[str]:
         )
     if done.again != 0:
         lines.append(f"{again}: they are handled once more; their key is the same, and tells your code.")
+    if done.erasures != 0:
+        erasures = "Erasures since the copy" if done.erasures is None else f"{done.erasures} erasures since the copy"
+        lines.append(f"{erasures}: what they removed may be in this journal again. Repeat them before you start.")
     lines.append("Start the service now; it brings the tables up to date if need be.")
     return lines

@@ -43,6 +43,8 @@ class Restored:
     """How many notifications that one has which the copy has not; ``None`` where it cannot be read."""
     again: int | None
     """How many are handled there and not in the copy, so that they are handled once more."""
+    erasures: int | None
+    """How many erasures that one has on record and the copy has not: what they removed may be back."""
 
 
 def restore(url: str, file: Path, *, without_log: bool = False) -> Restored:
@@ -64,11 +66,11 @@ def restore(url: str, file: Path, *, without_log: bool = False) -> Restored:
     with temporary_beside(journal) as copy:
         found = _prepare(source, copy, file)
         with _held(journal):
-            missing, again = _compare(journal, copy)
+            missing, again, erasures = _compare(journal, copy)
             _take_over_rights(journal, copy)
             sync(copy)
             kept = _swap(copy, journal)
-    return Restored(found, kept, missing, again)
+    return Restored(found, kept, missing, again, erasures)
 
 
 def refuse_without_log(source: Path, shown_as: Path) -> None:
@@ -135,10 +137,10 @@ def _held(journal: Path) -> Iterator[None]:
         yield
 
 
-def _compare(journal: Path, copy: Path) -> tuple[int | None, int | None]:
-    """Return how many notifications the journal has that the copy lacks, and how many are handled there alone."""
+def _compare(journal: Path, copy: Path) -> tuple[int | None, int | None, int | None]:
+    """Return how many notifications the copy lacks, how many are handled in the journal alone; and its erasures."""
     if not journal.exists():
-        return 0, 0
+        return 0, 0, 0
     try:
         with closing(sqlite3.connect(f"{copy.as_uri()}?mode=rw", uri=True, isolation_level=None)) as connection:
             # The journal is locked by ourselves: it is read as a file that does not change.
@@ -150,9 +152,27 @@ def _compare(journal: Path, copy: Path) -> tuple[int | None, int | None]:
                 "SELECT count(*) FROM main.notification AS here JOIN there.notification AS was ON was.key = here.key "
                 "WHERE here.state = 'received' AND was.state IN ('handled', 'done')"
             ).fetchone()[0]
+            erasures = _erasures_since(connection)
     except sqlite3.Error:
-        return None, None
-    return missing, again
+        return None, None, None
+    return missing, again, erasures
+
+
+def _erasures_since(connection: sqlite3.Connection) -> int:
+    """Return how many erasures the attached journal has on record that the copy has not."""
+    if not _has_record(connection, "there"):
+        return 0
+    query = "SELECT count(*) FROM there.erasure"
+    if _has_record(connection, "main"):
+        query += " WHERE digest NOT IN (SELECT digest FROM main.erasure)"
+    (number,) = connection.execute(query).fetchone()
+    return int(number)
+
+
+def _has_record(connection: sqlite3.Connection, database: str) -> bool:
+    """Whether a database is of a release that records erasures."""
+    query = f"SELECT 1 FROM {database}.sqlite_master WHERE type = 'table' AND name = 'erasure'"  # noqa: S608 - a constant
+    return connection.execute(query).fetchone() is not None
 
 
 def _take_over_rights(journal: Path, copy: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.journal import Journal, Selection
+from soap_handler.journal.erasure.phone_number import Trace
 from tests.cli.conftest import Run, write_configuration
 from tests.journal.entries import entry
 
@@ -31,15 +32,18 @@ def test_a_copy_is_made_and_put_back(run: Run, journal: str) -> None:
     assert "holds 1 notifications (1 received)" in made.out
     with Journal(journal) as opened:
         opened.record(entry(2))
+        opened.erasures.erase(Trace("447700900123"))
     result = run("journal", "restore", "copy.db", "--yes")
     assert (result.code, result.err) == (0, "")
     assert "journal.db.replaced-" in result.out
     assert "1 notifications that came later" in result.out
     assert "soap-handler reconcile" in result.out
+    assert "1 erasures since the copy: what they removed may be in this journal again." in result.out
     with Journal(journal) as opened:
         assert len(opened.records(Selection())) == 1
     values = run("journal", "restore", "copy.db", "--yes", "--json").json
     assert (values["notifications"], values["missing"], values["handled_again"]) == (1, 0, 0)
+    assert values["erasures_lost"] == 0
     assert run("journal", "backup", "copy.db", "--force", "--json").json["states"] == {"received": 1}
 
 

@@ -14,6 +14,7 @@ import pytest
 from soap_handler.errors import BackupError, SchemaError
 from soap_handler.journal import Journal, Selection, Settlement, State, Step
 from soap_handler.journal.backup import back_up
+from soap_handler.journal.erasure.phone_number import Trace
 from soap_handler.journal.restore import restore
 from tests.journal.earlier import taken_back
 from tests.journal.entries import entry
@@ -58,6 +59,19 @@ def test_the_copy_is_the_journal_and_the_former_one_is_kept(url: str, copy: Path
     assert copy.read_bytes() == content
     assert file.stat().st_mode & 0o777 == 0o600
     assert not list(file.parent.glob(".*")), "no temporary file is left"
+
+
+def test_what_was_erased_since_is_told(url: str, copy: Path) -> None:
+    """The copy has the number still; so does one of a release that recorded no erasures."""
+    with Journal(url) as journal:
+        journal.erasures.erase(Trace("447700900123"))
+    first = restore(url, copy)
+    assert first.erasures == 1
+    assert restore(url, copy).erasures == 0, "the journal that is there is a copy by now"
+    assert first.kept is not None
+    taken_back(f"sqlite:///{copy}", "0011")
+    assert restore(url, first.kept, without_log=True).erasures == 0
+    assert restore(url, copy, without_log=True).erasures == 1
 
 
 def test_a_second_one_keeps_both(url: str, copy: Path) -> None:
