@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from waitress import create_server, wasyncore
-from waitress.task import ErrorTask, WSGITask
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from soap_handler import telemetry
 from soap_handler.background import Background
@@ -19,11 +19,12 @@ from soap_handler.settings import ServerSettings
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from soap_handler.settings import ConsoleSettings
 
-_THREADS: Final = 4
+_THREADS: Final = 4  # for pages, files and metrics
+_PROBE_THREADS: Final[Mapping[str, int]] = {"/health/live": 1, "/health/ready": 2}
 _CONNECTIONS: Final = 100
 """At once. A further one takes the place of the longest idle one."""
 _UNLIMITED: Final = 1_000_000  # to waitress, which would not accept: a probe must get through
@@ -58,6 +59,34 @@ class _Channel(Channel):
     error_task_class = ErrorTask
 
 
+class _Lanes(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
+    """A bulkhead: each probe has threads of its own, which no slow page, file or other probe takes up.
+
+    A service whose probe is not answered is restarted, or gets no pushes: neither may be the work of who looks at it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_thread_count(_THREADS)
+        self._probes = {path: ThreadedTaskDispatcher() for path in _PROBE_THREADS}
+        for path, lane in self._probes.items():
+            lane.set_thread_count(_PROBE_THREADS[path])
+
+    def add_task(self, task: Any) -> None:  # noqa: ANN401 - waitress's signature
+        """Queue the first request of a channel in its lane."""
+        lane = self._probes.get(getattr(task.requests[0], "path", "") if task.requests else "")
+        if lane is None:
+            super().add_task(task)
+        else:
+            lane.add_task(task)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:  # noqa: FBT001, FBT002 - waitress's signature
+        """End the threads of all lanes."""
+        for lane in self._probes.values():
+            lane.shutdown(cancel_pending, timeout)
+        return bool(super().shutdown(cancel_pending, timeout))
+
+
 class ConsoleListener(Background):
     """Serves the console from :meth:`start` to :meth:`stop`. It may hang or break: no push waits for it."""
 
@@ -70,7 +99,7 @@ class ConsoleListener(Background):
             application,
             map=self.sockets,
             sockets=list(sockets),
-            threads=_THREADS,
+            _dispatcher=_Lanes(),
             connection_limit=_UNLIMITED,
             ident=None,
             expose_tracebacks=False,

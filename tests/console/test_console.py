@@ -11,6 +11,8 @@ from soap_handler.app import App
 from soap_handler.console.health import KEPT_SECONDS, CommitProbe
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal.heartbeat import beat
+from soap_handler.server.console_listener import ConsoleListener
+from soap_handler.server.supervisor import listen
 from tests.console.asking import console_of, get, get_json, ready, with_console
 from tests.support.service import serving
 from tests.support.waiting import wait_for
@@ -18,6 +20,7 @@ from tests.support.wire import message, post
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from soap_handler.notifications import Notification
 
@@ -42,6 +45,33 @@ def test_a_journal_that_does_not_commit_is_a_reason(tmp_path: Path) -> None:
         assert ready(port)[0] == 503
         assert get_json(port, "/health/live")[0] == 200
         assert "soap_handler_ready 0.0" in get(port, "/metrics")[2]
+
+
+def test_slow_pages_keep_no_probe_waiting() -> None:
+    """Files for slow readers, or a journal that says nothing, may take all threads of the pages."""
+    begun, go = threading.Semaphore(0), threading.Event()
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        if not environ["PATH_INFO"].startswith("/health/"):
+            begun.release()
+            go.wait(60)
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+        return []
+
+    console = ConsoleListener(application, listen("127.0.0.1", 0))
+    console.start()
+    readers = [threading.Thread(target=get, args=(console.port, "/messages.csv")) for _ in range(20)]
+    try:
+        for each in readers:
+            each.start()
+        assert begun.acquire(timeout=20)
+        for _ in range(5):
+            assert get(console.port, "/health/live")[0] == get(console.port, "/health/ready?x")[0] == 200
+    finally:
+        go.set()
+        for each in readers:
+            each.join(30)
+        assert console.stop(30)
 
 
 def test_a_draining_service_is_not_ready(tmp_path: Path) -> None:
