@@ -16,6 +16,7 @@ from soap_handler.dispatch.admission import Admission
 from soap_handler.inbox.delete_schedule import DeleteSchedule
 from soap_handler.inbox.deleter import Deleter
 from soap_handler.log_throttle import LogThrottle
+from soap_handler.metrics.catalogue import CIRCUIT_OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -145,6 +146,7 @@ def _end(deleters: Sequence[Deleter], timeout: float) -> None:
             max(0.0, deadline - time.monotonic())
         ):  # its call goes on and is settled, or leases run out
             telemetry.emit("deletion_not_ended", account=deleter.account, seconds=timeout)
+        CIRCUIT_OPEN.set(0, "inbox", deleter.account)  # nothing closes its circuit any more
 
 
 def _with_inbox(accounts: Iterable[Account]) -> list[Account]:

@@ -76,10 +76,10 @@ def refused(error: SettingsError) -> None:
 
 def unapplied_changes(before: Settings, after: Settings) -> list[str]:
     """Return the names of the settings that differ but are taken up only by a restart: all but accounts and deletes."""
-    console = ["console"] if before.console != after.console else []
-    return console + [
+    whole = [name for name in ("console", "sink", "route") if getattr(before, name) != getattr(after, name)]
+    return whole + [
         f"{table}.{name}"
-        for table in ("server", "journal", "handler", "dispatch", "log")
+        for table in ("server", "journal", "handler", "dispatch", "log", "tracing")
         for name in type(getattr(before, table)).model_fields
         if getattr(getattr(before, table), name) != getattr(getattr(after, table), name)
     ]

@@ -14,10 +14,12 @@ from soap_handler.cli import configuration
 from soap_handler.ems import EmsAccount, SimulatedEms
 from soap_handler.errors import InboxUnavailableError, SettingsError
 from soap_handler.journal import Selection, State
+from soap_handler.metrics.catalogue import CIRCUIT_OPEN
 from soap_handler.notifications import Kind
 from soap_handler.server.reload import Reloader, unapplied_changes
 from soap_handler.settings import (
     AccountSettings,
+    ConsoleSettings,
     DeleteSettings,
     InboxSettings,
     PushCredentials,
@@ -92,6 +94,22 @@ def test_the_log_says_what_waits_for_a_restart(tmp_path: Path) -> None:
     assert unapplied_changes(settings, settings) == []
 
 
+def test_each_table_that_waits_for_a_restart_is_named(tmp_path: Path) -> None:
+    """A sink with another password goes on with the old one: who changed it must be told."""
+    values = settings_for(tmp_path).model_dump()
+    hook = {"type": "webhook", "url": "https://hook.example.com/", "bearer_token": "one"}
+    before = Settings.model_validate(values | {"sink": {"crm": hook}, "route": [{"sink": "crm"}]})
+    after = Settings.model_validate(
+        values
+        | {
+            "sink": {"crm": hook | {"bearer_token": "two"}},
+            "route": [{"sink": "crm", "accounts": [REFERENCE]}, {"sink": "crm"}],
+        }
+        | {"tracing": {"enabled": True}, "console": {"port": 0}, "reconcile": {"interval": 7200}}
+    )
+    assert unapplied_changes(before, after) == ["console", "sink", "route", "tracing.enabled"]
+
+
 def test_a_new_login_of_the_inbox_is_used_at_once(tmp_path: Path) -> None:
     """What was refused and what is handled later is deleted, without the pause that the old password brought."""
     known = EmsAccount(reference=REFERENCE, username="me", password="new", push_username="x", push_password="x")
@@ -121,6 +139,21 @@ def test_an_inbox_that_stays_the_same_goes_on_undisturbed(tmp_path: Path) -> Non
         assert first["EX2"].stopping.is_set()
         assert "EX3" in service.app.deleters
         assert "EX2" not in service.app.deleters
+
+
+def test_the_circuit_of_a_lost_inbox_is_not_open_for_ever(tmp_path: Path) -> None:
+    """The gauge outlives the deleter: nothing would close it, and an alert would never end."""
+    inbox = InboxSettings(url="http://127.0.0.1:9/", username="x", password=SecretStr("y"))
+    settings = changed(settings_for(tmp_path), account(PASSWORD, inbox=inbox), console=ConsoleSettings(port=0))
+    with serving(settings) as service:
+        assert service.post(message()).status == 200
+        wait_for(lambda: open_circuits(service.app) == [1.0])
+        service.app.reload(changed(settings, account(PASSWORD)))
+        assert open_circuits(service.app) == [0.0]
+
+
+def open_circuits(app: App) -> list[float]:
+    return [cells[0] for key, cells in app._slot.board.totals().items() if key[:2] == (CIRCUIT_OPEN.name, "inbox")]
 
 
 def test_a_wrong_configuration_changes_nothing_and_each_problem_is_logged(tmp_path: Path) -> None:
