@@ -161,8 +161,12 @@ class WebhookSettings(SinkSettings, _Tls):
 
     @property
     def longest(self) -> float:
-        """A batch may wait for one that is refused, and then be refused itself; each takes twice the timeout."""
-        return self.timeout if self.batch == 1 else 4 * self.timeout
+        """A batch may wait for one that is refused, and then be refused itself.
+
+        Each takes three times the timeout: for its request, for single ones, and for the last of these, which begins
+        just before that time is over.
+        """
+        return self.timeout if self.batch == 1 else 6 * self.timeout
 
     secrets: tuple[WebhookSecret, ...] = Field(
         default=(),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import SecretStr
 
 from soap_handler.dispatch.breaker import FAILURES_TO_OPEN, Breaker
 from soap_handler.dispatch.failure import failure_of
@@ -16,7 +19,9 @@ from soap_handler.journal import State
 from soap_handler.journal.records import Selection
 from soap_handler.settings.sinks import WebhookSettings
 from soap_handler.sinks.form import cloud_event, form
+from soap_handler.sinks.http import Reply
 from soap_handler.sinks.together import Together, for_each
+from soap_handler.sinks.webhook import Webhook
 from tests.sinks.deliveries import ALL_KINDS, received
 from tests.sinks.test_routes import Running, message, routed
 from tests.sinks.test_webhook import Endpoint, endpoint, webhook
@@ -186,6 +191,25 @@ def test_a_service_delivers_in_batches(tmp_path: Path, hook: Endpoint) -> None:
     assert sorted(taken) == sorted(f"m{number}" for number in range(1, 100))
     assert len(hook.requests) < 80
     assert hook.connections <= 2  # whichever thread makes the request
+
+
+def test_no_delivery_is_given_up_while_its_batch_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be sent after that, and once more: a slow endpoint that refuses takes the longest that there is."""
+    now = [100.0]
+    address = SecretStr("http://127.0.0.1:9/")
+    settings = WebhookSettings(type="webhook", url=address, timeout=10.0, batch=10, concurrency=1)
+    sink = Webhook(settings)
+
+    def refuse(*_: object, **__: object) -> Reply:
+        now[0] += 0.99 * settings.timeout
+        return Reply(400, {}, b"")
+
+    monkeypatch.setattr(sink._sessions, "request", refuse)
+    clock = SimpleNamespace(monotonic=lambda: now[0], time=time.time, time_ns=time.time_ns)
+    monkeypatch.setattr("soap_handler.sinks.webhook.time", clock)
+    errors = sink._send([received(body=f"{number}") for number in range(10)])
+    assert {type(error) for error in errors} == {SinkRefusedError, RetryLater}
+    assert 2 * (now[0] - 100.0) <= settings.longest, "it may have waited for one that took as long"
 
 
 def test_the_number_of_threads_has_a_bound() -> None:
