@@ -136,5 +136,8 @@ def _back() -> str:
     """Return the path of the page that the form was on."""
     if "back" in request.form:
         return local_path(request.form["back"])
-    parts = urlsplit(request.headers.get("Referer", ""))
+    try:
+        parts = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return "/"
     return local_path(f"{parts.path}?{parts.query}" if parts.query else parts.path)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from soap_handler.journal import Journal
     from soap_handler.settings import Settings
 
+LARGEST_NUMBER: Final = 2**63 - 1
+"""Of a row; neither engine takes a larger one."""
 EXTENSION: Final = "soap_handler"
 """The name of the parts in the application."""
 
@@ -26,6 +28,18 @@ class Parts:
     journal: Journal
     health: Health
     exposition: Exposition
+
+
+def row_number(text: str) -> int:
+    """Return the number of a row that a query has.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = int(text)
+    if not 0 <= number <= LARGEST_NUMBER:
+        raise ValueError
+    return number
 
 
 def parts() -> Parts:

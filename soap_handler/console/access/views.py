@@ -13,6 +13,7 @@ from soap_handler.console.access.guard import guard, protect, token
 from soap_handler.console.access.logins import LoginRefused
 from soap_handler.console.access.sessions import SESSION_ID, Cookies
 from soap_handler.console.access.visitors import EXTENSION, Access, access, may_operate, may_read_bodies, visitor
+from soap_handler.console.parts import row_number
 from soap_handler.journal.audit import trail
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def logout() -> ResponseReturnValue:
 @views.get("/audit")
 def audit() -> ResponseReturnValue:
     """Show who acted on which notifications, latest first."""
-    rows = trail(access().journal, _ROWS + 1, request.args.get("before", type=int))
+    rows = trail(access().journal, _ROWS + 1, request.args.get("before", type=row_number))
     older = rows[_ROWS - 1].number if len(rows) > _ROWS else None
     return render_template("access/audit.html", rows=rows[:_ROWS], older=older, now=access().journal.now())
 

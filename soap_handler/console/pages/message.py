@@ -11,7 +11,7 @@ from soap_handler.console.pages import exports, kept_request
 from soap_handler.console.pages.history import timeline
 from soap_handler.console.pages.messages import ahead
 from soap_handler.console.pages.site import ask, may_read_bodies, site
-from soap_handler.console.parts import parts
+from soap_handler.console.parts import LARGEST_NUMBER, parts
 from soap_handler.faces.marks import reason_of
 from soap_handler.journal import queries
 from soap_handler.journal.questions import consistently
@@ -30,7 +30,7 @@ _FIRST = ("originator", "mobile_number", "recipient", "body", "event_type", "err
 _TOLD_ELSEWHERE = ("account", "repaired", "original", "digest")
 
 
-@site.get("/messages/<int:seq>")
+@site.get(f"/messages/<int(max={LARGEST_NUMBER}):seq>")
 def message(seq: int) -> str:
     """Show one message."""
     journal = parts().journal

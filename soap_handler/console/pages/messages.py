@@ -11,7 +11,7 @@ from flask import Response, render_template, request
 
 from soap_handler.console.pages import exports, filters
 from soap_handler.console.pages.site import ask, is_fragment, may_read_bodies, site
-from soap_handler.console.parts import parts
+from soap_handler.console.parts import parts, row_number
 from soap_handler.journal import State
 from soap_handler.journal.questions.browsing import Page, Search, browse
 from soap_handler.notifications import Kind
@@ -31,7 +31,7 @@ _NOTHING = Page()
 def messages() -> tuple[str, int]:
     """Show a page of the messages that the form's fields select, or the rows alone for the script."""
     journal = parts().journal
-    wanted = _wanted(sought := _sought(), request.args.get("before", type=int))
+    wanted = _wanted(sought := _sought(), request.args.get("before", type=row_number))
     page = _NOTHING if sought.problems else ask(partial(browse, wanted=wanted, ahead=ahead(journal)))
     values = {
         "sought": sought,

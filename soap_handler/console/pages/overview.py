@@ -9,9 +9,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
 
-from flask import render_template, request
+from flask import current_app, render_template, request
 
 from soap_handler.console.pages.charts import Chart, chart
 from soap_handler.console.pages.site import is_fragment, site
@@ -28,12 +27,15 @@ if TYPE_CHECKING:
 
     from soap_handler.console.health import Readiness
     from soap_handler.console.parts import Parts
-    from soap_handler.journal import Journal
     from soap_handler.journal.questions import Overview
 
+_LOOKS: Final = "soap_handler.looks"
+"""Where an application keeps its :class:`Looks`."""
 REFRESH_CHOICES: Final = (5, 15, 60)
 _KEPT_SECONDS: Final = 1.0
 """So long one look at the journal serves all who look."""
+_KEPT_TIMES: Final = 4  # as long as it took: of a large journal, no more than a fifth of one processor is for who looks
+_LONGEST_KEPT_SECONDS: Final = 20.0
 _QUICK_LOOK_SECONDS: Final = 0.2  # for a new look, where there is a former one
 _STALE_SECONDS: Final = 30.0  # a former one that is older tells nothing of the present
 _UNANSWERED_SECONDS: Final = 10.0
@@ -71,6 +73,7 @@ class Looks:
         self._lock = threading.Lock()
         self._seen: Seen | None = None
         self._at = float("-inf")
+        self._took = 0.0
         self._under_way: Future[Seen] | None = None
 
     def latest(self) -> Seen:
@@ -81,7 +84,9 @@ class Looks:
         """
         with self._lock:
             age = self._clock() - self._at
-            if self._seen is not None and age <= _KEPT_SECONDS:
+            if self._seen is not None and age <= min(
+                max(_KEPT_SECONDS, _KEPT_TIMES * self._took), _LONGEST_KEPT_SECONDS
+            ):
                 return self._seen
             former = self._seen if age <= _STALE_SECONDS else None
             under_way = self._under_way
@@ -96,6 +101,7 @@ class Looks:
             raise JournalUnavailableError(f"the journal has not answered for {_UNANSWERED_SECONDS:g} s") from error
 
     def _look(self, under_way: Future[Seen]) -> None:
+        began = self._clock()
         try:
             seen = self._take()
         except Exception as error:  # noqa: BLE001 - it is raised where the look is waited for
@@ -105,15 +111,14 @@ class Looks:
             return
         with self._lock:
             self._seen, self._at, self._under_way = seen, self._clock(), None
+            self._took = self._at - began
         under_way.set_result(seen)
-
-
-_looks: WeakKeyDictionary[Journal, Looks] = WeakKeyDictionary()
 
 
 def latest(here: Parts) -> Seen:
     """Return the latest look at the journal."""
-    return _looks.setdefault(here.journal, Looks(partial(look, here))).latest()
+    looks: Looks = current_app.extensions.setdefault(_LOOKS, Looks(partial(look, here)))
+    return looks.latest()
 
 
 def look(here: Parts) -> Seen:

@@ -202,6 +202,13 @@ def test_an_action_leads_to_no_other_site(app: Flask, journal: Journal, back: st
     assert 'href="/elsewhere"' in page.text
 
 
+def test_a_referer_that_cannot_be_read_leads_to_the_overview(app: Flask, journal: Journal) -> None:
+    """The action is carried out all the same."""
+    store_dead(journal, 1, 1)
+    done = operator(app).act("retry", {"state": "dead", "confirm": "1"}, Referer="http://[")
+    assert (done.status_code, done.location) == (303, "/")
+
+
 def test_an_unknown_action_is_none(app: Flask) -> None:
     """There are three."""
     assert operator(app).act("erase", {"confirm": "0"}).status_code == 404

@@ -198,6 +198,15 @@ def test_bodies_are_in_no_file_of_who_may_not_read_them(filled: Filled, monkeypa
         assert FIFTH in text
 
 
+@pytest.mark.parametrize("number", [2**63, 10**30])
+def test_a_number_that_no_row_can_have_is_no_defect(filled: Filled, number: int) -> None:
+    """Neither engine takes it."""
+    assert filled.get(f"/messages/{number}")[0] == 404
+    assert filled.get(f"/messages/{2**63 - 1}")[0] == 404
+    for path in ("/messages", "/audit"):
+        assert filled.page(f"{path}?before={number}").count("<tr") == filled.page(path).count("<tr")
+
+
 def test_actions_are_for_who_may_operate(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """The boxes and forms have the token and the fields of the filter; a viewer has neither."""
     monkeypatch.setitem(filled.app.jinja_env.globals, "csrf_token", lambda: "T0KEN")
