@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from soap_handler.console.access.views import install as install_access
+from soap_handler.console.access.visitors import access, visitor
 from soap_handler.console.actions import actions
 from soap_handler.console.pages.assembly import install as install_pages
 from soap_handler.console.parts import EXTENSION, Parts, parts
@@ -45,11 +46,16 @@ def live() -> Response:
 
 @for_programs.get("/health/ready")
 def ready() -> tuple[Response, int]:
-    """Answer 200 where a push would be taken now, else 503 with the reasons."""
+    """Answer 200 where a push would be taken now, else 503 with the reasons.
+
+    What a database said has its address and user in it, which is not for each caller.
+    """
     readiness = parts().health.readiness()
     if readiness.is_ready:
         return jsonify(status="ready", reasons=[]), 200
-    return jsonify(status="not ready", reasons=list(readiness.reasons)), _NOT_READY
+    may_read_all = visitor() is not None or access().may_read_metrics()
+    reasons = [each if may_read_all else each.partition(":")[0] for each in readiness.reasons]
+    return jsonify(status="not ready", reasons=reasons), _NOT_READY
 
 
 @for_programs.get("/metrics")
