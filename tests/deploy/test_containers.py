@@ -19,15 +19,16 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from soap_handler.deploy import TlsProxy, compose, dockerfile, kubernetes, nginx
+from soap_handler.settings import AccountSettings, JournalSettings, ServerSettings, Settings
 from soap_handler.settings.sinks import AmqpSettings, SqlSettings
 from tests.deploy.settings import POSTGRESQL, assert_no_secret, assert_settings, settings
+from tests.support.service import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from soap_handler.settings import Settings
 
 HADOLINT = Path(sys.executable).with_name("hadolint")
 
@@ -117,6 +118,17 @@ def test_the_health_check_asks_whether_the_service_lives() -> None:
     with answering(503) as ill:
         assert healthy(ill) == 1
     assert healthy(well) == 1  # nothing listens there any more
+
+
+def test_the_health_check_finds_a_service_healthy(tmp_path: Path) -> None:
+    """With ``server.health``, which the file sets; without it the check would restart a good container for ever."""
+    told = Settings(
+        server=ServerSettings(port=0, health=True),
+        journal=JournalSettings(url=SecretStr(f"sqlite:///{tmp_path}/journal.db")),
+        account=(AccountSettings(reference="EX0012345", anonymous=True),),
+    )
+    with serving(told) as service:
+        assert healthy(service.port) == 0
 
 
 def composed(told: Settings) -> Any:
