@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from soap_handler.ems import EmsAccount, SimulatedEms
 from soap_handler.journal import State
 from soap_handler.notifications import MessageReceived
-from soap_handler.settings import InboxSettings, Settings
+from soap_handler.settings import InboxSettings, ReconcileSettings, Settings
 from tests.support import fast_path as fast_path_setting
 from tests.support.push_path import PushPath, lines_of, recorded_files, recorded_push
 from tests.support.service import Service, serving, settings_for
@@ -76,7 +76,9 @@ def deleting(ems: SimulatedEms, folders: pytest.TempPathFactory) -> Settings:
     """Return settings of a service that deletes from this inbox."""
     told = settings_for(folders.mktemp("inbox"))
     inbox = InboxSettings(url=ems.inbox_url, username=EMS.username, password=SecretStr(EMS.password))
-    return told.model_copy(update={"account": (told.account[0].model_copy(update={"inbox": inbox}),)})
+    account = told.account[0].model_copy(update={"inbox": inbox})
+    alone = ReconcileSettings(interval=0)  # a reconciliation would be quicker than the push
+    return told.model_copy(update={"account": (account,), "reconcile": alone})
 
 
 def states(service: Service) -> set[State]:
