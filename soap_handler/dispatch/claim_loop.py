@@ -83,6 +83,7 @@ class ClaimLoop(BackgroundLoop):
                 telemetry.emit("dispatch_stands_still", hanging=self._pool.hanging)
             self._stands_still()
         self._results.retry()
+        self._results.hand_in()  # in one transaction with the claim
         more = self._claim()
         if pause := self._admission.pause:
             self.stopping.wait(pause)
@@ -103,6 +104,7 @@ class ClaimLoop(BackgroundLoop):
         while (left := deadline - time.monotonic()) > 0 and not self.woken.wait(min(left, _BURST_POLL_SECONDS)):
             if self._admission.in_burst():
                 return
+            self._results.hand_in()
 
     def _claim(self) -> bool:
         """Claim what there is room for; return whether there may be more to do at once."""

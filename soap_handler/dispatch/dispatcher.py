@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from soap_handler.journal import Journal
 
 _DRAIN_POLL_SECONDS: Final = 0.1  # between two looks at what a drain still waits for
+_GATHER_SECONDS: Final = 0.02  # that a result may wait for others while there is enough to do
+_BURST_GATHER_SECONDS: Final = 0.1  # as long as a burst's claims are apart: results go with the next one
 
 
 class Dispatcher:
@@ -46,11 +48,12 @@ class Dispatcher:
         Without an ``admission`` it takes all that it can handle. ``stands_still`` is called, again and again, while
         every handler thread hangs: only a new process helps then. ``runner`` makes what carries out runs.
         """
+        self._admission = admission or Admission()
         lease = LeaseTimes(destination.timeout)
         settlements = Settlements(
             destination.retry, needs_delete, destination.refusals_allowed, queue_now=journal.queue_now
         )
-        self.results = Results(journal)
+        self.results = Results(journal, self._gathers_for)
         runs = runner(journal, destination, settlements, self.results, lease)
         self.pool = HandlerPool(runs, destination.threads, lease)
         self._claims = ClaimLoop(
@@ -59,7 +62,7 @@ class Dispatcher:
             runs,
             self.results,
             lease=lease,
-            admission=admission or Admission(),
+            admission=self._admission,
             in_order=in_order,
             stands_still=stands_still,
             destination=destination,
@@ -81,6 +84,7 @@ class Dispatcher:
         deadline = time.monotonic() + timeout
         self.pool.give_back()
         while self.busy and (left := deadline - time.monotonic()) > 0:
+            self.results.hand_in()
             self._claims.woken.wait(min(left, _DRAIN_POLL_SECONDS))
             self._claims.woken.clear()
             self.results.retry()
@@ -88,6 +92,14 @@ class Dispatcher:
         if not self.busy:
             self._close()
         return not self.busy
+
+    def _gathers_for(self) -> float:
+        """Return for how many seconds a result may wait for others: not where there is nothing else to wait for."""
+        if self._claims.stopping.is_set():
+            return 0.0
+        if self._admission.in_burst():
+            return _BURST_GATHER_SECONDS
+        return _GATHER_SECONDS if self.pool.has_quick_work else 0.0
 
     @property
     def busy(self) -> int:

@@ -22,6 +22,7 @@ _PREFETCH_SECONDS: Final = 0.1  # of handlers' work that may wait in the queue
 _CLAIMS_PER_THREAD: Final = 64  # at most; larger claims would not be quicker
 _HANGING_PER_THREAD: Final = 8  # hanging handlers whose threads are replaced; beyond that dispatch stands still
 _LEAST_CPU_SECONDS: Final = 100e-6  # that a handler takes which does next to nothing
+_QUICK_SECONDS: Final = 0.02  # a handler that takes less is quick
 _AVERAGE_WEIGHT: Final = 1 / 8  # of the latest run in the moving average of how long a handler takes
 
 
@@ -118,6 +119,11 @@ class HandlerPool:
             if self._waiting > self._low_water:
                 return 0
             return max(0, self._threads * claims_per_thread - len(self._runs) - self._waiting)
+
+    @property
+    def has_quick_work(self) -> bool:
+        """Whether more results are sure to come soon: claims wait for a thread, and handlers are quick."""
+        return self._waiting > 0 and self._handler_seconds < _QUICK_SECONDS
 
     @property
     def cost(self) -> float:

@@ -6,13 +6,14 @@ A handler that returned must not run again only because the journal was out of r
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from soap_handler.journal import Claim, Journal, Settlement
@@ -24,14 +25,22 @@ class Results:
     """Write coalescing for the results of this process that are not on disk yet. Thread-safe; no call waits for disk.
 
     While results are being committed, those that come meanwhile gather and go together; a lone one waits for no other.
+    Where more are sure to come, the first may wait for them: with one transaction for each result, threads that deliver
+    and the one that commits would take turns at the disk and at Python's lock. The trade-off: what waits is delivered
+    again if the process dies.
     """
 
-    def __init__(self, journal: Journal) -> None:
-        """Write to this journal, which this class does not close."""
+    def __init__(self, journal: Journal, gathers_for: Callable[[], float] = lambda: 0.0) -> None:
+        """Write to this journal, which this class does not close.
+
+        ``gathers_for`` says for how many seconds a result may wait for others now; :meth:`hand_in` is called meanwhile.
+        """
         self._journal = journal
+        self._gathers_for = gathers_for
         self._lock = threading.Lock()
         self._open: dict[int, Settlement] = {}  # not on disk yet, by the row's number
-        self._gathered: list[Settlement] = []  # those of them that wait until others are committed
+        self._gathered: list[Settlement] = []  # those of them that wait until others are committed, or for others
+        self._gathered_since = 0.0  # on the monotonic clock
         self._failed: list[Settlement] = []  # those of them whose commit failed
         self._committing = 0  # requests that the journal has not answered yet
 
@@ -47,9 +56,18 @@ class Results:
 
     def add(self, settlement: Settlement) -> None:
         """Hand a result to the next commit."""
+        now, seconds = time.monotonic(), self._gathers_for()
         with self._lock:
             self._open[settlement.claim.seq] = settlement
+            if not self._gathered:
+                self._gathered_since = now
             self._gathered.append(settlement)
+            requests = [] if self._committing or self._waits(now, seconds) else self._next_requests()
+        self._commit(requests)
+
+    def hand_in(self) -> None:
+        """Have what gathered wait no longer."""
+        with self._lock:
             requests = [] if self._committing else self._next_requests()
         self._commit(requests)
 
@@ -75,6 +93,10 @@ class Results:
         self.add(replace(result, claim=replace(claim, attempts=attempts)))
         return True
 
+    def _waits(self, now: float, seconds: float) -> bool:
+        """Whether what gathered may wait for more. The caller holds the lock."""
+        return len(self._gathered) < _RESULTS_PER_REQUEST and now - self._gathered_since < seconds
+
     def _next_requests(self) -> list[list[Settlement]]:
         """Return what goes to disk next, in several requests. The caller holds the lock, and none is under way."""
         gathered, self._gathered = self._still_open(self._gathered), []
@@ -93,9 +115,10 @@ class Results:
             self._submit(settlements).add_done_callback(lambda _: self._request_ended())
 
     def _request_ended(self) -> None:
+        now, seconds = time.monotonic(), self._gathers_for()
         with self._lock:
             self._committing -= 1
-            requests = [] if self._committing else self._next_requests()
+            requests = [] if self._committing or self._waits(now, seconds) else self._next_requests()
         self._commit(requests)
 
     def _submit(self, settlements: list[Settlement]) -> Future[list[bool]]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from sqlalchemy import BindParameter, Executable, Insert, Select
 from sqlalchemy.exc import DBAPIError
 
-from soap_handler.fast.json_rows import as_json, json_form
+from soap_handler.fast.json_rows import as_json, json_form, sqlite_json_form
 from soap_handler.journal.execute import Executor
 from soap_handler.journal.postgresql import execute_many
 
@@ -47,6 +47,8 @@ class CompiledExecutor(Executor):
     def execute(self, connection: Connection, statement: Executable, rows: Sequence[Values]) -> int:
         """Execute a statement once for each row of values; return how many rows of the database changed."""
         if connection.dialect.name == "postgresql" and (text := json_form(statement)):
+            return _driven(connection, lambda cursor: int(cursor.execute(text, {"rows": as_json(rows)}).rowcount))
+        if connection.dialect.name == "sqlite" and len(rows) > 1 and (text := sqlite_json_form(statement)):
             return _driven(connection, lambda cursor: int(cursor.execute(text, {"rows": as_json(rows)}).rowcount))
         compiled = _compiled(statement, connection.dialect, tuple(rows[0]))
         if connection.dialect.name == "sqlite" and isinstance(statement, Insert):

@@ -7,9 +7,9 @@ handler may have ended the process. The claim loop takes suspects singly, and th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import cache
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, bindparam, insert, null, select, update
@@ -23,7 +23,6 @@ from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from sqlalchemy import Connection, Select
 
@@ -38,6 +37,9 @@ FOLLOWING_ROWS: Final = 200
 ROWS_PER_CLAIM: Final = 600
 """Rows that one claim in order may examine: bounds its transaction. The next claim goes on from there."""
 _ENDING_RECHECK: Final = timedelta(milliseconds=50)  # a run whose result is on disk is forgotten by then
+
+_SCOPES_KEPT: Final = 256  # statements; each destination has a few
+_ANY_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)  # in the place of a parameter's value
 
 _table = notification.c
 
@@ -99,10 +101,17 @@ def _find(
     if request.account is not None:
         values["_account"] = request.account
     statement = due(request.step, of_account=request.account is not None, suspects=suspects != 0, doubts=doubts)
-    if request.scope is not None:  # a part of the queue: not one of the few statements that are worth compiling once
-        rows = connection.execute(statement.where(request.scope.condition()), values).all()
-        return [Due(*row) for row in rows]
+    if request.scope is not None:
+        since = request.scope.since
+        statement = _within(statement, request.scope if since is None else replace(request.scope, since=_ANY_INSTANT))
+        values |= request.scope.values
     return [Due(*row) for row in query(connection, statement, values)]
+
+
+@lru_cache(maxsize=_SCOPES_KEPT)
+def _within(statement: Select[Any], scope: Scope) -> Select[Any]:
+    """Return the query for a part of the queue: one statement for any instant since which it is searched."""
+    return statement.where(scope.condition())
 
 
 def _without_running(connection: Connection, request: ClaimRequest, now: datetime, rows: list[Due]) -> list[Due]:

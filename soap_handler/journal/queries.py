@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 def next_handling(connection: Connection, scope: Scope | None = None) -> datetime | None:
     """Return the earliest due time of all that has yet to be handled, or of a part of it."""
-    part = [] if scope is None else [scope.condition()]
-    return _earliest(connection, in_state(State.RECEIVED), *part)
+    query = select(func.min(notification.c.due_at)).where(in_state(State.RECEIVED))
+    if scope is None:
+        return cast("datetime | None", connection.scalar(query))
+    return cast("datetime | None", connection.scalar(query.where(scope.condition()), scope.values))
 
 
 def next_deletions(connection: Connection) -> dict[str, datetime]:
@@ -46,11 +48,6 @@ def _next_deletions() -> Select[Any]:
     due = select(func.min(handled.c.due_at)).where(in_state(State.HANDLED, handled))
     of_account = due.where(handled.c.account == waiting.c.account).scalar_subquery()
     return select(waiting.c.account, of_account.label("due_at")).where(waiting.c.account.is_not(None))
-
-
-def _earliest(connection: Connection, *conditions: ColumnElement[bool]) -> datetime | None:
-    query = select(func.min(notification.c.due_at)).where(*conditions)
-    return cast("datetime | None", connection.scalar(query))
 
 
 def trace_contexts(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:

@@ -6,11 +6,11 @@ Rules are looked at in order, and the first that matches decides. So two scopes 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, false, not_, or_, true
+from sqlalchemy import and_, bindparam, false, not_, or_, true
 
-from soap_handler.journal.schema import notification
+from soap_handler.journal.schema import Instant, notification
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
 _table = notification.c
+_SINCE: Final = bindparam("_since", type_=Instant())
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,10 @@ class Rule:
 
     def condition(self) -> ColumnElement[bool]:
         """Return the same as a condition of SQL."""
-        of_kind = _table.kind.in_(sorted(self.kinds)) if self.kinds else true()
-        return and_(of_kind, _table.account.in_(sorted(self.accounts)) if self.accounts else true())
+        # Not IN: a statement that is compiled once has one list, that of the rows.
+        of_kind = or_(*(_table.kind == kind for kind in sorted(self.kinds))) if self.kinds else true()
+        of_account = or_(*(_table.account == name for name in sorted(self.accounts))) if self.accounts else true()
+        return and_(of_kind, of_account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,14 @@ class Scope:
         return next((mine for rule, mine in self.rules if rule.matches(account, kind)), False)
 
     def condition(self) -> ColumnElement[bool]:
-        """Return the same as a condition of SQL."""
+        """Return the same as a condition of SQL; where :attr:`since` is set, it is the parameter ``_since``."""
         found: ColumnElement[bool] = false()
         for rule, mine in reversed(self.rules):
             matched = rule.condition()
             found = or_(matched, found) if mine else and_(not_(matched), found)
-        return found if self.since is None else and_(_table.due_at >= self.since, found)
+        return found if self.since is None else and_(_table.due_at >= _SINCE, found)
+
+    @property
+    def values(self) -> dict[str, datetime]:
+        """The parameters of :meth:`condition`."""
+        return {} if self.since is None else {_SINCE.key: self.since}

@@ -6,6 +6,7 @@ Exit codes are those of sysexits.h: 0 is handled, 65 (EX_DATAERR) never will be,
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from soap_handler.errors import GiveUp, RetryLater, SinkDownError
 from soap_handler.sinks.base import Sink
-from soap_handler.sinks.form import encoded, form
+from soap_handler.sinks.form import encoded, form, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,11 +41,13 @@ class Command(Sink):
 
     def deliver(self, delivery: Delivery) -> None:
         """Run the program and wait for its end, or kill its process group when the time is over."""
+        values = form(delivery)
+        text = written(values) if self._format == "json" else encoded(delivery, self._format)
         # Files, not pipes: a program need not read its input, and one that it leaves behind must not hold us up.
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
-            stdin.write(encoded(delivery, self._format).encode() + b"\n")
+            stdin.write(text.encode() + b"\n")
             stdin.seek(0)
-            code = self._run(stdin, stderr, variables(delivery))
+            code = self._run(stdin, stderr, variables(values))
             if code:
                 raise _verdict(code, _end_of(stderr))
 
@@ -71,7 +74,7 @@ class Command(Sink):
         except (OSError, ValueError) as error:
             raise SinkDownError(f"{self._command[0]} cannot be started ({error})") from error
         try:
-            return program.wait(self._timeout)
+            return _ended(program, self._timeout)
         except subprocess.TimeoutExpired as error:
             text = f"the program did not end within {self._timeout:g} s and was killed"
             raise SinkDownError(text) from error
@@ -81,13 +84,34 @@ class Command(Sink):
                 program.wait()
 
 
-def variables(delivery: Delivery) -> dict[str, str]:
+def _ended(program: subprocess.Popen[bytes], timeout: float) -> int:
+    """Return the exit code of a program as soon as it has ended.
+
+    Python's own wait with a timeout polls, and sleeps longer each time: up to as long again as the program took.
+
+    Raises:
+        subprocess.TimeoutExpired: it has not ended in time.
+    """
+    try:
+        descriptor = os.pidfd_open(program.pid)
+    except (AttributeError, OSError):  # not Linux, or an old one, or a container that forbids it
+        return program.wait(timeout)
+    try:
+        end = select.poll()
+        end.register(descriptor, select.POLLIN)
+        has_ended = end.poll(timeout * 1000)
+    finally:
+        os.close(descriptor)
+    return program.wait(None if has_ended else 0)
+
+
+def variables(values: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment of the program: the service's own without its settings, and ``SMS_`` and each attribute.
 
     A variable cannot hold all that a text can (no NUL, no lone surrogate); the exact texts are in the JSON.
     """
     found = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
-    for name, value in form(delivery).items():
+    for name, value in values.items():
         text = _as_variable(value)
         if text is not None and len(text) <= _LONGEST_VARIABLE:
             found[f"SMS_{name.upper()}"] = text

@@ -139,6 +139,24 @@ def is_put_off(record: Record, journal: Journal) -> bool:
     return record.due_at is not None and not record.leased and record.due_at > journal.now() + timedelta(minutes=1)
 
 
+def test_results_of_a_burst_go_with_the_next_claim_or_with_the_drain(journal: Journal) -> None:
+    """One by one they would hold up pushes, each with a transaction of its own; a drain waits for no claim."""
+
+    class LongPause(Admission):
+        pause = 600.0  # type: ignore[assignment] # a constant here
+
+        def in_burst(self) -> bool:
+            return True
+
+    journal.record_all([entry(number) for number in range(5)])
+    with dispatching(journal, lambda _: None, admission=LongPause()) as dispatcher:
+        wait_for(lambda: len(dispatcher.results) == 5 and not dispatcher.pool.busy)
+        dispatcher.results.retry()
+        assert in_state(journal, State.HANDLED) == 0
+        assert dispatcher.stop(30)
+        assert in_state(journal, State.HANDLED) == 5
+
+
 def test_it_is_told_what_a_handler_costs(journal: Journal) -> None:
     """By CPU time, as a multiple of a handler that does nothing: waiting costs nothing."""
     told: list[float] = []

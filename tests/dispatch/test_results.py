@@ -99,6 +99,34 @@ def test_what_comes_while_others_are_committed_goes_together(journal: Journal, u
     assert handed_in == [1, 64, 35]
 
 
+def test_where_more_are_sure_to_come_the_first_waits(journal: Journal, handed_in: list[int]) -> None:
+    """Until there are some dozens, or until they are asked for."""
+    claims = claimed(journal, 70)
+    results = Results(journal, lambda: 600.0)
+    for claim in claims[:63]:
+        results.add(ended(claim, State.DONE))
+    assert handed_in == []
+    for claim in claims[63:]:
+        results.add(ended(claim, State.DONE))
+    wait_for(lambda: len(results) == 6)
+    assert handed_in == [64]
+    wait_for(lambda: results.hand_in() or not len(results))
+    assert states(journal) == [State.DONE] * 70
+    assert handed_in == [64, 6]
+
+
+def test_a_result_that_waited_long_enough_goes_with_the_next(journal: Journal, handed_in: list[int]) -> None:
+    """The time is counted from the first that waits."""
+    one, other = claimed(journal, 2)
+    seconds = iter([600.0, 0.0, 0.0])
+    results = Results(journal, lambda: next(seconds))
+    results.add(ended(one, State.DONE))
+    assert handed_in == []
+    results.add(ended(other, State.DONE))
+    wait_for(lambda: not len(results))
+    assert handed_in == [2]
+
+
 def test_one_that_cannot_be_stored_keeps_no_other_from_the_disk(journal: Journal, url: str) -> None:
     """What went together and failed is handed in again, each alone; what fails then is kept."""
     unfit: Any = None
