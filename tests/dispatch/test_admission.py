@@ -148,13 +148,13 @@ def test_results_of_a_burst_go_with_the_next_claim_or_with_the_drain(journal: Jo
         def in_burst(self) -> bool:
             return True
 
-    journal.record_all([entry(number) for number in range(5)])
+    journal.record_all([entry(number) for number in range(2)])
     with dispatching(journal, lambda _: None, admission=LongPause()) as dispatcher:
-        wait_for(lambda: len(dispatcher.results) == 5 and not dispatcher.pool.busy)
+        wait_for(lambda: len(dispatcher.results) == 2 and not dispatcher.pool.busy)
         dispatcher.results.retry()
         assert in_state(journal, State.HANDLED) == 0
         assert dispatcher.stop(30)
-        assert in_state(journal, State.HANDLED) == 5
+        assert in_state(journal, State.HANDLED) == 2
 
 
 def test_it_is_told_what_a_handler_costs(journal: Journal) -> None:
