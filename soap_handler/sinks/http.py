@@ -73,7 +73,7 @@ class Sessions:
                 cert=self._certificate,
                 proxies=self._proxies,
             ) as answer:
-                reply = Reply(answer.status_code, answer.headers, next(answer.iter_content(_ANSWER_BYTES), b""))
+                reply = Reply(answer.status_code, answer.headers, _beginning(answer))
         except (OSError, HTTPError, ValueError) as error:
             session.close()  # after an error, a connection is not used again
             raise SinkDownError(no_answer(error)) from error
@@ -132,6 +132,20 @@ class Reply:
         except ValueError:
             return None
         return None if asked is None else min(max(0.0, asked), _LONGEST_PAUSE_SECONDS)
+
+
+def _beginning(answer: requests.Response) -> bytes:
+    """Return the body, or the beginning of one that is too long.
+
+    It is read to its end, which for a chunked one comes behind the last chunk: before that its connection is not free
+    for the next request.
+    """
+    body = bytearray()
+    for piece in answer.iter_content(_ANSWER_BYTES):
+        body += piece
+        if len(body) >= _ANSWER_BYTES:
+            break
+    return bytes(body)
 
 
 def _pair(certificate: Path | None, key: Path | None) -> str | tuple[str, str] | None:

@@ -21,6 +21,7 @@ import trustme
 from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.settings.sinks import WebhookSettings
 from soap_handler.sinks.form import form
+from soap_handler.sinks.http import Sessions
 from soap_handler.sinks.webhook import Webhook
 from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received
 
@@ -72,7 +73,9 @@ def endpoint(context: ssl.SSLContext | None = None, *, port: int = 0) -> Iterato
                 status, content = found.reply(body)
                 headers = {"Content-Length": str(len(content))}
             self.send_response(status)
-            for name, value in {"Content-Length": "0", **headers}.items():
+            for name, value in (
+                headers if "Transfer-Encoding" in headers else {"Content-Length": "0", **headers}
+            ).items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
@@ -239,6 +242,26 @@ def test_the_connection_is_kept_alive(hook: Endpoint) -> None:
         for number in range(20):
             sink.deliver(received(str(number)))
     assert hook.connections == 1
+
+
+def test_an_answer_in_pieces_is_read_whole_and_its_connection_kept(hook: Endpoint) -> None:
+    """Chunked, as frameworks send it by themselves: the connection is free again only behind the last chunk."""
+    hook.answer = lambda _: (200, {"Transfer-Encoding": "chunked"})
+    hook.content = b"6\r\nfirst \r\n5\r\nother\r\n0\r\n\r\n"
+    sessions = Sessions(timeout=10)
+    bodies = [sessions.request("POST", hook.url, data=b"{}").body for _ in range(3)]
+    sessions.close()
+    assert bodies == [b"first other"] * 3
+    assert hook.connections == 1
+
+
+def test_no_more_is_read_of_an_answer_than_could_be_of_use(hook: Endpoint) -> None:
+    """What comes behind that is left, and the connection with it."""
+    hook.answer = lambda _: (200, {"Transfer-Encoding": "chunked"})
+    hook.content = (b"8000\r\n" + bytes(0x8000) + b"\r\n") * 20 + b"0\r\n\r\n"
+    sessions = Sessions(timeout=10)
+    assert len(sessions.request("POST", hook.url, data=b"{}").body) < 0x8000 * 4
+    sessions.close()
 
 
 def test_an_endpoint_that_hangs_is_given_up_in_time(hook: Endpoint) -> None:
