@@ -143,7 +143,7 @@ def test_results_of_a_burst_go_with_the_next_claim_or_with_the_drain(journal: Jo
     """One by one they would hold up pushes, each with a transaction of its own; a drain waits for no claim."""
 
     class LongPause(Admission):
-        pause = 600.0  # type: ignore[assignment] # a constant here
+        pause = 600.0
 
         def in_burst(self) -> bool:
             return True
