@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 1.0
 """Between two looks at the journal that nothing woke us for: finds what other processes recorded."""
 _PUT_OFF_AT_ONCE: Final = 500  # notifications that are put off by one commit
+_RESULTS_PER_CLAIM: Final = 16  # that go with a claim, in one transaction; fewer may wait for others
 _BURST_POLL_SECONDS: Final = 0.2  # between two looks at what other processes take in
 
 
@@ -83,7 +84,7 @@ class ClaimLoop(BackgroundLoop):
                 telemetry.emit("dispatch_stands_still", hanging=self._pool.hanging)
             self._stands_still()
         self._results.retry()
-        self._results.hand_in()  # in one transaction with the claim
+        self._results.hand_in(1 if self._admission.in_burst() else _RESULTS_PER_CLAIM)
         more = self._claim()
         if pause := self._admission.pause:
             self.stopping.wait(pause)
@@ -104,7 +105,7 @@ class ClaimLoop(BackgroundLoop):
         while (left := deadline - time.monotonic()) > 0 and not self.woken.wait(min(left, _BURST_POLL_SECONDS)):
             if self._admission.in_burst():
                 return
-            self._results.hand_in()
+            self._results.hand_in(_RESULTS_PER_CLAIM)
 
     def _claim(self) -> bool:
         """Claim what there is room for; return whether there may be more to do at once."""

@@ -122,8 +122,8 @@ class HandlerPool:
 
     @property
     def has_quick_work(self) -> bool:
-        """Whether more results are sure to come soon: claims wait for a thread, and handlers are quick."""
-        return self._waiting > 0 and self._handler_seconds < _QUICK_SECONDS
+        """Whether more results are sure to come soon: another handler runs or waits, and handlers are quick."""
+        return self._waiting + len(self._runs) > 1 and self._handler_seconds < _QUICK_SECONDS
 
     @property
     def cost(self) -> float:

@@ -65,10 +65,12 @@ class Results:
             requests = [] if self._committing or self._waits(now, seconds) else self._next_requests()
         self._commit(requests)
 
-    def hand_in(self) -> None:
-        """Have what gathered wait no longer."""
+    def hand_in(self, least: int = 1) -> None:
+        """Have what gathered wait no longer, if it is so much or has waited for long enough."""
+        now, seconds = time.monotonic(), self._gathers_for()
         with self._lock:
-            requests = [] if self._committing else self._next_requests()
+            waits = len(self._gathered) < least and self._waits(now, seconds)
+            requests = [] if self._committing or waits else self._next_requests()
         self._commit(requests)
 
     def retry(self) -> None:
