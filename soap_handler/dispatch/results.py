@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _RESULTS_PER_REQUEST: Final = 64  # a larger one would hold up the pushes that share its transaction
 
+_GATHERED_AT_MOST: Final = 256  # as many as one crash may have delivered again, beside those under way
+
 
 class Results:
     """Write coalescing for the results of this process that are not on disk yet. Thread-safe; no call waits for disk.
@@ -97,7 +99,7 @@ class Results:
 
     def _waits(self, now: float, seconds: float) -> bool:
         """Whether what gathered may wait for more. The caller holds the lock."""
-        return len(self._gathered) < _RESULTS_PER_REQUEST and now - self._gathered_since < seconds
+        return len(self._gathered) < _GATHERED_AT_MOST and now - self._gathered_since < seconds
 
     def _next_requests(self) -> list[list[Settlement]]:
         """Return what goes to disk next, in several requests. The caller holds the lock, and none is under way."""
