@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Attempt, Entry, Journal, Selection, Settlement, State, Step
 from soap_handler.journal.claim import ClaimRequest
 from soap_handler.journal.claim import claim as claim_verb
+from soap_handler.journal.scope import Rule, Scope
 from soap_handler.notifications import Kind, SubscriptionEvent
 from tests.journal.engines import writers_held_up
-from tests.journal.entries import LEASE, START, Clock, ended, entry, message, only
+from tests.journal.entries import LEASE, START, Clock, bodies, ended, entry, message, only
 
 if TYPE_CHECKING:
     from tests.journal.ways import Way
@@ -268,6 +270,19 @@ def test_the_longest_due_is_claimed_first(journal: Journal, clock: Clock) -> Non
     clock.forward(50)
     claims = [journal.claim(3, LEASE), journal.claim(3, LEASE)]
     assert [[claim.notification.body for claim in batch] for batch in claims if batch] == [["1", "3", "2"], ["0"]]  # type: ignore[union-attr] # all are messages
+
+
+def test_a_part_of_the_queue_is_claimed_since_an_instant(journal: Journal, clock: Clock) -> None:
+    """One statement serves any instant; what other destinations have, and what is due before, stays."""
+    journal.record_all([entry(0), entry(1, account="EX0000002")])
+    clock.forward(10)
+    journal.record_all([entry(2), entry(3, account="EX0000002")])
+    scope = Scope(((Rule(frozenset({"MessageReceived", "MessageEvent"}), frozenset({"EX0000001", "EX9"})), True),))
+    late = replace(scope, since=journal.queue_now() - timedelta(seconds=5))
+    assert [claim.account for claim in journal.claim(9, LEASE, scope=late)] == ["EX0000001"]
+    assert journal.next_handling(late) == journal.queue_now() + LEASE
+    assert bodies(journal.claim(9, LEASE, scope=replace(scope, since=late.since and late.since - LEASE))) == ["0"]
+    assert [claim.account for claim in journal.claim(9, LEASE)] == ["EX0000002"] * 2
 
 
 def test_deletions_are_claimed_for_one_account(journal: Journal) -> None:
