@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from soap_handler.journal import Journal
 
 _DRAIN_POLL_SECONDS: Final = 0.1  # between two looks at what a drain still waits for
-_GATHER_SECONDS: Final = 0.05  # that a result may wait for others while there is enough to do
+_GATHER_SECONDS: Final = 0.02  # that a result may wait for others while there is enough to do
 _BURST_GATHER_SECONDS: Final = 0.1  # as long as a burst's claims are apart: results go with the next one
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _RESULTS_PER_REQUEST: Final = 64  # a larger one would hold up the pushes that share its transaction
 
-_GATHERED_AT_MOST: Final = 256  # that wait for more; a crash has them delivered again, with those being committed
+_GATHERED_AT_MOST: Final = 64  # that wait for more; a crash has them delivered again, with those being committed
 
 
 class Results:
