@@ -100,24 +100,24 @@ def test_what_comes_while_others_are_committed_goes_together(journal: Journal, u
 
 
 def test_where_more_are_sure_to_come_the_first_waits(journal: Journal, handed_in: list[int]) -> None:
-    """Until there are some hundreds, or until they are asked for."""
-    claims = claimed(journal, 262)
+    """Until there are some dozens, or until they are asked for."""
+    claims = claimed(journal, 70)
     results = Results(journal, lambda: 600.0)
-    for claim in claims[:255]:
+    for claim in claims[:63]:
         results.add(ended(claim, State.DONE))
     assert handed_in == []
-    for claim in claims[255:]:
+    for claim in claims[63:]:
         results.add(ended(claim, State.DONE))
     wait_for(lambda: len(results) == 6)
-    assert handed_in == [64] * 4
+    assert handed_in == [64]
 
     def handed_in_now() -> bool:
         results.hand_in()
         return not len(results)
 
     wait_for(handed_in_now)
-    assert states(journal) == [State.DONE] * 262
-    assert handed_in == [64] * 4 + [6]
+    assert states(journal) == [State.DONE] * 70
+    assert handed_in == [64, 6]
 
 
 def test_a_result_that_waited_long_enough_goes_with_the_next(journal: Journal, handed_in: list[int]) -> None:
