@@ -81,7 +81,7 @@ def without_secret(body: bytes, secret: str, label: str | None = None) -> bytes 
     whole = len(body) - len(body) % len(" ".encode(codec))  # it may end in the middle of a character
     try:
         text = masked(body[:whole].decode(codec, "surrogatepass"), secret, codec)
-        kept = text.encode(codec, "surrogatepass") + body[whole:]
+        kept = without_bytes(text.encode(codec, "surrogatepass"), secret, codec) + body[whole:]
         return None if leaks(kept, secret, label) else kept
     except (DoctypeError, ValueError):
         return None
@@ -95,6 +95,15 @@ def masked(text: str, secret: str, codec: str) -> str:
     if mask.is_in(text):
         pieces[1::2] = map(mask.tag, pieces[1::2])
     return "".join(pieces)
+
+
+def without_bytes(document: bytes, secret: str, codec: str) -> bytes:
+    """Return a document with the bytes of a secret masked, where its characters are wider: a sender may mix the two."""
+    if codec == "latin-1":
+        return document  # there the bytes are the characters
+    for form in _in_bytes(secret):
+        document = document.replace(form.encode("latin-1"), b"*" * len(form))
+    return document
 
 
 def leaks(kept: bytes, secret: str, label: str | None) -> bool:

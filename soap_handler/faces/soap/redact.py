@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.errors import DoctypeError
-from soap_handler.faces.redact import REDACTED, codec_of, leaks, masked
+from soap_handler.faces.redact import REDACTED, codec_of, leaks, masked, without_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _kept(text: str, password: str, codec: str, label: str | None) -> bytes | No
     try:
         placed = _ATTRIBUTE.sub(rf"\g<1>{REDACTED}", _IN_MAP.sub(rf"\g<1>{REDACTED}", _by_place(text)))
         kept = masked(placed, password, codec) if password else placed
-        raw = kept.encode(codec, "surrogatepass")
+        raw = without_bytes(kept.encode(codec, "surrogatepass"), password, codec)
         found = REDACTED in kept or NO_HEADER in kept
         return raw if not password or (found and not leaks(raw, password, label)) else None
     except (_UnsureError, DoctypeError, ValueError):

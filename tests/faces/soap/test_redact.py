@@ -31,6 +31,18 @@ def test_wide_encodings_are_redacted_in_place(codec: str) -> None:
     assert kept.decode(codec) == GOOD.decode().replace(PASSWORD, "***")
 
 
+def test_bytes_of_another_encoding_are_masked_too() -> None:
+    """A sender that mixes two encodings has the password among wide characters, where a text would not show it."""
+    body = GOOD.decode().encode("utf-16")
+    place = body.index("Delivered".encode("utf-16-le"))
+    mixed = body[:place] + SECRET * 2 + body[place:]
+    kept = redacted(mixed, PASSWORD)
+    assert kept is not None
+    assert SECRET not in kept
+    assert PASSWORD.encode("utf-16-le") not in kept
+    assert kept[-100:] == mixed[-100:]
+
+
 @pytest.mark.parametrize(
     "element",
     [
