@@ -18,6 +18,10 @@ class PromiseBrokenError(Exception):
     """Something did not happen as the service promises, and going on makes no sense."""
 
 
+class TooLateError(PromiseBrokenError):
+    """Something did not happen within the time that was set for it: it is broken, or the machine was busy."""
+
+
 class SkippedError(Exception):
     """This machine lacks what the campaign needs; the text says what."""
 
@@ -42,6 +46,8 @@ class Figures:
     """What this campaign alone counts."""
     broken: list[str] = field(default_factory=list)
     """A sentence for each broken promise."""
+    late: bool = False
+    """Whether a wait ran out of time and ended the campaign; the other broken promises may follow from that."""
     skipped: str = ""
     seconds: float = 0.0
 
@@ -65,7 +71,7 @@ def show(outcomes: Iterable[Figures]) -> None:
     for each in outcomes:
         counts = [] if each.skipped else [str(getattr(each, name)) for name in COUNTS]
         special = each.skipped or ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in each.special.items())
-        kept = "skipped" if each.skipped else "broken" if each.broken else "kept"
+        kept = "skipped" if each.skipped else "late" if each.late else "broken" if each.broken else "kept"
         table.add_row(each.campaign, *(counts or [""] * len(COUNTS)), special, f"{each.seconds:.1f}", kept)
         lines += [f"{each.campaign}: {sentence}" for sentence in each.broken]
     console.print(table)

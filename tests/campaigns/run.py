@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soap_handler.contract import Version
-from tests.campaigns.figures import Figures, PromiseBrokenError, SkippedError
+from tests.campaigns.figures import Figures, PromiseBrokenError, SkippedError, TooLateError
 from tests.campaigns.site import Site
 
 if TYPE_CHECKING:
@@ -74,5 +74,6 @@ def carry_out(
             figures.skipped = str(reason)
         except PromiseBrokenError as broken:
             figures.broken.append(str(broken))
+            figures.late = isinstance(broken, TooLateError)
     figures.seconds = round(time.monotonic() - began, 1)
     return figures

@@ -77,3 +77,11 @@ def carry_out_all(several: Sequence[Order], at_once: int, told: Callable[[str], 
             told(f"{order} …")
             found[order] = order.here()
     return [found[order] for order in several]
+
+
+def with_another_run(outcomes: Sequence[Figures], several: Sequence[Order]) -> Iterator[Figures]:
+    """Give the figures, and those of a second run, alone, where the first did nothing but run out of time."""
+    for order, first in zip(several, outcomes, strict=True):
+        yield first
+        if first.late:
+            yield order.here()

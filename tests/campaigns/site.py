@@ -15,7 +15,7 @@ from soap_handler.faces.xml_push import PATH as PUSH_PATH
 from soap_handler.journal import State
 from soap_handler.notifications import MessageReceived
 from tests.campaigns.books import Books, make_room_for_effects
-from tests.campaigns.figures import Figures, PromiseBrokenError
+from tests.campaigns.figures import Figures, PromiseBrokenError, TooLateError
 from tests.campaigns.plan import Plan
 from tests.campaigns.service import PASSWORD, REFERENCE, USERNAME, Service, configuration, free_port
 from tests.campaigns.spelling import both_spellings
@@ -173,12 +173,12 @@ class Site:
         """Wait until it is so, looking ``every`` so many seconds.
 
         Raises:
-            PromiseBrokenError: it was not so in time.
+            TooLateError: it was not so in time.
         """
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                raise PromiseBrokenError(f"not within {seconds:g} s: {what}\n{self.report()}")
+                raise TooLateError(f"not within {seconds:g} s: {what}\n{self.report()}")
             time.sleep(every)
 
     def promise(self, kept: object, what: str) -> None:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soap_handler.contract import Version
-from tests.campaigns.figures import Figures, show
+from tests.campaigns.figures import Figures, PromiseBrokenError, TooLateError, show
 from tests.campaigns.plan import SABOTAGE
 from tests.campaigns.run import carry_out
 from tests.campaigns.schedule import BESIDE, CAMPAIGNS
 from tests.campaigns.service import ROOT
-from tests.campaigns.several import Order, orders
+from tests.campaigns.several import Order, carry_out_all, orders, with_another_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.campaigns.run import Run
 
 QUICK = {"crash", "disk-full", "network"}
 SMALL = 0.02
@@ -105,6 +107,29 @@ def test_each_version_keeps_the_promise(api: Version) -> None:
     if figures.skipped:
         pytest.skip(figures.skipped)
     assert (figures.broken, figures.missing, figures.pushed) == ([], 0, figures.handled)
+
+
+def test_only_what_ran_out_of_time_runs_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss stays one; of a wait that was too long for a busy machine, the second run counts."""
+
+    def loses(_: Run) -> None:
+        raise PromiseBrokenError("1 is missing")
+
+    def waits(run: Run) -> None:
+        tries.append(run)
+        if len(tries) == 1:
+            raise TooLateError("not within 60 s")
+
+    tries: list[Run] = []
+    monkeypatch.setitem(CAMPAIGNS, "crash", loses)
+    monkeypatch.setitem(CAMPAIGNS, "power", waits)
+    several = [Order(name="crash"), Order(name="power")]
+    outcomes = list(with_another_run(carry_out_all(several, 1, lambda _: None), several))
+    assert [(each.campaign, each.late, bool(each.broken)) for each in outcomes] == [
+        ("crash", False, True),
+        ("power", True, True),
+        ("power", False, False),
+    ]
 
 
 def test_an_unknown_campaign_is_refused() -> None:
