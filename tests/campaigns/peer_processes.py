@@ -63,14 +63,17 @@ def _key(operation: str, account: str, texts: dict[str, str]) -> str:
 
 
 class Broker(Peer):
-    """A RabbitMQ with one queue, which the service declares. What the queue gives is taken out of it, and counted."""
+    """A RabbitMQ with one queue, which the service declares.
+
+    What is in the queue is counted and stays there: a broker that is killed forgets the last acknowledgements, and
+    gives again what had been taken out.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._node = _node(self.folder)
         self.port = self._node.port
         self._running = False
-        self._seen: Counter[str] = Counter()
 
     @property
     def settings(self) -> dict[str, object]:
@@ -97,10 +100,11 @@ class Broker(Peer):
         connection = pika.BlockingConnection(pika.URLParameters(self._node.url))
         channel = connection.channel()
         channel.queue_declare("sms", durable=True)
-        while (got := channel.basic_get("sms", auto_ack=True))[0] is not None:
-            self._seen[got[1].message_id] += 1
-        connection.close()
-        return Counter(self._seen)
+        found: Counter[str] = Counter()
+        while (got := channel.basic_get("sms"))[0] is not None:
+            found[got[1].message_id] += 1
+        connection.close()  # without an acknowledgement, so that all goes back into the queue
+        return found
 
 
 def _node(folder: Path) -> RabbitMq:
