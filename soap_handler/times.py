@@ -78,6 +78,18 @@ def local(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
+def exact(moment: datetime) -> str:
+    """Return a time in the local zone, to the millisecond."""
+    return f"{local(moment)}.{moment.microsecond // 1000:03}"
+
+
+def took(seconds: float) -> str:
+    """Return how long something took, to the millisecond where it was short."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else f"{seconds * 1000:.1f} ms"
+    return f"{seconds:.3f} s" if seconds < 60 else span(seconds)
+
+
 def local_short(moment: datetime, now: datetime) -> str:
     """Return a time in the local zone, in eleven characters: to the second today, else with its date."""
     there = moment.astimezone()

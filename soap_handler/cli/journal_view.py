@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from soap_handler import times
 from soap_handler.cli import configuration
 from soap_handler.cli.display import Table
 from soap_handler.errors import JournalUnavailableError
+from soap_handler.faces.origin import origin_of
 from soap_handler.journal import Journal, Selection, Source, State, Step, questions
 from soap_handler.notifications import to_dict
 from soap_handler.settings import names as account_names
@@ -27,10 +29,11 @@ if TYPE_CHECKING:
 _STEPS: Final = {
     Step.HANDLE: "handler called",
     Step.DELETE: "delete called",
-    Step.PUSH: "pushed again, with another content, which is kept",
+    Step.PUSH: "pushed again",
     Step.REPLAY: "sent round again by hand",
     Step.GIVE_UP: "given up by hand",
 }
+_LASTING: Final = {Step.HANDLE, Step.DELETE}
 _NAMES_SHOWN: Final = 20
 _KEYS_SHOWN: Final = 10
 _ROWS_PER_QUERY: Final = 1_000
@@ -149,6 +152,8 @@ def summary(record: Record) -> dict[str, Any]:
         "delete_attempts": record.delete_attempts,
         "leased": record.leased,
         "erased_at": instant(record.erased_at),
+        "caller": record.caller,
+        "api": record.api,
     }
 
 
@@ -162,6 +167,7 @@ def whole(record: Record, history: Sequence[Attempt]) -> dict[str, Any]:
             "outcome": attempt.outcome,
             "error": attempt.error,
             "times": attempt.times,
+            **({"caller": attempt.caller, "api": attempt.api} if attempt.step is Step.PUSH else {}),
             **({"envelope": attempt.envelope.decode("utf-8", "replace")} if attempt.envelope is not None else {}),
             **({"trace": attempt.trace.splitlines()} if attempt.trace is not None else {}),
         }
@@ -197,18 +203,32 @@ def state_shown(record: Record) -> str:
 
 
 def _history(record: Record, history: Sequence[Attempt], now: datetime) -> list[tuple[object, ...]]:
-    """Return the history of a notification line by line: stored, each attempt, handled, deleted."""
-    deleted = any(attempt.step.value == "delete" for attempt in history)
-    came = _CAME[record.source]
-    lines: list[tuple[datetime | None, int, str, str]] = [(record.received_at, 0, came, "")]
-    for attempt in history:
-        what = _STEPS[attempt.step]
-        again = f"({attempt.times} times, last at {times.local(attempt.ended_at)})" if attempt.times > 1 else ""
-        lines.append((attempt.started_at, 1, what, f"{attempt.outcome} {attempt.error or ''} {again}".strip()))
-    lines.append((record.handled_at, 2, "handled", ""))
-    lines.append((record.done_at, 3, "deleted from the inbox; done" if deleted else "done", ""))
-    ordered = sorted((at, order, what, end) for at, order, what, end in lines if at is not None)
-    return [(times.with_age(now)(at), what, end) for at, _, what, end in ordered]
+    """Return the history of a notification line by line: stored, each duplicate and attempt, handled, deleted."""
+    deleted = any(attempt.step is Step.DELETE for attempt in history)
+    lines = [(attempt.started_at, 1, _what(attempt), _ending(attempt)) for attempt in history]
+    if record.handled_at is not None:
+        lines.append((record.handled_at, 2, "handled", ""))
+    if record.done_at is not None:
+        lines.append((record.done_at, 3, "deleted from the inbox; done" if deleted else "done", ""))
+    lines.sort(key=itemgetter(0, 1))
+    lines.insert(0, (record.received_at, 0, _CAME[record.source], origin_of(record) or ""))
+    return [(f"{times.exact(at)} ({times.ago(at, now)})", what, end) for at, _, what, end in lines]
+
+
+def _what(attempt: Attempt) -> str:
+    if attempt.step is Step.PUSH and attempt.owner == Source.INBOX.value:
+        return "found in the inbox as well"
+    return f"{_STEPS[attempt.step]}{', with another content, which is kept' if attempt.envelope is not None else ''}"
+
+
+def _ending(attempt: Attempt) -> str:
+    """Return how a line of the history ended: the outcome, how long it took, the error, how often, from where."""
+    parts = [attempt.outcome]
+    if attempt.times > 1:
+        parts.append(f"({attempt.times} times, the last at {times.exact(attempt.ended_at)})")
+    elif attempt.step in _LASTING:
+        parts.append(f"in {times.took((attempt.ended_at - attempt.started_at).total_seconds())}")
+    return " ".join([*parts, *filter(None, (attempt.error, origin_of(attempt)))])
 
 
 def instant(moment: datetime | None) -> str | None:

@@ -14,6 +14,7 @@ from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, 
 from soap_handler.faces.base import BELOW, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
+from soap_handler.faces.origin import XML
 from soap_handler.faces.redact import without_secret
 from soap_handler.faces.xml_elements import NotUnderstoodError, read_pushed
 from soap_handler.receive.receiver import Push
@@ -115,6 +116,7 @@ def push_of(request: Request, receiver: Receiver, limits: Limits = Limits()) -> 
         doubtful=pushed.doubtful,
         operation=lambda _: request.body,  # its secret is in the address, or in HTTP's header
         size=len(request.body),
+        api=XML,
     )
 
 

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 PUSH: Final = """
     INSERT INTO notification (
         key, account, kind, state, source, message_id, originator, payload, envelope,
-        received_at, due_at, done_at, attempts, delete_attempts, trace_context
+        received_at, due_at, done_at, attempts, delete_attempts, trace_context, caller, api
     )
     SELECT
         key, account, kind, state, source, message_id, originator, payload, decode(envelope, 'base64'),
-        received_at, due_at, done_at, attempts, delete_attempts, trace_context
+        received_at, due_at, done_at, attempts, delete_attempts, trace_context, caller, api
     FROM json_to_recordset(%(rows)s::json) AS given (
         key text, account text, kind text, state text, source text, message_id text, originator text, payload text,
         envelope text, received_at bigint, due_at bigint, done_at bigint, attempts integer, delete_attempts integer,
-        trace_context text
+        trace_context text, caller text, api text
     )
     ON CONFLICT (key) DO NOTHING
     RETURNING key

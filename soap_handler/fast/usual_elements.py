@@ -17,6 +17,7 @@ from xml.sax.saxutils import unescape
 from soap_handler import clock
 from soap_handler.contract import Structure, Type
 from soap_handler.faces.base import Exchange
+from soap_handler.faces.origin import XML
 from soap_handler.faces.xml_elements import FORMS, in_utc
 from soap_handler.faces.xml_push import CONFIRMED, credentials_of, denied
 from soap_handler.fast.usual_pushes import wrong_login
@@ -80,7 +81,7 @@ class UsualElements:
             if secret not in known:
                 known[secret] = self._account(request, read.accounts)
             account = known[secret]
-            exchanges.append(self._exchange(read, account) if account else self._refusal(read, request))
+            exchanges.append(self._exchange(read, account, request) if account else self._refusal(read, request))
         return exchanges
 
     def _refusal(self, read: _Read, request: Request) -> Exchange | None:
@@ -98,7 +99,7 @@ class UsualElements:
         credentials, mark = credentials_of(request, accounts, self._receiver)
         return None if mark else self._receiver.accounts.recognise([credentials])[0]
 
-    def _exchange(self, read: _Read, account: Account) -> Exchange | None:
+    def _exchange(self, read: _Read, account: Account, request: Request) -> Exchange | None:
         notification = read_notification(
             read.form.kind,
             read.texts,
@@ -106,7 +107,9 @@ class UsualElements:
             zone=account.time_zone,
             optional=read.form.optional,
         )
-        return None if notification.repaired else Exchange(Entry(notification, self._now()), CONFIRMED)
+        if notification.repaired:
+            return None
+        return Exchange(Entry(notification, self._now(), caller=request.caller, api=XML), CONFIRMED)
 
 
 def _read(request: Request) -> _Read | None:

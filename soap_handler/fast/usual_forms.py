@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 from soap_handler.errors import FormError
 from soap_handler.faces.base import is_xml
 from soap_handler.faces.form_post.form import MAX_FIELDS, form_of
+from soap_handler.faces.origin import FORM
 from soap_handler.xml.charsets import charset_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _read(request: Request) -> Read | None:
         return None
     if form is None or form.repaired or form.credentials is None:
         return None
-    return form.kind, form.fields, form.credentials
+    return form.kind, form.fields, form.credentials, FORM
 
 
 def _usual_pairs(body: bytes) -> Pairs | None:

@@ -58,7 +58,11 @@ class UsualPushes:
         accounts = self._recognised(read)
         now = self._now()
         return [
-            None if one is None else self._exchange(one, account, now) if account else self._refusal(one, request)
+            None
+            if one is None
+            else self._exchange(one, account, now, request.caller)
+            if account
+            else self._refusal(one, request)
             for one, account, request in zip(read, accounts, requests, strict=True)
         ]
 
@@ -67,16 +71,18 @@ class UsualPushes:
         known = iter(self._receiver.accounts.recognise([one[2] for one in read if one is not None]))
         return [None if one is None else next(known) for one in read]
 
-    def _exchange(self, read: Read, account: Account, now: datetime) -> Exchange | None:
-        kind, fields, _ = read
+    def _exchange(self, read: Read, account: Account, now: datetime, caller: str) -> Exchange | None:
+        kind, fields, _, api = read
         notification = read_notification(kind, fields, account=account.reference, zone=account.time_zone)
-        return None if notification.repaired else Exchange(Entry(notification, now), self._confirmed[kind])
+        if notification.repaired:
+            return None
+        return Exchange(Entry(notification, now, caller=caller, api=api), self._confirmed[kind])
 
     def _refusal(self, read: Read, request: Request) -> Exchange | None:
         """Refuse wrong credentials. ``None`` where there is more to be checked than those of the request itself."""
         if request.authorization or not has_login(read[2]):
             return None
-        error = wrong_login(self._receiver, Push(*read, request.caller, size=len(request.body)))
+        error = wrong_login(self._receiver, Push(*read[:3], request.caller, size=len(request.body)))
         return None if error is None else Exchange(None, self._denied(error), error.delay, "refused_login")
 
 

@@ -14,6 +14,7 @@ from lxml import etree
 
 from soap_handler.accounts.accounts import Credentials
 from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, SOAP_11, Structure, Version
+from soap_handler.faces.origin import SOAP, SOAP_NO_HEADER
 from soap_handler.xml.parser import forget_names, hidden_error, safe_parser
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from soap_handler.notifications import Kind
     from soap_handler.receive.values import Fields
 
-Read: TypeAlias = "tuple[Kind, Fields, Credentials]"
-"""The contents of a request."""
+Read: TypeAlias = "tuple[Kind, Fields, Credentials, str]"
+"""The contents of a request, and the version of the API."""
 _Members: TypeAlias = "dict[str, tuple[str, _Members | None]]"
 """By tag: the attribute, and the members of a structure."""
 
@@ -202,9 +203,9 @@ def _read_operation(operation: Element, in_header: Credentials | None) -> Read:
         raise FallbackError
     fields = _fields(operation, members)
     if in_header:
-        return kind, fields, in_header
+        return kind, fields, in_header, SOAP
     login = {each.attribute: fields.pop(each.attribute) for each in CREDENTIALS}  # LookupError: it is not complete
-    return kind, fields, _login(login)
+    return kind, fields, _login(login), SOAP_NO_HEADER
 
 
 def _fields(parent: Element, wanted: _Members) -> dict[str, Any]:

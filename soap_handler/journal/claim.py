@@ -159,7 +159,7 @@ def due(step: Step, *, of_account: bool, suspects: bool = True, doubts: Doubts =
         .where(*conditions)
         .order_by(_table.due_at, _table.seq)
         .limit(bindparam("_limit", type_=Integer()))
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)  # a duplicate's new line holds nothing up, nor is held up
     )
 
 

@@ -113,6 +113,8 @@ def _row(key: str, message_id: str | None, payload: str, entry: Entry, now: date
         "done_at": entry.received_at if test else None,
         "attempts": 0,
         "delete_attempts": 0,
+        "caller": entry.caller,
+        "api": entry.api,
     }
     if entry.trace_context is not None:  # where traces are off, the column is not even named
         row["trace_context"] = entry.trace_context

@@ -24,7 +24,7 @@ from soap_handler.settings.journal_url import masked
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0014"
+HEAD: Final = "0015"
 """The newest revision in ``migrations/versions``; a test holds the two together."""
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"

@@ -139,6 +139,8 @@ def record_of(row: Row[Any], ahead: timedelta) -> Record:
         leased=row.owner is not None,
         erased_at=row.erased_at,
         payload=row.payload,
+        caller=row.caller,
+        api=row.api,
     )
 
 
@@ -159,4 +161,4 @@ def _attempt(row: Row[Any]) -> Attempt:
     fields = (step, row.started_at, row.ended_at, row.outcome, row.error, row.owner, row.times)
     if step is Step.HANDLE:
         return Attempt(*fields, trace=None if content is None else bytes(content).decode("utf-8", "replace"))
-    return Attempt(*fields, envelope=content)
+    return Attempt(*fields, envelope=content, caller=row.caller, api=row.api)

@@ -32,7 +32,7 @@ class Step(StrEnum):
     HANDLE = "handle"
     DELETE = "delete"
     PUSH = "push"
-    """A duplicate that says what the first copy, which had to be repaired, did not."""
+    """A duplicate. It is kept with its content where it says what the first copy, which had to be repaired, did not."""
     REPLAY = "replay"
     """A person sent it round again although it was done."""
     GIVE_UP = "give-up"
@@ -61,6 +61,10 @@ class Entry:
     """Further notifications of the same request: they are committed with it."""
     trace_context: str | None = None
     """The span of the push, as a W3C ``traceparent``, where traces are on; then each entry of the process has one."""
+    caller: str | None = None
+    """The address from which it was pushed, or ``unknown``; ``None`` where it was not pushed."""
+    api: str | None = None
+    """The version of the API in which it was pushed (``faces.origin``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +131,18 @@ class Attempt:
     error: str | None
     owner: str
     times: int = 1
-    """How many attempts at a delete this stands for, which failed alike; it begins with the first of them."""
+    """How many attempts at a delete this stands for, which failed alike, or how many pushes.
+
+    It begins with the first of them and ends with the last, of which :attr:`caller` and :attr:`api` are.
+    """
     envelope: bytes | None = None
     """Of another push: the request where it had to be repaired, password masked, or else its values as JSON."""
     trace: str | None = None
     """Of a failed attempt: the frames of its error. Where later ones failed at the same place, the last has it."""
+    caller: str | None = None
+    """Of another push: the address that it came from; ``None`` where that is not recorded, or it was no push."""
+    api: str | None = None
+    """Of another push: the version of the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +167,10 @@ class Record:
     erased_at: datetime | None
     """When its content was erased with a phone number; ``None`` when it was not."""
     payload: str
+    caller: str | None = None
+    """The address from which it was pushed, or ``unknown``; ``None`` where it was not, or that is not recorded."""
+    api: str | None = None
+    """The version of the API in which it was pushed; ``None`` as that is."""
 
     @property
     def notification(self) -> Notification:

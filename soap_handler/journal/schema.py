@@ -90,6 +90,8 @@ notification = Table(
     Column("parked_at", Instant),  # since when it is blocked by another of its originator; due_at is then a re-check
     Column("erased_at", Instant),  # the content is gone; the row stays so that a copy is still recognised
     Column("trace_context", Text),  # the span of its push, where traces are on
+    Column("caller", Text),  # the address from which it was pushed; NULL where it was not, or by a former release
+    Column("api", Text),  # the version of the API in which it was pushed (faces/origin.py); NULL as that is
 )
 
 
@@ -159,7 +161,9 @@ attempt = Table(
     Column("owner", Text, nullable=False),
     # Of another push that says more than the first one did; of a failed attempt, the frames of its error.
     Column("envelope", LargeBinary),
-    Column("times", Integer, nullable=False, server_default="1"),  # attempts at a delete that failed alike are one row
+    Column("times", Integer, nullable=False, server_default="1"),  # failed deletes alike, or pushes, that are one row
+    Column("caller", Text),  # of another push, as in the notification
+    Column("api", Text),
 )
 
 reconciliation = Table(

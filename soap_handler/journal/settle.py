@@ -109,8 +109,13 @@ class _Present(NamedTuple):
     erased_at: datetime | None
 
 
-LOCK: Final = select(*(_table[name] for name in _Present._fields)).where(SEQ_IN).order_by(_table.seq).with_for_update()
-"""Lock rows, in one order for all processes: two could wait for each other otherwise."""
+LOCK: Final = (
+    select(*(_table[name] for name in _Present._fields))
+    .where(SEQ_IN)
+    .order_by(_table.seq)
+    .with_for_update(key_share=True)
+)
+"""Lock rows, in one order for all processes: two could wait for each other otherwise. A new duplicate need not wait."""
 
 
 def _locked(connection: Connection, claims: Sequence[Claim]) -> dict[int, _Present]:

@@ -62,6 +62,8 @@ class Push:
     """Further notifications of the same request, from the same caller with the same credentials."""
     size: int | None = None
     """Of the request's body in bytes, for the log; ``None`` where that is not known."""
+    api: str | None = None
+    """The version of the API (``faces.origin``)."""
 
 
 class Receiver:
@@ -134,7 +136,7 @@ def _entry(push: Push, account: Account, now: datetime, number: int, others: tup
     if notification.repaired:
         envelope = push.envelope()
         notification = identified(notification, lambda: push.operation(envelope), push.doubtful, number)
-    return Entry(notification, now, envelope=envelope, others=others)
+    return Entry(notification, now, envelope=envelope, others=others, caller=push.caller, api=push.api)
 
 
 def _network(push: Push) -> str:

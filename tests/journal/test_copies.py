@@ -38,12 +38,13 @@ def test_a_duplicate_that_says_more_is_noted_with_its_content(journal: Journal) 
 
 
 def test_each_content_is_noted_once(journal: Journal) -> None:
-    """EMS may push again as often as it likes; a repaired copy is kept as it came."""
+    """EMS may push again as often as it likes; a repaired copy is kept as it came. Each push has its line."""
     journal.record(entry(MENDED, b"<a/>"))
     other = replace(MENDED, body="Yes")
     for copy in (entry(GOOD), entry(GOOD), entry(other, b"<b/>"), entry(other, b"<b/>"), entry(MENDED, b"<a/>")):
         assert journal.record_all([copy]) == [False]
-    assert [line.envelope for line in journal.history(only(journal).seq)] == [to_json(GOOD).encode(), b"<b/>"]
+    lines = journal.history(only(journal).seq)
+    assert [line.envelope for line in lines] == [to_json(GOOD).encode(), None, b"<b/>", None, None]
 
 
 def test_both_in_one_commit(journal: Journal) -> None:
@@ -52,11 +53,12 @@ def test_both_in_one_commit(journal: Journal) -> None:
     assert len(journal.history(only(journal).seq)) == 1
 
 
-def test_a_duplicate_of_what_was_read_in_full_leaves_no_trace(journal: Journal) -> None:
-    """Whatever it says: the first copy lacks nothing."""
+def test_no_content_of_a_duplicate_of_what_was_read_in_full(journal: Journal) -> None:
+    """Whatever it says: the first copy lacks nothing. That it came is noted."""
     journal.record(entry(GOOD))
     journal.record_all([entry(replace(GOOD, body="other")), entry(MENDED, b"<a/>")])
-    assert journal.history(only(journal).seq) == []
+    lines = journal.history(only(journal).seq)
+    assert [(line.step, line.envelope) for line in lines] == [(Step.PUSH, None)] * 2
 
 
 def test_what_is_noted_is_erased_too(journal: Journal) -> None:
@@ -67,8 +69,9 @@ def test_what_is_noted_is_erased_too(journal: Journal) -> None:
     journal.record(entry(other, b"<a/>"))
     journal.record(entry(replace(other, repaired=(), body=f"call {ANN}")))
     assert journal.erasures.rehearse(Trace(ANN)) == journal.erasures.erase(Trace(ANN))
-    lines = [line for record in journal.records(Selection()) for line in journal.history(record.seq)]
-    assert [ANN.encode() in (line.envelope or b"") for line in lines] == [False, False]
+    mentioning, about = journal.records(Selection())
+    assert [ANN.encode() in (line.envelope or b"") for line in journal.history(mentioning.seq)] == [False]
+    assert journal.history(about.seq) == []
     assert not journal.erasures.erase(Trace(ANN))
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = (
     "key", "account", "kind", "state", "source", "received_at", "handled_at", "done_at", "due_at", "attempts",
-    "delete_attempts", "error", "id", "originator", "recipient", "mobile_number", "type", "event_type", "error_type",
-    "event_code", "occurred_at", "sent_at", "body", "detail",
+    "delete_attempts", "caller", "api", "error", "id", "originator", "recipient", "mobile_number", "type", "event_type",
+    "error_type", "event_code", "occurred_at", "sent_at", "body", "detail",
 )  # fmt: skip
 """The columns of CSV. JSON lines have the notification whole."""
 WRITTEN_BY_PEOPLE: Final = ("body", "detail", "original")
@@ -67,6 +67,8 @@ def values(record: Record, error: str | None, *, with_bodies: bool) -> dict[str,
         **{name: instant(moment) or None for name, moment in moments.items()},
         "attempts": record.attempts,
         "delete_attempts": record.delete_attempts,
+        "caller": record.caller,
+        "api": record.api,
         "error": error,
         "notification": content,
     }

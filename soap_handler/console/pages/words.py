@@ -41,13 +41,6 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return "" if moment is None else times.ago(moment, now)
 
 
-def took(seconds: float) -> str:
-    """Return how long something took, to the millisecond where it was short."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else f"{seconds * 1000:.1f} ms"
-    return f"{seconds:.3f} s" if seconds < 60 else times.span(seconds)
-
-
 def count(number: float) -> str:
     """Return a number with its thousands apart."""
     return f"{number:,.0f}"
@@ -62,7 +55,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "rate": figures.rate,
     "size": figures.size,
     "span": times.span,
-    "took": took,
+    "took": times.took,
     "zone": times.zone,
 }
 """The filters of the templates, by name."""

@@ -10,6 +10,7 @@ from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.form_post.form import read_form, without_credentials
 from soap_handler.faces.form_post.redact import redacted
+from soap_handler.faces.origin import FORM
 from soap_handler.receive.receiver import Push
 from soap_handler.xml.charsets import charset_of
 
@@ -77,6 +78,7 @@ class FormPost(Face):
             doubtful=form.doubtful,
             operation=lambda _: without_credentials(request.body),
             size=len(request.body),
+            api=FORM,
         )
         return Exchange(self._receiver.prepare(push), CONFIRMED)
 

@@ -16,6 +16,7 @@ from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, 
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.faces.defects import emit_defect
+from soap_handler.faces.origin import NO_HEADER
 from soap_handler.faces.soap.envelope import read_envelope
 from soap_handler.faces.soap.faults import SERVER, client_fault, fault_envelope, response_envelope, server_fault
 from soap_handler.faces.soap.operation_bytes import operation_bytes
@@ -110,6 +111,7 @@ class Endpoint(ServerBase, Face):
                 operation=operation,
                 others=others,
                 size=len(request.body),
+                api=call.version.api + (NO_HEADER if call.has_login else ""),
             )
 
         entry = self._receiver.prepare(push(call, tuple(map(push, call.others))))
@@ -187,6 +189,7 @@ class _Protocol(Soap11):
     def deserialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
         first, *others = read_calls(ctx.in_document)
         ctx.udc.repaired, ctx.udc.doubtful, ctx.udc.others = first.repaired, first.doubtful, tuple(others)
+        ctx.udc.has_login = first.has_login
         ctx.in_header = first.credentials
         ctx.in_object = [first.fields.get(parameter.attribute) for parameter in OPERATIONS[first.kind].parameters]
 

@@ -44,6 +44,8 @@ class ReadCall:
     """Marks of what was repaired, or left unread."""
     doubtful: frozenset[str]
     """Attributes of which more than one text came, or one in a doubtful place."""
+    has_login: bool
+    """Whether the operation itself has the login, as in the version without headers."""
 
 
 @dataclass(slots=True)
@@ -59,6 +61,8 @@ class Call:
     """Attributes of which more than one text came, or one in a doubtful place."""
     others: tuple[ReadCall, ...] = ()
     """Further operations of the Body."""
+    has_login: bool = False
+    """As of :class:`ReadCall`."""
     content_type: str = ""
     """The Content-Type of the request."""
     version: SoapVersion = SOAP_1_1

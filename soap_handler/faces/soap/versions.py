@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from soap_handler.contract import SOAP_11, SOAP_12
+from soap_handler.faces import origin
 
 
 @dataclass(frozen=True, slots=True)
 class SoapVersion:
     """One version of SOAP. Tags and attributes are in lxml's notation."""
 
+    api: str
+    """Its name as a version of the API."""
     namespace: str
     """The namespace of its envelope, by which a message says its version."""
     media_type: str
@@ -33,14 +36,16 @@ class SoapVersion:
         return f"{self.media_type}; charset=utf-8"
 
 
-def _version(namespace: str, media_type: str, role: str, our_roles: frozenset[str]) -> SoapVersion:
+def _version(api: str, namespace: str, media_type: str, role: str, our_roles: frozenset[str]) -> SoapVersion:
     names = ("Envelope", "Header", "Body", "Fault", "mustUnderstand", "encodingStyle")
     in_namespace = (f"{{{namespace}}}{name}" for name in names)
-    return SoapVersion(namespace, media_type, f"{{{namespace}}}{role}", our_roles, *in_namespace)
+    return SoapVersion(api, namespace, media_type, f"{{{namespace}}}{role}", our_roles, *in_namespace)
 
 
-SOAP_1_1: Final = _version(SOAP_11, "text/xml", "actor", frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"}))
+_NEXT_ACTOR: Final = "http://schemas.xmlsoap.org/soap/actor/next"
+SOAP_1_1: Final = _version(origin.SOAP, SOAP_11, "text/xml", "actor", frozenset({"", _NEXT_ACTOR}))
 SOAP_1_2: Final = _version(
+    origin.SOAP_12,
     SOAP_12,
     "application/soap+xml",
     "role",

@@ -13,12 +13,12 @@ import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from soap_handler.journal import order
 from soap_handler.journal.erasure.phone_number import ERASED, is_any
 from soap_handler.journal.execute import queue_now
-from soap_handler.journal.records import State
+from soap_handler.journal.records import State, Step
 from soap_handler.journal.schema import attempt, notification, reconciliation
 from soap_handler.notifications import Kind, key_under
 
@@ -195,6 +195,7 @@ def _make_tombstone(connection: Connection, row: Row[Any], wanted: ErasureReques
         "originator": None,
         "envelope": None,
         "parked_at": None,
+        "caller": None,
         "erased_at": wanted.now,
     }
     if not _DIGEST.fullmatch(row.key.rpartition("/")[2]) and known_id is None:  # the number is in the id, so in the key
@@ -205,6 +206,7 @@ def _make_tombstone(connection: Connection, row: Row[Any], wanted: ErasureReques
     attempts = connection.execute(update(attempt).where(texts).values(error=ERASED)).rowcount
     contents = (attempt.c.seq == row.seq) & attempt.c.envelope.is_not(None)
     attempts += connection.execute(update(attempt).where(contents).values(envelope=None)).rowcount
+    connection.execute(delete(attempt).where(attempt.c.seq == row.seq, attempt.c.step == Step.PUSH.value))
     waiting = row.state == State.RECEIVED.value
     if waiting and row.originator is not None:
         order.unblock_next(connection, [order.Freed(row.account, row.originator, queue_now(connection))])

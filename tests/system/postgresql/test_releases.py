@@ -63,7 +63,8 @@ def test_a_journal_of_an_earlier_release_goes_on(url: str, revision: str) -> Non
         assert journal.record(entry(7))
         claims = journal.claim(5, LEASE)
         assert message(1).key in {claim.key for claim in claims}
-        assert [attempt.outcome for attempt in journal.history(1)] == ["ok"]
+        assert [attempt.outcome for attempt in journal.history(1)] == ["ok", "duplicate"]
+        assert (journal.records(Selection(key=message(0).key))[0].caller, journal.history(1)[0].caller) == (None, None)
     assert differences(url) == []
 
 
