@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import create_engine, func, select
 
-from soap_handler.journal import Entry, Journal, Selection, Step
+from soap_handler.faces.origin import NOT_RECORDED, origin_of
+from soap_handler.journal import Entry, Journal, Selection, Source, State, Step
+from soap_handler.journal.copies import LINES_KEPT, note_copies
 from soap_handler.journal.erasure.phone_number import Trace
+from soap_handler.journal.schema import attempt
+from soap_handler.journal.settle import LOCK
 from soap_handler.notifications import Kind, MessageEvent, MessageReceived, from_dict, to_json
 from tests.journal.earlier import taken_back
-from tests.journal.entries import ANN, START, only
+from tests.journal.entries import ANN, LEASE, START, ended, only
 
 if TYPE_CHECKING:
     from soap_handler.notifications import Notification
+    from tests.journal.engines import PostgreSQL
+    from tests.journal.ways import Way
 
 GUID = "8d1b2a3c-4c7f-4a55-9d1e-0d8a2f3b4c5d"
 GOOD = MessageReceived(account="EX0000001", id=GUID, originator=ANN, body="Yes please")
@@ -59,6 +67,116 @@ def test_no_content_of_a_duplicate_of_what_was_read_in_full(journal: Journal) ->
     journal.record_all([entry(replace(GOOD, body="other")), entry(MENDED, b"<a/>")])
     lines = journal.history(only(journal).seq)
     assert [(line.step, line.envelope) for line in lines] == [(Step.PUSH, None)] * 2
+
+
+def pushed(number: int, caller: str = "192.0.2.1", message: Notification = GOOD) -> Entry:
+    """Return the push of a second."""
+    return Entry(message, START + timedelta(seconds=number), caller=caller, api="soap")
+
+
+def duplicates(journal: Journal) -> list[tuple[int, int, str | None, int]]:
+    """Return of each duplicate's line the seconds of its first and its last push, the caller, and how many."""
+    lines = [line for line in journal.history(only(journal).seq) if line.step is Step.PUSH]
+    return [
+        (round((line.started_at - START).total_seconds()), round((line.ended_at - START).total_seconds()))
+        + (line.caller, line.times)
+        for line in lines
+    ]
+
+
+@pytest.mark.parametrize("together", [1, 7, 60])
+def test_a_notification_that_is_pushed_for_ever_has_few_lines(journal: Journal, together: int) -> None:
+    """The first 20 duplicates have a line each; the last line counts the others, and says when the last came from where."""
+    entries = [pushed(number, f"192.0.2.{number}") for number in range(61)]
+    journal.record(entries[0])
+    for at in range(1, 61, together):
+        assert not any(journal.record_all(entries[at : at + together]))
+    own = [(number, number, f"192.0.2.{number}", 1) for number in range(1, LINES_KEPT)]
+    assert duplicates(journal) == [*own, (LINES_KEPT, 60, "192.0.2.60", 60 - LINES_KEPT + 1)]
+    assert only(journal).caller == "192.0.2.0"
+
+
+def test_duplicates_of_several_in_one_commit(journal: Journal) -> None:
+    """Each has its own lines, and new ones come in with them; content that is new has a line beside the 20."""
+    others = [replace(GOOD, id=f"{GUID[:-1]}{number}") for number in range(3)]
+    journal.record_all([pushed(0, message=each) for each in others] + [pushed(0, message=MENDED)])
+    mixed = [pushed(number, message=each) for number in range(1, 30) for each in (*others, MENDED)]
+    assert journal.record_all([pushed(1, message=replace(GOOD, id="new")), *mixed]) == [True] + [False] * len(mixed)
+    assert not journal.record(pushed(99, message=GOOD))
+    counts = {each.key: len(journal.history(each.seq)) for each in journal.records(Selection())}
+    assert sorted(counts.values()) == [0, *[LINES_KEPT] * 3, LINES_KEPT + 1]
+    assert counts[MENDED.key] == LINES_KEPT + 1
+
+
+def test_a_recovered_message_has_no_caller(journal: Journal) -> None:
+    """It was not pushed; and one that reconciliation finds although it was pushed meanwhile says so."""
+    journal.record(Entry(GOOD, START, Source.INBOX))
+    journal.record(pushed(1))
+    journal.record(Entry(GOOD, START, Source.INBOX))
+    assert (only(journal).caller, only(journal).api) == (None, None)
+    lines = journal.history(only(journal).seq)
+    assert [(line.owner, line.caller, line.api) for line in lines] == [
+        ("push", "192.0.2.1", "soap"),
+        ("inbox", None, None),
+    ]
+    assert [origin_of(line) for line in lines] == ["SOAP from 192.0.2.1", None]
+    assert origin_of(only(journal)) is None
+
+
+def test_nothing_is_left_of_what_is_purged(journal: Journal) -> None:
+    """The lines of the duplicates go with their notification."""
+    journal.record_all([pushed(number) for number in range(40)])
+    (claim,) = journal.claim(1, LEASE)
+    journal.settle([ended(claim, State.DONE)])
+    assert len(list(journal.attempts())) == LINES_KEPT + 1
+    assert journal.purge(START + timedelta(days=1)).deleted == 1
+    assert rows_of(journal) == 0
+
+
+def rows_of(journal: Journal) -> int:
+    """Return how many lines all histories have, of whatever notification."""
+    return journal.read(lambda connection: connection.scalar(select(func.count()).select_from(attempt)) or 0)
+
+
+def test_nothing_is_left_of_what_is_erased(journal: Journal) -> None:
+    """Neither who pushed it, nor the duplicates, of before and of after."""
+    journal.record_all([pushed(number) for number in range(40)])
+    journal.erasures.erase(Trace(ANN))
+    assert rows_of(journal) == 0
+    assert only(journal).caller is None
+    assert not journal.record(pushed(50))
+    assert rows_of(journal) == 0
+
+
+def test_an_earlier_release_kept_none(url: str) -> None:
+    """Its rows go on, without a caller; a duplicate of one has its line."""
+    with Journal(url) as journal:
+        journal.record(pushed(0))
+    taken_back(url, "0014")
+    with Journal(url) as journal:
+        assert (only(journal).caller, only(journal).api) == (None, None)
+        assert origin_of(only(journal)) == NOT_RECORDED
+        assert not journal.record(pushed(1))
+        assert duplicates(journal) == [(1, 1, "192.0.2.1", 1)]
+        assert [each.key for each in journal.claim(1, LEASE)] == [GOOD.key]
+
+
+def test_a_duplicate_holds_up_no_claim_and_no_result(postgresql: PostgreSQL, way: Way) -> None:
+    """While its line is written, its notification is claimed and settled; while that goes on, its line is written."""
+    url = postgresql.database()
+    engine = create_engine(url)
+    with Journal(url, timeout=5, **way) as journal, engine.connect() as other:
+        journal.record(pushed(0))
+        with other.begin():
+            note_copies(other, [pushed(1)])
+            (claim,) = journal.claim(1, LEASE)
+            assert journal.settle([ended(claim, State.DEAD)]) == [True]
+        journal.retry(Selection())
+        with other.begin():
+            other.execute(LOCK, {"seqs": [only(journal).seq]})
+            assert not journal.record(pushed(2))
+        assert [line[0] for line in duplicates(journal)] == [1, 2]
+    engine.dispose()
 
 
 def test_what_is_noted_is_erased_too(journal: Journal) -> None:

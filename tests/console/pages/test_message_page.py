@@ -116,7 +116,6 @@ def attempt_of(step: Step, outcome: str, seconds: float = 1.0) -> Attempt:
         (Step.HANDLE, "dead", "Dead without another attempt", "bad"),
         (Step.DELETE, "ok", "Deleted from the inbox, confirmed by EMS", "good"),
         (Step.DELETE, "failed", "Delete from the inbox failed", "bad"),
-        (Step.PUSH, "duplicate", "Pushed again: a duplicate with another content, which is kept", "plain"),
         (Step.REPLAY, "replayed", "Sent round again by hand", "plain"),
         (Step.GIVE_UP, "given up", "Given up by hand", "bad"),
     ],
@@ -133,7 +132,7 @@ def test_entries_are_in_order_of_time() -> None:
     waiting = record_of(State.RECEIVED, due_at=AT - timedelta(hours=1), leased=True)
     titles = [entry.title for entry in timeline(waiting, history)]
     assert titles[0] == "Pushed by EMS and stored"
-    assert titles[1:3] == ["Handling failed", "Pushed again: a duplicate with another content, which is kept"]
+    assert titles[1:3] == ["Handling failed", "Pushed again: a duplicate, which changes nothing"]
     assert titles[3].startswith("In work")
 
 
