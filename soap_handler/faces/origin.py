@@ -28,15 +28,21 @@ NOT_RECORDED: Final = "caller and version not recorded"
 
 
 def origin_of(came: Record | Attempt) -> str | None:
-    """Return in which version of the API and from which address a push came, in words; ``None`` of what is no push."""
-    is_push = came.source is not Source.INBOX if isinstance(came, Record) else _is_push(came)
-    if not is_push:
+    """Return in which version of the API and from which address a push came, in words.
+
+    ``None`` for what is no push, and for what was erased.
+    """
+    if not (_was_pushed(came) if isinstance(came, Record) else _is_push(came)):
         return None
     if came.api is None and came.caller is None:
         return NOT_RECORDED
     version = "version not recorded," if came.api is None else _TITLES.get(came.api, came.api)
     caller = "an address that is not recorded" if came.caller is None else came.caller
     return f"{version} from {caller}"
+
+
+def _was_pushed(record: Record) -> bool:
+    return record.source is not Source.INBOX and record.erased_at is None
 
 
 def _is_push(line: Attempt) -> bool:

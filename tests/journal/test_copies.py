@@ -21,6 +21,8 @@ from tests.journal.earlier import taken_back
 from tests.journal.entries import ANN, LEASE, START, ended, only
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from soap_handler.notifications import Notification
     from tests.journal.engines import PostgreSQL
     from tests.journal.ways import Way
@@ -77,16 +79,16 @@ def pushed(number: int, caller: str = "192.0.2.1", message: Notification = GOOD)
 def duplicates(journal: Journal) -> list[tuple[int, int, str | None, int]]:
     """Return of each duplicate's line the seconds of its first and its last push, the caller, and how many."""
     lines = [line for line in journal.history(only(journal).seq) if line.step is Step.PUSH]
-    return [
-        (round((line.started_at - START).total_seconds()), round((line.ended_at - START).total_seconds()))
-        + (line.caller, line.times)
-        for line in lines
-    ]
+    return [(second(line.started_at), second(line.ended_at), line.caller, line.times) for line in lines]
+
+
+def second(moment: datetime) -> int:
+    return round((moment - START).total_seconds())
 
 
 @pytest.mark.parametrize("together", [1, 7, 60])
 def test_a_notification_that_is_pushed_for_ever_has_few_lines(journal: Journal, together: int) -> None:
-    """The first 20 duplicates have a line each; the last line counts the others, and says when the last came from where."""
+    """The first 20 duplicates have a line each; the last line counts the others, and says where the last came from."""
     entries = [pushed(number, f"192.0.2.{number}") for number in range(61)]
     journal.record(entries[0])
     for at in range(1, 61, together):
@@ -143,7 +145,7 @@ def test_nothing_is_left_of_what_is_erased(journal: Journal) -> None:
     journal.record_all([pushed(number) for number in range(40)])
     journal.erasures.erase(Trace(ANN))
     assert rows_of(journal) == 0
-    assert only(journal).caller is None
+    assert (only(journal).caller, only(journal).api, origin_of(only(journal))) == (None, None, None)
     assert not journal.record(pushed(50))
     assert rows_of(journal) == 0
 

@@ -196,6 +196,7 @@ def _make_tombstone(connection: Connection, row: Row[Any], wanted: ErasureReques
         "envelope": None,
         "parked_at": None,
         "caller": None,
+        "api": None,
         "erased_at": wanted.now,
     }
     if not _DIGEST.fullmatch(row.key.rpartition("/")[2]) and known_id is None:  # the number is in the id, so in the key
