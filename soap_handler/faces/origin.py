@@ -10,7 +10,7 @@ from soap_handler.journal import Attempt, Record, Source, Step
 SOAP: Final = Version.SOAP.value
 SOAP_12: Final = "soap12"
 NO_HEADER: Final = "-no-header"
-"""Behind the name of a version of SOAP where the operation itself has the login."""
+"""Behind the name of a version of SOAP where there is no MessengerHeader: the login is in the operation, or in HTTP."""
 SOAP_NO_HEADER: Final = Version.SOAP_NO_HEADERS.value
 FORM: Final = Version.FORM_POST.value
 XML: Final = Version.XML_PUSH.value

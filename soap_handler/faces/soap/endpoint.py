@@ -111,7 +111,7 @@ class Endpoint(ServerBase, Face):
                 operation=operation,
                 others=others,
                 size=len(request.body),
-                api=call.version.api + (NO_HEADER if call.has_login else ""),
+                api=call.version.api if call.has_header else call.version.api + NO_HEADER,
             )
 
         entry = self._receiver.prepare(push(call, tuple(map(push, call.others))))
@@ -189,7 +189,6 @@ class _Protocol(Soap11):
     def deserialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
         first, *others = read_calls(ctx.in_document)
         ctx.udc.repaired, ctx.udc.doubtful, ctx.udc.others = first.repaired, first.doubtful, tuple(others)
-        ctx.udc.has_login = first.has_login
         ctx.in_header = first.credentials
         ctx.in_object = [first.fields.get(parameter.attribute) for parameter in OPERATIONS[first.kind].parameters]
 

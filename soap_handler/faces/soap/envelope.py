@@ -49,7 +49,7 @@ class Envelope:
 
 
 def read_envelope(body: bytes, call: Call, limits: Limits = Limits()) -> Envelope:  # noqa: B008 - frozen
-    """Return the envelope in a request's body. Its version is noted in ``call`` as soon as it is known.
+    """Return the envelope in a request's body. Its version, and whether it has our header, are noted in ``call`` at once.
 
     Raises:
         Fault: the bytes are not XML, or not a SOAP message with an operation.
@@ -57,6 +57,7 @@ def read_envelope(body: bytes, call: Call, limits: Limits = Limits()) -> Envelop
     document = _read(body, call.content_type, limits)
     call.version = version = _version(document.root)
     header, content = _parts(document.root, version)
+    call.has_header = any(local_name(block).lower() == MESSENGER_HEADER.lower() for block in header)
     _check_understood(header, version)
     operations = tuple(_elements(content))
     if not operations:

@@ -44,8 +44,6 @@ class ReadCall:
     """Marks of what was repaired, or left unread."""
     doubtful: frozenset[str]
     """Attributes of which more than one text came, or one in a doubtful place."""
-    has_login: bool
-    """Whether the operation itself has the login, as in the version without headers."""
 
 
 @dataclass(slots=True)
@@ -61,8 +59,8 @@ class Call:
     """Attributes of which more than one text came, or one in a doubtful place."""
     others: tuple[ReadCall, ...] = ()
     """Further operations of the Body."""
-    has_login: bool = False
-    """As of :class:`ReadCall`."""
+    has_header: bool = True
+    """Whether there is a MessengerHeader, with a login or without."""
     content_type: str = ""
     """The Content-Type of the request."""
     version: SoapVersion = SOAP_1_1

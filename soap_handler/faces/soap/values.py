@@ -113,7 +113,6 @@ class Values:
         self._envelope = envelope
         self._references: References | None = None
         self._credentials: Credentials | None = None
-        self._has_login = False
         self._parameters: Fields = {}
         self._doubtful: set[str] = set()
         around = (operation, *operation.iterancestors())
@@ -157,8 +156,7 @@ class Values:
     def call(self) -> ReadCall:
         """Return what was read."""
         doubtful = frozenset(self._doubtful)
-        marks = tuple(self._marks)
-        return ReadCall(self._kind, self._credentials, self._parameters, marks, doubtful, self._has_login)
+        return ReadCall(self._kind, self._credentials, self._parameters, tuple(self._marks), doubtful)
 
     def _read_credentials(self) -> Credentials | None:
         """Return the credentials of the header, or else those before the parameters; ``None`` without either.
@@ -173,9 +171,7 @@ class Values:
             in_header = _credentials(self._fields(self._follow(block), _IN_HEADER))
         if in_header and has_login(in_header):
             return in_header
-        in_operation = _credentials(self._fields(self._content, _IN_OPERATION))
-        self._has_login = has_login(in_operation)
-        return presented(in_header, in_operation)
+        return presented(in_header, _credentials(self._fields(self._content, _IN_OPERATION)))
 
     def _find_positions(self) -> Mapping[str, str]:
         """Return the names of parameters by the names of elements, where none of these is the contract's."""
