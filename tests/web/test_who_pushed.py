@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from soap_handler.ems.versions import Writer
     from soap_handler.journal import Attempt, Record
     from soap_handler.settings import Settings
 
@@ -81,7 +82,7 @@ def forwarded(*addresses: str) -> str:
 def requests_of(identity: str) -> dict[str, tuple[bytes, str, tuple[str, ...]]]:
     """Return a push of a message in each version by its name in the journal: body, path, headers."""
     told = MessageReceived(account=REFERENCE, id=identity, originator="447700900123", body="Yes")
-    by_writer = {
+    by_writer: dict[str, tuple[Writer, str]] = {
         "soap": (SoapWriter(), PATH),
         "soap-no-header": (SoapWriter(header=False), PATH),
         "form": (FormWriter(), PATH),

@@ -49,7 +49,7 @@ class Envelope:
 
 
 def read_envelope(body: bytes, call: Call, limits: Limits = Limits()) -> Envelope:  # noqa: B008 - frozen
-    """Return the envelope in a request's body. Its version, and whether it has our header, are noted in ``call`` at once.
+    """Return the envelope in a request's body. Its version and whether it has our header are noted in ``call`` at once.
 
     Raises:
         Fault: the bytes are not XML, or not a SOAP message with an operation.
