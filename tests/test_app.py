@@ -89,7 +89,7 @@ def test_an_inbox_that_is_down_for_the_first_half_costs_nothing(running: Running
     assert len(running.ems.inbox.mailbox) == 30
     running.ems.inbox.restore()
     running.ems.push_all(notifications[30:])
-    wait_for(lambda: len(running.handled) == 60 and not len(running.ems.inbox.mailbox), 20)
+    wait_for(lambda: len(running.handled) == 60 and not len(running.ems.inbox.mailbox))
     assert set(running.handled.values()) == {1}
 
 

@@ -111,7 +111,7 @@ class Serving:
 
     def await_serving(self) -> None:
         """Wait until it listens."""
-        wait_for(lambda: self.process.poll() is not None or self.event("serving"), 20)
+        wait_for(lambda: self.process.poll() is not None or self.event("serving"))
         assert self.process.poll() is None, self._log.read_text()
         self.port = int(self.event("serving")["port"])
         self.url = f"http://127.0.0.1:{self.port}/AccountEventHandler"

@@ -51,14 +51,14 @@ def test_handlers_are_tried_and_changed(tmp_path: Path, run: Run) -> None:
         process = subprocess.Popen(arguments, cwd=tmp_path, env=environment(), stdout=written, stderr=said)
     try:
         for number, text in enumerate(("first", "second"), 1):
-            wait_for(partial(serves, number), 60)
+            wait_for(partial(serves, number))
             push(run, err.read_text, text)
-            wait_for(partial(said_by_handler, f"{text} {text}\n"), 30)
+            wait_for(partial(said_by_handler, f"{text} {text}\n"))
             sms.write_text(HANDLERS.format("second") if number == 1 else "broken(")
-        wait_for(lambda: "dev: the service ended with 2" in err.read_text(), 60)
+        wait_for(lambda: "dev: the service ended with 2" in err.read_text())
         assert process.poll() is None
         sms.write_text(HANDLERS.format("third one"))
-        wait_for(partial(serves, 3), 60)
+        wait_for(partial(serves, 3))
         console = err.read_text().partition("dev: console    ")[2].partition("\n")[0]
         assert requests.get(f"{console}health/live", timeout=10).status_code == 200
         process.send_signal(signal.SIGINT)

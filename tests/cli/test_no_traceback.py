@@ -50,7 +50,7 @@ def test_a_service_without_streams_serves(tmp_path: Path) -> None:
         ["/bin/sh", "-c", f"exec {shlex.join(command('serve'))} <&- >&- 2>&-"], cwd=tmp_path, env=environment()
     )
     try:
-        wait_for(lambda: process.poll() is not None or (tmp_path / "journal.db-wal").exists(), 60)
+        wait_for(lambda: process.poll() is not None or (tmp_path / "journal.db-wal").exists())
         assert process.poll() is None
         streams = {str(Path(f"/proc/{process.pid}/fd/{number}").readlink()) for number in range(3)}
         assert streams == {"/dev/null"}
@@ -193,7 +193,7 @@ def started(folder: Path) -> subprocess.Popen[bytes]:
     )
     with (folder / "serve.log").open("w") as log:
         process = subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=environment(), stderr=log, stdout=log)
-    wait_for((folder / "held").exists, 20)
+    wait_for((folder / "held").exists)
     return process
 
 
@@ -205,7 +205,7 @@ def test_a_reload_in_the_first_second_is_obeyed_and_not_the_end(tmp_path: Path, 
     try:
         process.send_signal(signal.SIGHUP)
         log = tmp_path / "serve.log"
-        wait_for(lambda: process.poll() is not None or '"event": "reloaded"' in log.read_text(), 30)
+        wait_for(lambda: process.poll() is not None or '"event": "reloaded"' in log.read_text())
         assert process.poll() is None, log.read_text()
     finally:
         process.terminate()

@@ -45,7 +45,7 @@ def unit(folder: Path, workers: int) -> Iterator[Unit]:
     with notify_socket(folder) as systemd:
         started = Unit(folder, systemd, workers)
         try:
-            wait_for(systemd.said, 40)
+            wait_for(systemd.said)
             yield started
         finally:
             started.process.kill()

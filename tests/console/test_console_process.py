@@ -23,7 +23,7 @@ STORED: Final = 'pushes_total{api="soap",kind="MessageEvent",result="stored"}'
 
 def console_of(serving: Serving) -> tuple[int, int]:
     """Return the process and the port of the console that was started last."""
-    wait_for(lambda: len(serving.events("console_serving")) == len(serving.events("console_started")) > 0, 30)
+    wait_for(lambda: len(serving.events("console_serving")) == len(serving.events("console_started")) > 0)
     return serving.events("console_started")[-1]["process"], serving.events("console_serving")[-1]["port"]
 
 
@@ -31,14 +31,14 @@ def test_a_console_that_is_killed_comes_back(tmp_path: Path) -> None:
     """Pushes go on, another process takes its place on the same port, and it ends with the service."""
     with started(tmp_path, handler=CONSOLE) as it:
         process, port = console_of(it)
-        wait_for(lambda: ready(port)[0] == 200, 30)
+        wait_for(lambda: ready(port)[0] == 200)
         assert process not in it.workers()
         os.kill(process, signal.SIGKILL)
         assert it.push("while it is gone")
-        wait_for(lambda: len(it.events("console_serving")) == 2, 30)
+        wait_for(lambda: len(it.events("console_serving")) == 2)
         successor, same = console_of(it)
         assert same == port
-        wait_for(lambda: ready(port)[0] == 200, 30)
+        wait_for(lambda: ready(port)[0] == 200)
         assert it.end(signal.SIGTERM) == 0
         assert not alive(successor)
 
@@ -70,17 +70,17 @@ def test_the_metrics_are_those_of_all_workers(tmp_path: Path) -> None:
     """One page sums what each counted. A worker that dies takes its gauges along, and its counters stay."""
     with started(tmp_path, handler=CONSOLE) as it:
         _, port = console_of(it)
-        wait_for(lambda: metric(port, 'workers{status="serving"}') == 2, 30)
+        wait_for(lambda: metric(port, 'workers{status="serving"}') == 2)
         assert all(it.push(str(number)) for number in range(30))
         wait_for(lambda: metric(port, STORED) == 30)  # counted behind the answer
         with ExitStack() as held:
             for _ in range(10):
                 held.enter_context(socket.create_connection(("127.0.0.1", it.port), 20))
-            wait_for(lambda: metric(port, "connections") == 10, 30)
+            wait_for(lambda: metric(port, "connections") == 10)
             for worker in it.workers():
                 os.kill(worker, signal.SIGKILL)
-        wait_for(lambda: it.has_served(4) and metric(port, 'workers{status="serving"}') == 2, 30)
-        wait_for(lambda: metric(port, "connections") == 0, 30)
+        wait_for(lambda: it.has_served(4) and metric(port, 'workers{status="serving"}') == 2)
+        wait_for(lambda: metric(port, "connections") == 0)
         it.push_until_acknowledged("once more")
         wait_for(lambda: metric(port, STORED) >= 31)  # a push whose worker died may have been made twice
         assert metric(port, "worker_restarts_total") == 2
@@ -94,7 +94,7 @@ def test_a_reload_reaches_the_console(tmp_path: Path) -> None:
         with (it.folder / "soap-handler.toml").open("a") as file:
             file.write(more)
         it.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: 'account="NEW",step="dead"' in get(port, "/metrics")[2], 30)
+        wait_for(lambda: 'account="NEW",step="dead"' in get(port, "/metrics")[2])
 
 
 def metric(port: int, name: str) -> float:

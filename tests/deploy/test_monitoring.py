@@ -151,7 +151,7 @@ def prometheus(folder: Path, scraped: int) -> Iterator[int]:
     with (folder / "prometheus.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:
-        wait_for(lambda: process.poll() is not None or is_up(port), 60)
+        wait_for(lambda: process.poll() is not None or is_up(port))
         assert process.poll() is None, (folder / "prometheus.log").read_text()
         yield port
     finally:
@@ -200,7 +200,7 @@ def test_each_query_runs_in_a_real_prometheus(tmp_path: Path) -> None:
                     return not empty
 
                 with contextlib.suppress(AssertionError):
-                    wait_for(all_answered, 40)
+                    wait_for(all_answered)
                 assert empty == set()
                 groups = json.loads(get(port, "/api/v1/rules")[2])["data"]["groups"]
                 assert {rule["health"] for group in groups for rule in group["rules"]} <= {"ok", "unknown"}

@@ -35,7 +35,7 @@ def test_it_writes_to_its_state_and_to_tmp_alone_and_drains_as_process_1(tmp_pat
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen([*APART, "sh", "-c", serve], cwd=state, env=told, stdout=log, stderr=log)
     try:
-        wait_for(lambda: process.poll() is not None or "serving" in names(tmp_path / "log"), 40)
+        wait_for(lambda: process.poll() is not None or "serving" in names(tmp_path / "log"))
         assert process.poll() is None, (tmp_path / "log").read_text()
         os.kill(child_of(process.pid), signal.SIGTERM)
         assert process.wait(20) == 0

@@ -143,5 +143,5 @@ def test_a_queue_of_one_originator_is_worked_off_without_pauses(journal: Journal
         store(journal, number)
     began = time.monotonic()
     with dispatching(journal, lambda _: None):
-        wait_for(lambda: not waiting(journal), 30)
+        wait_for(lambda: not waiting(journal))
     assert time.monotonic() - began < 10

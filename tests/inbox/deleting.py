@@ -43,8 +43,8 @@ def handle(journal: Journal, numbers: Sequence[int], account: str = ACCOUNT) -> 
     for number in numbers:
         journal.record(Entry(message(number, account), moment))
     claims = journal.claim(len(numbers), timedelta(minutes=1))
-    due = datetime.now(UTC)
-    journal.settle([Settlement(claim, Step.HANDLE, State.HANDLED, due, moment, due) for claim in claims])
+    due, ended = journal.queue_now(), datetime.now(UTC)
+    journal.settle([Settlement(claim, Step.HANDLE, State.HANDLED, due, moment, ended) for claim in claims])
 
 
 def records(journal: Journal, state: State) -> list[Record]:

@@ -166,7 +166,7 @@ def push(service: Service) -> None:
     handled = len(service.handled)
     confirmed = [service.post(message(id=str(uuid.uuid4()))).confirms for _ in range(PUSHES)]
     assert confirmed == ["MessageReceived"] * PUSHES
-    wait_for(lambda: len(service.handled) == handled + PUSHES, 60)
+    wait_for(lambda: len(service.handled) == handled + PUSHES)
 
 
 def _is_live(port: int) -> bool:

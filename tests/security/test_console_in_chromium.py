@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from selenium.webdriver.common.by import By
 
+from soap_handler.ems.listener import Listener
 from soap_handler.journal import Journal, Selection, State, trail
 from soap_handler.settings import ConsoleSettings
 from tests.console.access.desk import PASSWORD, USERS, store_dead
@@ -18,7 +17,7 @@ from tests.support.waiting import wait_for
 from tests.web.pages.chromium import BROWSER, DRIVER, chromium
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from selenium.webdriver import Chrome
 
@@ -48,24 +47,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @contextmanager
 def another_site(page: str) -> Iterator[int]:
-    """Serve a page at another origin; give its port."""
+    """Serve a page at another origin; give its port. At the end no connection is left, which Chromium opens ahead."""
 
-    class Site(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(page.encode())
+    def site(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(page)))])
+        return [page.encode()]
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        yield int(server.server_address[1])
-        server.shutdown()
-        serving.join()
+    with Listener(site) as listener:
+        yield listener.port
 
 
 def address(service: Service, path: str) -> str:

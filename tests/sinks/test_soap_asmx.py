@@ -70,7 +70,7 @@ def asmx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asmx]:
         pytest.skip("mono-devel is not installed")
     service = Asmx(tmp_path_factory.mktemp("asmx"))
     try:
-        wait_for(service.answers, 60)
+        wait_for(service.answers)
         yield service
     finally:
         service.process.kill()

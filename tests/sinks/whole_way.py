@@ -323,7 +323,7 @@ def go(folder: Path, make: Callable[[Path, ExitStack], Peer]) -> None:
         scene.push(late)
         sound = [each for each in (*early, *late) if each.body != REFUSED]
         refused = len(early) + len(late) - len(sound)
-        wait_for(lambda: (scene.count(State.DONE), scene.count(State.DEAD)) == (len(sound), refused), 60)
+        wait_for(lambda: (scene.count(State.DONE), scene.count(State.DEAD)) == (len(sound), refused))
 
         taken = peer.taken()
         assert sorted(taken) == sorted((each.id, each.originator, each.body, each.type.value) for each in sound)

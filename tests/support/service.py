@@ -135,4 +135,4 @@ def serving(settings: Settings) -> Iterator[Service]:
         yield service
     finally:
         service.stop()
-    wait_for(lambda: set(threading.enumerate()) <= before)
+    wait_for(lambda: set(threading.enumerate()) <= before, what=lambda: set(threading.enumerate()) - before)

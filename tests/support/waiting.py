@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_SHORTEST_PAUSE: Final = 0.002
+_LONGEST_PAUSE: Final = 0.05
 
-def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    """Poll until the condition holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
+
+def wait_for(condition: Callable[[], object], seconds: float = 60.0, what: Callable[[], object] = str) -> None:
+    """Poll until the condition holds; fail when it does not in time, with ``what`` was seen then.
+
+    The deadline is far: it is there for what never happens, and a busy machine must not reach it.
+    """
+    begun = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)
+        waited = time.monotonic() - begun
+        assert waited < seconds, f"it did not happen in time {what()}"
+        time.sleep(pause_after(waited))
+
+
+def pause_after(waited: float) -> float:
+    """Return how long (seconds) to pause between two polls after so long a wait: polling must not eat the machine."""
+    return min(max(waited / 10, _SHORTEST_PAUSE), _LONGEST_PAUSE)

@@ -136,7 +136,7 @@ class Answer:
 class Connection:
     """A client's connection, on which bytes are sent as they are."""
 
-    def __init__(self, port: int, timeout: float = 10.0) -> None:
+    def __init__(self, port: int, timeout: float = 60.0) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self._reader = self.socket.makefile("rb")
 

@@ -12,11 +12,13 @@ import pytest
 from tests.support.wire import PATH, ask, envelope, header, message, operation, request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.service import Service
 
 LIMIT: Final = 262_144
+CPU_SECONDS: Final = 10.0  # the slowest takes a tenth of it; of this process, in which the service runs
 
 
 def doctype(subset: str, text: str = "&a;") -> bytes:
@@ -40,49 +42,50 @@ LAUGHS: Final = '<!ENTITY a "ha">' + "".join(
     f'<!ENTITY {chr(98 + level)} "{f"&{chr(97 + level)};" * 10}">' for level in range(10)
 )
 
-REFUSED: Final[dict[str, bytes]] = {
-    "a billion laughs": doctype(LAUGHS, "&k;"),
-    "one long entity many times": doctype(f'<!ENTITY a "{"x" * 50_000}">', "&a;" * 40_000),
-    "an entity of itself": doctype('<!ENTITY a "&b;"><!ENTITY b "&a;">'),
-    "a file": doctype('<!ENTITY a SYSTEM "file:///etc/passwd">'),
-    "a parameter entity": doctype('<!ENTITY % p SYSTEM "file:///etc/passwd"> %p;', "x"),
-    "a plain document type": doctype("", "x"),
-    "attributes of a type": doctype("<!ATTLIST x y CDATA 'z'>", "x"),
-    "deep nesting": filled("", "<a>", ""),
-    "two hundred levels": envelope(operation(inner="<a>" * 200 + "</a>" * 200)),
-    "a hundred thousand attributes": filled("<x ", 'a{0}="" ', "/>"),
-    "namespaced attributes": filled('<x xmlns:p="u" ', 'p:a{0}="" ', "/>"),
+REFUSED: Final[dict[str, Callable[[], bytes]]] = {
+    "a billion laughs": lambda: doctype(LAUGHS, "&k;"),
+    "one long entity many times": lambda: doctype(f'<!ENTITY a "{"x" * 50_000}">', "&a;" * 40_000),
+    "an entity of itself": lambda: doctype('<!ENTITY a "&b;"><!ENTITY b "&a;">'),
+    "a file": lambda: doctype('<!ENTITY a SYSTEM "file:///etc/passwd">'),
+    "a parameter entity": lambda: doctype('<!ENTITY % p SYSTEM "file:///etc/passwd"> %p;', "x"),
+    "a plain document type": lambda: doctype("", "x"),
+    "attributes of a type": lambda: doctype("<!ATTLIST x y CDATA 'z'>", "x"),
+    "deep nesting": lambda: filled("", "<a>", ""),
+    "two hundred levels": lambda: envelope(operation(inner="<a>" * 200 + "</a>" * 200)),
+    "a hundred thousand attributes": lambda: filled("<x ", 'a{0}="" ', "/>"),
+    "namespaced attributes": lambda: filled('<x xmlns:p="u" ', 'p:a{0}="" ', "/>"),
 }
 
-BOUNDED: Final[dict[str, bytes]] = {
-    "namespaces": filled("<x ", 'xmlns:a{0}="u{0}" ', "/>"),
-    "comments": filled("", "<!---->", ""),
-    "processing instructions": filled("", "<?a?>", ""),
-    "sections": filled("", "<![CDATA[]]>", ""),
-    "elements": filled("", "<a/>", ""),
-    "character references": filled("", "&#65;", ""),
-    "illegal character references": filled("", "&#1;", ""),
-    "surrogate references": filled("", "&#xD83D;", ""),
-    "references in an attribute": filled('<x a="', "&#10;", '"/>'),
-    "open brackets": filled("", "&lt;", ""),
-    "raw open brackets": filled("", "<", ""),
-    "ampersands": filled("", "&", ""),
-    "ends of sections": filled("", "]]>", ""),
-    "quotes": filled("<x a=", "'\"", "/>"),
-    "long names": envelope(operation(inner=f"<{'a' * 200_000}/>")),
-    "hrefs": filled("", '<a href="#a{0}"/>', ""),
-    "white space": envelope(operation(inner=" " * 250_000)),
-    "headers": envelope(head=header() + "<a/>" * 50_000),
+BOUNDED: Final[dict[str, Callable[[], bytes]]] = {
+    "namespaces": lambda: filled("<x ", 'xmlns:a{0}="u{0}" ', "/>"),
+    "comments": lambda: filled("", "<!---->", ""),
+    "processing instructions": lambda: filled("", "<?a?>", ""),
+    "sections": lambda: filled("", "<![CDATA[]]>", ""),
+    "elements": lambda: filled("", "<a/>", ""),
+    "character references": lambda: filled("", "&#65;", ""),
+    "illegal character references": lambda: filled("", "&#1;", ""),
+    "surrogate references": lambda: filled("", "&#xD83D;", ""),
+    "references in an attribute": lambda: filled('<x a="', "&#10;", '"/>'),
+    "open brackets": lambda: filled("", "&lt;", ""),
+    "raw open brackets": lambda: filled("", "<", ""),
+    "ampersands": lambda: filled("", "&", ""),
+    "ends of sections": lambda: filled("", "]]>", ""),
+    "quotes": lambda: filled("<x a=", "'\"", "/>"),
+    "long names": lambda: envelope(operation(inner=f"<{'a' * 200_000}/>")),
+    "hrefs": lambda: filled("", '<a href="#a{0}"/>', ""),
+    "white space": lambda: envelope(operation(inner=" " * 250_000)),
+    "headers": lambda: envelope(head=header() + "<a/>" * 50_000),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_it_is_refused_in_bounded_time(shared: Service, case: str) -> None:
     """A Client fault, soon, and without a word of what an entity may have led to."""
-    assert len(REFUSED[case]) <= LIMIT
-    begun = time.perf_counter()
-    answer = shared.post(REFUSED[case])
-    assert time.perf_counter() - begun < 15  # a second of work, on a machine that does other things too
+    body = REFUSED[case]()
+    assert len(body) <= LIMIT
+    begun = time.process_time()
+    answer = shared.post(body)
+    assert time.process_time() - begun < CPU_SECONDS
     assert answer.status == 500
     assert answer.fault is not None
     assert answer.fault[0] == "Client"
@@ -92,10 +95,11 @@ def test_it_is_refused_in_bounded_time(shared: Service, case: str) -> None:
 @pytest.mark.parametrize("case", BOUNDED)
 def test_it_is_answered_in_bounded_time(shared: Service, case: str) -> None:
     """Refused or taken: a SOAP answer in about the time that any quarter of a megabyte takes."""
-    assert len(BOUNDED[case]) <= LIMIT
-    begun = time.perf_counter()
-    answer = shared.post(BOUNDED[case])
-    assert time.perf_counter() - begun < 15  # a second of work, on a machine that does other things too
+    body = BOUNDED[case]()
+    assert len(body) <= LIMIT
+    begun = time.process_time()
+    answer = shared.post(body)
+    assert time.process_time() - begun < CPU_SECONDS
     assert answer.status in {200, 500}
     assert answer.headers["content-type"] == "text/xml; charset=utf-8"
 

@@ -98,7 +98,7 @@ def store(journal: Journal, number: int, state: State) -> MessageReceived:
     claim = _only(journal, journal.claim(100, MINUTE), told, Step.HANDLE)
     now = datetime.now(UTC)
     after_handling = State.DEAD if state is State.DEAD else State.HANDLED
-    due = now if after_handling is State.HANDLED else None
+    due = journal.queue_now() if after_handling is State.HANDLED else None  # the wall clock may be ahead of it
     journal.settle([Settlement(claim, Step.HANDLE, after_handling, due, now, now)])
     if state is State.DONE:
         journal.settle_deleted([_only(journal, journal.claim_deletions(REFERENCE, 100), told, Step.DELETE)])

@@ -66,7 +66,7 @@ def test_what_came_in_while_the_service_was_off_is_handled_once_and_deleted(url:
         for number in range(100):
             ems.inbox.mailbox.put(message(number))
         with serving(settings(url, ems.inbox_url)) as service:
-            wait_for(lambda: done(service) == 100, 30)
+            wait_for(lambda: done(service) == 100)
             assert ems.counts().inbox == 0
             assert handled(service) == Counter({message(number).key: 1 for number in range(100)})
             [run] = service.app.journal.reconciliations()
@@ -83,7 +83,7 @@ def test_what_is_pushed_and_found_at_once_is_handled_once(url: str) -> None:
         for number in range(50, 100):
             ems.push(message(number))
         assert ems.wait_until_quiet(30)
-        wait_for(lambda: done(service) == 100, 30)
+        wait_for(lambda: done(service) == 100)
         assert ems.counts().inbox == 0
         assert set(handled(service).values()) == {1}
         assert len(handled(service)) == 100

@@ -39,11 +39,11 @@ def test_it_counts_and_tells(
         assert f'soap_handler_backlog{{account="{REFERENCE}",step="dead"}} 0.0' in get(port, "/metrics")[2]
         stoppable.stop()
         try:
-            wait_for(lambda: ready(port)[0] == 503, 30)
+            wait_for(lambda: ready(port)[0] == 503)
             assert "journal" in ready(port)[1]["reasons"][0]
             text = get(port, "/metrics")[2]
             assert "soap_handler_ready 0.0" in text
             assert "soap_handler_commit_pushes_sum 5.0" in text
         finally:
             stoppable.start()
-        wait_for(lambda: ready(port)[0] == 200, 40)
+        wait_for(lambda: ready(port)[0] == 200)

@@ -78,7 +78,7 @@ def effects(url: str) -> Counter[str]:
 
 def wait_until_done(url: str, wanted: int) -> None:
     with Journal(url) as journal:
-        wait_for(lambda: journal.counts() == {(Kind.MESSAGE_EVENT, State.DONE): wanted}, 60)
+        wait_for(lambda: journal.counts() == {(Kind.MESSAGE_EVENT, State.DONE): wanted})
 
 
 @pytest.mark.timeout(900)
@@ -99,7 +99,7 @@ def test_a_kill_neither_loses_nor_doubles_an_effect(tmp_path: Path, url: str, ki
             for each in pushed:
                 each.result(30)
             served += 1
-            wait_for(lambda wanted=served: it.has_served(wanted), 60)  # type: ignore[misc] # mypy does not see the default
+            wait_for(lambda wanted=served: it.has_served(wanted))  # type: ignore[misc] # mypy does not see the default
         wait_until_done(url, pushes)
         assert it.end(signal.SIGTERM) == 0
     found = effects(url)

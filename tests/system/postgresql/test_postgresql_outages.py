@@ -67,7 +67,7 @@ class Pushing:
 
     def wait_for(self, more: int) -> None:
         wanted = len(self.acknowledged) + more
-        wait_for(lambda: len(self.acknowledged) >= wanted, 30)
+        wait_for(lambda: len(self.acknowledged) >= wanted)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def check(service: Service, pushing: Pushing) -> None:
     wanted = set(pushing.acknowledged)
     assert len(wanted) == len(pushing.acknowledged)
     journal = service.app.journal
-    wait_for(lambda: {record.state for record in journal.records(Selection())} == {State.DONE}, 30)
+    wait_for(lambda: {record.state for record in journal.records(Selection())} == {State.DONE})
     handled = Counter(getattr(told, "id", "") for told in service.handled)
     assert wanted <= set(handled)
     assert wanted <= {record.key.rpartition("/")[2] for record in journal.records(Selection())}

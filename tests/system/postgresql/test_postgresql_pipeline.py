@@ -79,7 +79,7 @@ class Loop:
 
     def connect(self) -> None:
         """Record the same entry until it is the loop that sends it; the thread notes the duplicate, and answers."""
-        wait_for(self._is_connected, 30)
+        wait_for(self._is_connected)
 
     def _is_connected(self) -> bool:
         commit, ended_by = self.submit(entry(0))

@@ -178,7 +178,7 @@ def test_a_handler_that_hangs_holds_up_nobody(journal: Journal) -> None:
     with dispatching(journal, handle, HandlerSettings(threads=1, timeout=0.5, backoff=0.01)) as dispatcher:
         wait_for(lambda: dispatcher.hanging)
         assert journal.record(Entry(message(2), datetime.now(UTC))), "the lock is free again"
-        wait_for(lambda: {record.state for record in journal.records(Selection())} == {State.DONE}, 20)
+        wait_for(lambda: {record.state for record in journal.records(Selection())} == {State.DONE})
         go.set()
         wait_for(lambda: not dispatcher.hanging)
     assert len(calls) == 3
@@ -202,7 +202,7 @@ def test_many_at_once_are_each_done_once(journal: Journal) -> None:
     with dispatching(journal, write, HandlerSettings(threads=4)):
         for number in range(2, 60):
             journal.record(Entry(message(number), datetime.now(UTC)))
-        wait_for(lambda: journal.counts().get((Kind.MESSAGE_RECEIVED, State.DONE)) == 59, 20)
+        wait_for(lambda: journal.counts().get((Kind.MESSAGE_RECEIVED, State.DONE)) == 59)
     assert effects(journal) == 59
 
 

@@ -62,6 +62,6 @@ def state(journal: Journal) -> State:
 
 def ended(journal: Journal) -> tuple[State, list[Attempt]]:
     """Wait until the message is done or dead; return which, and its attempts."""
-    wait_for(lambda: state(journal) in {State.DONE, State.DEAD}, 20)
+    wait_for(lambda: state(journal) in {State.DONE, State.DEAD})
     (record,) = journal.records(Selection())
     return record.state, journal.history(record.seq)

@@ -76,7 +76,7 @@ class Serving:
 
     def wait_until_serving(self) -> None:
         """Wait until every worker serves."""
-        wait_for(lambda: self.process.poll() is not None or len(self.events("serving")) == self._workers, 40)
+        wait_for(lambda: self.process.poll() is not None or len(self.events("serving")) == self._workers)
         assert self.process.poll() is None, self.log()
         self.port = int(self.events("serving")[0]["port"])
 
