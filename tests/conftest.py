@@ -22,14 +22,16 @@ pytest_plugins = ["soap_handler.testing"]  # for the examples, which use it as a
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a file system, not a file
 _ENOUGH_BYTES: Final = 2 * 2**30
 _TESTS: Final = Path(__file__).parent
-_BOTH_WAYS: Final = [
-    _TESTS / name
+_BOTH_WAYS: Final = tuple(
+    f"{_TESTS}/{name}"
     for name in (
-        *("server", "web", "faces", "receive", "tracing", "system/workers", "test_app.py"),
+        *("server/", "web/", "faces/", "receive/", "tracing/", "system/workers/", "test_app.py"),
         "console/test_metrics_page.py",
     )
-]
-_LONG: Final = [_TESTS / name for name in ("campaigns", "system", "fuzz", "cli", "deploy", "diagnosis", "bench")]
+)
+_LONG: Final = tuple(
+    f"{_TESTS}/{name}/" for name in ("campaigns", "system", "fuzz", "cli", "deploy", "diagnosis", "bench")
+)
 """Folders whose tests start processes, or run for seconds by themselves."""
 _STARTS_A_SERVICE: Final = {"service", "shared", "tmp_path"}
 """A test that uses none of these fixtures starts no service: it runs once."""
@@ -50,15 +52,16 @@ settings.load_profile("same")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what starts services of these folders twice, with the fast path on and off."""
-    path = Path(metafunc.module.__file__ or "")
-    both = any(path.is_relative_to(each) for each in _BOTH_WAYS) and _STARTS_A_SERVICE & set(metafunc.fixturenames)
+    path = metafunc.module.__file__ or ""
+    both = path.startswith(_BOTH_WAYS) and _STARTS_A_SERVICE & set(metafunc.fixturenames)
+    both = both and not metafunc.definition.get_closest_marker("one_way")
     if both and metafunc.config.getoption("fast_path") is None:
         metafunc.parametrize("fast_path", fast_path_setting.BOTH, indirect=True, scope="module")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the folders whose files take longest first: a file goes to one worker, and none should begin at the end."""
-    items.sort(key=lambda item: not any(item.path.is_relative_to(each) for each in _LONG))
+    items.sort(key=lambda item: not str(item.path).startswith(_LONG))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,6 +21,7 @@ from tests.campaigns.service import PASSWORD, REFERENCE, USERNAME, Service, conf
 from tests.campaigns.spelling import both_spellings
 from tests.support import fast_path
 from tests.support.versions import named_as_in
+from tests.support.waiting import pause_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -169,17 +170,18 @@ class Site:
         """What EMS counted so far."""
         return self.ems.counts()
 
-    def until(self, condition: Callable[[], object], what: str, seconds: float = 60, every: float = 0.01) -> None:
-        """Wait until it is so, looking ``every`` so many seconds.
+    def until(self, condition: Callable[[], object], what: str, seconds: float = 60, every: float = 0.0) -> None:
+        """Wait until it is so, looking ``every`` so many seconds, or more seldom.
 
         Raises:
             TooLateError: it was not so in time.
         """
-        deadline = time.monotonic() + seconds
+        begun = time.monotonic()
         while not condition():
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - begun
+            if waited > seconds:
                 raise TooLateError(f"not within {seconds:g} s: {what}\n{self.report()}")
-            time.sleep(every)
+            time.sleep(max(every, pause_after(waited)))
 
     def promise(self, kept: object, what: str) -> None:
         """Note a broken promise, and go on."""

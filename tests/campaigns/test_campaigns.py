@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from soap_handler.contract import Version
+from tests.campaigns.__main__ import main
 from tests.campaigns.figures import Figures, PromiseBrokenError, TooLateError, show
 from tests.campaigns.plan import SABOTAGE
 from tests.campaigns.run import carry_out
@@ -59,20 +61,22 @@ def test_a_small_campaign_keeps_its_promises(name: str) -> None:
         ("twice", "network", "handled twice though no kill was the reason"),
     ],
 )
-def test_a_broken_promise_ends_with_1(sabotage: str, name: str, noticed: str) -> None:
+def test_a_broken_promise_ends_with_1(monkeypatch: pytest.MonkeyPatch, sabotage: str, name: str, noticed: str) -> None:
     """A service that answers before its commit, does not sync, or handles twice is found out."""
-    code, (figures,) = command(name, {SABOTAGE: sabotage})
+    monkeypatch.setenv(SABOTAGE, sabotage)
+    code, (figures,) = command(name)
     if figures["skipped"]:
         pytest.skip(figures["skipped"])
     assert code == 1
     assert noticed in "\n".join(figures["broken"])
 
 
-def command(name: str, variables: dict[str, str]) -> tuple[int, list[dict[str, Any]]]:
-    """Run the command as people do; return its exit code and its JSON."""
-    call = [sys.executable, "-m", "tests.campaigns", name, "--scale", str(SMALL), "--json"]
-    ended = subprocess.run(call, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, check=False)
-    return ended.returncode, json.loads(ended.stdout)
+def command(name: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run the command in this process; return its exit code and its JSON."""
+    campaigns = typer.Typer()
+    campaigns.command()(main)
+    ended = CliRunner().invoke(campaigns, [name, "--scale", str(SMALL), "--json"])
+    return ended.exit_code, json.loads(ended.stdout)
 
 
 def test_the_table_says_everything(capsys: pytest.CaptureFixture[str]) -> None:

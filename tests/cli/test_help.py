@@ -15,7 +15,7 @@ from soap_handler.cli.program import program
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cli.conftest import Run
+    from tests.cli.conftest import Result, Run
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -36,10 +36,28 @@ def narrow(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 -
     monkeypatch.setenv("COLUMNS", "80")
 
 
+@pytest.fixture(scope="module")
+def shown() -> dict[tuple[str, ...], Result]:
+    """Keep the help of each command for all tests: each time it is made anew from all commands."""
+    return {}
+
+
+@pytest.fixture
+def help_of(run: Run, shown: dict[tuple[str, ...], Result]) -> Run:
+    """Return the help of a command."""
+
+    def ask(*path: str) -> Result:
+        if path not in shown:
+            shown[path] = run(*path, "-h")
+        return shown[path]
+
+    return ask
+
+
 @EACH
-def test_it_reads_well(run: Run, path: tuple[str, ...]) -> None:
+def test_it_reads_well(run: Run, help_of: Run, path: tuple[str, ...]) -> None:
     """No type names, no boxes, no cut words, nothing beyond the edge; ``-h`` is ``--help``."""
-    result = run(*path, "-h")
+    result = help_of(*path)
     assert (result.code, result.err) == (0, "")
     assert result.out == run(*path, "--help").out
     assert result.out.startswith(f"Usage: {shlex.join(['soap-handler', *path])}")
@@ -49,9 +67,9 @@ def test_it_reads_well(run: Run, path: tuple[str, ...]) -> None:
 
 
 @EACH
-def test_each_option_tells_its_values_and_its_default(run: Run, path: tuple[str, ...]) -> None:
+def test_each_option_tells_its_values_and_its_default(help_of: Run, path: tuple[str, ...]) -> None:
     """A flag is off unless it is given; a filter is left out; of any other the help says what happens without it."""
-    text = " ".join(run(*path, "-h").out.split())
+    text = " ".join(help_of(*path).out.split())
     options = [each for each in COMMANDS[path].params if each.param_type_name == "option" and not each.hidden]
     for option in options:
         assert option.help, option.opts
@@ -63,9 +81,9 @@ def test_each_option_tells_its_values_and_its_default(run: Run, path: tuple[str,
 
 
 @EACH
-def test_it_has_an_example_that_the_command_takes(run: Run, path: tuple[str, ...]) -> None:
+def test_it_has_an_example_that_the_command_takes(help_of: Run, path: tuple[str, ...]) -> None:
     """Each example calls this command, with options that it has."""
-    text = run(*path, "-h").out
+    text = help_of(*path).out
     examples = EXAMPLES[" ".join(path)]
     assert examples
     for example in examples:

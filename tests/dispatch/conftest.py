@@ -8,6 +8,7 @@ import pytest
 
 from soap_handler.journal import Journal
 from tests.dispatch.dispatching import Hanging
+from tests.support.empty_journal import empty_journal
 from tests.support.events import captured_events
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'journal.db'}"
+    return empty_journal(tmp_path / "journal.db")
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def serve_once():
         dispatcher.pool._handler_seconds = 0.0  # as after many quick ones: claims are large
         dispatcher.start()
         while journal.records(Selection(state=State.RECEIVED), 1):
-            time.sleep(0.005)
+            time.sleep(0.02)
         dispatcher.stop(5)
 
 

@@ -1,30 +1,22 @@
-"""A journal for each test that deletes: on SQLite, with tables that are made once."""
+"""A journal for each test that deletes, on SQLite."""
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from soap_handler.journal import Journal
+from tests.support.empty_journal import empty_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def empty_journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the tables once; each test has a copy."""
-    path = tmp_path_factory.mktemp("empty") / "journal.db"
-    Journal(f"sqlite:///{path}").close()
-    return path
-
-
 @pytest.fixture
-def url(tmp_path: Path, empty_journal: Path) -> str:
-    return f"sqlite:///{shutil.copy(empty_journal, tmp_path)}"
+def url(tmp_path: Path) -> str:
+    return empty_journal(tmp_path / "journal.db")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from soap_handler.settings import (
     ServerSettings,
     Settings,
 )
+from tests.support.empty_journal import empty_journal
 from tests.support.fast_path import applied_to
 from tests.support.waiting import wait_for
 from tests.support.wire import (
@@ -57,9 +58,11 @@ ACCOUNTS = (
 
 def settings_for(folder: Path, *, server: ServerSettings | None = None, commit_within: float = 10.0) -> Settings:
     """Return settings for a service on a free port, with its journal in this folder and two accounts."""
+    path = folder / "journal.db"
+    url = f"sqlite:///{path}" if path.exists() else empty_journal(path)
     return Settings(
         server=applied_to(server or ServerSettings(port=0, drain_timeout=10, login_failures_allowed=1_000_000)),
-        journal=JournalSettings(url=SecretStr(f"sqlite:///{folder / 'journal.db'}"), timeout=commit_within),
+        journal=JournalSettings(url=SecretStr(url), timeout=commit_within),
         handler=HandlerSettings(threads=1),
         account=ACCOUNTS,
     )

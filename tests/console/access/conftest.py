@@ -10,6 +10,7 @@ from soap_handler.journal import Journal
 from soap_handler.settings import ConsoleSettings
 from tests.console.access.desk import USERS, console_over
 from tests.journal.entries import Clock
+from tests.support.empty_journal import empty_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
-    with Journal(f"sqlite:///{tmp_path / 'journal.db'}", clock=clock) as opened:
+    with Journal(empty_journal(tmp_path / "journal.db"), clock=clock) as opened:
         yield opened
 
 

@@ -8,16 +8,20 @@ import pytest
 
 from soap_handler.ems import InboxService
 from soap_handler.journal import Journal
+from tests.cli.conftest import run
 from tests.inbox.reconcile.reconciling import EMS
+from tests.support.empty_journal import empty_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+__all__ = ["run"]
+
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'journal.db'}"
+    return empty_journal(tmp_path / "journal.db")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``soap-handler reconcile`` and ``journal reconciliations``, through the real command."""
+"""``soap-handler reconcile`` and ``journal reconciliations``, mostly in this process."""
 
 from __future__ import annotations
 
@@ -18,13 +18,23 @@ from tests.inbox.servers import Server, always
 
 if TYPE_CHECKING:
     from soap_handler.ems import InboxService
+    from tests.cli.conftest import Result, Run
 
 
 class Place:
     """A folder with a configuration and a journal."""
 
-    def __init__(self, folder: Path, inbox_url: str, journal_url: str, password: str = "secret") -> None:  # noqa: S107 - of a simulated inbox
+    def __init__(
+        self,
+        folder: Path,
+        inbox_url: str,
+        journal_url: str,
+        password: str = "secret",  # noqa: S107 - of a simulated inbox
+        run: Run | None = None,
+    ) -> None:
+        """``run`` carries out a command in this process, in the folder."""
         self.folder = folder
+        self._run = run
         (folder / "soap-handler.toml").write_text(
             f"""
             [journal]
@@ -44,8 +54,9 @@ class Place:
             encoding="utf-8",
         )
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.python("-m", "soap_handler", *arguments)
+    def run(self, *arguments: str) -> Result:
+        assert self._run is not None
+        return self._run(*arguments)
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -60,17 +71,17 @@ class Place:
 
     def json(self, *arguments: str) -> Any:
         done = self.run(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        assert done.code == 0, done.err
+        return done.json
 
 
 @pytest.fixture
-def place(tmp_path: Path, url: str, journal: Journal, ems: InboxService) -> Place:
+def place(tmp_path: Path, url: str, journal: Journal, ems: InboxService, run: Run) -> Place:
     for number, state in enumerate(State):
         ems.mailbox.put(store(journal, number, state))
     for number in range(10, 13):
         ems.mailbox.put(message(number))
-    return Place(tmp_path, ems.url, url)
+    return Place(tmp_path, ems.url, url, run=run)
 
 
 COUNTS = {"inbox": 7, "known": 4, "recovered": 3, "deleted_again": 1, "left_alone": 3, "unreadable": 0}
@@ -87,7 +98,7 @@ def test_a_dry_run_counts_and_writes_nothing(place: Place, journal: Journal) -> 
 
 def test_the_command_journals_and_leaves_the_rest_to_the_service(place: Place, journal: Journal) -> None:
     """What it recovers waits to be handled, and it says so; its run is in the journal for people and programs."""
-    done = place.run("reconcile")
+    done = place.python("-m", "soap_handler", "reconcile")
     assert done.returncode == 0, done.stderr
     assert "3 recovered, 1 to be deleted again; they are handled and deleted while the service runs." in done.stdout
     assert done.stderr == "", "bars are for terminals, and warnings would break them"
@@ -97,21 +108,21 @@ def test_the_command_journals_and_leaves_the_rest_to_the_service(place: Place, j
     assert run == {"account": REFERENCE, **COUNTS, "error": None}
     place.json("reconcile")
     shown = place.run("journal", "reconciliations", "--limit", "1")
-    assert shown.stdout.count(REFERENCE) == 1
-    assert "ok" in shown.stdout
+    assert shown.out.count(REFERENCE) == 1
+    assert "ok" in shown.out
 
 
-def test_an_inbox_that_cannot_be_read_is_exit_1(place: Place, url: str, ems: InboxService) -> None:
+def test_an_inbox_that_cannot_be_read_is_exit_1(place: Place, url: str, ems: InboxService, run: Run) -> None:
     """The reason is told, and kept, and holds no password."""
-    wrong = Place(place.folder, ems.url, url, password="not-the-secret")
+    wrong = Place(place.folder, ems.url, url, password="not-the-secret", run=run)
     done = wrong.run("reconcile")
-    assert done.returncode == 1
-    assert f"soap-handler: {REFERENCE}: SOAP fault, code 2, authentication failed" in done.stderr
-    assert "not-the-secret" not in done.stdout + done.stderr
+    assert done.code == 1
+    assert f"soap-handler: {REFERENCE}: SOAP fault, code 2, authentication failed" in done.err
+    assert "not-the-secret" not in done.out + done.err
     failed = wrong.run("reconcile", "--dry-run", "--json")
-    assert failed.returncode == 1
-    assert json.loads(failed.stdout)["accounts"][0]["error"] == "SOAP fault, code 2, authentication failed"
-    assert [run["error"] for run in wrong.json("journal", "reconciliations")] == [
+    assert failed.code == 1
+    assert failed.json["accounts"][0]["error"] == "SOAP fault, code 2, authentication failed"
+    assert [each["error"] for each in wrong.json("journal", "reconciliations")] == [
         "SOAP fault, code 2, authentication failed"
     ]
 
@@ -120,16 +131,16 @@ def test_an_inbox_that_cannot_be_read_is_exit_1(place: Place, url: str, ems: Inb
 def test_an_account_without_an_inbox_is_wrong_usage(place: Place, name: str) -> None:
     """There is nothing to look at."""
     done = place.run("reconcile", "--account", name)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert "Traceback" not in done.err
 
 
-def test_without_a_journal_none_is_made(tmp_path: Path) -> None:
+def test_without_a_journal_none_is_made(tmp_path: Path, run: Run) -> None:
     """A wrong working directory does not recover everything into a new file."""
-    place = Place(tmp_path, "http://127.0.0.1:9/", f"sqlite:///{tmp_path / 'none.db'}")
+    place = Place(tmp_path, "http://127.0.0.1:9/", f"sqlite:///{tmp_path / 'none.db'}", run=run)
     done = place.run("reconcile", "--dry-run")
-    assert done.returncode == 1
-    assert "there is no journal" in done.stderr
+    assert done.code == 1
+    assert "there is no journal" in done.err
     assert not (tmp_path / "none.db").exists()
 
 

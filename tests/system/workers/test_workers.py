@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pytest
+
 from soap_handler.journal import State
 from soap_handler.server.supervisor import listen
 from tests.support.waiting import wait_for
@@ -60,7 +62,7 @@ def test_workers_share_one_port_and_drain_as_one(tmp_path: Path) -> None:
     with started(tmp_path, 3, handler='target = "handling:handle"') as it:
         with ThreadPoolExecutor(12) as threads:
             assert all(threads.map(it.push, map(str, range(300))))
-        wait_for(lambda: len(diary(tmp_path)) == 300, 30)
+        wait_for(lambda: len(diary(tmp_path)) == 300)
         workers = it.workers()
         assert len(workers) == 3
         assert it.end(signal.SIGTERM) == 0
@@ -80,10 +82,10 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:
         victim, other = it.workers()
         os.kill(victim, signal.SIGKILL)
         it.push_until_acknowledged("20")
-        wait_for(partial(it.has_served, 3), 20)
+        wait_for(partial(it.has_served, 3))
         assert alive(other)
         assert [event["code"] for event in it.events("worker_lost")] == [-signal.SIGKILL]
-        wait_for(lambda: [record.state for record in it.records()] == [State.DONE] * 21, 20)
+        wait_for(lambda: [record.state for record in it.records()] == [State.DONE] * 21)
         assert it.end(signal.SIGTERM) == 0
 
 
@@ -96,9 +98,9 @@ def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
         workers = it.workers()
         it.process.kill()
         it.process.wait(10)
-        wait_for(it.refuses, 20)
+        wait_for(it.refuses)
         (tmp_path / "go").touch()
-        wait_for(lambda: not any(map(alive, workers)), 20)
+        wait_for(lambda: not any(map(alive, workers)))
         assert [record.state for record in it.records()] == [State.DONE]
 
 
@@ -114,7 +116,7 @@ def test_a_reload_reaches_every_worker(tmp_path: Path) -> None:
         it.process.send_signal(signal.SIGHUP)
         wait_for(lambda: it.events("reload_refused"))
         os.kill(it.workers()[0], signal.SIGKILL)
-        wait_for(lambda: len(it.events("serving")) == 3, 20)
+        wait_for(lambda: len(it.events("serving")) == 3)
         assert all(it.push(str(number), "n3w") for number in range(20, 40))
         assert it.end(signal.SIGTERM) == 0
 
@@ -142,12 +144,13 @@ def test_a_worker_told_to_stop_alone_is_replaced(tmp_path: Path) -> None:
     """SIGTERM to one worker drains it alone: so they can be renewed one by one."""
     with started(tmp_path) as it:
         os.kill(it.workers()[0], signal.SIGTERM)
-        wait_for(lambda: len(it.events("serving")) == 3, 20)
+        wait_for(lambda: len(it.events("serving")) == 3)
         assert [event["code"] for event in it.events("worker_lost")] == [0]
         assert it.push("1")
         assert it.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.one_way
 def test_what_keeps_them_from_starting_is_said_once(tmp_path: Path) -> None:
     """A handler that is not there: one sentence, exit code 2, no second try."""
     serving = Serving(tmp_path, 3)
@@ -159,6 +162,7 @@ def test_what_keeps_them_from_starting_is_said_once(tmp_path: Path) -> None:
     assert "Traceback" not in serving.log()
 
 
+@pytest.mark.one_way
 def test_a_worker_that_dies_at_once_is_tried_again_ever_more_slowly(tmp_path: Path) -> None:
     """The pauses grow, and a signal ends it although no worker runs."""
     (tmp_path / "handling.py").write_text("import os; os._exit(3)")
@@ -166,13 +170,14 @@ def test_a_worker_that_dies_at_once_is_tried_again_ever_more_slowly(tmp_path: Pa
     serving.configure(handler='target = "handling:handle"')
     serving.start()
     try:
-        wait_for(lambda: len(serving.events("worker_lost")) == 2, 30)
+        wait_for(lambda: len(serving.events("worker_lost")) == 2)
         assert [event["seconds"] for event in serving.events("worker_lost")] == [0.5, 1.0]
         assert serving.end(signal.SIGTERM) == 0
     finally:
         serving.end_all()
 
 
+@pytest.mark.one_way
 def test_who_has_ended_is_told(tmp_path: Path) -> None:
     """The parent says which worker is gone, so that the others stop to count on it."""
     (tmp_path / "telling.py").write_text(TELLING)

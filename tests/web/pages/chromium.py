@@ -34,15 +34,18 @@ _OPTIONS: Final = (
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Chrome]:
-    """Start a browser with a profile of its own, without JavaScript; nothing of it is left."""
+def chromium(*logs: str) -> Iterator[Chrome]:
+    """Start a browser with a profile of its own, without JavaScript; nothing of it is left.
+
+    ``logs``: what it keeps beside what pages complain of, by chromedriver's names; each costs time.
+    """
     assert BROWSER is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = ChromeOptions()
         options.binary_location = BROWSER
         for option in (*_OPTIONS, f"--user-data-dir={profile}"):
             options.add_argument(option)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        options.set_capability("goog:loggingPrefs", dict.fromkeys(("browser", *logs), "ALL"))
         driver = Chrome(options, Service(DRIVER))
         try:
             driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})

@@ -28,7 +28,7 @@ TARGETS = ["/", f"{PATH}.asmx", *(f"{PATH}.asmx?op={kind.value}" for kind in OPE
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chrome]:
-    with chromium() as driver:
+    with chromium("performance") as driver:
         yield driver
 
 
