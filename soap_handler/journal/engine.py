@@ -13,6 +13,7 @@ from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import postgresql, sqlite
 from soap_handler.journal.execute import EXECUTOR, PLAIN, QUEUE_CLOCK
 from soap_handler.journal.ground import Ground, file_of, ground_of, set_up
+from soap_handler.settings.journal_url import DRIVERS, EXPECTED, has_limits
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = "seconds of silence"  # the name in an engine's execution options
 _PATIENCE_SECONDS: Final = 11.0
+_OTHER_DRIVER: Final = (
+    f"a journal takes no driver but {' and '.join(DRIVERS.values())}, whose waits for the database have a limit; "
+    f"expected {EXPECTED}"
+)
 _INSTALL: Final = "pip install '.[postgresql]', where the source is"
 
 
@@ -39,10 +44,12 @@ def open_engine(
     the committer's connection may be silent.
 
     Raises:
-        sqlalchemy.exc.ArgumentError: the text is no SQLAlchemy URL, or names an engine that is not known.
-        JournalUnavailableError: the driver of the engine is not installed, or the URL names no file.
+        sqlalchemy.exc.ArgumentError: the text is no SQLAlchemy URL.
+        JournalUnavailableError: the URL names another driver, one that is not installed, or no file.
     """
     address = make_url(url)
+    if not has_limits(address):
+        raise JournalUnavailableError(_OTHER_DRIVER)
     ground = Ground(file_of(address), create=create) if address.get_backend_name() == "sqlite" else None
     try:
         engine = create_engine(

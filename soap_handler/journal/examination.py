@@ -15,6 +15,7 @@ from soap_handler.journal import proof, queries
 from soap_handler.journal.database_errors import reason
 from soap_handler.journal.engine import open_engine
 from soap_handler.journal.migrate import HEAD, create, is_known, revision_of
+from soap_handler.journal.pooler import refuse_shared_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +49,9 @@ def examine(url: str) -> Examination:
     Where there is no journal yet, it is made in that transaction, or for a SQLite file, the folder is tried.
 
     Raises:
-        sqlalchemy.exc.ArgumentError: the URL names an engine that is not known.
-        JournalUnavailableError: it cannot be opened, read, written or made; the text says why and as whom.
+        sqlalchemy.exc.ArgumentError: the text is no SQLAlchemy URL.
+        JournalUnavailableError: it cannot be opened, read, written or made, or is reached through a pooler that shares
+            sessions; the text says why and as whom.
         SchemaError: its tables are of a newer release.
     """
     address = make_url(url)
@@ -64,6 +66,8 @@ def examine(url: str) -> Examination:
         was_written = False
     engine = open_engine(url)
     try:
+        if engine.dialect.name == "postgresql":
+            refuse_shared_sessions(engine)
         found = _examine(engine)
         return replace(found, lost_log=found.lost_log and was_written)
     except SQLAlchemyError as error:

@@ -47,7 +47,7 @@ def say_if_few_sessions(engine: Engine) -> None:
 def shares_sessions(engine: Engine) -> bool:
     """Whether two connections at a time, or two transactions of one, may have any session of the server.
 
-    Only for psycopg 3; a server that is reached directly is asked one short question.
+    A server that is reached directly is asked one short question.
     """
     with engine.connect() as first:
         if not _is_pooled(first):

@@ -23,7 +23,6 @@ _LIBPQ: Final = {
     "tcp_user_timeout": "10000",  # milliseconds that sent data may stay unconfirmed
     "target_session_attrs": "read-write",
 }
-_LIBPQ_DRIVERS: Final = ("psycopg", "psycopg2")
 
 # Limits of each session in milliseconds, unless the server's configuration, the role or the URL sets one.
 _LIMITS: Final = {
@@ -41,18 +40,17 @@ _DURABLE: Final = ("on", "remote_apply")  # values of synchronous_commit that su
 
 def with_timeouts(url: URL) -> URL:
     """Return the URL with the parameters by which libpq notices a server that is gone."""
-    if url.get_backend_name() != "postgresql" or url.get_driver_name() not in _LIBPQ_DRIVERS:
+    if url.get_backend_name() != "postgresql":
         return url
     return url.update_query_dict({name: value for name, value in _LIBPQ.items() if name not in url.query})
 
 
 def set_up(engine: Engine) -> None:
     """Have each connection of an engine commit durably and wait for nothing without a limit."""
-    if engine.dialect.driver == "psycopg":
-        event.listen(engine, "do_connect", _connect)
-        event.listen(engine, "do_executemany", _execute_many)
-        event.listen(engine, "checkout", _be_patient)
-        event.listen(engine, "checkin", _be_impatient)
+    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "do_executemany", _execute_many)
+    event.listen(engine, "checkout", _be_patient)
+    event.listen(engine, "checkin", _be_impatient)
     event.listen(engine, "connect", _prepare)
 
 
@@ -67,10 +65,9 @@ def is_durable(connection: Connection) -> bool:
 
 
 def limit_silence(connection: Connection, seconds: float) -> None:
-    """Give up the connection where the server is silent for so long, until it is back in the pool. Only psycopg 3."""
+    """Give up the connection where the server is silent for so long, until it is back in the pool."""
     driver: Any = connection.connection.driver_connection
-    if hasattr(driver, "patience"):
-        driver.patience = seconds
+    driver.patience = seconds
 
 
 def plan_by_index(connection: Connection) -> None:
@@ -147,6 +144,5 @@ def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a conn
         cursor.execute(f"SET SESSION {name} = {value}")
     cursor.close()
     connection.commit()  # or the first roll-back would take the settings back
-    if hasattr(connection, "patience"):
-        own = int(wanted.get("statement_timeout", 0)) / 1000
-        connection.patience = connection.usual_patience = (own or limit) + _SILENCE_MARGIN_SECONDS
+    own = int(wanted.get("statement_timeout", 0)) / 1000
+    connection.patience = connection.usual_patience = (own or limit) + _SILENCE_MARGIN_SECONDS

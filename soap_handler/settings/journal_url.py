@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+DRIVERS: Final = {"sqlite": "pysqlite", "postgresql": "psycopg"}
+"""For each engine the driver whose every wait has a limit of ours: no other one is taken."""
 EXPECTED: Final = "a SQLAlchemy URL: sqlite:///file.db, or postgresql+psycopg://user:password@host/database"
 _IN_MEMORY: Final = "a SQLAlchemy URL of a file on disk, such as sqlite:///file.db: memory keeps nothing"
 _ONLY_A_PATH: Final = "a SQLAlchemy URL of SQLite with a path and nothing else: sqlite:///file.db"
@@ -26,12 +28,17 @@ def check(url: str) -> None:
     """
     address = _read(url)
     backend = address.get_backend_name()
+    if not has_limits(address):
+        raise ValueError(EXPECTED)
     if backend == "sqlite":
         _check_sqlite(address)
-    elif backend == "postgresql":
-        _check_postgresql(address)
     else:
-        raise ValueError(EXPECTED)
+        _check_postgresql(address)
+
+
+def has_limits(address: URL) -> bool:
+    """Whether the URL names one of the drivers that a journal takes."""
+    return DRIVERS.get(address.get_backend_name()) == address.get_driver_name()
 
 
 def masked(url: str) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import make_url
 
-from soap_handler.errors import SettingsError
+from soap_handler.errors import JournalUnavailableError, SettingsError
+from soap_handler.journal import Journal
 from soap_handler.settings import JournalSettings, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -76,6 +77,22 @@ def test_a_malformed_url_names_the_setting_and_shows_nothing(tmp_path: Path, url
         load(tmp_path, url)
     assert "hid" not in str(caught.value).replace("hide", "")
     assert "den" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("postgresql+psycopg2://h/d", "postgresql+pg8000://h/d", "postgresql+asyncpg://h/d"),
+        *("postgresql+psycopg_async://h/d", "sqlite+aiosqlite:///x.db", "sqlite+pysqlcipher://:hidden@/x.db"),
+    ],
+)
+def test_a_driver_whose_waits_have_no_limit_is_refused(tmp_path: Path, url: str) -> None:
+    """A database that stands still would hold up each push, and the end of the service, for as long as it does."""
+    with pytest.raises(SettingsError, match=r"journal\.url is of another form \(not shown\)") as caught:
+        load(tmp_path, url)
+    assert "expected a SQLAlchemy URL: sqlite:///file.db, or postgresql+psycopg://" in str(caught.value)
+    with pytest.raises(JournalUnavailableError, match=r"takes no driver but pysqlite and psycopg"):
+        Journal(url)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Journal, State, silence
+from soap_handler.journal import Journal, State, examine, silence
 from soap_handler.journal.pooler import SESSIONS, sessions_available
 from tests.journal.entries import LEASE, ended, entry
 from tests.support.events import captured_events
@@ -79,13 +79,16 @@ def answers(url: str) -> bool:
 
 def test_a_pooler_in_transaction_mode_is_refused(pooled: Pooling) -> None:
     """It would hand our settings to others, and LISTEN would hear nothing: a sentence at the start, before any push."""
-    with pytest.raises(JournalUnavailableError, match="shares sessions between transactions; expected a direct"):
-        Journal(pooled("transaction"))
+    url = pooled("transaction")
+    for find_out in (Journal, examine):  # as ``serve`` does, and as ``check`` does
+        with pytest.raises(JournalUnavailableError, match="shares sessions between transactions; expected a direct"):
+            find_out(url)
 
 
 def test_a_pooler_in_session_mode_is_as_good_as_none(pooled: Pooling) -> None:
     """Each connection keeps its session."""
     with Journal(pooled("session")) as journal:
+        assert examine(str(journal._engine.url.render_as_string(hide_password=False))).is_current
         assert journal.record(entry(1))
         assert sessions_available(journal._engine) == SESSIONS
 
