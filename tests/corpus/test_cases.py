@@ -15,6 +15,9 @@ from soap_handler.journal import Selection
 from soap_handler.notifications import stored
 from tests.corpus.cases import CASES
 from tests.corpus.messages import PASSWORD
+from tests.corpus.positions import positions
+from tests.corpus.strictness import strictness
+from tests.corpus.unread import unread_parts
 
 if TYPE_CHECKING:
     from tests.corpus.cases import Case
@@ -26,6 +29,13 @@ def test_the_table_is_long_enough() -> None:
     print(f"{len(CASES)} cases")  # noqa: T201 - for people who look
     assert len({case.body + case.content_type.encode() for case in CASES}) == len(CASES) >= 400
     assert len({case.id for case in CASES}) == len(CASES)
+
+
+def test_names_identities_and_strictness_have_their_share() -> None:
+    """Each place, spelling, prefix, stray byte and odd time that once cost a value is an input of its own."""
+    share = {name for group in (positions, unread_parts, strictness) for name, _ in group()}
+    assert len(share) >= 120
+    assert share <= {case.id for case in CASES}
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES if case.stored is not None])

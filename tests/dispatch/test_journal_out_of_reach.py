@@ -32,6 +32,7 @@ from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from sqlalchemy import Connection
 
@@ -115,6 +116,17 @@ class DeafFor:
         refused: Future[list[bool]] = Future()
         refused.set_exception(JournalUnavailableError("out of reach"))
         return refused
+
+
+def test_a_file_that_is_taken_away_is_noticed_while_nothing_comes(
+    journal: Journal, tmp_path: Path, log: list[Any]
+) -> None:
+    """Each second the dispatcher looks for work, so a person hears of it before the next push is refused."""
+    with dispatching(journal, lambda _: None):
+        journal.record(entry(1))
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
+        (tmp_path / "journal.db").unlink()
+        wait_for(lambda: events(log, "journal_file_lost"), 10)
 
 
 def test_a_claim_that_took_too_long_is_given_back(journal: Journal, log: list[Any]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urlencode
 
 import pytest
 from pydantic import SecretStr
 
-from soap_handler.accounts.accounts import Credentials
+from soap_handler.accounts.accounts import Accounts, Credentials
+from soap_handler.errors import CredentialsUncheckedError
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.settings import AccountSettings, PushCredentials
+from tests.faces.xml_push.xml_service import element as xml_element
 from tests.support.forms import LOGIN, form, post_form, values
 from tests.support.service import serving, settings_for
 from tests.support.wire import (
@@ -114,6 +116,19 @@ def test_with_one_account_basic_is_enough(alone: Service, head: str) -> None:
     assert alone.post(envelope(head=head), RIGHT).confirms == "MessageReceived"
     bare = urlencode({name: text for name, text in values("MessageEvent").items() if name not in LOGIN})
     assert post_form(alone.port, bare.encode(), RIGHT).status == 200
+
+
+def test_what_cannot_be_checked_now_is_asked_for_again(shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each version of the API: never as wrong, which would keep EMS from coming again."""
+
+    def unchecked(*_: object) -> NoReturn:
+        raise CredentialsUncheckedError
+
+    monkeypatch.setattr(Accounts, "authenticate", unchecked)
+    body = envelope(head=header(password="not known yet"))
+    assert shared.post(body).fault == ("Server", "The credentials could not be checked; please send it again")
+    assert post_form(shared.port, form(password="not known yet")).status == 503
+    assert shared.post(xml_element("InboundMessage"), WRONG, "Content-Type: text/xml", path="/push").status == 503
 
 
 def test_credentials_in_the_operation_are_a_version_of_the_api(shared: Service) -> None:

@@ -92,6 +92,24 @@ def test_processes_whose_wall_clocks_differ_share_one_time(url: str, way: Way, w
                 settle(first, [theirs, found], State.DONE)
 
 
+@pytest.mark.parametrize("apart", [5, -5, 60, -60, 3600])
+def test_hosts_whose_clocks_differ_keep_the_order(url: str, way: Way, wall: WallClock, apart: int) -> None:
+    """What one of them stores first is handled first, by whichever; never two of an originator at once."""
+    with Journal(url, **way) as first, Journal(url, **way) as second:
+        record(first, 0)
+        wall.step(seconds=apart)
+        record(second, 1)
+        wall.step(seconds=-apart)
+        record(first, 2)
+        for number in range(3):
+            wall.step(seconds=apart)
+            claims = claimed(second, in_order=True)
+            assert bodies(claims) == [str(number)]
+            wall.step(seconds=-apart)
+            assert claim_in_order(first) == []
+            settle(first, claims, State.DONE)
+
+
 def test_what_this_process_runs_it_does_not_claim(journal: Journal, clock: Clock) -> None:
     """Even where its lease seems to have run out; that is prolonged, so that no claim finds the row again and again."""
     record(journal, 0, 1)
@@ -117,12 +135,12 @@ def test_a_run_that_has_just_ended_keeps_its_row_for_a_moment_only(
     assert journal.claim(5, LEASE, in_order=in_order)
 
 
-def claimed(journal: Journal) -> list[Claim]:
+def claimed(journal: Journal, *, in_order: bool = False) -> list[Claim]:
     """Claim what is due: on a machine that is slow now, a claim may find that its instant is over, and nothing else."""
     found: list[Claim] = []
 
     def look() -> bool:
-        found.extend(journal.claim(5, LEASE))
+        found.extend(journal.claim(5, LEASE, in_order=in_order))
         return bool(found)
 
     wait_for(look)

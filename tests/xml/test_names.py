@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,8 @@ from tests.support.wire import PASSWORD, envelope, header, message, operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.support.service import Service
 
 GROWTH_BYTES: Final = 5 * 1024 * 1024
 PIECES: Final = 40  # of each request
@@ -101,6 +104,19 @@ def test_new_names_cost_the_quick_way_no_memory_either(password: str) -> None:
 
     bodies = _bodies("element names", STRICT["element names"], 2_000, header(password=password))
     assert _growth(bodies, read) < GROWTH_BYTES
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="there is no /proc here")
+def test_a_stranger_fills_no_memory_of_a_service(shared: Service) -> None:
+    """2,000 requests without a password: each has 40 names that are new, and each is refused."""
+    bodies = _bodies("element names", STRICT["element names"], 2_000, header(password="guess"))
+    answers: Counter[int] = Counter()
+
+    def ask(body: bytes) -> None:
+        answers[shared.post(body).status] += 1
+
+    assert _growth(bodies, ask) < GROWTH_BYTES
+    assert answers == {500: 2_000}
 
 
 def test_a_document_outlives_the_names_of_its_thread() -> None:

@@ -66,6 +66,17 @@ def test_a_recovered_message_is_the_pushed_one(journal: Journal, ems: InboxServi
     assert records(journal)[1].key == f"{REFERENCE}/MessageReceived/abcdef00-0000-0000-0000-00000000000a"
 
 
+@pytest.mark.parametrize("spelt", ["{{{}}}", "({})", "urn:uuid:{}", "\n {} "])
+def test_an_inbox_copy_whose_id_is_written_otherwise_is_the_pushed_message(journal: Journal, spelt: str) -> None:
+    """Else its handler would run once for the push and once for the copy."""
+    told = store(journal, 1, State.HANDLED)
+    copies = [f"<message><id>{spelt.format(each)}</id></message>" for each in (told.id, told.id.upper())]
+    short = f"<message><id>{told.id.replace('-', '')}</id></message>"
+    with Server(always(200, listed(*copies, short))) as server:
+        assert run(journal, server.url).tally == Tally(inbox=3, left_alone=3)
+    assert [record.key for record in records(journal)] == [told.key]
+
+
 def test_messages_without_times_and_guids_are_told_apart(journal: Journal) -> None:
     """Their key is a digest of each as it came: two of them are two, and the same list again brings nothing new."""
     told = listed(*[f"<message><id>{number}</id></message>" for number in range(3)])

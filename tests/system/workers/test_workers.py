@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pytest
 
 from soap_handler.journal import State
 from soap_handler.server.supervisor import listen
+from soap_handler.server.worker_process import RENEW
 from tests.support.waiting import wait_for
 from tests.system.workers.serving import ROOT, Serving, alive, started
 
@@ -37,6 +39,13 @@ def say(slot):
 
 supervisor = Supervisor(2, [], lambda link: CANNOT_START, reload=lambda: True, ended=say, drain=1)
 sys.exit(supervisor.run())
+"""
+POISONED = """
+import time
+
+def handle(notification):
+    if notification.id.startswith("poison"):
+        time.sleep(600)
 """
 SLOW = """
 import time
@@ -87,6 +96,18 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:
         assert [event["code"] for event in it.events("worker_lost")] == [-signal.SIGKILL]
         wait_for(lambda: [record.state for record in it.records()] == [State.DONE] * 21)
         assert it.end(signal.SIGTERM) == 0
+
+
+def test_a_worker_whose_handlers_all_hang_is_renewed(tmp_path: Path) -> None:
+    """It ends with 3, another takes its place, and what it had not handled is handled; the poison goes dead."""
+    (tmp_path / "handling.py").write_text(POISONED)
+    with started(tmp_path, handler='target = "handling:handle"\nthreads = 1\ntimeout = 0.1\nmax_attempts = 2') as it:
+        poison = [f"poison-{number}" for number in range(20)]
+        assert all(it.push(identity) for identity in [*poison, *map(str, range(10))])
+        wait_for(lambda: RENEW in [event["code"] for event in it.events("worker_lost")], 30)
+        wait_for(lambda: Counter(record.state for record in it.records()) == {State.DONE: 10, State.DEAD: 20}, 60)
+        assert it.process.poll() is None
+        assert it.push("after")
 
 
 def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
