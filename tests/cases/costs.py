@@ -49,7 +49,7 @@ COSTS: Final[tuple[Row, ...]] = (
         f"{MANY}test_few_connections_are_kept_for_many_accounts",
     ),
     row(
-        "1,000 accounts are idle, and one is pushed for.",
+        "1,000 accounts have nothing to do between two reconciliations, and one is pushed for.",
         "Less than 2 % of a processor more than one account takes; a push takes about as long.",
         "campaigns/test_campaigns.py::test_a_small_campaign_keeps_its_promises",
     ),
