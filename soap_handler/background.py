@@ -94,4 +94,5 @@ class BackgroundLoop(Background):
 
     def wake(self) -> None:
         """Have the next round begin now. Returns at once; any thread may call it."""
-        self.woken.set()
+        if not self.woken.is_set():  # it is cleared before a round: what was noted before is seen by that round
+            self.woken.set()

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from soap_handler.accounts.verifiers import EqualWork, identity_of, quick_check, verifiers_of
+from soap_handler.accounts.equal_work import EqualWork, identity_of, verifiers_of
+from soap_handler.accounts.verifiers import quick_check
 from soap_handler.errors import AuthenticationError
 from soap_handler.settings import name_key
 
@@ -48,7 +49,7 @@ class Accounts:
     """The configured accounts: looked up by name, and the credentials of a caller checked against them.
 
     User names and passwords are compared exactly; account names without outer white space and letter case. Every
-    refusal takes the same work (see verifiers.py). A password of which only a hash is known is costly to check, but
+    refusal takes the same work (see equal_work.py). A password of which only a hash is known is costly to check, but
     only until it was right for the first time.
     """
 

@@ -84,8 +84,10 @@ class HandlerPool:
     @property
     def stands_still(self) -> bool:
         """Whether every thread hangs, and so many that none is replaced any more."""
+        if not self._hanging:
+            return False
         with self._lock:
-            return self._hanging > 0 and self._threads == 0 and self._replaceable() <= 0
+            return self._threads == 0 and self._replaceable() <= 0
 
     def _replaceable(self) -> int:
         """Return how many threads may be started. The caller holds the lock."""
@@ -93,6 +95,8 @@ class HandlerPool:
 
     def _replace_threads(self) -> None:
         """Start the threads that are missing."""
+        if self._threads >= self._size:
+            return
         with self._lock:
             count = max(0, self._replaceable())
             self._threads += count
@@ -138,8 +142,7 @@ class HandlerPool:
     @property
     def has_suspect(self) -> bool:
         """Whether a suspect runs or waits. There is one at a time: which one ends the process must be known."""
-        with self._lock:
-            return self._suspects > 0
+        return self._suspects > 0
 
     def put(self, claim: Claim) -> None:
         """Queue a claim for the next idle thread."""

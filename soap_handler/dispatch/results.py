@@ -69,6 +69,8 @@ class Results:
 
     def hand_in(self, least: int = 1) -> None:
         """Have what gathered wait no longer, if it is so much or has waited for long enough."""
+        if not self._gathered:
+            return
         now, seconds = time.monotonic(), self._gathers_for()
         with self._lock:
             waits = len(self._gathered) < least and self._waits(now, seconds)
@@ -77,6 +79,8 @@ class Results:
 
     def retry(self) -> None:
         """Hand in again what could not be committed: each alone, since one of them may be at fault."""
+        if not self._failed:
+            return
         with self._lock:
             failed, self._failed = self._still_open(self._failed), []
         for settlement in failed:

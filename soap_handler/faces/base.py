@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -23,8 +23,7 @@ BELOW: Final = "/*"
 _START_BYTES: Final = 8  # of which one is the first "<"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A POST to one of a face's paths."""
 
     body: bytes
@@ -54,8 +53,7 @@ class Answer:
     """Further headers, by name and value. The answer to a push has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """A request between its two halves: what is to be committed, and the answer once it is."""
 
     entry: Entry | None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.errors import PackagingError
@@ -38,11 +37,11 @@ def unpack(request: Request, max_body: int) -> Request:
         PackagingError: it cannot be unpacked, or is larger than ``max_body`` bytes then.
     """
     if request.content_encoding:
-        request = replace(request, body=_decoded(request, max_body), content_encoding="")
+        request = request._replace(body=_decoded(request, max_body), content_encoding="")
     multipart = request.content_type[:10].lower() == "multipart/"
     if multipart and is_related(request.content_type) and not _XML_START.match(request.body):
         body, content_type = root_part(request.body, request.content_type)
-        request = replace(request, body=body, content_type=content_type)
+        request = request._replace(body=body, content_type=content_type)
     return request
 
 

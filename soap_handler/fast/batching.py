@@ -39,7 +39,7 @@ _BATCH_BESIDE_COMMITS: Final = 16  # requests worth a commit that goes on in ano
 _BATCH_INLINE: Final = 64  # requests worth a commit in the loop, during which nothing else goes on
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that doubles what it costs to make one
 class _Push:
     """The first request of a channel, ready for its commit, or refused."""
 
@@ -116,8 +116,9 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         self._committed: deque[_Batch] = deque()
         self._alone: deque[_Push] = deque()  # to be committed each by itself: one of them spoilt a batch
         self._committing = 0  # batches with the journal, answered or not
-        self._baton = threading.Lock()  # of the loop, between the thread that runs it and one that takes it over
-        self._handing_in: tuple[float] | None = None  # since when; while the loop is inside the journal
+        # Since when the loop is inside the journal; empty while it is not. The loop's thread takes the number out when
+        # it comes back, a thread that takes the loop over takes it out before: one of both finds it gone.
+        self._inside: list[float] = []
 
     def add_task(self, task: Any) -> None:  # noqa: ANN401 - waitress's signature
         """Take on the first request of a channel."""
@@ -129,11 +130,10 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
 
         Any thread may call it, and must then run the loop. The other one gets a :class:`LoopTakenOverError`.
         """
-        with self._baton:
-            if self._handing_in is None or time.monotonic() - self._handing_in[0] < seconds:
-                return False
-            self._handing_in = None
-            return True
+        inside = self._inside
+        with suppress(IndexError):  # the loop is not inside the journal, or came back just now
+            return time.monotonic() - inside[0] >= seconds and inside.pop() > 0
+        return False
 
     def after_poll(self) -> None:
         """Answer what is committed, then take in what one poll of the loop has brought, and have it committed.
@@ -212,25 +212,25 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
             self._answer_committed()
 
     def _commit(self, pushes: list[_Push]) -> None:
-        batch = _Batch(pushes, time.monotonic() + self._timeout)
+        now = time.monotonic()
+        batch = _Batch(pushes, now + self._timeout)
         self._waiting.append(batch)
         self._committing += 1
         entries = [push.exchange.entry for push in pushes if push.exchange.entry is not None]
-        self._handing_in = handing_in = (time.monotonic(),)
+        self._inside = inside = [now]
         commit = self._journal.submit_all(entries)
-        with self._baton:
-            is_our_loop = self._handing_in is handing_in
-            if is_our_loop:
-                self._handing_in = None
         commit.add_done_callback(partial(self._note_committed, batch))
-        if not is_our_loop:
-            raise LoopTakenOverError
+        try:
+            inside.pop()
+        except IndexError:
+            raise LoopTakenOverError from None
 
     def _note_committed(self, batch: _Batch, commit: Future[list[bool]]) -> None:
         """Note the end of a commit; runs in the journal's thread, or in the loop's."""
-        batch.error = commit.exception()
-        if batch.error is None:
+        try:
             batch.are_new = commit.result()
+        except Exception as error:  # noqa: BLE001 - the callers are told, whatever it is
+            batch.error = error
         self._committed.append(batch)
         self._wake_loop(batch.pushes[0].channel)
 

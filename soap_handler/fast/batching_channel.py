@@ -6,6 +6,7 @@ The answer goes straight to the socket where there is room, which saves a buffer
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from waitress.utilities import build_http_date
@@ -72,10 +73,15 @@ def _persistence(version: str, wish: str) -> tuple[str, bool]:
     return ("Connection: Keep-Alive\r\n", False) if wish == "keep-alive" else ("Connection: close\r\n", True)
 
 
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return str(build_http_date(second))
+
+
 def _head(version: str, answer: Answer, connection: str) -> bytes:
     protocol = "1.1" if version == "1.1" else "1.0"
     lines = (
         f"HTTP/{protocol} {answer.status}\r\n{connection}Content-Length: {len(answer.body)}\r\n"
-        f"Content-Type: {answer.content_type}\r\nDate: {build_http_date(time.time())}\r\n\r\n"
+        f"Content-Type: {answer.content_type}\r\nDate: {_date(int(time.time()))}\r\n\r\n"
     )
     return lines.encode("latin-1")

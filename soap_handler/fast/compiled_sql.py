@@ -46,12 +46,13 @@ class CompiledExecutor(Executor):
 
     def execute(self, connection: Connection, statement: Executable, rows: Sequence[Values]) -> int:
         """Execute a statement once for each row of values; return how many rows of the database changed."""
-        if connection.dialect.name == "postgresql" and (text := json_form(statement)):
-            return _driven(connection, lambda cursor: int(cursor.execute(text, {"rows": as_json(rows)}).rowcount))
-        if connection.dialect.name == "sqlite" and len(rows) > 1 and (text := sqlite_json_form(statement)):
+        on_sqlite = connection.dialect.name == "sqlite"
+        if on_sqlite and len(rows) == 1:
+            return _compiled(statement, connection.dialect, tuple(rows[0])).run(connection, rows)
+        if text := sqlite_json_form(statement) if on_sqlite else json_form(statement):
             return _driven(connection, lambda cursor: int(cursor.execute(text, {"rows": as_json(rows)}).rowcount))
         compiled = _compiled(statement, connection.dialect, tuple(rows[0]))
-        if connection.dialect.name == "sqlite" and isinstance(statement, Insert):
+        if on_sqlite and isinstance(statement, Insert):
             return compiled.insert(connection, rows)
         return compiled.run(connection, rows)
 
@@ -129,7 +130,7 @@ class _Compiled:
         if self._order is None:
             return self._text, ready
         if not self._list:
-            return self._text, self._pick(ready) if self._pick else (ready[self._order[0]],)
+            return self._text, self._pick(ready) if self._pick else tuple(ready[name] for name in self._order)
         numbers = pad_to_power_of_two(ready[self._list])
         text = _IN_LIST.sub(f"IN ({', '.join('?' * len(numbers))})", self._text)
         return text, [each for name in self._order for each in (numbers if name == self._list else (ready[name],))]

@@ -62,8 +62,7 @@ class InlineCommit(GroupCommit):
         try:
             if self.is_closed or self.connection is None or not try_begin_immediate(self.connection):
                 return False
-            request.starts()
-            self.carry_out([request])
+            self.carry_out([request])  # no caller has its future yet, so none can have given it up
         finally:
             self._writing.release()
         return True

@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.journal import claim, insert, order, settle
-from soap_handler.journal.schema import to_number
+from soap_handler.journal.instant import to_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -110,6 +110,7 @@ SQLITE_HAS_JSON: Final = sqlite3.sqlite_version_info >= (3, 38)
 """Whether JSON is part of SQLite for certain; an older one executes row by row."""
 
 
+@cache
 @cache
 def sqlite_json_form(statement: Executable) -> str | None:
     """Return the form of a statement that takes its rows as JSON on SQLite, if there is one."""

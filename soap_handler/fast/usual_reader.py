@@ -213,24 +213,20 @@ def _fields(parent: Element, wanted: _Members) -> dict[str, Any]:
     fields: dict[str, str | Fields | None] = {}
     for child in parent:
         attribute, members = wanted[child.tag]
-        fields[attribute] = _text(child) if members is None else _structure(child, members)
-    if len(fields) != len(parent) or _has_loose_text(parent):
-        raise FallbackError  # something is repeated, or may be a value without its element
+        if child.keys() or (members is None and len(child)):
+            raise FallbackError
+        fields[attribute] = (child.text or "") if members is None else _fields(child, members)
+        if (behind := child.tail) is not None and not behind.isspace():
+            raise FallbackError  # it may be a value without its element
+    if len(fields) != len(parent) or _is_said(parent.text):
+        raise FallbackError  # something is repeated, or as above
     return fields
-
-
-def _structure(element: Element, members: _Members) -> dict[str, Any]:
-    if element.keys():
-        raise FallbackError
-    return _fields(element, members)
 
 
 def _has_loose_text(parent: Element) -> bool:
     """Whether there is a text between the elements."""
-    return any(text is not None and not text.isspace() for text in (parent.text, *[child.tail for child in parent]))
+    return _is_said(parent.text) or any(_is_said(child.tail) for child in parent)
 
 
-def _text(element: Element) -> str:
-    if len(element) or element.keys():
-        raise FallbackError
-    return element.text or ""
+def _is_said(text: str | None) -> bool:
+    return text is not None and not text.isspace()

@@ -67,6 +67,8 @@ class DeleteSchedule(BackgroundLoop):
 
     def round(self) -> float:
         """Have each deleter that has something to do begin a turn; return for how many seconds there is no more."""
+        if not self._deleters:
+            return POLL_SECONDS
         due = self._journal.next_deletions()
         gates = {gate.account: gate for gate in self._journal.gates.closed()} if due else {}
         seconds = POLL_SECONDS

@@ -7,8 +7,8 @@ handler may have ended the process. The claim loop takes suspects singly, and th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,13 +16,15 @@ from sqlalchemy import Integer, bindparam, insert, null, select, update
 
 from soap_handler.journal import order, queue_clock
 from soap_handler.journal.execute import execute, query, queue_now
+from soap_handler.journal.instant import Instant
 from soap_handler.journal.order import Due
 from soap_handler.journal.records import Claim, State, Step
-from soap_handler.journal.schema import SEQ_IN, Instant, attempt, in_state, notification
+from soap_handler.journal.schema import SEQ_IN, attempt, in_state, notification
 from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection, Select
 
@@ -39,7 +41,6 @@ ROWS_PER_CLAIM: Final = 600
 _ENDING_RECHECK: Final = timedelta(milliseconds=50)  # a run whose result is on disk is forgotten by then
 
 _SCOPES_KEPT: Final = 256  # statements; each destination has a few
-_ANY_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)  # in the place of a parameter's value
 
 _table = notification.c
 
@@ -102,8 +103,7 @@ def _find(
         values["_account"] = request.account
     statement = due(request.step, of_account=request.account is not None, suspects=suspects != 0, doubts=doubts)
     if request.scope is not None:
-        since = request.scope.since
-        statement = _within(statement, request.scope if since is None else replace(request.scope, since=_ANY_INSTANT))
+        statement = _within(statement, request.scope.at_any_instant)
         values |= request.scope.values
     return [Due(*row) for row in query(connection, statement, values)]
 
@@ -120,24 +120,26 @@ def _without_running(connection: Connection, request: ClaimRequest, now: datetim
     A row without a lease has just been settled or released, and its run is about to be forgotten: it comes again soon.
     """
     running = [row for row in rows if row.seq in request.running]
+    if not running:
+        return rows
     for pause, seqs in (
         (request.lease, [row.seq for row in running if row.owner is not None]),
         (_ENDING_RECHECK, [row.seq for row in running if row.owner is None]),
     ):
         if seqs:
             execute(connection, PROLONG, [{"seqs": seqs, "_until": now + pause}])
-    return [row for row in rows if row.seq not in request.running] if running else rows
+    return [row for row in rows if row.seq not in request.running]
 
 
 PROLONG: Final = update(notification).where(SEQ_IN).values(due_at=bindparam("_until", type_=Instant()))
 """Have rows be due, or their leases last until, a later instant."""
 
 
-def _with_suspects(rows: Sequence[Due], count: int | None) -> list[Due]:
+def _with_suspects(rows: list[Due], count: int | None) -> list[Due]:
     """Return the rows without those suspects that are beyond a count."""
-    if count is None:
-        return list(rows)
-    beyond = {row.seq for row in [row for row in rows if row.owner is not None][count:]}
+    beyond = [] if count is None else [row.seq for row in rows if row.owner is not None][count:]
+    if not beyond:
+        return rows
     return [row for row in rows if row.seq not in beyond]
 
 

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,7 +20,7 @@ from sqlalchemy import event
 
 from soap_handler import clock, telemetry
 from soap_handler.errors import JournalFileError, JournalUnavailableError
-from soap_handler.journal.sqlite import FILES, GROUND, Files, files_at, prepare
+from soap_handler.journal.sqlite import FOOTING, GROUND, Files, Footing, files_at, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +66,7 @@ def set_up(engine: Engine, ground: Ground) -> None:
     def opened(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         try:
             prepare(connection)
-            record.info[FILES] = ground.opened(connection)
+            record.info[FOOTING] = Footing(ground, ground.opened(connection))
         except Exception:
             connection.close()
             raise
@@ -203,7 +204,7 @@ class Ground:
 
         To open the file and close it again would give up SQLite's locks on it.
         """
-        for descriptor in (self._descriptor, *_descriptors()):
+        for descriptor in chain((self._descriptor,), _descriptors()):
             with suppress(OSError):
                 if _names(descriptor, file):
                     read = os.pread(descriptor, 4, _MARK_AT)

@@ -184,7 +184,7 @@ class GroupCommit:
         if self.connection is None:
             self.connection = connect_to_write(self.engine)
         with transaction(self.connection):
-            for verb in sorted(by_verb, key=lambda verb: verb is self._last):
+            for verb in by_verb if len(by_verb) == 1 else sorted(by_verb, key=lambda verb: verb is self._last):
                 results = verb(self.connection, [request.argument for request in by_verb[verb]])
                 for request, result in zip(by_verb[verb], results, strict=True):
                     request.result = result

@@ -31,22 +31,30 @@ _table = notification.c
 
 def record(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     """Insert the entries whose key is new, with their others, and return for each entry whether it was new."""
+    if not [entry for entry in entries if entry.others or entry.notification.digest]:
+        return _record(connection, entries)
     together = [each for entry in entries for each in (entry, *entry.others)]
-    keys, rows = rows_by_key(together, connection.get_execution_options()[QUEUE_CLOCK].now())
-    if any(entry.notification.digest for entry in together):
-        for key in recorded_before(connection, together):
-            del rows[key]
-    insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
-    answers = are_new(keys, insert(connection, rows) if rows else ())
-    if not all(answers):
-        note_copies(connection, [entry for entry, new in zip(together, answers, strict=True) if not new])
-    by_entry = by_batch([(entry, *entry.others) for entry in entries], answers)
-    return [first for first, *_ in by_entry]
+    answers = _record(connection, together, recorded_before(connection, together))
+    return [first for first, *_ in by_batch([(entry, *entry.others) for entry in entries], answers)]
 
 
 def record_all(connection: Connection, batches: Sequence[Sequence[Entry]]) -> list[list[bool]]:
     """Insert several batches as one, and return the answers of :func:`record` batch by batch."""
+    if len(batches) == 1:
+        return [record(connection, batches[0])]
     return by_batch(batches, record(connection, [entry for batch in batches for entry in batch]))
+
+
+def _record(connection: Connection, entries: Sequence[Entry], recorded: Collection[str] = ()) -> list[bool]:
+    """Insert the entries whose key is new. ``recorded`` are keys of those that count as duplicates all the same."""
+    keys, rows = rows_by_key(entries, connection.get_execution_options()[QUEUE_CLOCK].now())
+    for key in recorded:
+        del rows[key]
+    insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
+    answers = are_new(keys, insert(connection, rows) if rows else ())
+    if not all(answers):
+        note_copies(connection, [entry for entry, new in zip(entries, answers, strict=True) if not new])
+    return answers
 
 
 def rows_by_key(entries: Iterable[Entry], now: datetime) -> tuple[list[str], dict[str, dict[str, Any]]]:

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import bindparam, func, literal_column, null, select, text, update
 
 from soap_handler.journal.execute import execute, query
+from soap_handler.journal.instant import Instant
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import NO_LEASE, SEQ_IN, Instant, in_state, notification, unseen
+from soap_handler.journal.schema import NO_LEASE, SEQ_IN, in_state, notification, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import schema
 from soap_handler.journal.database_errors import reason
+from soap_handler.journal.instant import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,4 +130,4 @@ def _value(column: Column[Any], keys: dict[str, dict[str, Any]]) -> Any:  # noqa
         return keys[reference.column.table.name][reference.column.name]
     if column.unique or column.primary_key:
         return f"soap-handler-proof-{os.getpid()}" if column.type.python_type is str else 0
-    return _EPOCH if isinstance(column.type, schema.Instant) else _VALUES[column.type.python_type]
+    return _EPOCH if isinstance(column.type, Instant) else _VALUES[column.type.python_type]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sqlalchemy import BigInteger, Column, Integer, Table, delete, func, insert, select, update
 
 from soap_handler.journal.execute import queue_now
+from soap_handler.journal.instant import Instant
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import Instant, metadata, notification, reconciliation
+from soap_handler.journal.schema import metadata, notification, reconciliation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import func, select
 
 from soap_handler.journal.conditions import has_error, has_number
+from soap_handler.journal.execute import query
 from soap_handler.journal.insert import searchable, storable
 from soap_handler.journal.records import Attempt, Record, Source, State, Step
 from soap_handler.journal.schema import SEQ_IN, attempt, in_state, notification
@@ -23,18 +24,25 @@ if TYPE_CHECKING:
     from soap_handler.journal.records import Selection
     from soap_handler.journal.scope import Scope
 
+_SCOPES_KEPT: Final = 256  # statements; each destination has a few
+
 
 def next_handling(connection: Connection, scope: Scope | None = None) -> datetime | None:
     """Return the earliest due time of all that has yet to be handled, or of a part of it."""
-    query = select(func.min(notification.c.due_at)).where(in_state(State.RECEIVED))
-    if scope is None:
-        return cast("datetime | None", connection.scalar(query))
-    return cast("datetime | None", connection.scalar(query.where(scope.condition()), scope.values))
+    statement = _next_handling(None if scope is None else scope.at_any_instant)
+    ((due,),) = query(connection, statement, {} if scope is None else scope.values)
+    return cast("datetime | None", due)
+
+
+@lru_cache(maxsize=_SCOPES_KEPT)
+def _next_handling(scope: Scope | None) -> Select[Any]:
+    first = select(func.min(notification.c.due_at)).where(in_state(State.RECEIVED))
+    return first if scope is None else first.where(scope.condition())
 
 
 def next_deletions(connection: Connection) -> dict[str, datetime]:
     """Return the earliest due time of the messages that have yet to leave an inbox, by account."""
-    return {row.account: row.due_at for row in connection.execute(_next_deletions())}
+    return {account: due for account, due in query(connection, _next_deletions(), {})}  # noqa: C416 - a row is no pair to mypy
 
 
 @cache

@@ -19,9 +19,10 @@ from sqlalchemy import Column, Table, Text, delete, func, insert, literal_column
 
 from soap_handler import clock, telemetry
 from soap_handler.journal.execute import QUEUE_CLOCK
+from soap_handler.journal.instant import Instant, from_number
 from soap_handler.journal.queries import selected
 from soap_handler.journal.records import State
-from soap_handler.journal.schema import Instant, from_number, in_state, metadata, notification
+from soap_handler.journal.schema import in_state, metadata, notification
 from soap_handler.journal.sqlite import READ_ONLY
 
 if TYPE_CHECKING:

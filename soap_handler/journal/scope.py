@@ -5,20 +5,21 @@ Rules are looked at in order, and the first that matches decides. So two scopes 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, bindparam, false, not_, or_, true
 
-from soap_handler.journal.schema import Instant, notification
+from soap_handler.journal.instant import Instant
+from soap_handler.journal.schema import notification
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import ColumnElement
 
 _table = notification.c
 _SINCE: Final = bindparam("_since", type_=Instant())
+_ANY_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)  # in the place of a parameter's value
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Scope:
             matched = rule.condition()
             found = or_(matched, found) if mine else and_(not_(matched), found)
         return found if self.since is None else and_(_table.due_at >= _SINCE, found)
+
+    @property
+    def at_any_instant(self) -> Scope:
+        """The scope for which a statement is compiled: the same whatever :attr:`since` is, if it is set."""
+        return self if self.since is None else replace(self, since=_ANY_INSTANT)
 
     @property
     def values(self) -> dict[str, datetime]:

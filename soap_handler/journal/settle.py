@@ -15,9 +15,10 @@ from soap_handler.journal.erasure.phone_number import ERASED
 from soap_handler.journal.execute import execute, query, queue_now
 from soap_handler.journal.in_parts import found_in_parts
 from soap_handler.journal.insert import by_batch, storable
+from soap_handler.journal.instant import Instant
 from soap_handler.journal.queries import selected
 from soap_handler.journal.records import Settlement, State, Step
-from soap_handler.journal.schema import NO_LEASE, SEQ_IN, Instant, attempt, in_state, notification
+from soap_handler.journal.schema import NO_LEASE, SEQ_IN, attempt, in_state, notification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -12,6 +12,7 @@ import os
 import sqlite3
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import event
@@ -43,9 +44,8 @@ PRAGMAS: Final = (
 
 GROUND: Final = "ground"
 """The name in an engine's execution options of what knows its files."""
-FILES: Final = "files"
-"""The name in a connection's ``info`` of those that it has open."""
-_TRUSTED_AT: Final = "trusted at"  # the name of the monotonic time of the last comparison in a connection's ``info``
+FOOTING: Final = "footing"
+"""The name in a connection's ``info`` of its :class:`Footing`."""
 _TRUST_SECONDS: Final = 0.05  # a transaction right behind another one is compared only at its end
 _WAIT_MS: Final = "milliseconds to wait for the lock"  # the name in a connection's ``info``
 _BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
@@ -59,24 +59,38 @@ class Files(NamedTuple):
     log: tuple[int, int] | None
     size: int = 0
     """Of the file, in bytes. It never shrinks but by VACUUM."""
-    log_size: int = 0
     written: int = 0
     """When the file was written last, in nanoseconds: by a checkpoint of the log, or by another program."""
+    log_size: int = 0
+
+
+_ALL_BUT_LOG_SIZE: Final = slice(4)  # of Files: what is the same for most transactions
+
+
+@dataclass(slots=True)
+class Footing:
+    """What a connection stands on: the place of its files, and which ones it has open."""
+
+    ground: Any  # a Ground, which knows this module
+    files: Files
+    """As they were at the last comparison."""
+    trusted_at: float = 0.0
+    """The monotonic time of that."""
 
 
 def files_at(path: str, log_path: str) -> Files:
     """Return which files are at a journal's path and at that of its log now."""
-    file, size, written = _identity(path)
-    log, log_size, _ = _identity(log_path)
-    return Files(file, log, size, log_size, written)
-
-
-def _identity(path: str) -> tuple[tuple[int, int] | None, int, int]:
     try:
-        found = os.stat(path)  # noqa: PTH116 - twice for each commit; a Path takes as long again
+        found = os.stat(path)  # noqa: PTH116 - for each commit; a Path takes as long again
     except OSError:
-        return None, 0, 0
-    return (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns
+        file, size, written = None, 0, 0
+    else:
+        file, size, written = (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns
+    try:
+        found = os.stat(log_path)  # noqa: PTH116 - as above
+    except OSError:
+        return Files(file, None, size, written)
+    return Files(file, (found.st_dev, found.st_ino), size, written, found.st_size)
 
 
 def set_up(engine: Engine) -> None:
@@ -94,20 +108,17 @@ def transaction(connection: Connection) -> Iterator[None]:
     Raises:
         JournalFileError: the files were taken away, replaced or cut off.
     """
-    if time.monotonic() - connection.info.get(_TRUSTED_AT, 0.0) > _TRUST_SECONDS:
-        trust(connection)
+    footing: Footing | None = connection.info.get(FOOTING)
+    if footing is not None and time.monotonic() - footing.trusted_at > _TRUST_SECONDS:
+        _compare(connection, footing)
     try:
         with connection.begin():
             yield
-            _mark(connection)
+            if footing is not None and footing.trusted_at >= footing.ground.mark_at:
+                footing.ground.mark(connection.connection.driver_connection)
     finally:  # what goes wrong in a file that was cut off goes wrong for that reason
-        trust(connection)
-
-
-def _mark(connection: Connection) -> None:
-    ground: Any = connection.get_execution_options().get(GROUND)
-    if ground is not None and time.monotonic() >= ground.mark_at:
-        ground.mark(connection.connection.driver_connection)
+        if footing is not None:
+            _compare(connection, footing)
 
 
 def trust(connection: Connection) -> None:
@@ -116,22 +127,29 @@ def trust(connection: Connection) -> None:
     Raises:
         JournalFileError: they are not the same; what was committed of late may be in neither.
     """
-    had: Files | None = connection.info.get(FILES)
-    if had is None:
-        return
-    ground: Any = connection.get_execution_options()[GROUND]  # a Ground, which knows this module
+    footing: Footing | None = connection.info.get(FOOTING)
+    if footing is not None:
+        _compare(connection, footing)
+
+
+def _compare(connection: Connection, footing: Footing) -> None:
+    ground, had = footing.ground, footing.files
     found = files_at(ground.path, ground.log)
-    same = found.file == had.file and had.log in {None, found.log}
-    if (
-        not same
-        or (found.size < had.size and not ground.is_sound())
-        or (found.written != had.written and ground.is_overwritten(found))
-    ):
+    if found[_ALL_BUT_LOG_SIZE] != had[_ALL_BUT_LOG_SIZE] and not _is_same(ground, found, had):
         raise ground.lose(connection, had)
     if found.log_size >= ground.alarm:
         ground.watch_log(found.log_size)
-    connection.info[FILES] = found
-    connection.info[_TRUSTED_AT] = time.monotonic()
+    footing.files, footing.trusted_at = found, time.monotonic()
+
+
+def _is_same(ground: Any, found: Files, had: Files) -> bool:  # noqa: ANN401 - a Ground, which knows this module
+    """Whether these are the files that a connection has open, with all that is in them."""
+    return (
+        found.file == had.file
+        and had.log in {None, found.log}
+        and (found.size >= had.size or ground.is_sound())
+        and (found.written == had.written or not ground.is_overwritten(found))
+    )
 
 
 def begin_late(connection: Connection) -> None:
@@ -174,7 +192,7 @@ def _begin(connection: Connection) -> None:
     if options.get("begins_late", False) or driver.in_transaction:  # by try_begin_immediate
         return
     if options.get("read_only", False):
-        connection.exec_driver_sql("BEGIN")
+        driver.execute("BEGIN")  # it takes no lock, so it cannot fail
     elif not _begin_immediate(connection):
         connection.exec_driver_sql(_BEGIN_IMMEDIATE)  # once more, for SQLAlchemy to see the error
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from soap_handler.contract import OPERATIONS, Structure, Type
 from soap_handler.notifications import GUID_CHARACTERS, KINDS, canonical_id
+from soap_handler.receive.odd_times import UnreadableError, read_odd_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,12 +27,6 @@ if TYPE_CHECKING:
 Fields = Mapping[str, "str | Fields | None"]
 """Texts by attribute name, as a face read them. A structure is a mapping. An absent parameter is absent or ``None``."""
 
-_DATE_TIME: Final = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?"
-    r"\s?(Z|UTC|GMT|[+-](?:0\d|1[0-3])(?::?[0-5]\d)?|[+-]14(?::?00)?)?"  # XML Schema: at most 14 hours
-    r"(?:\[([\w+-]{1,32}(?:/[\w+-]{1,32}){0,2})\])?",  # as Java's ZonedDateTime writes its zone
-    re.ASCII | re.IGNORECASE,
-)
 # Times that Python's own reader takes, which is quicker: with an offset, and not of year 1.
 _ISO_TIME: Final = re.compile(
     r"(?!0001)\d{4}-\d\d-\d\d[T ](?!24)\d\d:\d\d:\d\d(?:\.\d{1,6}(\d*))?"
@@ -45,10 +38,6 @@ _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 _T = TypeVar("_T")
-
-
-class UnreadableError(ValueError):
-    """A text is no value of its type."""
 
 
 def read_notification(
@@ -154,43 +143,8 @@ def read_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
         try:
             return datetime.fromisoformat(text).astimezone(UTC), not (iso[1] or "").strip("0")
         except (ValueError, OverflowError):
-            pass  # the code below finds out why; contextlib.suppress would take as long as the reading itself
-    match = _DATE_TIME.fullmatch(text)
-    if match is None:
-        raise UnreadableError(text)
-    *parts, seconds, fraction, offset, name = match.groups()
-    year, month, day, hour, minute = map(int, parts)
-    second = int(seconds or 0)
-    digits = (fraction or "").ljust(6, "0")
-    try:
-        if (year, month, day) == (1, 1, 1):
-            return None, True
-        midnight = hour == 24 and not (minute or second or digits.strip("0"))  # XML Schema's end of a day
-        local = datetime(year, month, day, 0 if midnight else hour, minute, second, int(digits[:6]))  # noqa: DTZ001 - its zone follows
-        local += timedelta(days=midnight)
-        told = _zone(offset) if offset else _named_zone(name) if name else zone
-        instant = local.replace(tzinfo=told).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise UnreadableError(text) from error
-    return instant, bool(offset and seconds) and not digits[6:].strip("0")
-
-
-@lru_cache(maxsize=64)
-def _named_zone(name: str) -> tzinfo:
-    """Return a zone by its name. ValueError: there is none."""
-    try:
-        return ZoneInfo(name)
-    except (OSError, ZoneInfoNotFoundError) as error:  # a folder of zones; no zone
-        raise ValueError(name) from error
-
-
-@lru_cache(maxsize=256)
-def _zone(offset: str) -> tzinfo:
-    if offset.upper() in {"Z", "UTC", "GMT"}:
-        return UTC
-    hours, minutes = int(offset[1:3]), int(offset[3:].lstrip(":") or 0)
-    span = timedelta(hours=hours, minutes=minutes)  # one sign for both, or -09:30 would become -08:30
-    return timezone(-span if offset[0] == "-" else span)
+            pass  # read_odd_time finds out why; contextlib.suppress would take as long as the reading itself
+    return read_odd_time(text, zone)
 
 
 def read_number(text: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from soap_handler.faces.base import Face
@@ -42,7 +41,7 @@ class TracedFace(Face):
     def _traced(self, exchange: Exchange, request: Request, began: int) -> Exchange:
         if exchange.entry is None:
             return exchange
-        return replace(exchange, entry=self._spans.push(exchange.entry, request, self.api, began))
+        return exchange._replace(entry=self._spans.push(exchange.entry, request, self.api, began))
 
     def not_stored(self, error: BaseException) -> Answer:
         """Return the answer of the face."""

@@ -1,12 +1,10 @@
-"""The public WSGI application: which path leads to which face, who may call, and HTTP around it."""
+"""The public WSGI application: which path leads to which face, who may call, and what becomes of a push."""
 
 from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from soap_handler.errors import PackagingError
 from soap_handler.faces.base import BELOW, Answer, Request, is_xml
@@ -14,9 +12,9 @@ from soap_handler.faces.unpack import unpack
 from soap_handler.metrics.catalogue import NONE
 from soap_handler.metrics.pushes import count_one, count_refused
 from soap_handler.web.client_address import Callers
-from soap_handler.web.pages.rendering import NOT_INDEXED
-from soap_handler.web.pages.visit import READS, Visit
+from soap_handler.web.pages.visit import READS
 from soap_handler.web.refusals import Refusals
+from soap_handler.web.visits import TEXT, Visits, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,20 +33,7 @@ CLOSE_AFTER: Final = "soap_handler.close_after"
 ARRIVED: Final = "soap_handler.arrived"
 """As that: when the last byte of the request came, on the monotonic clock."""
 
-_TEXT: Final = "text/plain; charset=utf-8"
-_NOT_FOUND: Final = Answer("404 Not Found", _TEXT, b"Nothing is here.\n")
-_ALLOW: Final = ("Allow", "GET, HEAD, OPTIONS, POST")
-_NOT_ALLOWED: Final = Answer(
-    "405 Method Not Allowed", _TEXT, b"This address takes POST, and GET for its description.\n", (_ALLOW,)
-)
 _NO_POST: Final = "The method is not one of this address; a push is a POST"
-_OPTIONS: Final = Answer("200 OK", _TEXT, b"", (_ALLOW,))
-_ALIVE: Final = Answer("200 OK", _TEXT, b"", (("Allow", "GET, HEAD, OPTIONS"),))
-"""The answer to OPTIONS at the root, which HAProxy sends to see whether a server is alive."""
-_LIVE: Final = "/health/live"
-_READY: Final = "/health/ready"
-_FRESH: Final = (("Cache-Control", "no-store"),)
-_SLASHES: Final = re.compile("//+")
 _LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -73,19 +58,17 @@ class Application:
         health probes at this address.
         """
         self._first = faces[0]
-        self._prefix = path_prefix
-        self._pages = pages
-        self._is_ready = is_ready
         # IIS ignores the case of a path, and EMS is used to it.
         prefixes = {"", path_prefix.lower()}
         self._routes = {p + path.lower(): (face, path) for p in prefixes for face in faces for path in face.paths}
-        self._page_routes = {p + path.lower(): path for p in prefixes for path in (pages.paths if pages else ())}
         self._by_media_type = {each: face for face in faces for each in face.media_types}
         self._journal = journal
-        self._public_url = public_url
         self._max_body = max_body
         self._callers = callers or Callers()
         self._refusals = Refusals()
+        self._visits = Visits(
+            self._callers, self._answer, pages=pages, prefix=path_prefix, public_url=public_url, is_ready=is_ready
+        )
 
     def face_at(self, path: str) -> Face | None:
         """Return the face that owns a path."""
@@ -96,7 +79,7 @@ class Application:
 
         Slashes too many do not count.
         """
-        found = self._routes.get(path.lower()) or self._routes.get(_tidy(path)) or self._below(_tidy(path))
+        found = self._routes.get(path.lower()) or self._routes.get(tidy(path)) or self._below(tidy(path))
         return found or (None, "")
 
     def _below(self, path: str) -> tuple[Face, str] | None:
@@ -129,7 +112,7 @@ class Application:
         caller, may_call = self._callers.check(environ)
         face, path = self._route(environ.get("PATH_INFO", ""))
         if not may_call:
-            if (health := self._health(_path_of(environ), method)) is not None:
+            if (health := self._visits.health(environ)) is not None:
                 return health
             if method == "POST":
                 count_refused(face.api if face else NONE, "refused_caller")
@@ -141,17 +124,13 @@ class Application:
             self._note_refusal(
                 "No version of the API is at this address" if face is None else _NO_POST, environ, caller
             )
-        if face is None:
-            return self._elsewhere(environ)
-        if method in READS:
-            return self._describe(face, path, environ)
-        return _OPTIONS if method == "OPTIONS" else _NOT_ALLOWED
+        return self._visits.answer(environ, face, path)
 
     def _forbidden(self, path: str, content_type: str, method: str) -> Answer:
         text = "Not allowed from this address"
         if method == "POST":
             return self.face_or_first(path, content_type).refused(text, content_type, forbidden=True)
-        return Answer("403 Forbidden", _TEXT, f"{text}\n".encode())
+        return Answer("403 Forbidden", TEXT, f"{text}\n".encode())
 
     def _push(self, environ: WSGIEnvironment, caller: str) -> Answer:
         """Prepare, commit, answer: in this order, so that nothing is confirmed that is not on disk."""
@@ -197,51 +176,6 @@ class Application:
         self._refusals.note(reason, caller, int(length) if _LENGTH.fullmatch(length) else None)
         if CLOSE_AFTER in environ:
             environ[CLOSE_AFTER]()
-
-    def _describe(self, face: Face, path: str, environ: WSGIEnvironment) -> Answer:
-        """Return the description for programs that the query names, else a page for people."""
-        visit = Visit(environ, path, self._base(environ), self._prefix, self._answer)
-        document = face.describe(visit.query.keys(), visit.base + path)
-        if document is not None:
-            return replace(document, headers=NOT_INDEXED)
-        return (self._pages and self._pages.answer(visit)) or _NOT_FOUND
-
-    def _elsewhere(self, environ: WSGIEnvironment) -> Answer:
-        """Answer a request to a path that is no face's: to the root, or to a page."""
-        path = _path_of(environ)
-        if (health := self._health(path, environ["REQUEST_METHOD"])) is not None:
-            return health
-        if environ["REQUEST_METHOD"] == "OPTIONS" and path in {"", "*", self._prefix.lower()}:
-            return _ALIVE
-        own = self._page_routes.get(path)
-        if self._pages is None or own is None:
-            return _NOT_FOUND
-        return self._pages.answer(Visit(environ, own, self._base(environ), self._prefix, self._answer)) or _NOT_FOUND
-
-    def _health(self, path: str, method: str) -> Answer | None:
-        """Answer a health probe with one word, for each caller; ``None`` where it is none, or there are none."""
-        if self._is_ready is None or method not in READS or path not in {_LIVE, _READY}:
-            return None
-        if path == _LIVE or self._is_ready():
-            return Answer("200 OK", _TEXT, b"ready\n" if path == _READY else b"live\n", _FRESH)
-        return Answer("503 Service Unavailable", _TEXT, b"not ready\n", _FRESH)
-
-    def _base(self, environ: WSGIEnvironment) -> str:
-        """Return the address of this service, from the settings or else from this very request."""
-        if self._public_url is not None:
-            return self._public_url
-        host = quote(environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}", safe="[]:.-")
-        return f"{self._callers.scheme(environ)}://{host}{quote(environ.get('SCRIPT_NAME', ''))}{self._prefix}"
-
-
-def _path_of(environ: WSGIEnvironment) -> str:
-    """Return the path of a request in the form in which paths are compared."""
-    return _tidy(environ.get("PATH_INFO", ""))
-
-
-def _tidy(path: str) -> str:
-    """Return a path in lower case, without doubled slashes and those at the end."""
-    return _SLASHES.sub("/", path).rstrip("/").lower()
 
 
 def _request(environ: WSGIEnvironment, body: bytes, caller: str) -> Request:

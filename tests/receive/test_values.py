@@ -23,7 +23,8 @@ from soap_handler.notifications import (
     from_dict,
     to_dict,
 )
-from soap_handler.receive.values import UnreadableError, read_boolean, read_notification, read_number, read_time
+from soap_handler.receive.odd_times import UnreadableError
+from soap_handler.receive.values import read_boolean, read_notification, read_number, read_time
 
 LONDON = ZoneInfo("Europe/London")
 MINUTE = timedelta(minutes=1)

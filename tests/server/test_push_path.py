@@ -32,7 +32,7 @@ EMS: Final = EmsAccount(
     push_password="x",
 )
 MAX_FILES: Final = 24  # one of them only where a connection to the journal happens to open
-MAX_LINES: Final = 4200
+MAX_LINES: Final = 3950
 """Of the files between the socket and the commit."""
 MAX_LINES_TO_THE_END: Final = 9700
 """Of the files of a push, of its handler's run and of its delete."""
