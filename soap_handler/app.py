@@ -33,7 +33,7 @@ from soap_handler.metrics.status import Status
 from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
 from soap_handler.server.console_listener import ConsoleListener, listen_for_console
-from soap_handler.server.reload import unapplied_changes
+from soap_handler.server.reload import applied, unapplied_changes
 from soap_handler.server.server import Server
 from soap_handler.sinks import routes, target
 from soap_handler.web.application import Application
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
-    from soap_handler.console.exposition import Exposition
     from soap_handler.dispatch.destination import Destination
     from soap_handler.dispatch.handlers import Handlers
     from soap_handler.faces.base import Face
@@ -98,13 +97,14 @@ def build_application(
 
 def build_console(
     settings: Settings, journal: Journal, board: Board, sockets: Sequence[socket.socket]
-) -> tuple[ConsoleListener, Exposition]:
-    """Build what serves the operators' application on these sockets, and what shows the metrics there."""
+) -> tuple[ConsoleListener, Callable[[Settings], None]]:
+    """Build what serves the operators' application on these sockets, and what takes up a reload there."""
     from soap_handler.console import application, exposition  # noqa: PLC0415 - Flask, only where it is on
 
     health = Health(journal, board.statuses)
     metrics = exposition.Exposition(board, journal, health, references(settings))
-    return ConsoleListener(application.build(settings, journal, health, metrics), sockets), metrics
+    app = application.build(settings, journal, health, metrics)
+    return ConsoleListener(app, sockets), lambda after: application.take_up(app, applied(settings, after))
 
 
 def references(settings: Settings) -> list[str]:
@@ -128,9 +128,9 @@ def serve_console(
     detach_all()
     told_to_stop = threading.Event()
     with Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout) as journal:
-        console, metrics = build_console(settings, journal, board, sockets)
+        console, take_up = build_console(settings, journal, board, sockets)
         console.start()
-        link.follow(lambda: metrics.expect(references(load())), told_to_stop.set)
+        link.follow(lambda: take_up(load()), told_to_stop.set)
         told_to_stop.wait()
         console.stop(_STOP_SECONDS)
     return 0
@@ -198,7 +198,7 @@ class App:
         self._end_counting = count_in(self._slot) if settings.console else lambda: None
         self.console: ConsoleListener | None = None
         """What serves the console; ``None`` where there is none, or where it is a process of its own."""
-        self._exposition: Exposition | None = None
+        self._tell_console: Callable[[Settings], None] = lambda _: None  # it is another process, or there is none
         for_console = listen_for_console(settings.console) if slot is None else []
         self._accounts = Accounts(settings.account)
         self.journal = open_journal(settings, self.seams, self._tracing)
@@ -212,7 +212,7 @@ class App:
             self.journal.close()
             raise
         if for_console:
-            self.console, self._exposition = build_console(settings, self.journal, self._slot.board, for_console)
+            self.console, self._tell_console = build_console(settings, self.journal, self._slot.board, for_console)
 
     def _build_background(self, settings: Settings, destinations: Sequence[Destination]) -> None:
         """Build what runs beside the server."""
@@ -298,8 +298,7 @@ class App:
         self._accounts = accounts
         self.deleters.expect(accounts)
         self._receiver.accounts = accounts
-        if self._exposition is not None:
-            self._exposition.expect(references(settings))
+        self._tell_console(settings)
         self._adopt_late()
         self.deleters.change(deleters, self._drain)
         self.reconcile_schedule.change(runs)

@@ -70,7 +70,7 @@ Health probes, every metric with its labels and meaning, and how Prometheus and 
 The table `[console]` in the configuration, empty or with `console.host` and `console.port`, turns the console on: an
 HTTP address of its own for operators (by default `127.0.0.1:8081`). With several workers it is a process of its own;
 pushes do not depend on it. `soap-handler docs console_access` says who may enter: each caller may ask for health;
-metrics are for this machine and `console.metrics_allow_from`.
+metrics are for this machine, users, `console.metrics_allow_from`, and a program with `console.metrics_token`.
 
 | path | answer |
 | --- | --- |
@@ -88,8 +88,12 @@ With several hosts on one PostgreSQL, each tells of the backlog of all: take `ma
 Labels have values of the code, the contract and the configuration only; what a caller sends is never a label. Rows
 of an account that is not configured any more are `not configured`.
 
-`soap-handler deploy prometheus` prints alert rules and the lines for `prometheus.yml`. `soap-handler deploy grafana`
-prints a dashboard to import.
+For a Prometheus on another machine, put one text of 20 or more letters and digits into the file that
+`console.metrics_token_file` names, and into a file of Prometheus, which reads it anew at each scrape
+(`authorization: { credentials_file: /etc/prometheus/soap-handler.token }`).
+
+`soap-handler deploy prometheus` prints alert rules and the lines for `prometheus.yml`, these among them.
+`soap-handler deploy grafana` prints a dashboard to import.
 
 | metric | type | labels | meaning | values of the labels |
 | --- | --- | --- | --- | --- |

@@ -5,12 +5,13 @@ Flask is loaded only where the console is on. Nothing of it is on the way of a p
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from soap_handler.console.access.views import install as install_access
-from soap_handler.console.access.visitors import access, visitor
+from soap_handler.console.access.visitors import access, access_of, visitor
 from soap_handler.console.actions import actions
 from soap_handler.console.pages.assembly import install as install_pages
 from soap_handler.console.parts import EXTENSION, Parts, parts
@@ -36,6 +37,14 @@ def build(settings: Settings, journal: Journal, health: Health, exposition: Expo
     install_pages(app)
     app.after_request(_not_kept)
     return app
+
+
+def take_up(app: Flask, settings: Settings) -> None:
+    """Take up the settings of a reload: accounts, users, roles and tokens, from the next request on."""
+    here: Parts = app.extensions[EXTENSION]
+    app.extensions[EXTENSION] = replace(here, settings=settings)
+    here.exposition.expect(account.reference for account in settings.account)
+    access_of(app).take_up(settings)
 
 
 @for_programs.get("/health/live")

@@ -24,7 +24,7 @@ class Parts:
     """What the views of the console answer from."""
 
     settings: Settings
-    """Those of the start. A reload changes accounts and passwords in the workers alone."""
+    """Those in use: of the start, and what a reload took up."""
     journal: Journal
     health: Health
     exposition: Exposition

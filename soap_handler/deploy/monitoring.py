@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = 24  # of Grafana's grid
 _HEIGHT: Final = 8
+_AUTHORIZATION: Final = """
+#       authorization: # the file has the text of console.metrics_token, and is read anew at each scrape
+#         credentials_file: /etc/prometheus/soap-handler.token"""
 _SOURCE: Final = {"type": "prometheus", "uid": "${source}"}
 
 
@@ -88,7 +91,8 @@ PANELS: Final = (
 def prometheus(settings: Settings) -> str:
     """Return a file of alert rules."""
     console = settings.console or ConsoleSettings()
-    return fill("alerts.yaml", address=f"{console.host}:{console.port}")
+    token = "" if console.metrics_token is None else _AUTHORIZATION
+    return fill("alerts.yaml", address=f"{console.host}:{console.port}", authorization=token)
 
 
 def grafana() -> str:

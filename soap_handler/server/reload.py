@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from soap_handler.settings import Settings
+    from soap_handler.settings import ConsoleSettings, Settings
 
 _RELOAD: Final = "reload"
 
@@ -74,9 +74,30 @@ def refused(error: SettingsError) -> None:
         telemetry.emit("reload_refused", problem=problem)
 
 
+_TAKEN_UP: Final = ("account", "delete", "reconcile")
+"""The tables that a reload takes up whole."""
+
+
+def applied(before: Settings, after: Settings) -> Settings:
+    """Return the settings in use after a reload: accounts, deletes, reconciliations and who may enter the console.
+
+    Everything else is that of the start, ``before``.
+    """
+    kept = {name: getattr(before, name) for name in type(before).model_fields if name not in _TAKEN_UP}
+    return after.model_copy(update={**kept, "console": _console(before.console, after.console)})
+
+
+def _console(before: ConsoleSettings | None, after: ConsoleSettings | None) -> ConsoleSettings | None:
+    """Return the console's settings in use: at the address of before, and never there without a guard."""
+    if before is None or after is None or (after.is_open and not before.is_local):
+        return before
+    return after.model_copy(update={"host": before.host, "port": before.port})
+
+
 def unapplied_changes(before: Settings, after: Settings) -> list[str]:
-    """Return the names of the settings that differ but are taken up only by a restart: all but accounts and deletes."""
-    whole = [name for name in ("console", "sink", "route") if getattr(before, name) != getattr(after, name)]
+    """Return the names of the settings that differ but are taken up only by a restart: all that no reload applies."""
+    whole = [name for name in ("sink", "route") if getattr(before, name) != getattr(after, name)]
+    whole += ["console"] if _console(before.console, after.console) != after.console else []
     return whole + [
         f"{table}.{name}"
         for table in ("server", "journal", "handler", "dispatch", "log", "tracing")

@@ -9,7 +9,17 @@ from pydantic import Field, model_validator
 
 from soap_handler.settings.names import name_clashes
 from soap_handler.settings.table import Table, sentence
-from soap_handler.settings.value_types import Duration, HashedPassword, HeaderName, Host, HostName, Name, Network, Port
+from soap_handler.settings.value_types import (
+    BearerToken,
+    Duration,
+    HashedPassword,
+    HeaderName,
+    Host,
+    HostName,
+    Name,
+    Network,
+    Port,
+)
 
 
 class ConsoleUser(Table):
@@ -67,9 +77,9 @@ class ConsoleSettings(Table):
     session: Duration = Field(
         default=28800.0, description='Time after which a user must log in again, such as "8h".', examples=["8h"]
     )
-    bodies: Literal["operators", "none"] = Field(
+    bodies: Literal["operators", "nobody"] = Field(
         default="operators",
-        description="Who is shown what messages say, and the requests that hold it; none: operators neither.",
+        description="Who is shown what messages say, and the requests that hold it; nobody: operators neither.",
     )
     metrics_allow_from: tuple[Network, ...] = Field(
         default=(),
@@ -78,6 +88,14 @@ class ConsoleSettings(Table):
             "/health/live and /health/ready need none."
         ),
         examples=[["192.0.2.0/24"]],
+    )
+    metrics_token: BearerToken | None = Field(
+        default=None,
+        description=(
+            "Token with which a program may read /metrics and the reasons of /health/ready from any address, as "
+            "Authorization: Bearer: 20 or more letters, digits and - . _ ~. It opens nothing else."
+        ),
+        examples=["a-long-random-text-of-your-own"],
     )
     user: tuple[ConsoleUser, ...] = Field(
         default=(),

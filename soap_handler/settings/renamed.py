@@ -21,6 +21,8 @@ RENAMED: Final[Mapping[tuple[str, str], str]] = {
     ("delete", "refused_pause"): "refused_backoff",
 }
 """Table and old key of a setting, to its new key in the same table. No secret is among them."""
+RENAMED_VALUES: Final[Mapping[tuple[str, str, str], str]] = {("console", "bodies", "none"): "nobody"}
+"""Table, key and old value of a setting, to the value that means the same today."""
 
 
 class Rename(NamedTuple):
@@ -46,6 +48,21 @@ def rename_in_file(values: dict[str, Any]) -> tuple[dict[Place, Rename], list[st
         else:
             table[new] = value
     return found, problems
+
+
+def rename_values(values: dict[str, Any], variables: Mapping[Place, str]) -> list[Rename]:
+    """Put the value of today in the place of each old one, in ``values`` itself; return the uses.
+
+    ``variables`` are the names of those that a value came from, by its place.
+    """
+    found = []
+    for (table_name, key, old), new in RENAMED_VALUES.items():
+        table = values.get(table_name)
+        if isinstance(table, dict) and table.get(key) == old:
+            table[key] = new
+            name = variables.get((table_name, key)) or introspection.dotted((table_name, key))
+            found.append(Rename(f'{name} = "{old}"', f'{name} = "{new}"'))
+    return found
 
 
 def rename_variable(name: str) -> str:

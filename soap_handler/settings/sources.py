@@ -18,7 +18,7 @@ from soap_handler.settings.model import Settings
 from soap_handler.settings.names import name_clashes
 from soap_handler.settings.problems import sentences
 from soap_handler.settings.provenance import Provenance
-from soap_handler.settings.renamed import rename_in_file
+from soap_handler.settings.renamed import rename_in_file, rename_values
 from soap_handler.settings.secret_files import read_secret_files
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         raise SettingsError([unreadable, *environment.problems])
     renames, problems = rename_in_file(file)
     values = environment.over(file)
+    changed = rename_values(values, environment.variables)
     said = Provenance(path, environment.variables, values)
     folder = _folder(path)
     problems += environment.problems + read_secret_files(values, Settings, folder)
@@ -52,7 +53,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     if settings is None or problems or wrong:
         raise SettingsError(problems + wrong)
     settings.note_provenance(said)
-    settings.note_renames([*renames.values(), *environment.renames])
+    settings.note_renames([*renames.values(), *environment.renames, *changed])
     return settings
 
 

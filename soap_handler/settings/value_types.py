@@ -168,6 +168,12 @@ def _push_token(token: SecretStr) -> SecretStr:
     return _push_password(token)
 
 
+def _bearer_token(token: SecretStr) -> SecretStr:
+    if not _TOKEN.fullmatch(token.get_secret_value()):
+        raise ValueError("at least 20 letters, digits and - . _ ~")
+    return token
+
+
 def _hashed_password(password: SecretStr) -> SecretStr:
     text = password.get_secret_value()
     if not is_hash(text):
@@ -276,6 +282,7 @@ def _template(text: str) -> str:
 
 Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=31622400, allow_inf_nan=False)]
 SecretAddress = Annotated[SecretStr, AfterValidator(_secret_address)]
+BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
 SecretText = Annotated[SecretStr, AfterValidator(_one_line)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from soap_handler.settings import ConsoleSettings
 from tests.support.service import settings_for
@@ -25,6 +26,29 @@ def get(port: int, path: str, **headers: str) -> tuple[int, str, str]:
         return answer.status, answer.headers["Content-Type"], answer.read().decode()
     finally:
         connection.close()
+
+
+def log_in_as(port: int, name: str, password: str) -> str:
+    """Log in over HTTP; return the cookie of the session."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        cookie, token = token_of(connection)
+        form = urlencode({"csrf": token, "name": name, "password": password})
+        headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/login", form, headers)
+        answer = connection.getresponse()
+        assert answer.status == 303, answer.read()
+        return answer.headers["Set-Cookie"].partition(";")[0]
+    finally:
+        connection.close()
+
+
+def token_of(connection: http.client.HTTPConnection) -> tuple[str, str]:
+    """Return the cookie and the CSRF token of the form to log in with."""
+    connection.request("GET", "/login", headers={"Accept": "text/html"})
+    answer = connection.getresponse()
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    return cookie, answer.read().decode().partition('name="csrf" value="')[2].partition('"')[0]
 
 
 def get_json(port: int, path: str) -> tuple[int, Any]:

@@ -10,15 +10,26 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
-from tests.console.asking import get, ready
+from soap_handler.accounts.passwords import PasswordHash
+from tests.console.asking import get, log_in_as, ready
 from tests.support.waiting import wait_for
 from tests.system.workers.serving import ROOT, Serving, alive, started
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+PASSWORD: Final = "correct horse"
+HASH: Final = str(PasswordHash.of(PASSWORD, ln=4))
 CONSOLE: Final = "timeout = 5\n[console]\nport = 0"
 STORED: Final = 'pushes_total{api="soap",kind="MessageEvent",result="stored"}'
+
+
+def user(name: str) -> str:
+    return f'[[console.user]]\nname = "{name}"\npassword = "{HASH}"'
+
+
+def log_in(port: int, name: str) -> str:
+    return log_in_as(port, name, PASSWORD)
 
 
 def console_of(serving: Serving) -> tuple[int, int]:
@@ -95,6 +106,20 @@ def test_a_reload_reaches_the_console(tmp_path: Path) -> None:
             file.write(more)
         it.process.send_signal(signal.SIGHUP)
         wait_for(lambda: 'account="NEW",step="dead"' in get(port, "/metrics")[2])
+
+
+def test_a_user_who_is_removed_is_logged_out_of_the_process(tmp_path: Path) -> None:
+    """The console's own process hears of the reload: it takes in the new user, and ends the session of the old one."""
+    with started(tmp_path, handler=f"{CONSOLE}\n{user('olga')}") as it:
+        _, port = console_of(it)
+        cookie = log_in(port, "olga")
+        assert get(port, "/audit", Cookie=cookie, Accept="text/html")[0] == 200
+        file = it.folder / "soap-handler.toml"
+        file.write_text(file.read_text().replace(user("olga"), user("victor")))
+        it.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: get(port, "/audit", Cookie=cookie, Accept="text/html")[0] == 303, 30)
+        assert get(port, "/audit", Cookie=log_in(port, "victor"), Accept="text/html")[0] == 200
+        assert it.push("meanwhile")
 
 
 def metric(port: int, name: str) -> float:

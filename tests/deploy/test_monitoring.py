@@ -39,8 +39,10 @@ global: {{ scrape_interval: 1s, evaluation_interval: 1s }}
 rule_files: ["alerts.yaml"]
 scrape_configs:
   - job_name: soap-handler
+    authorization: {{ credentials_file: soap-handler.token }}
     static_configs: [{{ targets: ["127.0.0.1:{port}"] }}]
 """
+TOKEN: Final = "a-long-random-text-of-our-own"
 EXPECTED: Final = """
 rule_files: ["alerts.yaml"]
 evaluation_interval: 1m
@@ -96,6 +98,16 @@ def test_they_name_the_console_of_the_settings() -> None:
     assert 'targets: ["127.0.0.1:9123"]' in rules()
 
 
+def test_they_have_the_token_where_there_is_one(tmp_path: Path) -> None:
+    """The lines say from which file Prometheus reads it; the token itself is not printed."""
+    settings = with_console(tmp_path)
+    console = ConsoleSettings(metrics_token=SecretStr(TOKEN))
+    made = deploy.prometheus(settings.model_copy(update={"console": console}))
+    assert "#         credentials_file: /etc/prometheus/soap-handler.token\n#       static_configs:" in made
+    assert "authorization" not in rules()
+    assert TOKEN not in made
+
+
 def test_every_metric_that_is_asked_for_exists() -> None:
     """A query for a metric that was renamed is empty for ever, and Prometheus does not say so."""
     known = {
@@ -145,6 +157,7 @@ def prometheus(folder: Path, scraped: int) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (folder / "alerts.yaml").write_text(rules())
+    (folder / "soap-handler.token").write_text(TOKEN)
     (folder / "prometheus.yml").write_text(CONFIGURATION.format(port=scraped))
     address = f"--web.listen-address=127.0.0.1:{port}"
     command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", address]
@@ -184,10 +197,15 @@ def live_through(service: Service, ems: SimulatedEms) -> None:
     service.post(message().replace(PASSWORD.encode(), b"guessed"))
 
 
-def test_each_query_runs_in_a_real_prometheus(tmp_path: Path) -> None:
-    """It scrapes a service that lives through a little of everything: no query fails, and none is empty."""
+def test_each_query_runs_in_a_real_prometheus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It scrapes a service that lives through a little of everything: no query fails, and none is empty.
+
+    It has the token of the metrics from a file; that it is on this machine opens nothing here.
+    """
+    monkeypatch.setattr("soap_handler.console.access.visitors.is_here", lambda: False)
     with SimulatedEms([EMS]) as ems:
-        live_settings = with_console(tmp_path)
+        console = ConsoleSettings(port=0, metrics_token=SecretStr(TOKEN))
+        live_settings = with_console(tmp_path).model_copy(update={"console": console})
         inbox = InboxSettings(url=ems.inbox_url, username=EMS.username, password=SecretStr(EMS.password))
         account = live_settings.account[0].model_copy(update={"inbox": inbox})
         with serving(live_settings.model_copy(update={"account": (account,)})) as service:

@@ -97,3 +97,17 @@ def test_new_names_are_no_renames(file: Path) -> None:
     """A configuration that is up to date causes no warning."""
     file.write_text(f"[server]\ndrain_timeout = 7\n{ACCOUNT}")
     assert load_settings(file, {"SOAP_HANDLER_DELETE_REFUSED_BACKOFF": "60"}).renames == ()
+
+
+def test_an_old_value_means_the_one_of_today(file: Path) -> None:
+    """From the file and from the environment; each use is reported with what to write instead."""
+    file.write_text(f'[console]\nbodies = "none"\n{ACCOUNT}')
+    found = load_settings(file, {})
+    assert found.console is not None
+    assert found.console.bodies == "nobody"
+    assert found.renames == (('console.bodies = "none"', 'console.bodies = "nobody"'),)
+    variable = "SOAP_HANDLER_CONSOLE__BODIES"
+    found = load_settings(None, {**ALONE, variable: "none"})
+    assert found.console is not None
+    assert found.console.bodies == "nobody"
+    assert found.renames == ((f'{variable} = "none"', f'{variable} = "nobody"'),)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING, Final
 
-from flask import Response, redirect, render_template, request, session, url_for
+from flask import Response, make_response, redirect, render_template, request, session, url_for
 
 from soap_handler import telemetry
 from soap_handler.console.access.origins import READS, is_from_elsewhere, is_known_name
@@ -108,12 +108,21 @@ def _checked_token() -> ResponseReturnValue | None:
 
 def _ask_to_log_in(endpoint: str) -> ResponseReturnValue:
     if endpoint == METRICS:
-        return refused(403, "metrics", "This address may not read the metrics. Add it to console.metrics_allow_from.")
+        return _refuse_metrics()
     if not access().settings.user:
         return refused(401, "login", _no_user())
     if request.method in READS and not _is_for_a_program():
         return redirect(url_for(LOGIN, next=request.full_path.removesuffix("?")), 303)
     return refused(401, "login", "You are not logged in.")
+
+
+def _refuse_metrics() -> ResponseReturnValue:
+    if access().settings.metrics_token is None:
+        text = "This address may not read the metrics. Add it to console.metrics_allow_from, or set a token."
+        return refused(403, "metrics", text)
+    answer = make_response(refused(401, "metrics", "The metrics need console.metrics_token, as Authorization: Bearer."))
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 def _no_user() -> str:

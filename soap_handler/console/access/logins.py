@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler.accounts.equal_work import EqualWork
 from soap_handler.accounts.passwords import PasswordHash
-from soap_handler.accounts.throttle import Throttle, client_network
+from soap_handler.accounts.throttle import client_network
 from soap_handler.accounts.verifiers import HashVerifier, quick_check
 from soap_handler.errors import CredentialsUncheckedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from soap_handler.accounts.throttle import Throttle
     from soap_handler.settings import ConsoleUser
 
 _ALL_NAMES: Final = 4
@@ -35,17 +36,15 @@ class LoginRefused(Exception):  # noqa: N818 - an answer, not a defect
 class Logins:
     """The users of one console. Thread-safe."""
 
-    def __init__(
-        self, users: Sequence[ConsoleUser], budget: int, longest: float, clock: Callable[[], float] | None = None
-    ) -> None:
-        """``budget`` and ``longest`` are those of the login throttle."""
+    def __init__(self, users: Sequence[ConsoleUser], throttle: Throttle) -> None:
+        """Take the throttle of the users before, after a reload: it forgives no guesses."""
         own = {
             each.name: (HashVerifier(each.name, PasswordHash.parse(each.password.get_secret_value())),)
             for each in users
         }
         self._work = EqualWork(list(own.values()))
         self._verifiers = {name: self._work.padded(verifiers) for name, verifiers in own.items()}
-        self._throttle = Throttle(budget, longest, clock) if clock else Throttle(budget, longest)
+        self._throttle = throttle
 
     def check(self, name: str, password: str, caller: str) -> None:
         """Return where this is the password of this user.

@@ -19,7 +19,7 @@ from flask.sessions import SecureCookieSessionInterface
 from soap_handler.console.access.origins import is_https
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from flask import Flask
 
@@ -37,7 +37,8 @@ class Sessions:
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Let each session end so many seconds after its login, used or not."""
-        self._seconds = seconds
+        self.seconds = seconds
+        """Of sessions that begin from now on."""
         self._clock = clock
         self._key = secrets.token_bytes()
         self._names: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
@@ -47,7 +48,7 @@ class Sessions:
         """Return the id of a new session for a user."""
         new = secrets.token_urlsafe()
         with self._lock:
-            self._names[_digest(new)] = name, self._clock() + self._seconds
+            self._names[_digest(new)] = name, self._clock() + self.seconds
             while len(self._names) > _KEPT:
                 self._names.popitem(last=False)
         return new
@@ -66,6 +67,12 @@ class Sessions:
         with self._lock:
             self._names.pop(_digest(session_id), None)
 
+    def end_all_of(self, names: Collection[str]) -> None:
+        """End the sessions of some users."""
+        with self._lock:
+            for digest in [each for each, (name, _) in self._names.items() if name in names]:
+                del self._names[digest]
+
     def token(self, session_id: str, name: str) -> str:
         """Return the CSRF token of a session for a user, or of a browser that is not logged in yet."""
         return hmac.digest(self._key, f"{session_id}\0{name}".encode(), "sha256").hex()
@@ -74,16 +81,17 @@ class Sessions:
 class Cookies(SecureCookieSessionInterface):
     """Flask's signed cookie: ``__Host-`` and Secure behind https. It is sent with links from other sites, not forms."""
 
-    def __init__(self, callers: Callers) -> None:
+    def __init__(self, callers: Callable[[], Callers]) -> None:
+        """``callers`` gives those of now: a reload may change which proxies are believed."""
         self._callers = callers
 
     def get_cookie_name(self, app: Flask) -> str:  # noqa: ARG002 - Flask's signature
         """Return the name, which no page of a sibling domain or of http can set where it begins with ``__Host-``."""
-        return f"__Host-{_COOKIE}" if is_https(self._callers) else _COOKIE
+        return f"__Host-{_COOKIE}" if is_https(self._callers()) else _COOKIE
 
     def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
         """Whether the cookie is sent by https alone."""
-        return is_https(self._callers)
+        return is_https(self._callers())
 
     def get_cookie_samesite(self, app: Flask) -> str:  # noqa: ARG002 - Flask's signature
         """Return Lax: a link in an alert opens the page that it names. Nothing is changed by GET."""

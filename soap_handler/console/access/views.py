@@ -35,7 +35,7 @@ def install(app: Flask, settings: Settings, journal: Journal) -> None:
     known = app.extensions[EXTENSION] = Access(settings, journal)
     app.secret_key = secrets.token_bytes()
     app.config["MAX_CONTENT_LENGTH"] = _FORM_BYTES
-    app.session_interface = Cookies(known.callers)
+    app.session_interface = Cookies(lambda: known.callers)
     app.before_request(guard)
     app.after_request(protect)
     app.jinja_env.globals.update(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from flask import current_app, g, request, session
 
+from soap_handler.accounts.throttle import Throttle
+from soap_handler.accounts.verifiers import DigestVerifier
 from soap_handler.console.access.logins import Logins
 from soap_handler.console.access.origins import is_here
 from soap_handler.console.access.sessions import SESSION_ID, Sessions
@@ -19,8 +21,11 @@ from soap_handler.settings import ConsoleSettings
 from soap_handler.web.client_address import Callers, read_address
 
 if TYPE_CHECKING:
+    from flask import Flask
+    from pydantic import SecretStr
+
     from soap_handler.journal import Journal
-    from soap_handler.settings import Settings
+    from soap_handler.settings import ConsoleUser, Settings
 
 EXTENSION: Final = "soap_handler.access"
 """Where an application keeps its :class:`Access`."""
@@ -51,21 +56,36 @@ class Access:
 
     def __init__(self, everything: Settings, journal: Journal) -> None:
         """Take the limits of the login throttle from those of pushes."""
-        settings = everything.console or ConsoleSettings()
         server = everything.server
-        self.settings = settings
-        self.accounts = everything.account
-        """The accounts, for filters."""
         self.journal = journal
         """What is acted on, and where the audit trail is."""
+        self.log_throttle = LogThrottle()
+        """For what a caller can be refused for at will."""
+        self._throttle = Throttle(server.login_failures_allowed, server.login_failure_delay)
+        self._users: dict[str, ConsoleUser] = {}
+        self.sessions = Sessions(0.0)
+        self.take_up(everything)
+
+    def take_up(self, everything: Settings) -> None:
+        """Take up users, roles, tokens and networks: at the start and at each reload.
+
+        The sessions of a user who is gone, or has another password, end. A role holds from the next request on.
+        """
+        settings = everything.console or ConsoleSettings()
+        self.accounts = everything.account
+        """The accounts, for filters."""
         self.callers = Callers(trusted_proxies=settings.trusted_proxies)
         """The proxies that are believed."""
         self._metrics_readers = Callers(allow_from=settings.metrics_allow_from)
-        self.sessions = Sessions(settings.session)
-        self.logins = Logins(settings.user, server.login_failures_allowed, server.login_failure_delay)
-        self.log_throttle = LogThrottle()
-        """For what a caller can be refused for at will."""
-        self._roles = {each.name: Role(each.role) for each in settings.user}
+        self.logins = Logins(settings.user, self._throttle)
+        before, self._users = self._users, {each.name: each for each in settings.user}
+        self.settings = settings
+        self.sessions.seconds = settings.session
+        self.sessions.end_all_of([name for name, user in before.items() if self._password_of(name) != user.password])
+
+    def _password_of(self, name: str) -> SecretStr | None:
+        user = self._users.get(name)
+        return None if user is None else user.password
 
     def visitor(self) -> Visitor | None:
         """Return who makes the present request; ``None`` where that is not known."""
@@ -76,8 +96,19 @@ class Access:
         return self.callers.address(request.environ)
 
     def may_read_metrics(self) -> bool:
-        """Whether the address of the present request may read the metrics without a login."""
-        return is_here() or (bool(self.settings.metrics_allow_from) and self._metrics_readers.allows(self.caller()))
+        """Whether the present request may read the metrics without a login: by its address, or by the token."""
+        return is_here() or self._is_among_readers() or self._has_token()
+
+    def _is_among_readers(self) -> bool:
+        return bool(self.settings.metrics_allow_from) and self._metrics_readers.allows(self.caller())
+
+    def _has_token(self) -> bool:
+        """Whether the request has the token of the metrics. Digests are compared, of one length, in constant time."""
+        token = self.settings.metrics_token
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if token is None or scheme.lower() != "bearer":
+            return False
+        return DigestVerifier("", token.get_secret_value()).quick_check("", given.strip())
 
     def _signed_on(self) -> Visitor | None:
         """Return whom a trusted proxy names. From any other peer the header says nothing."""
@@ -93,7 +124,8 @@ class Access:
 
     def _logged_in(self) -> Visitor | None:
         name = self.sessions.name_of(session.get(SESSION_ID, ""))
-        return None if name is None else Visitor(name, self._roles[name], has_session=True)
+        user = None if name is None else self._users.get(name)
+        return None if user is None else Visitor(user.name, Role(user.role), has_session=True)
 
     def _on_this_machine(self) -> Visitor | None:
         """Return the visitor of a console without users."""
@@ -102,7 +134,12 @@ class Access:
 
 def access() -> Access:
     """Return what the present application knows of who may enter it."""
-    return cast("Access", current_app.extensions[EXTENSION])
+    return access_of(current_app)
+
+
+def access_of(app: Flask) -> Access:
+    """Return what an application knows of who may enter it."""
+    return cast("Access", app.extensions[EXTENSION])
 
 
 def visitor() -> Visitor | None:

@@ -55,7 +55,7 @@ class Rows:
 
 @site.get("/settings")
 def configuration() -> str:
-    """Show the settings of this process, which are those of its start."""
+    """Show the settings in use: those of the start, and what a reload took up."""
     return render_template("configuration.html", now=parts().journal.now(), tables=list(rows(parts().settings)))
 
 

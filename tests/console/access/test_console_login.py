@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from soap_handler.accounts.throttle import Throttle
 from soap_handler.console.access.logins import LoginRefused, Logins
 from soap_handler.console.access.sessions import Sessions
 from soap_handler.console.access.visitors import EXTENSION
@@ -161,7 +162,7 @@ def test_a_guesser_does_not_lock_out_who_was_right_before(app: Flask) -> None:
 def test_a_right_password_beyond_the_budget_comes_through() -> None:
     """It is checked when it comes again, and not taken for a guess."""
     now = [0.0]
-    logins = Logins(USERS, 1, 5.0, lambda: now[0])
+    logins = Logins(USERS, Throttle(1, 5.0, lambda: now[0]))
     for number in range(4):
         with pytest.raises(LoginRefused):
             logins.check("olga", f"guess {number}", OTHER_HOST)
@@ -188,7 +189,7 @@ def test_an_unknown_name_costs_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, never)
     for name in ("olga", "victor", "no such name"):
         with pytest.raises(LoginRefused):
-            Logins(USERS, 9, 5.0).check(name, "wrong", OTHER_HOST)
+            Logins(USERS, Throttle(9, 5.0)).check(name, "wrong", OTHER_HOST)
     assert computed == [4, 4, 4]
 
 
@@ -217,7 +218,7 @@ def test_without_users_this_machine_looks(journal: Journal, tmp_path: Path) -> N
     ("user", "bodies", "reads"),
     [
         ("olga", "operators", True),
-        ("olga", "none", False),
+        ("olga", "nobody", False),
         ("victor", "operators", False),
         (None, "operators", False),
     ],
