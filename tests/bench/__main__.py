@@ -1,4 +1,4 @@
-"""``python -m tests.bench receive|end-to-end|claim|sinks|burst|growth|start [--json]``."""
+"""``python -m tests.bench receive|end-to-end|claim|sinks|burst|growth|start|console|beside-console [--json]``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from tests.bench import beside_console as beside
 from tests.bench import candidates, compare, history, life, load, outcome, picture, processes, targets, whole_way
+from tests.bench import console as pages
 from tests.bench import receive as receiving
 from tests.bench import sinks as delivering
 from tests.bench.journals import Journals
@@ -164,6 +166,43 @@ def start(*, rounds: Rounds = 5, as_json: Json = False) -> None:
     """Measure the time from the command to listening."""
     _say_where()
     _end(life.start(rounds), as_json=as_json)
+
+
+@program.command("console")
+def console_pages(
+    *,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each page is asked for.")] = 7,
+    rows: Annotated[int, typer.Option(min=10_000, help="Notifications in the journal.")] = 1_000_000,
+    engine: Annotated[list[str], typer.Option(help="sqlite or postgresql; repeat it.")] = ["sqlite", "postgresql"],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Measure each page of the console, with the filters that people use, on a journal of many rows.
+
+    CPU times are those of the console and of PostgreSQL together; on a busy machine they say more than the clock.
+    """
+    _say_where()
+    _end(pages.campaign(rows, rounds, engine, console.log), as_json=as_json)
+
+
+@program.command("beside-console")
+def beside_console(
+    *,
+    rounds: Rounds = 5,
+    seconds: Seconds = 10,
+    rows: Rows = 1_000_000,
+    refresh: Annotated[float, typer.Option(min=0.1, help="Seconds from one look at the overview to the next.")] = 5,
+    connections: Annotated[int, typer.Option(min=1, help="How many at once.")] = 32,
+    service: Services = [Service.ONE, Service.POSTGRESQL],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Measure receiving beside a console whose overview refreshes itself, and without a console, in turns."""
+    _say_where()
+    left_out = _left_out()
+    names = dict(zip(Service, targets.OURS, strict=True))
+    servers = [names[each] for each in service if names[each] not in left_out]
+    with Journals(console.log) as journals:
+        found = beside.campaign(servers, connections, rounds, seconds, refresh, rows, journals, console.log)
+    _end(found, left_out, as_json=as_json)
 
 
 def _chosen(against: Path | None, settings: list[str], variants: list[str]) -> list[candidates.Candidate]:

@@ -25,6 +25,11 @@ _HEADINGS: Final = {
     "empty_ms": "empty ms",
     "full_ms": "full ms",
     "start_s": "start s",
+    "median_ms": "median ms",
+    "worst_ms": "worst ms",
+    "cpu_ms": "CPU ms, median",
+    "worst_cpu_ms": "CPU ms, worst",
+    "cpu_ratio": "CPU's ratio",
     "growth_mb": "MB more than at half",
 }
 _BROKEN: Final = ("refused", "missing", "extra")

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.bench.candidates import ROOT, THIS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.bench.candidates import Candidate
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
-_HANDLER: Final = '[handler]\ntarget = "tests.bench.handlers:handlers"\n'
+HANDLER: Final = '[handler]\ntarget = "tests.bench.handlers:handlers"\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +118,22 @@ def _configuration(
     server += "" if throttle else "login_failures_allowed = 1000000\n"
     return (
         f'[server]\nport = 0\n{server}[journal]\nurl = "{journal or f"sqlite:///{folder}/journal.db"}"\n'
-        f"{delivery or _HANDLER}[reconcile]\ninterval = 0\n"
+        f"{delivery or HANDLER}[reconcile]\ninterval = 0\n"
         f'[log]\nformat = "json"\n{account}'
     )
 
 
 def _port(process: subprocess.Popen[str], log: Path) -> int:
+    return told(log, "serving", "port", lambda: process.poll() is None)
+
+
+def told(log: Path, event: str, field: str, is_alive: Callable[[], bool] = lambda: True) -> int:
+    """Return a number in an event of a service's log, once it is there."""
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and is_alive():
         for line in log.read_text().splitlines():
-            if '"serving"' in line:
-                return int(json.loads(line)["port"])
+            if f'"{event}"' in line:
+                return int(json.loads(line)[field])
         time.sleep(0.002)
     raise RuntimeError(f"the service did not start: {log.read_text()}")
 

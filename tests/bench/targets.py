@@ -44,6 +44,8 @@ FLAT: Final = 1.0  # megabytes: as much as an allocator wanders, and no growth
 SINK: Final = 0.5  # of what a bare loop of the peer's own library brings to the peer
 BURST_WITH_SINK: Final = 0.9  # of the pushes a second with handlers that do nothing
 START: Final = 1.0  # seconds from the command to listening
+CONSOLE_PAGE: Final = 300.0  # milliseconds of any page of the console, with a million rows
+BESIDE_CONSOLE: Final = 0.95  # of the pushes a second without one
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from soap_handler.console.parts import Parts
     from soap_handler.journal.questions import Overview
 
-_LOOKS: Final = "soap_handler.looks"
+LOOKS: Final = "soap_handler.looks"
 """Where an application keeps its :class:`Looks`."""
 REFRESH_CHOICES: Final = (5, 15, 60)
 _KEPT_SECONDS: Final = 1.0
@@ -117,7 +117,7 @@ class Looks:
 
 def latest(here: Parts) -> Seen:
     """Return the latest look at the journal."""
-    looks: Looks = current_app.extensions.setdefault(_LOOKS, Looks(partial(look, here)))
+    looks: Looks = current_app.extensions.setdefault(LOOKS, Looks(partial(look, here)))
     return looks.latest()
 
 
