@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from soap_handler.settings import ConsoleSettings
-from tests.console.access.desk import USERS
-from tests.console.asking import get
+from tests.console.access.desk import PASSWORD, USERS
+from tests.console.asking import get, log_in_as
 from tests.support.service import Service, serving, settings_for
 from tests.support.waiting import wait_for
 from tests.support.wire import message
@@ -173,6 +173,20 @@ def _is_live(port: int) -> bool:
     with suppress(OSError):
         return get(port, "/health/live")[0] == 200
     return False
+
+
+def test_a_page_that_fails_is_alone_with_it(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect in one page shows no traceback; the other pages answer, and pushes are confirmed and handled."""
+    cookie = log_in_as(port_of(service), "olga", PASSWORD)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("soap_handler.console.pages.messages.browse", fail)
+    status, _, text = get(port_of(service), "/messages", Cookie=cookie, Accept="text/html")
+    assert (status, "ZeroDivisionError" in text, "Traceback" in text) == (500, False, False)
+    assert get(port_of(service), "/dead", Cookie=cookie, Accept="text/html")[0] == 200
+    push(service)
 
 
 def test_a_console_that_fails_is_alone_with_it(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
