@@ -12,6 +12,10 @@ from soap_handler import figures, times
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from soap_handler.journal import Record
+
+_LINE: Final = 200  # characters of a text in a list
+
 
 def clock(moment: datetime | None) -> str:
     """Return a time in the zone of this machine, to the second, as an element that holds the exact one."""
@@ -46,6 +50,19 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def says(record: Record, readable: bool) -> str:  # noqa: FBT001 - a filter of the templates
+    """Return in a line what a notification says: the beginning of its text, or what happened.
+
+    What people wrote is left out where it is not ``readable``.
+    """
+    notification = record.notification
+    for name in ("event_type", "error_type", "event_code"):
+        if value := getattr(notification, name, None):
+            detail = getattr(notification, "detail", None) if readable else None
+            return f"{value}: {detail[:_LINE]}" if detail else str(value)
+    return str(getattr(notification, "body", None) or "")[:_LINE] if readable else ""
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "ago": ago,
     "clock": clock,
@@ -53,6 +70,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "number": count,
     "day": day,
     "rate": figures.rate,
+    "says": says,
     "size": figures.size,
     "span": times.span,
     "took": times.took,

@@ -1,12 +1,10 @@
-"""A real Chromium on the console: with script or without, its complaints, and axe-core from npm."""
+"""A real Chromium on the console: with script or without, its complaints, and axe-core."""
 
 from __future__ import annotations
 
 import functools
-import shutil
-import subprocess
-import tarfile
-import tempfile
+import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.web.pages.chromium import show
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 WIDTHS: Final = (360, 1280)
-_AXE: Final = "axe-core@4"
-_SECONDS: Final = 60
 
 
 def look_at(browser: Chrome, address: str, *, width: int = 1280, dark: bool = False, script: bool = True) -> None:
@@ -39,30 +35,25 @@ def content_width(browser: Chrome) -> int:
 
 
 @functools.cache
-def axe() -> str | None:
-    """Return the program of axe-core as npm has it; ``None`` where there is no npm, or npm cannot fetch it."""
-    npm = shutil.which("npm")
-    if npm is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", "--silent", _AXE]
-        try:
-            run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=True)
-        except (subprocess.SubprocessError, OSError):
-            return None
-        with tarfile.open(f"{folder}/{run.stdout.split()[-1]}") as archive:
-            file = archive.extractfile("package/axe.min.js")
-            return file.read().decode() if file else None
+def axe() -> str:
+    """Return the program of axe-core, which the package brings; nothing of the package is imported."""
+    found = importlib.util.find_spec("axe_selenium_python")
+    assert found is not None
+    assert found.origin is not None
+    return (Path(found.origin).parent / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
-def findings(browser: Chrome, program: str) -> list[str]:
-    """Return what axe-core finds of serious and critical faults in the present page."""
-    browser.execute_script(program)
-    run = "const done = arguments[arguments.length - 1]; axe.run().then((found) => done(found.violations));"
-    found: list[dict[str, Any]] = browser.execute_async_script(run)
+def findings(browser: Chrome, *rules: str) -> list[str]:
+    """Return what axe-core finds in the present page of more than minor faults, by all its rules or by these."""
+    browser.execute_script(axe())
+    run = (
+        "const [rules, done] = arguments; const only = rules.length ? {runOnly: {type: 'rule', values: rules}} : {};"
+        "axe.run(only).then((found) => done(found.violations));"
+    )
+    found: list[dict[str, Any]] = browser.execute_async_script(run, rules)
     return [
         f"{each['impact']} {each['id']}: {node['html'][:120]} {node.get('failureSummary', '')[:200]}"
         for each in found
-        if each["impact"] in {"serious", "critical"}
+        if each["impact"] != "minor"
         for node in each["nodes"][:3]
     ]

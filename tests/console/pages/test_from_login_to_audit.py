@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import pytest
 from pydantic import SecretStr
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from soap_handler.accounts.passwords import PasswordHash
-from soap_handler.journal import Selection, State
+from soap_handler.journal import Entry, Selection, Settlement, State, Step
 from soap_handler.metrics.catalogue import CIRCUIT_OPEN
+from soap_handler.notifications import MessageReceived
 from soap_handler.settings import ConsoleSettings
-from tests.console.pages.browsing import complaints, content_width, look_at
-from tests.console.pages.filled import Filled, console_on, fill, served, settings_of
+from tests.console.pages.browsing import complaints, content_width, findings, look_at
+from tests.console.pages.filled import LEASE, Filled, console_on, fill, served, settings_of
 from tests.support.waiting import wait_for
-from tests.web.pages.chromium import BROWSER, DRIVER, chromium
+from tests.support.wire import REFERENCE
+from tests.web.pages.chromium import BROWSER, DRIVER, chromium, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +96,71 @@ def test_a_shift(guarded: Filled) -> None:
         assert all("olga" in row and "retry" in row for row in rows)
         assert "no order 7" in rows[0]
         assert content_width(browser) <= 360
+        assert complaints(browser) == []
+
+
+def test_axe_finds_nothing_where_it_asks(guarded: Filled) -> None:
+    """The page that asks, with a field for the reason, and the audit trail with a row, on a phone too."""
+    with served(guarded) as at, chromium() as browser:
+        log_in(browser, f"{at}/waiting")
+        click(browser, "Give up 1")
+        assert findings(browser) == []
+        show(browser, width=360)
+        assert findings(browser) == []
+        assert content_width(browser) <= 360
+        click(browser, "Give up 1")
+        look_at(browser, f"{at}/audit", width=360)
+        assert findings(browser) == []
+
+
+def test_by_keyboard_alone_and_without_script(guarded: Filled) -> None:
+    """The login, the dead of one error sent round again, and the audit row: Tab, Enter and letters are enough."""
+    with served(guarded) as at, chromium() as browser:
+        look_at(browser, f"{at}/dead", script=False)
+        browser.switch_to.active_element.send_keys("olga", Keys.TAB)
+        browser.switch_to.active_element.send_keys(PASSWORD, Keys.ENTER)
+        wait_for(lambda: "no order 7" in main_text(browser))
+        press_when_reached(browser, "Retry 3")
+        wait_for(lambda: "3 dead" in main_text(browser))
+        press_when_reached(browser, "Retry 3")
+        wait_for(lambda: "3 sent round again." in main_text(browser))
+        assert dead(guarded) == 1
+        press_when_reached(browser, "Audit")
+        wait_for(lambda: "olga" in main_text(browser))
+
+
+def press_when_reached(browser: Chrome, text: str) -> None:
+    """Press Tab until the element with this text has the focus, which is seen; then Enter."""
+    old = browser.find_element(By.TAG_NAME, "html")
+    for _ in range(60):
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        if browser.switch_to.active_element.text == text:
+            break
+    focused = browser.switch_to.active_element
+    assert (focused.text, focused.value_of_css_property("outline-style")) == (text, "solid")
+    focused.send_keys(Keys.ENTER)
+    wait_for(lambda: browser.find_element(By.TAG_NAME, "html") != old)
+
+
+def test_a_hostile_filter_is_text_when_it_is_asked_about(guarded: Filled) -> None:
+    """The page that asks shows what was filled in, and so does the audit trail: nothing of it runs."""
+    text = "'><img src=x onerror=document.documentElement.dataset.broken=1>"
+    with served(guarded) as at, chromium() as browser:
+        sent = MessageReceived(account=REFERENCE, id="hostile", originator="447700900177")
+        guarded.journal.record(Entry(sent, guarded.journal.now()))
+        for claim in guarded.journal.claim(99, LEASE):
+            at_once = claim.leased_at
+            ended = Settlement(claim, Step.HANDLE, State.DEAD, None, at_once, at_once, f"ValueError: {text}")
+            guarded.journal.settle([ended])
+        log_in(browser, f"{at}/messages?state=dead&error={quote(text)}")
+        click(browser, "Retry the dead")
+        assert text in main_text(browser)
+        click(browser, "Retry")
+        look_at(browser, f"{at}/audit")
+        assert text in main_text(browser)
+        assert browser.execute_script("return document.documentElement.dataset.broken ?? null") is None
+        browser.implicitly_wait(0)
+        assert browser.find_elements(By.CSS_SELECTOR, "main img") == []
         assert complaints(browser) == []
 
 

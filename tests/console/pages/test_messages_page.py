@@ -147,6 +147,18 @@ def test_a_search_that_takes_long_says_how_far_it_went(tmp_path: Path, monkeypat
         assert "<html" not in fragment
 
 
+def test_a_row_says_what_the_message_says(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text, or what happened to one that was sent; without the right to read, the latter alone."""
+    assert '<p class="says" dir="auto">Vote for number 4, good luck &amp; thanks</p>' in filled.page("/messages")
+    assert ">Failed: It failed</p>" in filled.page("/messages?kind=MessageError")
+    assert ">Subscribe</p>" in filled.page("/messages?kind=SubscriptionEvent")
+    monkeypatch.setitem(filled.app.jinja_env.globals, "may_read_bodies", lambda: False)
+    viewed = filled.page("/messages")
+    assert "good luck" not in viewed
+    assert ">Failed</p>" in viewed
+    assert ">Delivered</p>" in viewed
+
+
 def test_json_lines_have_all_of_a_filter(filled: Filled) -> None:
     """One object a line, the latest first, with the last error and the notification whole."""
     lines = [json.loads(line) for line in filled.page("/messages.jsonl?state=dead").splitlines()]

@@ -45,6 +45,8 @@ def test_it_says_what_is_in_the_way(filled: Filled) -> None:
         "orders answered HTTP 503",
         "2 failed",
         "4 due, 2 to be tried later",
+        "orders is paused by its circuit breaker",
+        "Look at: the dead, what waits, the accounts.",
     ):
         assert part in text, part
     assert '<span class="state dead">open</span>' in filled.page("/")

@@ -13,7 +13,7 @@ from soap_handler.console.pages import overview
 from soap_handler.journal import Entry, Selection, State, questions
 from soap_handler.journal.questions import browsing as journal_browsing
 from soap_handler.notifications import MessageReceived
-from tests.console.pages.browsing import axe, complaints, content_width, findings, look_at
+from tests.console.pages.browsing import complaints, content_width, look_at
 from tests.console.pages.filled import Filled, console_on, fill, served, settings_of
 from tests.support.waiting import wait_for
 from tests.support.wire import REFERENCE
@@ -125,17 +125,6 @@ def test_a_page_fits_on_a_phone(browser: Chrome, filled: Filled, address: str, p
     ground = browser.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
     assert (sum(map(int, ground[ground.index("(") + 1 : -1].split(",")[:3])) < 200) is dark
     assert complaints(browser) == []
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious(browser: Chrome, filled: Filled, address: str, path: str, dark: bool) -> None:  # noqa: FBT001 - a case
-    """Names, roles, order and contrast are as WCAG has them."""
-    program = axe()
-    if program is None:
-        pytest.skip("axe-core: npm is not installed, or cannot fetch it")
-    look_at(browser, address + path_of(filled, path), dark=dark)
-    assert findings(browser, program) == []
 
 
 def test_the_overview_refreshes_in_place(browser: Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
