@@ -22,14 +22,14 @@ class Announcer:
     its listener. A process that does not (a command) sends it within each transaction.
     """
 
-    def __init__(self, engine: Engine, sender: str, makes_no_work: Collection[Verb]) -> None:
-        """``sender`` names this process; a transaction of the verbs ``makes_no_work`` alone announces nothing."""
+    def __init__(self, engine: Engine, sender: str, idle: Collection[Verb]) -> None:
+        """``sender`` names this process; a transaction of the verbs ``idle`` alone announces nothing."""
         self._engine = engine
         self._can_notify = is_psycopg(engine)
         self.notifies = self._can_notify
         """Whether each transaction has to wake the other processes itself, with :meth:`before_commit`."""
         self._sender = sender
-        self._makes_no_work = frozenset(makes_no_work)
+        self._idle = frozenset(idle)
         self._callbacks: list[Callable[[], None]] = []
         self.listener: Listener | None = None
         """The thread that hears other processes, once :meth:`listen` was called on PostgreSQL."""
@@ -65,4 +65,4 @@ class Announcer:
         return self.listener is None or self.listener.close(seconds)
 
     def _announces_nothing(self, verbs: Collection[Verb]) -> bool:
-        return bool(verbs) and self._makes_no_work.issuperset(verbs)
+        return bool(verbs) and self._idle.issuperset(verbs)

@@ -11,25 +11,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import select
 
 from soap_handler.errors import JournalUnavailableError, SoapHandlerError
-from soap_handler.journal.insert import storable
+from soap_handler.journal.audit_rows import Beginning, Ending, begin, delete_before, end
 from soap_handler.journal.schema import audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
-
     from soap_handler.journal.journal import Journal
     from soap_handler.journal.records import Selection
 
 EVERYTHING: Final = "everything"
 """The subject of an action without a filter."""
-_SUBJECT_LENGTH: Final = 2_000  # characters
-_ERROR_LENGTH: Final = 500
 _DIGITS: Final = re.compile(r"[\d+](?:[\s\-./()]*\d){4,}")
 _MAY_HOLD_NUMBERS: Final = ("number", "originator", "error")
 
@@ -61,23 +57,6 @@ class Audited:
     """Why it ended early. What was done until then is done."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Beginning:
-    at: datetime
-    who: str
-    caller: str | None
-    action: str
-    subject: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    number: int
-    at: datetime
-    notifications: int | None
-    error: str | None
-
-
 @contextmanager
 def noted(journal: Journal, who: str, action: str, subject: str, caller: str | None = None) -> Iterator[Note]:
     """Note an action in the trail: begun before the block, ended after it with what the block says of itself.
@@ -86,8 +65,8 @@ def noted(journal: Journal, who: str, action: str, subject: str, caller: str | N
         JournalUnavailableError: the beginning was not committed; the block is not entered.
     """
     note = Note()
-    beginning = _Beginning(journal.now(), who, caller, action, subject)
-    number: int = journal.wait(journal.committer.submit(_begin, beginning))
+    beginning = Beginning(journal.now(), who, caller, action, subject)
+    number = journal.wait(journal.committer.submit(begin, beginning))
     error = "it was broken off"
     try:
         yield note
@@ -96,9 +75,9 @@ def noted(journal: Journal, who: str, action: str, subject: str, caller: str | N
         error = str(raised)
         raise
     finally:
-        ending = _Ending(number, journal.now(), note.notifications, error[:_ERROR_LENGTH] or None)
+        ending = Ending(number, journal.now(), note.notifications, error or None)
         with suppress(JournalUnavailableError):  # the action is carried out; its row stays without an end
-            journal.wait(journal.committer.submit(_end, ending))
+            journal.wait(journal.committer.submit(end, ending))
 
 
 def trail(journal: Journal, limit: int, before: int | None = None) -> list[Audited]:
@@ -112,8 +91,7 @@ def trail(journal: Journal, limit: int, before: int | None = None) -> list[Audit
 
 def forget(journal: Journal, before: datetime) -> int:
     """Delete the rows of what began before an instant; return how many there were."""
-    count: int = journal.wait(journal.committer.submit(_forget, before))
-    return count
+    return journal.wait(journal.committer.submit(delete_before, before))
 
 
 def subject_of(selections: Sequence[Selection]) -> str:
@@ -134,33 +112,3 @@ def _masked(name: str, value: Any) -> str:  # noqa: ANN401 - of the field's own 
     if name not in _MAY_HOLD_NUMBERS:
         return text
     return _DIGITS.sub(lambda found: f"…{found[0][-2:]}", text)
-
-
-def _begin(connection: Connection, beginnings: Sequence[_Beginning]) -> list[int]:
-    """Insert a row for each beginning; return their numbers."""
-    return [_insert(connection, each) for each in beginnings]
-
-
-def _insert(connection: Connection, beginning: _Beginning) -> int:
-    values = {
-        "begun_at": beginning.at,
-        "who": storable(beginning.who),
-        "caller": beginning.caller,
-        "action": beginning.action,
-        "subject": storable(beginning.subject[:_SUBJECT_LENGTH]),
-    }
-    (number,) = connection.execute(insert(audit).values(values)).inserted_primary_key or (0,)
-    return int(number)
-
-
-def _end(connection: Connection, endings: Sequence[_Ending]) -> list[None]:
-    """Complete the rows of actions that ended."""
-    for each in endings:
-        error = None if each.error is None else storable(each.error)
-        values = {"ended_at": each.at, "notifications": each.notifications, "error": error}
-        connection.execute(update(audit).where(audit.c.id == each.number).values(values))
-    return [None] * len(endings)
-
-
-def _forget(connection: Connection, cuts: Sequence[datetime]) -> list[int]:
-    return [connection.execute(delete(audit).where(audit.c.begun_at < before)).rowcount for before in cuts]

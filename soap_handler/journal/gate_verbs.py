@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from soap_handler.journal import inbox_gates
+from soap_handler.journal import inbox_gates, queue_clock
+from soap_handler.journal.records import Selection, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,9 +73,10 @@ class InboxGates:
 
     def open(self, account: str | None = None) -> int:
         """Open the gate of an account, or of all, for a person; return how many deletes are due now that were not."""
-        argument = (account, self._now())
-        count: int = self._wait(self._committer.submit(inbox_gates.open_gate, argument))
-        return count
+        self._wait(self._committer.submit(inbox_gates.open_gates, account))
+        deletes = Selection(state=State.HANDLED, account=None if account is None else (account,))
+        parts = queue_clock.held_back_in_parts(self._read, deletes, self._now())
+        return sum(self._committer.submit(queue_clock.release_due, seqs).result() for seqs in parts)
 
     def seconds_until(self, moment: datetime) -> float:
         """Return in how many seconds an instant of a gate is; negative when it has passed."""

@@ -103,7 +103,7 @@ def _enter(connection: Connection, request: Entering) -> Entered:
     [gate] = found
     if gate.refusals and gate.login == request.unlike:
         _take(connection, request, refusals=0, login=None, reason=None, refused_at=None)
-        make_due(connection, request.account, request.now)
+        _make_due(connection, request.account, request.now)
         return Entered(0.0, corrected=True)
     pause = gate.retry_at - request.now
     is_ours = gate.owner == request.owner and not gate.refusals
@@ -149,15 +149,12 @@ def leave(connection: Connection, requests: Sequence[tuple[str, str]]) -> list[N
     return [None] * len(requests)
 
 
-def open_gate(connection: Connection, requests: Sequence[tuple[str | None, datetime]]) -> list[int]:
-    """Open the gate of an account, or of all, and make due what waits to be deleted; return how much that is."""
-    return [_open(connection, account, now) for account, now in requests]
-
-
-def _open(connection: Connection, account: str | None, now: datetime) -> int:
-    query = delete(inbox_gate)
-    connection.execute(query if account is None else query.where(_gates.account == account))
-    return make_due(connection, account, now)
+def open_gates(connection: Connection, accounts: Sequence[str | None]) -> list[None]:
+    """Open the gate of each account, or of all where it is none."""
+    for account in accounts:
+        query = delete(inbox_gate)
+        connection.execute(query if account is None else query.where(_gates.account == account))
+    return [None] * len(accounts)
 
 
 def accept(connection: Connection, accounts: Sequence[str]) -> list[None]:
@@ -166,11 +163,11 @@ def accept(connection: Connection, accounts: Sequence[str]) -> list[None]:
     return [None] * len(accounts)
 
 
-def make_due(connection: Connection, account: str | None, now: datetime) -> int:
-    """Make due what waits to be deleted and is in no call now; return how much that is."""
-    of_account = [] if account is None else [notification.c.account == account]
-    waiting = (in_state(State.HANDLED), notification.c.owner.is_(None), notification.c.due_at > now, *of_account)
-    return connection.execute(update(notification).where(*waiting).values(due_at=now)).rowcount
+def _make_due(connection: Connection, account: str, now: datetime) -> None:
+    """Make due what waits to be deleted from an inbox and is in no call now."""
+    of_account = (in_state(State.HANDLED), notification.c.account == account)
+    waiting = (*of_account, notification.c.owner.is_(None), notification.c.due_at > now)
+    connection.execute(update(notification).where(*waiting).values(due_at=now))
 
 
 def _lock(connection: Connection, account: str) -> None:

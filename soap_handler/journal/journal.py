@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soap_handler import clock as wall_clock
 from soap_handler import telemetry
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError, SchemaError
-from soap_handler.journal import inbox_gates, insert, purge, queries, queue_clock, reconciliations
+from soap_handler.journal import insert, purge, queries, queue_clock, reconciliations
 from soap_handler.journal.announcer import Announcer
 from soap_handler.journal.claim import ClaimRequest, begin, claim
 from soap_handler.journal.database_errors import reason
@@ -28,6 +28,7 @@ from soap_handler.journal.erasure.verbs import Erasures
 from soap_handler.journal.execute import PLAIN
 from soap_handler.journal.gate_verbs import InboxGates
 from soap_handler.journal.group_commit import GroupCommit
+from soap_handler.journal.idle_verbs import IDLE_VERBS
 from soap_handler.journal.migrate import HEAD, migrate
 from soap_handler.journal.pooler import refuse_shared_sessions
 from soap_handler.journal.postgresql import is_psycopg, limit_silence
@@ -57,8 +58,6 @@ T = TypeVar("T")
 _PATIENCE_MARGIN_SECONDS: Final = 1.0  # a caller is told of its own limit first
 _CLOSE_SECONDS: Final = 30.0
 _LEAST_SECONDS: Final = 0.05  # that a commit is waited for
-_MAKES_NO_WORK: Final = (claim, reconciliations.begin, reconciliations.end, inbox_gates.enter, inbox_gates.refuse)
-"""Verbs whose commit is no reason to look for work: a thousand inboxes are compared several times a second."""
 
 
 class Journal:
@@ -112,7 +111,7 @@ class Journal:
             if isinstance(error, SQLAlchemyError | OSError):
                 raise JournalUnavailableError(f"the journal cannot be opened: {reason(error)}") from error
             raise
-        self._announcer = Announcer(self._engine, self._instance, makes_no_work=_MAKES_NO_WORK)
+        self._announcer = Announcer(self._engine, self._instance, idle=IDLE_VERBS)
         # Settle before claim: a row settled in this transaction has no lease any more. A claim that ran first would
         # still see the old state.
         self.committer: Committer = committer(self._engine, self._announcer, last=claim)
@@ -273,7 +272,8 @@ class Journal:
 
     def release_due(self, selection: Selection) -> int:
         """Make due at once what waits for a later time and is not being worked on; return how much there was."""
-        return self.committer.submit(queue_clock.release_due, (selection, self.queue_now())).result()
+        parts = queue_clock.held_back_in_parts(self.read, selection, self.queue_now())
+        return sum(self.committer.submit(queue_clock.release_due, seqs).result() for seqs in parts)
 
     def count_held_back(self, selection: Selection) -> int:
         """Return how much :meth:`release_due` would release."""

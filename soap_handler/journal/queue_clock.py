@@ -18,21 +18,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sqlalchemy import Column, Table, Text, delete, func, insert, literal_column, or_, select, update
 
 from soap_handler import clock, telemetry
-from soap_handler.journal.execute import QUEUE_CLOCK
+from soap_handler.journal.execute import QUEUE_CLOCK, queue_now
+from soap_handler.journal.in_parts import found_in_parts
 from soap_handler.journal.instant import Instant, from_number
 from soap_handler.journal.queries import selected
-from soap_handler.journal.records import State
+from soap_handler.journal.records import Selection, State
 from soap_handler.journal.schema import in_state, metadata, notification
 from soap_handler.journal.sqlite import READ_ONLY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Engine
 
     from soap_handler.clock import QueueClock
-    from soap_handler.journal.records import Selection
+    from soap_handler.journal.in_parts import Read
 
 REFRESH_SECONDS: Final = 1.0
 """How long a process on PostgreSQL trusts its last look at the database's clock."""
@@ -160,16 +161,24 @@ def _pull_in(connection: Connection, now: datetime, longest_lease: timedelta) ->
             connection.execute(update(notification).where(_table.seq.in_(free)).values(due_at=until))
 
 
-def release_due(connection: Connection, requests: Sequence[tuple[Selection, datetime]]) -> list[int]:
-    """Make due at once what waits for a later time and is not being worked on; return how much there was."""
+def held_back_in_parts(read: Read, selection: Selection, now: datetime) -> Iterator[Sequence[int]]:
+    """Yield the numbers of what waits for a later time and is not being worked on, as many as one commit may take."""
+    return found_in_parts(read, _held_back(selection, now))
+
+
+def release_due(connection: Connection, parts: Sequence[Sequence[int]]) -> list[int]:
+    """Make due at once those of some rows that still wait for a later time; return how many of each part."""
+    now = queue_now(connection)
     return [
-        connection.execute(update(notification).where(*_held_back(selection, now)).values(due_at=now)).rowcount
-        for selection, now in requests
+        connection.execute(
+            update(notification).where(_table.seq.in_(seqs), *_held_back(Selection(), now)).values(due_at=now)
+        ).rowcount
+        for seqs in parts
     ]
 
 
 def count_held_back(connection: Connection, selection: Selection, now: datetime) -> int:
-    """Return how much :func:`release_due` would release."""
+    """Return how much is held back."""
     query = select(func.count()).select_from(notification).where(*_held_back(selection, now))
     return int(connection.scalar(query) or 0)
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import create_engine, event, text
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
-from soap_handler.journal import Entry, Journal, Selection, State
+from soap_handler.journal import Entry, Journal, Selection, State, audit
+from soap_handler.journal.heartbeat import beat
 from soap_handler.notifications import MessageReceived
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import LEASE, START, ended, entry, message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from tests.journal.ways import Way
@@ -81,6 +84,35 @@ def test_listeners_hear_of_work_after_the_commit_and_not_of_claims(journal: Jour
     for _ in range(5):
         journal.claim(1, LEASE)
     assert len(calls) <= 2, "that of the entry, and perhaps that of the call after it"
+
+
+def _beat(journal: Journal) -> None:
+    journal.wait(journal.committer.submit(beat, None))
+
+
+def _note(journal: Journal) -> None:
+    with audit.noted(journal, "olga", "retry", "everything"):
+        pass
+
+
+def _forget(journal: Journal) -> None:
+    audit.forget(journal, START)
+    journal.purge(START)
+    journal.purge_reconciliations(START)
+    journal.pass_time(timedelta(minutes=1), timedelta(days=1))
+
+
+@pytest.mark.parametrize("idle", [_beat, _note, _forget])
+def test_a_commit_that_makes_nothing_due_wakes_no_claim_loop(journal: Journal, idle: Callable[[Journal], None]) -> None:
+    """Health, the audit trail and the purge write by themselves, on a service that may have nothing to do."""
+    calls: list[str] = []
+    journal.listen(lambda: calls.append("woken"))
+    for _ in range(3):
+        idle(journal)
+    assert not calls
+    journal.record(entry(1))
+    wait_for_callbacks(journal)
+    assert calls
 
 
 def test_a_listener_that_fails_does_not_end_the_writer(journal: Journal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ ORDERS: dict[str, tuple[State, Order]] = {
     "retry": (State.DEAD, lambda journal, selection: journal.retry(selection)),
     "replay": (State.DONE, lambda journal, selection: replay(journal, selection).notifications),
     "give-up": (State.RECEIVED, lambda journal, selection: give_up(journal, selection, "no")),
+    "release": (State.HANDLED, lambda journal, selection: journal.release_due(selection)),
 }
 """Each order, with the state of what it takes."""
 
@@ -28,7 +30,7 @@ ORDERS: dict[str, tuple[State, Order]] = {
 def fill(journal: Journal, state: State, count: int) -> None:
     """Store notifications that failed once and are in a state now."""
     journal.record_all([entry(number) for number in range(count)])
-    due = START if state is State.RECEIVED else None
+    due = {State.RECEIVED: START, State.HANDLED: journal.queue_now() + timedelta(days=1)}.get(state)
     journal.settle([ended(each, state, due, error="it broke") for each in journal.claim(count, LEASE)])
 
 
