@@ -8,10 +8,13 @@ import signal
 import sys
 import threading
 import traceback
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from soap_handler.cli import early_signals, standard_streams
 from soap_handler.errors import HandlerNotFoundError, SchemaError, SettingsError, SoapHandlerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NEEDS_ANOTHER_SETUP: Final = (SettingsError, HandlerNotFoundError, SchemaError)
 _INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as shells have it
@@ -24,8 +27,13 @@ def main() -> None:
     """
     try:
         standard_streams.prepare()
-        with early_signals.held() if "serve" in sys.argv[1:] else contextlib.nullcontext():
-            _run()
+        if "serve" in sys.argv[1:]:
+            with early_signals.held():
+                _program()()
+        else:
+            command = _program()
+            early_signals.raise_interrupts()
+            command()
     except _NEEDS_ANOTHER_SETUP as error:
         _end(error, 2)
     except KeyboardInterrupt:
@@ -53,14 +61,18 @@ def _let_the_next_end_it() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _run() -> None:
+def _program() -> Callable[[], None]:
+    """Load the commands; return what runs the one that was given."""
     _load_structlog()
     from soap_handler.cli.program import program  # noqa: PLC0415 - here, so that nothing is loaded by a mere import
 
-    try:
-        program(prog_name="soap-handler")
-    finally:
-        standard_streams.flush()
+    def run() -> None:
+        try:
+            program(prog_name="soap-handler")
+        finally:
+            standard_streams.flush()
+
+    return run
 
 
 def _load_structlog() -> None:

@@ -1,4 +1,4 @@
-"""Terminal output by rich: tables, progress bars and pages. The content comes from the commands."""
+"""Tables, progress bars and pages: drawn by rich on a terminal, plain lines in a pipe. Commands have the content."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import typer
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from soap_handler.cli import columns
 from soap_handler.diagnosis.finding import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -45,8 +47,23 @@ def print_finding(found: Finding) -> None:
     Console(highlight=False, soft_wrap=True).print(line)
 
 
-def print_table(table: Table) -> None:
-    """Print a table to the standard output. No text is read as markup, and control characters are shown as escapes."""
+def print_table(*tables: Table) -> None:
+    """Print tables to the standard output. No text is read as markup, and control characters are shown as escapes.
+
+    Into a pipe each row is one line, with tabs between the values, below its title; headings are left out.
+    """
+    if columns.on_terminal():
+        for table in tables:
+            _draw(table)
+    else:
+        typer.echo("\n\n".join(_plain(table) for table in tables))
+
+
+def _plain(table: Table) -> str:
+    return "\n".join([*filter(None, [table.title]), *map(columns.tabbed, table.rows)])
+
+
+def _draw(table: Table) -> None:
     shown = RichTable(title=table.title or None, title_justify="left")
     for name in table.columns:
         shown.add_column(name, overflow="fold")
@@ -62,12 +79,12 @@ def _cell(value: object) -> Text:
 
 
 def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+    return "\n".join(map(columns.printable, text.split("\n")))
 
 
 def print_page(text: str) -> None:
     """Print a page of Markdown: drawn on a terminal, as it is to a file or a pipe."""
-    if sys.stdout.isatty():
+    if columns.on_terminal():
         Console().print(Markdown(text))
     else:
         sys.stdout.write(text)
@@ -77,9 +94,9 @@ def print_page(text: str) -> None:
 def progress() -> Iterator[Show]:
     """Show live bars on the standard error output while the context is entered; none where that is no terminal."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    shown = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(
-        *columns, console=console, redirect_stdout=False, redirect_stderr=False, disable=not console.is_terminal
+        *shown, console=console, redirect_stdout=False, redirect_stderr=False, disable=not console.is_terminal
     ) as bars:
         tasks = {}
 

@@ -85,6 +85,8 @@ def _print(found: Sequence[Finding], register: Mapping[str, str], *, good: bool,
         typer.echo(json.dumps({"ok": good, "checks": checks, "register": dict(register)}, indent=2))
         return
     rows = [(display.verdict(each.verdict), each.what, each.text, each.mend) for each in found]
-    display.print_table(display.Table("As EMS would see it", ("", "check", "what was found", "how to mend it"), rows))
     title = "Enter in Web SMS → Options → API" if good else "Enter in Web SMS → Options → API, once nothing is wrong"
-    display.print_table(display.Table(title, ("", ""), [*register.items(), ("password", "the one of this user name")]))
+    display.print_table(
+        display.Table("As EMS would see it", ("", "check", "what was found", "how to mend it"), rows),
+        display.Table(title, ("", ""), [*register.items(), ("password", "the one of this user name")]),
+    )

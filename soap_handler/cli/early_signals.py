@@ -1,9 +1,11 @@
-"""Signals of the first second of ``serve``: before there is a service that could obey them, none breaks the start."""
+"""Signals of the first second: before there is a command, or a service, that could obey them, none breaks the start."""
 
 from __future__ import annotations
 
+import _thread
 import queue
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_AGAIN_SECONDS: Final = 0.05
 noted: Final[queue.SimpleQueue[int]] = queue.SimpleQueue()
 """The requests to reload (SIGHUP) that came before the service could obey. It obeys them as soon as it can."""
 
@@ -33,3 +36,21 @@ def held() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def raise_interrupts() -> None:
+    """Have Ctrl-C raise KeyboardInterrupt from now on. Until the commands were loaded it ended the process at once."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = _raise_again
+
+
+def _raise_again(swallowed: sys.UnraisableHookArgs) -> None:
+    """Repeat a Ctrl-C that fell into a callback of the interpreter, as imports have them: Python drops it there."""
+    if swallowed.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(swallowed)
+        return
+    again = threading.Timer(_AGAIN_SECONDS, _thread.interrupt_main)  # raised here, it would be dropped too
+    again.daemon = True
+    again.start()

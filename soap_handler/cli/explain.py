@@ -41,8 +41,7 @@ def explain(
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
     else:
-        for table in _tables(found):
-            display.print_table(table)
+        display.print_table(*_tables(found))
         typer.echo(f"\n{found.answer.body.decode('utf-8', 'replace')}")
     raise typer.Exit(0 if found.taken else 1)
 

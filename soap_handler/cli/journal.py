@@ -8,18 +8,7 @@ from typing import Annotated
 import typer
 
 from soap_handler.cli import journal_audit, journal_moves
-from soap_handler.cli.journal_filters import (
-    AccountFilter,
-    ErrorFilter,
-    Filters,
-    IdFilter,
-    KindFilter,
-    NumberFilter,
-    OriginatorFilter,
-    SinceFilter,
-    StateFilter,
-    UntilFilter,
-)
+from soap_handler.cli.journal_filters import AccountFilter, Filters, filtered
 from soap_handler.cli.options import Config, Json  # noqa: TC001 - typer reads them
 
 commands = typer.Typer(name="journal", help="Look into the journal, and send round again what is dead or waits.")
@@ -30,18 +19,11 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, metavar="N"
 
 
 @commands.command("list")
+@filtered()
 def list_(
     *,
     config: Config = None,
-    state: StateFilter = None,
-    kind: KindFilter = None,
-    account: AccountFilter = None,
-    originator: OriginatorFilter = None,
-    number: NumberFilter = None,
-    message_id: IdFilter = None,
-    since: SinceFilter = None,
-    until: UntilFilter = None,
-    error: ErrorFilter = None,
+    filters: Filters,
     limit: Limit = 50,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what is stored from now on.")] = False,
     as_json: Json = False,
@@ -55,10 +37,6 @@ def list_(
 
     if follow and as_json:
         raise typer.BadParameter("--follow and --json do not go together")
-    filters = Filters(
-        state=state, kind=kind, account=account, originator=originator, number=number, message_id=message_id,
-        since=since, until=until, error=error,
-    )  # fmt: skip
     with journal_view.open_journal(config) as journal:
         wanted = filters.selection(journal, config)
         if as_json:
@@ -92,7 +70,7 @@ def show(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Show a notification, what it says, and its history."""
+    """Show a notification, what it says, and its history; into a pipe with times in UTC."""
     from soap_handler.cli import display, journal_view  # noqa: PLC0415 - they load SQLAlchemy and rich
     from soap_handler.journal import Selection  # noqa: PLC0415 - it loads SQLAlchemy
 
@@ -106,15 +84,17 @@ def show(
     if as_json:
         typer.echo(json.dumps(journal_view.whole(found[0], history), indent=2))
         return
-    for table in journal_view.pages(found[0], history, now):
-        display.print_table(table)
+    display.print_table(*journal_view.pages(found[0], history, now))
 
 
 @commands.command()
 def reconciliations(
     *, config: Config = None, account: AccountFilter = None, limit: Limit = 20, as_json: Json = False
 ) -> None:
-    """List the runs that compared an inbox with the journal, latest first, with what each found."""
+    """List the runs that compared an inbox with the journal, latest first, with what each found.
+
+    Into a pipe it has the values between tabs, with times in UTC.
+    """
     from soap_handler.cli import display, journal_view, reconcile_run  # noqa: PLC0415 - they load SQLAlchemy and rich
 
     with journal_view.open_journal(config) as journal:

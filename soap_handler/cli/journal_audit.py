@@ -37,7 +37,7 @@ def audit(
     if as_json:
         typer.echo(json.dumps([_summary(row) for row in rows], indent=2))
         return
-    columns = ("begun", "who", "from", "action", "of", "notifications", "how it ended")
+    headings = ("begun", "who", "from", "action", "of", "notifications", "how it ended")
     shown = [
         (
             journal_view.instant(row.begun_at),
@@ -50,7 +50,7 @@ def audit(
         )
         for row in rows
     ]
-    display.print_table(display.Table("", columns, shown))
+    display.print_table(display.Table("", headings, shown))
 
 
 def noted(

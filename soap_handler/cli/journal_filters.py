@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from functools import partial, wraps
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -12,64 +13,58 @@ from soap_handler import times
 from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
     from soap_handler.journal import Journal, Selection
 
-StateFilter = Annotated[
-    str | None, typer.Option("--state", metavar="STATE", help="Only in this state: received, handled, done or dead.")
-]
-KindFilter = Annotated[
-    Kind | None, typer.Option("--kind", metavar="KIND", help=f"Only this kind: {', '.join(Kind)}.", show_choices=False)
-]
 AccountFilter = Annotated[
     str | None, typer.Option("--account", metavar="NAME", help="Only this account, by any of its names.")
-]
-OriginatorFilter = Annotated[
-    str | None, typer.Option("--originator", metavar="TEXT", help="Only from this number or name, as it came.")
-]
-NumberFilter = Annotated[
-    str | None,
-    typer.Option("--number", metavar="NUMBER", help="Only from this number, in any form, or by its last digits."),
-]
-IdFilter = Annotated[
-    str | None, typer.Option("--id", metavar="ID", help="Only of this message, by any spelling of its id.")
-]
-SinceFilter = Annotated[
-    str | None,
-    typer.Option(
-        "--since", metavar="TIME", help="Only stored then or later: 2h (ago), 10:02, 2026-03-02, 2026-03-02T10:02."
-    ),
-]
-UntilFilter = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="Only stored until the end of that minute or day.")
-]
-ErrorFilter = Annotated[
-    str | None, typer.Option("--error", metavar="TEXT", help="Only where the last error contains this text.")
 ]
 Keys = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY", help="Keys, or their beginnings, as list prints them.", show_default=False),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask, however many there are.")]
 Everything = Annotated[bool, typer.Option("--all", help="All that there are, or those of the filters.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """The values of the options. ``None`` is not given."""
+    """The options, and their values. ``None`` is not given."""
 
-    state: str | None = None
-    kind: Kind | None = None
-    account: str | None = None
-    originator: str | None = None
-    number: str | None = None
-    message_id: str | None = None
-    since: str | None = None
-    until: str | None = None
-    error: str | None = None
+    state: Annotated[
+        str | None,
+        typer.Option("--state", metavar="STATE", help="Only in this state: received, handled, done or dead."),
+    ] = None
+    kind: Annotated[
+        Kind | None,
+        typer.Option("--kind", metavar="KIND", help=f"Only this kind: {', '.join(Kind)}.", show_choices=False),
+    ] = None
+    account: AccountFilter = None
+    originator: Annotated[
+        str | None, typer.Option("--originator", metavar="TEXT", help="Only from this number or name, as it came.")
+    ] = None
+    number: Annotated[
+        str | None,
+        typer.Option("--number", metavar="NUMBER", help="Only from this number, in any form, or by its last digits."),
+    ] = None
+    message_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Only of this message, by any spelling of its id.")
+    ] = None
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="TIME", help="Only stored then or later: 2h (ago), 10:02, 2026-03-02, 2026-03-02T10:02."
+        ),
+    ] = None
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Only stored until the end of that minute or day.")
+    ] = None
+    error: Annotated[
+        str | None, typer.Option("--error", metavar="TEXT", help="Only where the last error contains this text.")
+    ] = None
 
     @property
     def given(self) -> list[str]:
@@ -102,6 +97,31 @@ class Filters:
             until=None if self.until is None else _time("--until", self.until, now)[1],
             error=self.error or None,
         )
+
+
+def filtered(*omitted: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command with a parameter ``filters``: the options of all but some filters take its place for typer."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(Filters, include_extras=True)
+        names = [each.name for each in fields(Filters) if each.name not in omitted]
+        options = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=hints[name]) for name in names]
+
+        @wraps(command)
+        def run(**given: Any) -> None:  # noqa: ANN401 - what typer has read
+            command(filters=Filters(**{name: given.pop(name) for name in names}), **given)
+
+        own = signature(command, eval_str=True)
+        parameters = [
+            option
+            for parameter in own.parameters.values()
+            for option in (options if parameter.name == "filters" else [parameter])
+        ]
+        run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined] # typer reads these two
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return decorate
 
 
 def _time(option: str, text: str, now: datetime) -> tuple[datetime, datetime]:

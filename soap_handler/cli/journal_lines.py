@@ -46,7 +46,6 @@ _STEPS: Final = {
     Step.GIVE_UP: "give-up",
 }  # fmt: skip
 _ROWS_PER_QUERY: Final = 1_000
-_MOST_FOLLOWED: Final = 10_000  # rows of one look
 _LATE_ROWS: Final = 500  # numbers below the newest: on PostgreSQL a lower number may be committed later
 
 
@@ -64,20 +63,48 @@ def print_list(journal: Journal, wanted: Selection, limit: int) -> None:
 
 def follow(journal: Journal, wanted: Selection, limit: int) -> None:
     """Print the latest of a selection, the oldest first, and go on with what is stored from now on, until Ctrl-C."""
-    found = journal.records(wanted, limit)
-    _print(journal, found[::-1])
-    newest = journal.records(Selection(), 1)
-    last = newest[0].seq if newest else 0
-    known = {each.seq for each in journal.records(replace(wanted, after=last - _LATE_ROWS))} | {
-        each.seq for each in found
-    }
+    following = Following(journal, wanted, limit)
+    _print(journal, following.next())
     while True:
         time.sleep(POLL_SECONDS)
-        new = journal.records(replace(wanted, after=last - _LATE_ROWS), _MOST_FOLLOWED)
-        new = [each for each in reversed(new) if each.seq not in known]
-        _print(journal, new, titles=False)
-        known |= {each.seq for each in new}
-        last = max([last, *(each.seq for each in new)])
+        _print(journal, following.next(), titles=False)
+
+
+class Following:
+    """One look after the other at a selection: what each finds that the ones before have not."""
+
+    def __init__(self, journal: Journal, wanted: Selection, limit: int) -> None:
+        """Begin with the latest ``limit``."""
+        self._journal = journal
+        self._wanted = wanted
+        newest = journal.records(Selection(), 1)
+        self._last = newest[0].seq if newest else 0
+        self._first = journal.records(wanted, limit)
+        earlier = journal.records(self._recent())
+        self.known = {each.seq for each in (*earlier, *self._first)}
+        """The numbers that a further look may find again."""
+
+    def next(self) -> list[Record]:
+        """Return what is new, the oldest first."""
+        first, self._first = self._first, []
+        found = self._all_recent()
+        new = [*(each for each in found if each.seq not in self.known), *first]
+        self._last = max([self._last, *(each.seq for each in found)])
+        late = self._last - _LATE_ROWS
+        self.known = {seq for seq in (*self.known, *(each.seq for each in found)) if seq > late}
+        return new[::-1]
+
+    def _recent(self) -> Selection:
+        return replace(self._wanted, after=self._last - _LATE_ROWS)
+
+    def _all_recent(self) -> list[Record]:
+        """Return what may be new. Rows that come between two pages shift them, so that some are found twice."""
+        found: dict[int, Record] = {}
+        read = 0
+        while page := self._journal.records(self._recent(), _ROWS_PER_QUERY, read):
+            found |= {each.seq: each for each in page}
+            read += len(page)
+        return sorted(found.values(), key=lambda each: -each.seq)
 
 
 def _print(journal: Journal, found: Sequence[Record], *, titles: bool = True) -> None:

@@ -6,64 +6,34 @@ from typing import Annotated
 
 import typer
 
-from soap_handler.cli.journal_filters import (
-    AccountFilter,
-    DryRun,
-    ErrorFilter,
-    Everything,
-    Filters,
-    IdFilter,
-    Keys,
-    KindFilter,
-    NumberFilter,
-    OriginatorFilter,
-    SinceFilter,
-    UntilFilter,
-    Yes,
-)
-from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
+from soap_handler.cli.journal_filters import DryRun, Everything, Filters, Keys, filtered
+from soap_handler.cli.options import Config, Yes  # noqa: TC001 - typer reads them
 
 
+@filtered("state")
 def retry(
     keys: Keys = None,
     *,
     config: Config = None,
     everything: Everything = False,
-    kind: KindFilter = None,
-    account: AccountFilter = None,
-    originator: OriginatorFilter = None,
-    number: NumberFilter = None,
-    message_id: IdFilter = None,
-    since: SinceFilter = None,
-    until: UntilFilter = None,
-    error: ErrorFilter = None,
+    filters: Filters,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
     """Send dead notifications round again, with a fresh count of attempts. A running service takes them up."""
     from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
 
-    filters = Filters(
-        kind=kind, account=account, originator=originator, number=number, message_id=message_id, since=since,
-        until=until, error=error,
-    )  # fmt: skip
     order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=yes)
     raise typer.Exit(journal_orders.retry(order))
 
 
+@filtered("state")
 def replay(
     keys: Keys = None,
     *,
     config: Config = None,
     everything: Everything = False,
-    kind: KindFilter = None,
-    account: AccountFilter = None,
-    originator: OriginatorFilter = None,
-    number: NumberFilter = None,
-    message_id: IdFilter = None,
-    since: SinceFilter = None,
-    until: UntilFilter = None,
-    error: ErrorFilter = None,
+    filters: Filters,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -73,28 +43,18 @@ def replay(
     """
     from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
 
-    filters = Filters(
-        kind=kind, account=account, originator=originator, number=number, message_id=message_id, since=since,
-        until=until, error=error,
-    )  # fmt: skip
     order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=yes)
     raise typer.Exit(journal_orders.replay(order))
 
 
+@filtered("state")
 def give_up(
     keys: Keys = None,
     *,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the history keeps it.")],
     config: Config = None,
     everything: Everything = False,
-    kind: KindFilter = None,
-    account: AccountFilter = None,
-    originator: OriginatorFilter = None,
-    number: NumberFilter = None,
-    message_id: IdFilter = None,
-    since: SinceFilter = None,
-    until: UntilFilter = None,
-    error: ErrorFilter = None,
+    filters: Filters,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -104,27 +64,17 @@ def give_up(
     """
     from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
 
-    filters = Filters(
-        kind=kind, account=account, originator=originator, number=number, message_id=message_id, since=since,
-        until=until, error=error,
-    )  # fmt: skip
     order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=yes)
     raise typer.Exit(journal_orders.give_up(order, reason))
 
 
+@filtered("state")
 def release(
     keys: Keys = None,
     *,
     config: Config = None,
     everything: Everything = False,
-    kind: KindFilter = None,
-    account: AccountFilter = None,
-    originator: OriginatorFilter = None,
-    number: NumberFilter = None,
-    message_id: IdFilter = None,
-    since: SinceFilter = None,
-    until: UntilFilter = None,
-    error: ErrorFilter = None,
+    filters: Filters,
     dry_run: DryRun = False,
 ) -> None:
     """Make due at once what waits for a later time, such as a retry or a delete; nothing that is being worked on.
@@ -134,10 +84,6 @@ def release(
     """
     from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
 
-    filters = Filters(
-        kind=kind, account=account, originator=originator, number=number, message_id=message_id, since=since,
-        until=until, error=error,
-    )  # fmt: skip
     order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=True)
     raise typer.Exit(journal_orders.release(order))
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from soap_handler import times
 from soap_handler.cli import configuration
+from soap_handler.cli.columns import on_terminal
 from soap_handler.cli.display import Table
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.faces.origin import origin_of
@@ -21,7 +22,7 @@ from soap_handler.notifications import to_dict
 from soap_handler.settings import names as account_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from soap_handler.journal import Attempt, Record
@@ -178,16 +179,15 @@ def whole(record: Record, history: Sequence[Attempt]) -> dict[str, Any]:
 
 def pages(record: Record, history: Sequence[Attempt], now: datetime) -> list[Table]:
     """Return one record for people: its content, its history, and where the last attempt failed."""
-    shown_at = times.with_age(now)
+    shown_at = time_shown(now)
+    zone = times.zone(now) if on_terminal() else "UTC"
     content = [(name, "" if value is None else value) for name, value in to_dict(record.notification).items()]
     state = [("state", state_shown(record)), ("due at", shown_at(record.due_at) if record.due_at else "")]
     if record.erased_at is not None:
         state.append(("erased at", shown_at(record.erased_at)))
     shown = [
         Table(f"{record.kind} {record.key}", ("", ""), [*content, *state]),
-        Table(
-            f"History (times are {times.zone(now)})", ("time", "what", "how it ended"), _history(record, history, now)
-        ),
+        Table(f"History (times are {zone})", ("time", "what", "how it ended"), _history(record, history, now)),
     ]
     traces = [attempt.trace for attempt in history if attempt.trace]
     if traces:
@@ -212,6 +212,8 @@ def _history(record: Record, history: Sequence[Attempt], now: datetime) -> list[
         lines.append((record.done_at, 3, "deleted from the inbox; done" if deleted else "done", ""))
     lines.sort(key=itemgetter(0, 1))
     lines.insert(0, (record.received_at, 0, _CAME[record.source], origin_of(record) or ""))
+    if not on_terminal():
+        return [(instant(at), what, end) for at, _, what, end in lines]
     return [(f"{times.exact(at)} ({times.ago(at, now)})", what, end) for at, _, what, end in lines]
 
 
@@ -225,10 +227,16 @@ def _ending(attempt: Attempt) -> str:
     """Return how a line of the history ended: the outcome, how long it took, the error, how often, from where."""
     parts = [attempt.outcome]
     if attempt.times > 1:
-        parts.append(f"({attempt.times} times, the last at {times.exact(attempt.ended_at)})")
+        last = times.exact(attempt.ended_at) if on_terminal() else instant(attempt.ended_at)
+        parts.append(f"({attempt.times} times, the last at {last})")
     elif attempt.step in _LASTING:
         parts.append(f"in {times.took((attempt.ended_at - attempt.started_at).total_seconds())}")
     return " ".join([*parts, *filter(None, (attempt.error, origin_of(attempt)))])
+
+
+def time_shown(now: datetime) -> Callable[[datetime], str]:
+    """Return what shows a time: local and with its age on a terminal, in UTC to a program."""
+    return times.with_age(now) if on_terminal() else lambda moment: instant(moment) or ""
 
 
 def instant(moment: datetime | None) -> str | None:

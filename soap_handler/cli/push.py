@@ -93,8 +93,9 @@ def push(
 ) -> None:
     """Send one notification to a URL as EMS would. Ends with 0 only at HTTP 200 (in SOAP, with the empty response).
 
-    What is not given comes from the configuration, if there is one: address, account and credentials. A value that the
-    kind does not carry is refused.
+    What is not given comes from the configuration, if there is one: address, account and credentials; with --api xml,
+    the first of push_tokens in the address, where the account has no user name. A value that the kind does not carry
+    is refused.
     """
     from soap_handler.cli.push_target import made_up, target  # noqa: PLC0415 - heavy; other commands need not load it
     from soap_handler.ems.caller import HandlerCaller  # noqa: PLC0415 - it loads zeep
@@ -127,5 +128,5 @@ def _send(caller: HandlerCaller, where: Target, notification: Notification) -> N
             caller.call(where.url, where.account, notification)
     except PushError as error:
         hint = "; --ca-bundle FILE names a root to trust" if "unknown issuer" in str(error) else ""
-        typer.echo(f"soap-handler: not acknowledged by {where.url}: {error}{hint}", err=True)
+        typer.echo(f"soap-handler: not acknowledged by {where.shown}: {error}{hint}", err=True)
         raise typer.Exit(1) from None

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 import typer
 
@@ -47,6 +48,8 @@ class Target:
 
     url: str
     account: EmsAccount
+    shown: str
+    """The address without a secret that is in it."""
 
 
 def target(
@@ -68,18 +71,15 @@ def target(
     """
     settings = None if url and account and username and password else settings_of(config)
     known = configured(settings, account) if settings else None
-    login = login_of(known, username, password)
     reference = _needed("--account", account or (known.reference if known else None))
-    return Target(
-        _needed("--url", url or (address_of(settings, api) if settings else None)),
-        EmsAccount(
-            reference=reference,
-            username="",
-            password="",  # the inbox is not called
-            push_username=_needed("--username", login.username),
-            push_password=login.password or _asked(hashed=login.hashed),
-        ),
-    )
+    address = _needed("--url", url or (address_of(settings, api) if settings else None))
+    login = login_of(known, username, password, api, address)
+    presented = {
+        "push_username": "" if login.by_address else _needed("--username", login.username),
+        "push_password": "" if login.by_address else login.password or _asked(hashed=login.hashed),
+    }
+    # The inbox is not called.
+    return Target(login.address, EmsAccount(reference=reference, username="", password="", **presented), login.shown)
 
 
 def settings_of(config: Path | None) -> Settings | None:
@@ -106,10 +106,46 @@ class Login(NamedTuple):
     password: str | None
     hashed: bool = False
     """Whether the configuration has the hash of the password alone."""
+    address: str = ""
+    """Where to push: the given address, with the secret of XML push in it where that is the login."""
+    by_address: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The address without a secret."""
+        front, found, _ = self.address.partition(f"{XML_PUSH_PATH}/") if self.by_address else (self.address, "", "")
+        return f"{front}{found}***" if found else self.address
 
 
-def login_of(known: AccountSettings | None, username: str | None, password: str | None) -> Login:
-    """Return what is given, completed by the pair of this user name, or the first one, that the account has."""
+def login_of(
+    known: AccountSettings | None,
+    username: str | None,
+    password: str | None,
+    api: Version = Version.SOAP,
+    address: str = "",
+) -> Login:
+    """Return what is given, completed from the account: by the pair of this user name, or by the first one.
+
+    XML push may have a secret in the address in place of both: in the given one, or the first of an account that has
+    no pair.
+    """
+    if api is Version.XML_PUSH and not (username or password):
+        if f"{XML_PUSH_PATH}/" in urlsplit(address).path:
+            return Login("", "", address=address, by_address=True)
+        if known is not None and known.push_tokens and not known.push:
+            return _by_token(known, address)
+    return _pair_of(known, username, password)._replace(address=address)
+
+
+def _by_token(known: AccountSettings, address: str) -> Login:
+    tokens = [each.token.get_secret_value() for each in known.push_tokens]
+    token = next((each for each in tokens if not each.startswith("$scrypt$")), None)
+    if token is None:
+        raise typer.BadParameter("the configuration has the hash of push_tokens alone; give --url with the token in it")
+    return Login("", "", address=f"{address.rstrip('/')}/{token}", by_address=True)
+
+
+def _pair_of(known: AccountSettings | None, username: str | None, password: str | None) -> Login:
     pairs = known.push if known else ()
     pair = next((each for each in pairs if username in {None, each.username}), None)
     if pair is None:

@@ -11,6 +11,7 @@ import typer
 from soap_handler import times
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.cli import configuration, journal_view
+from soap_handler.cli.columns import on_terminal
 from soap_handler.cli.display import Table
 from soap_handler.inbox import Inbox
 from soap_handler.inbox.reconciler import Reconciler
@@ -137,10 +138,11 @@ def run_summary(run: Reconciliation) -> dict[str, Any]:
 
 
 def runs_table(runs: Sequence[Reconciliation], now: datetime) -> Table:
-    """Return the recorded runs for people."""
-    began = times.with_age(now)
+    """Return the recorded runs for people, or for a program that reads them from a pipe."""
+    began = journal_view.time_shown(now)
     rows = [(began(run.started_at), run.account, *_cells(run.tally), _how_it_ended(run)) for run in runs]
-    return Table(f"Times are {times.zone(now)}", ("began", "account", *_COLUMNS, "how it ended"), rows)
+    title = f"Times are {times.zone(now)}" if on_terminal() else ""
+    return Table(title, ("began", "account", *_COLUMNS, "how it ended"), rows)
 
 
 def _how_it_ended(run: Reconciliation) -> str:

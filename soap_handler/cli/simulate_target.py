@@ -56,39 +56,43 @@ def simulated(config: Path | None, api: Version, given: Given) -> Simulated:
     """
     settings = settings_of(config)
     known = configured(settings, given.account) if settings else None
-    login = login_of(known, given.username, given.password)
-    if not login.password:
+    inbox = known.inbox if known else None
+    address, note = _aim(settings, inbox, api, given)
+    login = login_of(known, given.username, given.password, api, address or "")
+    if not (login.password or login.by_address):
         why = ": the configuration has its hash alone" if login.hashed else ""
         raise typer.BadParameter(f"--password is missing{why}; give it, or {configuration.PUSH_PASSWORD}")
-    inbox = known.inbox if known else None
-    username = login.username or _USERNAME
+    username = login.username or ("" if login.by_address else _USERNAME)
     account = EmsAccount(
         reference=known.reference if known else given.account or _ACCOUNT,
         number=next((alias for alias in known.aliases if alias.isdecimal()), "") if known else "",
-        username=given.inbox_username or (inbox.username if inbox else username),
-        password=given.inbox_password or (inbox.password.get_secret_value() if inbox else login.password),
+        username=given.inbox_username or (inbox.username if inbox else username or _USERNAME),
+        password=given.inbox_password or (inbox.password.get_secret_value() if inbox else login.password or ""),
         push_username=username,
-        push_password=login.password,
+        push_password=login.password or "",
     )
     port = _port(inbox) if given.inbox_port is None else given.inbox_port
-    if given.handler_url or settings is None:
-        return Simulated(account, given.handler_url, port)
-    return _aimed(settings, inbox, api, Simulated(account, None, port))
+    if note is None and address and not given.handler_url:
+        note = f"pushes to: {login.shown}"
+    return Simulated(account, login.address if address else None, port, note)
 
 
-def _aimed(settings: Settings, inbox: InboxSettings | None, api: Version, found: Simulated) -> Simulated:
-    """Complete the address of the handler, unless the service is a real one: it must be asked for by name.
+def _aim(
+    settings: Settings | None, inbox: InboxSettings | None, api: Version, given: Given
+) -> tuple[str | None, str | None]:
+    """Return the address of the handler, or why there is none: a real service must be asked for by name.
 
     A service that empties an inbox elsewhere would handle what is made up here as messages of people.
     """
+    if given.handler_url or settings is None:
+        return given.handler_url, None
     if inbox is not None and not _is_local(inbox):
         note = (
             f"no pushes: the configuration's inbox is at {urlsplit(inbox.url).hostname}, so its service is a real one; "
             "--handler-url pushes to it all the same"
         )
-        return Simulated(found.account, None, found.inbox_port, note)
-    url = address_of(settings, api, local=True)
-    return Simulated(found.account, url, found.inbox_port, f"pushes to: {url}" if url else None)
+        return None, note
+    return address_of(settings, api, local=True), None
 
 
 def _is_local(inbox: InboxSettings) -> bool:

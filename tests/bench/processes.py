@@ -60,6 +60,11 @@ def file_system(folder: str) -> str:
     return max(reversed(above), key=lambda each: each[0])[1]  # the nearest; of several on one point, the last one
 
 
+def used_by(pid: int) -> float:
+    """Return the seconds of CPU that one process has used."""
+    return _stat(pid)[0]
+
+
 def _stat(pid: int) -> tuple[float, float]:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS, int(fields[21]) * _PAGE / 2**20

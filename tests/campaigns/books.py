@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine, select, text
 
 from soap_handler.journal import Attempt, Journal, Record, Selection, State, Step, queries, questions
 from soap_handler.journal.questions.backlog import STEPS, backlog
+from soap_handler.journal.questions.deaths import by_error
+from soap_handler.journal.questions.overview import look
 from soap_handler.journal.schema import notification
 
 if TYPE_CHECKING:
@@ -115,24 +117,25 @@ class Books:
 
 
 def seen_differently(journal: Journal) -> list[str]:
-    """Return where the questions of status and metrics, and the journal's own rows, do not agree at one moment."""
+    """Return where status, console, metrics and selections do not agree with the journal's own rows at one moment.
+
+    The first page of the console and ``status`` show the same overview.
+    """
     return journal.read(_seen_differently)
 
 
 def _seen_differently(connection: Connection) -> list[str]:
-    questions.consistently(connection)
-    rows = Counter(State(state) for state in connection.scalars(select(notification.c.state)))
     now = datetime.now(UTC)  # what is due by it does not change how much there is
+    seen = look(connection, now, timedelta())
+    rows = Counter(State(state) for state in connection.scalars(select(notification.c.state)))
     told = {
-        "states": questions.states(connection),
+        "status and console": seen.states,
+        "what waits in status and console": {State.RECEIVED: seen.handling.count, State.HANDLED: seen.deleting.count},
+        "the dead of status and console": {State.DEAD: sum(each.count for each in seen.deaths)},
         "counts by kind": _by_state(queries.counts(connection)),
         "selections": {state: questions.count(connection, Selection(state=state)) for state in State},
-        "what waits": {
-            State.RECEIVED: questions.waiting(connection, Step.HANDLE, now).count,
-            State.HANDLED: questions.waiting(connection, Step.DELETE, now).count,
-        },
         "backlog of the metrics": _backlog(connection, now),
-        "the dead by error": {State.DEAD: sum(each.count for each in questions.dead_by_error(connection))},
+        "the console's page of the dead": {State.DEAD: sum(each.count for each in by_error(connection, State.DEAD))},
     }
     return [
         f"{what}: {count} {state}, of {rows[state]}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.cli import columns, journal_lines
-from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
+from soap_handler.journal import Beginning, Entry, Journal, Selection, Settlement, State, Step, Tally
 from soap_handler.notifications import MessageReceived
 from tests.cli.conftest import Run, write_configuration
 
@@ -143,6 +143,26 @@ def test_retry_has_the_filters_and_counts_before(run: Run) -> None:
     assert run("journal", "retry", "--all", "--since", "4h", "--until", "2h").out == "sent round again: 1\n"
 
 
+def test_every_table_is_lines_in_a_pipe(run: Run, folder: Path) -> None:
+    """One row a line with tabs, times in UTC, no frames: for grep, cut and awk."""
+    with Journal(f"sqlite:///{folder / 'journal.db'}") as journal:
+        number = journal.begin_reconciliation(Beginning("EX0012345", NOW))
+        assert number
+        journal.end_reconciliation(number, Tally(7, 2, 1, 4), None)
+    (row,) = (line.split("\t") for line in run("journal", "reconciliations").out.splitlines())
+    assert row[1:] == ["EX0012345", "7", "5", "2", "1", "4", "0", "ok"]
+    assert row[0].endswith("Z")
+    shown = run("journal", "show", "0fa9").out.splitlines()
+    assert shown[0] == f"MessageReceived {message(0).key}"
+    assert "originator\t447700900123" in shown
+    history = shown[shown.index("History (times are UTC)") + 1 :]
+    assert [line.split("\t")[1] for line in history] == ["pushed by EMS and stored", "handler called"]
+    assert all(line.split("\t")[0].endswith("Z") for line in history)
+    assert run("journal", "retry", "--all").code == 0
+    (noted,) = (line.split("\t") for line in run("journal", "audit").out.splitlines())
+    assert noted[3:] == ["retry", "everything", "1", "ok"]
+
+
 def test_give_up_by_hand(run: Run) -> None:
     """What waits is dead with its reason; what is dead already is said, and the command fails."""
     assert run("journal", "give-up", "--all").code == 2, "a reason is asked for"
@@ -203,6 +223,24 @@ def test_what_is_stored_later_is_followed(
             journal_lines.follow(journal, Selection(number="+447700900123"), 1)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("\t")[5] for line in lines] == [message(2).key, message(3).key]
+
+
+def test_what_is_followed_is_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that is followed for weeks keeps the numbers that may come again, and leaves out none."""
+    monkeypatch.setattr(journal_lines, "_LATE_ROWS", 5)
+    monkeypatch.setattr(journal_lines, "_ROWS_PER_QUERY", 3)
+    with Journal(f"sqlite:///{folder / 'journal.db'}") as journal:
+        following = journal_lines.Following(journal, Selection(), 2)
+        shown = [each.key for each in following.next()]
+        assert shown == [message(1, "447700900999").key, message(2).key]
+        for start in range(0, 60, 20):
+            more = [
+                MessageReceived(account="EX0012345", id=f"m{start + n}", originator="1", body="") for n in range(20)
+            ]
+            journal.record_all([Entry(each, NOW) for each in more])
+            assert [each.key for each in following.next()] == [each.key for each in more]
+            assert len(following.known) == 5
+        assert following.next() == []
 
 
 def test_tail_tells_what_happens(

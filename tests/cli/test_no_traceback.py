@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.models import OptionInfo
 
+import soap_handler
 from soap_handler.cli import configuration
 from soap_handler.cli.program import program
 from soap_handler.journal import Journal
@@ -220,6 +221,76 @@ def test_an_end_in_the_first_second_is_quiet(tmp_path: Path, number: signal.Sign
     process.send_signal(number)
     assert process.wait(20) == -number
     assert "Traceback" not in (tmp_path / "serve.log").read_text()
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+sought = sys.argv.pop(1)
+
+class Interrupting:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == sought:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting)
+from soap_handler.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["soap_handler.cli", "typer", "soap_handler.cli.program", "soap_handler.journal"])
+def test_ctrl_c_in_the_midst_of_an_import_is_quiet(tmp_path: Path, module: str) -> None:
+    """From the first line of ours on, whatever is being loaded: the commands, or what one of them needs."""
+    write_configuration(tmp_path)
+    Journal(f"sqlite:///{tmp_path / 'journal.db'}").close()
+    arguments = [sys.executable, "-c", INTERRUPTED_IMPORT, module, "status"]
+    done = subprocess.run(
+        arguments, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode in {-signal.SIGINT, 130}, done.stdout  # a shell makes 130 of both
+    assert done.stderr.strip() == ""
+
+
+def test_the_package_loads_nothing_by_itself() -> None:
+    """Until the command has begun, Ctrl-C shows the interpreter's own traceback: that time is short."""
+    code = "import sys; before = set(sys.modules); import soap_handler.__main__; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {"__future__", "soap_handler", "soap_handler.__main__"}
+
+
+SWALLOWED = """
+import signal, time, weakref
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+from soap_handler.cli import early_signals
+early_signals.raise_interrupts()
+class Thing: pass
+thing = Thing()
+reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+try:
+    del thing
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_in_a_callback_of_the_interpreter_is_not_lost(tmp_path: Path) -> None:
+    """Python drops what is raised there, and would show a traceback: it is raised again."""
+    arguments = [sys.executable, "-c", SWALLOWED]
+    done = subprocess.run(
+        arguments, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
+def test_the_package_has_what_it_names() -> None:
+    """Also by ``import *``; anything else is an error with its name."""
+    for name in soap_handler.__all__:
+        assert name in {getattr(getattr(soap_handler, name), "__name__", ""), "Notification"}
+    with pytest.raises(AttributeError, match="has no attribute 'Handler'"):
+        soap_handler.Handler  # type: ignore[attr-defined] # noqa: B018 - it is there to fail
 
 
 @pytest.fixture

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.cli.push_target import made_up
+from soap_handler.cli.simulate_target import Given, simulated
+from soap_handler.contract import Version
 from soap_handler.notifications import FailureReason, Kind, MessageError, MessageReceived, to_dict
-from tests.cli.conftest import Run, write_configuration
+from tests.cli.conftest import Run, serve, write_configuration
 from tests.diagnosis import certificates
 from tests.diagnosis.fronts import answering
 from tests.support import wire
@@ -96,6 +98,44 @@ def test_a_hash_is_no_password(run: Run, tmp_path: Path) -> None:
     assert (result.code, "has its hash alone" in result.err) == (2, True), result.err
     result = run("simulate")
     assert (result.code, "has its hash alone" in result.err) == (2, True), result.err
+
+
+TOKEN = "a-secret-of-the-address-20"
+
+
+def test_xml_push_takes_the_secret_of_the_address(run: Run, tmp_path: Path) -> None:
+    """From the configuration, for an account without a user name, or in --url; what is printed does not show it."""
+    path = write_configuration(tmp_path)
+    pair = 'push = [{ username = "ems", password = "s3cret" }]'
+    path.write_text(path.read_text().replace(pair, f'push_tokens = [{{ token = "{TOKEN}" }}]'))
+    with serve(tmp_path) as running:
+        base = running.url.replace("/AccountEventHandler", "/push")
+        assert run("push", "MessageEvent", "--api", "xml", "--url", base).code == 0
+        assert run("push", "MessageEvent", "--api", "xml", "--url", f"{base}/{TOKEN}/events").code == 0
+        wrong = run("push", "MessageEvent", "--api", "xml", "--url", f"{base}/another-secret-of-20-chars")
+        assert (wrong.code, f"{base}/***: HTTP 403" in wrong.err, "another" in wrong.err) == (1, True, False), wrong.err
+    assert "--username is missing" in run("push", "MessageEvent", "--url", base).err
+
+
+def test_simulate_pushes_to_the_secret_of_the_address(tmp_path: Path) -> None:
+    """As ``push`` does; without a user name, and without showing it."""
+    path = write_configuration(tmp_path, server='public_url = "http://127.0.0.1:9"')
+    pair = 'push = [{ username = "ems", password = "s3cret" }]'
+    text = path.read_text().replace(pair, f'push_tokens = [{{ token = "{TOKEN}" }}]')
+    path.write_text(text.replace("port = 0", "port = 8123"))
+    found = simulated(path, Version.XML_PUSH, Given(*[None] * 7))
+    assert found.handler_url == f"http://127.0.0.1:8123/push/{TOKEN}"
+    assert (found.account.push_username, found.note) == ("", "pushes to: http://127.0.0.1:8123/push/***")
+
+
+def test_a_hash_is_no_secret_for_an_address(run: Run, tmp_path: Path) -> None:
+    """As with a password: it must be given."""
+    path = write_configuration(tmp_path, server='public_url = "http://127.0.0.1:9"')
+    pair = 'push = [{ username = "ems", password = "s3cret" }]'
+    hashed = f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'B' * 43}"
+    path.write_text(path.read_text().replace(pair, f'push_tokens = [{{ token = "{hashed}" }}]'))
+    result = run("push", "MessageEvent", "--api", "xml")
+    assert (result.code, "the hash of push_tokens alone" in result.err) == (2, True), result.err
 
 
 def test_another_user_name_has_another_password(run: Run, tmp_path: Path) -> None:

@@ -81,10 +81,11 @@ def overview(journal: Journal) -> Overview:
     at, queue_now = journal.now(), journal.queue_now()
     # Both clocks are read a moment apart, so that less than a second is no difference.
     ahead = timedelta(seconds=round((queue_now - at).total_seconds()))
-    return journal.read(lambda connection: _overview(connection, at, ahead))
+    return journal.read(lambda connection: look(connection, at, ahead))
 
 
-def _overview(connection: Connection, at: datetime, ahead: timedelta) -> Overview:
+def look(connection: Connection, at: datetime, ahead: timedelta) -> Overview:
+    """Ask everything on a fresh connection; arguments are fields of :class:`Overview`."""
     consistently(connection)
     queue_now = at + ahead
     by_state = states(connection)
