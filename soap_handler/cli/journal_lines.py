@@ -36,7 +36,7 @@ _LIST: Final = (
     Column("", 3),
     Column("state", 8),
     Column("try", 3, right=True),
-    Column("from", 12),
+    Column("from", 13),
     Column("key", _SHORT_KEY),
     Column("last error", 0),
 )

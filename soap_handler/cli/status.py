@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS: Final = 2.0
 """Between two looks of ``--watch``, at least."""
+_LONGEST_PAUSE_SECONDS: Final = 10.0
 _SHARE: Final = 20
-"""A pause is so many times as long as the look before it: a watcher takes a twentieth of one processor at most."""
+"""A pause is so many times as long as the look before it, so that a watcher takes little where a look takes long."""
 
 
 def status(
@@ -24,7 +25,7 @@ def status(
     config: Config = None,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="Look again every two seconds, until Ctrl-C; where a look takes long, later."),
+        typer.Option("--watch", help="Look again every two seconds, until Ctrl-C; where a look takes long, ten."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -52,4 +53,9 @@ def _watch(config: Path | None) -> None:
         while True:
             begun = time.monotonic()
             typer.echo(looks.next())
-            time.sleep(max(WATCH_SECONDS, _SHARE * (time.monotonic() - begun)))
+            time.sleep(pause(time.monotonic() - begun))
+
+
+def pause(took: float) -> float:
+    """Return how many seconds to wait after a look that took so long."""
+    return min(max(WATCH_SECONDS, _SHARE * took), _LONGEST_PAUSE_SECONDS)

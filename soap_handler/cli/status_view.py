@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -189,7 +190,13 @@ def _conclusion(seen: Overview) -> Iterator[str]:
     if not found:
         yield coloured("Nothing needs you.", "done")
     for each in found:
-        yield coloured(f"Needs you: {printable(each)}", "dead")
+        for shown in _wrapped(f"Needs you: {printable(each)}"):
+            yield coloured(shown, "dead")
+
+
+def _wrapped(text: str) -> list[str]:
+    """Return a sentence in lines of the terminal; whole in a pipe."""
+    return textwrap.wrap(text, columns.width(), subsequent_indent=" " * 11) if columns.on_terminal() else [text]
 
 
 def _fit(text: str) -> str:

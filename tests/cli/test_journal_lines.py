@@ -66,7 +66,7 @@ def test_a_row_fits_a_line_of_a_terminal(on_terminal: Run) -> None:
     assert title.split() == ["stored", "ago", "state", "try", "from", "key", "last", "error"]
     assert all(len(row) <= 80 for row in rows)
     assert rows[0].split()[-5:] == ["msg", "received", "0", "447700900123", IDS[2][:8]]
-    assert "3 h msg dead       1 447700900123 0fa91c1e HTTP 503\\t\\x1b[31mx" in rows[2]
+    assert "3 h msg dead       1 447700900123  0fa91c1e HTTP 503\\t\\x1b[31m" in rows[2]
     assert rows[2].endswith("…")
     assert last.startswith("3 of 3; times are ")
 

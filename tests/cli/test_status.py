@@ -159,6 +159,28 @@ def test_watch_looks_again(
         assert "soap-handler: the journal cannot be read" in open_looks.next()
 
 
+@pytest.mark.parametrize(("took", "pause"), [(0.01, 2), (0.3, 6), (5, 10)])
+def test_a_watcher_looks_less_often_where_a_look_takes_long(took: float, pause: float) -> None:
+    """A large journal is not kept busy by those who watch it, and what they see is never old."""
+    assert status_command.pause(took) == pause
+
+
+def test_a_long_sentence_keeps_to_the_lines_of_the_terminal(
+    run: Run, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 80 columns; no word is cut. In a pipe it is one line."""
+    (claim,) = store(journal, "a")
+    settle(journal, claim, State.DEAD, "HTTP 400 " + "and more " * 4)
+    (whole,) = (line for line in run("status").out.splitlines() if line.startswith("Needs you: "))
+    monkeypatch.setattr("soap_handler.cli.columns.on_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    lines = run("status").out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    first = next(number for number, line in enumerate(lines) if line.startswith("Needs you: "))
+    assert " ".join(" ".join(lines[first:]).split()) == " ".join(whole.split())
+
+
 def test_without_a_journal(run: Run, tmp_path: Path) -> None:
     """It says so, and makes none."""
     write_configuration(tmp_path)
