@@ -30,6 +30,7 @@ from soap_handler.metrics.board import Board, Slot
 from soap_handler.metrics.events import count_in
 from soap_handler.metrics.instruments import detach_all
 from soap_handler.metrics.status import Status
+from soap_handler.receive.keeping import KeepingReceiver
 from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
 from soap_handler.server.console_listener import ConsoleListener, listen_for_console
@@ -238,8 +239,13 @@ class App:
     def _build_server(self, settings: Settings, sockets: Sequence[socket.socket]) -> Server:
         """Build the way of a push, from the journal back to the socket."""
         server = settings.server
-        self._receiver = Receiver(self._accounts, Throttle(server.login_failures_allowed, server.login_failure_delay))
-        faces = build_faces(server, self._receiver, self.seams)
+        throttle = Throttle(server.login_failures_allowed, server.login_failure_delay)
+        if wanted := routes.wants_requests(settings):
+            self._receiver: Receiver = KeepingReceiver(wanted, self._accounts, throttle)
+            faces = build_faces(server, self._receiver, Seams())  # the quick readers keep no request
+        else:
+            self._receiver = Receiver(self._accounts, throttle)
+            faces = build_faces(server, self._receiver, self.seams)
         if self._tracing:
             faces = self._tracing.faces(faces)
         callers = Callers(server.allow_from, server.trusted_proxies)

@@ -107,6 +107,9 @@ def _destinations(settings: Settings) -> Iterator[Finding]:
         if sink.type == "stdout":
             text = "is the standard output: a line in a pipe counts as delivered before it is on any disk"
             yield Finding(Verdict.WARNING, f"sink.{name}", text)
+        if sink.format == "envelope":
+            text = "writes requests as EMS sent them, and the journal keeps those for it: a push writes twice as much"
+            yield Finding(Verdict.OK, f"sink.{name}", text)
         if name not in {route.sink for route in settings.route}:
             yield Finding(Verdict.WARNING, f"sink.{name}", "is used by no route")
 

@@ -234,6 +234,7 @@ def _claimed(request: ClaimRequest, row: Due) -> Claim:
         leased_at=request.now,
         payload=row.payload,
         due_at=row.due_at,
+        envelope=row.envelope,
         is_suspect=row.owner is not None,
         has_left_inbox=request.step is Step.HANDLE and row.delete_attempts > 0,
     )

@@ -63,6 +63,7 @@ class Due(NamedTuple):
     attempts: int
     delete_attempts: int
     due_at: datetime
+    envelope: bytes | None
 
 
 class Freed(NamedTuple):

@@ -85,6 +85,8 @@ class Claim:
     payload: str
     due_at: datetime
     """Since when it had been due, by the queue's clock."""
+    envelope: bytes | None = None
+    """The request that brought it, password masked, where it is kept."""
     claimed_at: float = field(default_factory=time.monotonic, compare=False)
     """By the monotonic clock, for what is left of the lease."""
     is_suspect: bool = False

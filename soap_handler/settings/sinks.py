@@ -32,7 +32,7 @@ from soap_handler.settings.value_types import (
 )
 
 MOST_THREADS: Final = 1000
-"""Of one sink that sends batches."""
+"""Of one sink that delivers in batches."""
 PYTHON: Final = "python"
 """The destination of a route that is ``handler.target``, and no sink."""
 
@@ -120,6 +120,24 @@ class _Tls(Table):
         return key
 
 
+class _Batches(SinkSettings):
+    """A sink that delivers several notifications together."""
+
+    batch: Count
+
+    @field_validator("batch")
+    @classmethod
+    def _few_threads(cls, batch: int, info: ValidationInfo) -> int:
+        if batch * info.data.get("concurrency", 1) > MOST_THREADS:
+            raise ValueError(f"batch times concurrency at most {MOST_THREADS}, which is the number of threads")
+        return batch
+
+    @property
+    def threads(self) -> int:
+        """As many as there may be in all batches at once: each keeps its thread."""
+        return self.concurrency * self.batch
+
+
 class SinkHeader(Table):
     """One header of the requests of a sink."""
 
@@ -135,7 +153,7 @@ class WebhookSecret(Table):
     )
 
 
-class WebhookSettings(SinkSettings, _Tls):
+class WebhookSettings(_Batches, _Tls):
     """A web hook: POST with JSON, signed as Standard Webhooks."""
 
     type: Literal["webhook"]
@@ -146,18 +164,6 @@ class WebhookSettings(SinkSettings, _Tls):
         description="Notifications in one request, as a JSON array that is answered as one; 1: no array.",
         examples=[50],
     )
-
-    @field_validator("batch")
-    @classmethod
-    def _few_threads(cls, batch: int, info: ValidationInfo) -> int:
-        if batch * info.data.get("concurrency", 1) > MOST_THREADS:
-            raise ValueError(f"batch times concurrency at most {MOST_THREADS}, which is the number of threads")
-        return batch
-
-    @property
-    def threads(self) -> int:
-        """As many as there may be in all batches at once: each keeps its thread."""
-        return self.concurrency * self.batch
 
     @property
     def longest(self) -> float:
@@ -228,11 +234,27 @@ class AmqpSettings(SinkSettings, _Tls):
     queue: Text | None = Field(default=None, description="Queue to declare and bind with routing_key, if declare.")
 
 
-class SqlSettings(SinkSettings):
+class SqlSettings(_Batches):
     """A table of a database of yours."""
 
     type: Literal["sql"]
     url: DatabaseUrl = Field(description="SQLAlchemy URL of the database.")
+    batch: Count = Field(
+        default=8,
+        le=MOST_THREADS,
+        description="Rows in one transaction at most, of notifications that come together; 1: each has its own.",
+    )
+
+    @property
+    def statement_seconds(self) -> float:
+        """The longest time in seconds for one transaction: half, as each row of a refused batch is inserted alone."""
+        return self.timeout if self.batch == 1 else self.timeout / 2
+
+    @property
+    def longest(self) -> float:
+        """A row may wait for a batch that is refused before it is in one."""
+        return self.timeout if self.batch == 1 else 2 * self.timeout
+
     table: Text = Field(default="sms_notification", description="Table, or schema.table.")
     columns: dict[Text, Text] = Field(
         default={},
@@ -261,14 +283,15 @@ class FilesSettings(SinkSettings):
     format: Literal["json", "cloudevents", "envelope"] = Field(  # type: ignore[assignment] # one more than others have
         default="json",
         description=(
-            "json: the notification itself; cloudevents: inside a CloudEvents 1.0 envelope; envelope: as a SOAP "
-            "envelope, made from the values."
+            "json: the notification itself; cloudevents: inside a CloudEvents 1.0 envelope; envelope: the request as "
+            "EMS sent it, which the journal keeps then, password masked."
         ),
     )
     name: Template = Field(
         default="{stored_at}-{kind}-{digest}.{extension}",
         description=(
-            "Name of a file; {stored_at}, {kind}, {account}, {id}, {digest} and {extension} (json or xml) are put in. "
+            "Name of a file; {stored_at}, {kind}, {account}, {id}, {digest} and {extension} are put in: json, or for a "
+            "request xml, or txt where it is a form. "
             "{digest}, of the key, must be in it: it tells notifications apart."
         ),
     )

@@ -25,6 +25,8 @@ class Delivery:
     """When the service stored it: aware, UTC."""
     attempt: int = 1
     """The number of this attempt, from 1."""
+    request: bytes | None = None
+    """The request that brought it, password masked, where the journal has it."""
 
 
 class Sink(ABC):

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from soap_handler.errors import GiveUp, RetryLater, SinkDownError
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import encoded, form, written
+from soap_handler.trace_context import VARIABLE, current, made_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,7 @@ DATA_ERROR: Final = 65
 """EX_DATAERR: the program will never take this notification."""
 _OWN_VARIABLES: Final = "SOAP_HANDLER_"  # settings of the service, which may hold passwords
 _LONGEST_VARIABLE: Final = 100_000  # bytes; Linux takes 131,072 for one
+_TRACE_STATE: Final = "TRACESTATE"
 _STDERR_SHOWN: Final = 400  # characters of its end
 
 
@@ -106,8 +108,9 @@ def _ended(program: subprocess.Popen[bytes], timeout: float) -> int:
 
 
 def variables(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment of the program: the service's own without its settings, and ``SMS_`` and each attribute.
+    """Return the environment of the program: the service's own without its settings, ``SMS_`` and each attribute.
 
+    The trace is that of the attempt, as OpenTelemetry hands it to programs.
     A variable cannot hold all that a text can (no NUL, no lone surrogate); the exact texts are in the JSON.
     """
     found = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
@@ -115,7 +118,8 @@ def variables(values: Mapping[str, Any]) -> dict[str, str]:
         text = _as_variable(value)
         if text is not None and len(text) <= _LONGEST_VARIABLE:
             found[f"SMS_{name.upper()}"] = text
-    return found
+    found.pop(_TRACE_STATE, None)  # what the service was started with belongs to another trace
+    return {**found, VARIABLE: current() or made_up(values["key"])}
 
 
 def _as_variable(value: Any) -> str | None:  # noqa: ANN401 - any JSON value

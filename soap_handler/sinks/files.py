@@ -19,11 +19,13 @@ from soap_handler.sinks.form import encoded
 from soap_handler.sinks.soap import Envelopes
 
 if TYPE_CHECKING:
+    from soap_handler.notifications import Notification
     from soap_handler.settings.sinks import FilesSettings
     from soap_handler.sinks.base import Delivery
 
 TEMPORARY_PREFIX: Final = ".soap-handler-"
 """Before the names of files that are not whole yet. Readers of the directory skip them, as they are hidden."""
+_MARKUP: Final = re.compile(rb"[^0-9A-Za-z]*<")  # behind a byte-order mark; a form has names before it
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9+._-]")
 _NAME_REFUSED: Final = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR})
 
@@ -64,9 +66,17 @@ class Files(Sink):
 
     def _content(self, delivery: Delivery) -> bytes:
         if self._format == "envelope":
-            header = {"Username": "", "Password": "", "Account": delivery.notification.account}
-            return self._envelopes.write(delivery.notification, header)
+            return delivery.request or self._made(delivery.notification)
         return encoded(delivery, self._format).encode() + b"\n"
+
+    def _made(self, notification: Notification) -> bytes:
+        """Return the operation as a push would have it: what came by no request, but from the inbox, has no other."""
+        return self._envelopes.write(notification, {"Username": "", "Password": "", "Account": notification.account})
+
+    def _extension(self, delivery: Delivery) -> str:
+        if self._format != "envelope":
+            return "json"
+        return "txt" if delivery.request is not None and not _MARKUP.match(delivery.request) else "xml"
 
     def _file_name(self, delivery: Delivery) -> str:
         notification = delivery.notification
@@ -76,7 +86,7 @@ class Files(Sink):
             "account": notification.account,
             "id": getattr(notification, "id", ""),
             "digest": _digest(delivery),
-            "extension": "xml" if self._format == "envelope" else "json",
+            "extension": self._extension(delivery),
         }
         return self._name.format(**{name: _UNSAFE.sub("_", value) for name, value in values.items()})
 

@@ -38,7 +38,8 @@ class _ToSink:
 
     def function_for(self, claim: Claim) -> Callable[..., None]:
         """Return the delivery of a claim."""
-        return partial(self.sink.deliver, Delivery(claim.notification, claim.received_at, claim.attempts))
+        delivery = Delivery(claim.notification, claim.received_at, claim.attempts, claim.envelope)
+        return partial(self.sink.deliver, delivery)
 
     def is_transactional(self, kind: Kind) -> bool:  # noqa: ARG002 - of every kind
         """Say no: a sink has no part in the journal's transaction."""
@@ -85,6 +86,16 @@ def of_sink(name: str, settings: SinkSettings, sink: Sink, scope: Scope | None =
 def scope_of(settings: Settings, name: str) -> Scope:
     """Return the part of the queue that goes to a destination."""
     return Scope(tuple((_rule(settings, route), route.sink == name) for route in settings.route))
+
+
+def wants_requests(settings: Settings) -> Callable[[str, str], bool] | None:
+    """Return what says, of an account and a kind, whether a sink writes the request as it came; ``None``: no sink does.
+
+    The journal must keep the request then.
+    """
+    wanting = {name for name, sink in settings.sink.items() if sink.format == "envelope"}
+    scopes = [scope_of(settings, name) for name in wanting & {route.sink for route in settings.route}]
+    return (lambda account, kind: any(scope.takes(account, kind) for scope in scopes)) if scopes else None
 
 
 def refuse_gaps(settings: Settings) -> None:

@@ -27,6 +27,7 @@ from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.notifications import instant
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.http import Sessions
+from soap_handler.trace_context import HEADER, current, made_up
 from soap_handler.xml.control_characters import shield, unshield
 from soap_handler.xml.parser import parse
 
@@ -80,6 +81,7 @@ class SoapRelay(Sink):
                 "Content-Type": "text/xml; charset=utf-8",
                 "SOAPAction": f'"{soap_action(name)}"',
                 "Accept": "text/xml",
+                HEADER: current() or made_up(notification.key),
             },
         )
         confirm(name, reply)

@@ -1,12 +1,14 @@
 """The sink that inserts into a table of the customer's database, one row for each notification.
 
-SQLAlchemy speaks to PostgreSQL, MySQL and MariaDB, SQL Server, Oracle and SQLite. A unique key makes it idempotent: a
-row that is there already is a success. What a column cannot hold (NUL, half a surrogate pair) is replaced; the column
-for ``payload`` has the JSON form, and with it the exact text.
+Rows that come together are inserted together, with one commit; where one is refused, each goes alone. SQLAlchemy speaks
+to PostgreSQL, MySQL and MariaDB, SQL Server, Oracle and SQLite. A unique key makes it idempotent: a row that is there
+already is a success. What a column cannot hold (NUL, half a surrogate pair) is replaced; the column for ``payload`` has
+the JSON form, and with it the exact text.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
@@ -28,12 +30,13 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
-from soap_handler.errors import SinkDownError, SinkRefusedError
+from soap_handler.errors import RetryLater, SinkDownError, SinkError, SinkRefusedError
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import form, written
+from soap_handler.sinks.together import Together, for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
@@ -79,25 +82,20 @@ class Sql(Sink):
         self._settings = settings
         self.table, self._columns = table_of(settings)
         self._insert = insert(self.table)
+        self._statement_seconds = settings.statement_seconds
+        self._together = Together(self._send, most=settings.batch, at_once=settings.concurrency)
         self._engine: Engine = create_engine(
             settings.url.get_secret_value(),
             pool_size=settings.concurrency,
             pool_recycle=_RECYCLE_SECONDS,
-            pool_reset_on_return=None,  # there is no transaction that could be left open
-            isolation_level="AUTOCOMMIT",  # one statement, one round trip: it is committed when it is answered
+            pool_reset_on_return=None,  # each transaction is ended where it was begun
             hide_parameters=True,
             connect_args=_timeouts(settings),
         )
 
     def deliver(self, delivery: Delivery) -> None:
-        """Insert one row and commit."""
-        row = self._row(delivery)
-        try:
-            if not self._write(row):
-                self._write(row, last=True)  # the row is unique: what the lost connection had committed is no error
-        except IntegrityError as error:
-            if not self._is_there(row):
-                raise SinkRefusedError(_reason(error)) from error
+        """Insert one row, perhaps together with others, and commit."""
+        self._together.deliver(self._row(delivery))
 
     def probe(self) -> str:
         """Log in, and look for the table and its columns."""
@@ -130,20 +128,59 @@ class Sql(Sink):
         """Close all connections."""
         self._engine.dispose()
 
-    def _write(self, row: Mapping[str, Any], *, last: bool = False) -> bool:
-        """Insert; return false where the connection turned out to be closed, unless this is the last try."""
+    def _send(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Exception | None]:
+        """Insert rows in one transaction, and say of each what went wrong. Of a refused batch, each goes alone."""
+        until = time.monotonic() + self._statement_seconds
         try:
-            with self._engine.connect() as connection:
-                connection.execute(self._insert, row)
-        except IntegrityError:
-            raise
-        except DataError as error:
-            raise SinkRefusedError(_reason(error)) from error
+            self._write(rows, until)
         except SQLAlchemyError as error:
-            if isinstance(error, DBAPIError) and error.connection_invalidated and not last:
-                return False
-            raise SinkDownError(_reason(error)) from error
-        return True
+            if len(rows) == 1:
+                return [self._verdict(rows[0], error)]
+            if time.monotonic() > until or _is_lost(error):
+                return for_each(SinkDownError(_reason(error)), len(rows))
+            return self._one_by_one(rows, until)
+        return [None] * len(rows)
+
+    def _one_by_one(self, rows: Sequence[Mapping[str, Any]], until: float) -> Sequence[Exception | None]:
+        """Find out which rows of a batch are refused. When time is up, the rest waits."""
+        errors: list[Exception | None] = []
+        for row in rows:
+            if time.monotonic() > until:
+                errors.append(RetryLater("its batch was refused, and no time was left to insert it alone"))
+                continue
+            try:
+                self._write([row], until)
+                errors.append(None)
+            except SQLAlchemyError as error:
+                errors.append(self._verdict(row, error))
+        return errors
+
+    def _write(self, rows: Sequence[Mapping[str, Any]], until: float) -> None:
+        """Insert and commit; once more where the connection turned out to be closed.
+
+        The key is unique, so what the lost connection had committed is found and does no harm.
+        """
+        try:
+            self._insert_all(rows)
+        except SQLAlchemyError as error:
+            if not _is_lost(error) or time.monotonic() > until:
+                raise
+            self._insert_all(rows)
+
+    def _insert_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(self._insert, rows)
+
+    def _verdict(self, row: Mapping[str, Any], error: SQLAlchemyError) -> SinkError | None:
+        """Return what the error means of a row that was inserted alone; ``None``: it is there already."""
+        if isinstance(error, DataError):
+            return SinkRefusedError(_reason(error))
+        if not isinstance(error, IntegrityError):
+            return SinkDownError(_reason(error))
+        try:
+            return None if self._is_there(row) else SinkRefusedError(_reason(error))
+        except SinkDownError as down:
+            return down
 
     def _is_there(self, row: Mapping[str, Any]) -> bool:
         """Whether a row of this key is in the table, so that the constraint that refused it is the key's."""
@@ -209,7 +246,7 @@ def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 def _timeouts(settings: SqlSettings) -> dict[str, Any]:
     """Return what tells the driver how long to wait, as far as it can be told."""
-    seconds = max(1, round(settings.timeout))
+    seconds = max(1, round(settings.statement_seconds))
     scheme = settings.url.get_secret_value().partition(":")[0]
     if scheme.startswith("postgresql"):
         return {"connect_timeout": seconds, "options": f"-c statement_timeout={seconds * 1000}"}
@@ -218,6 +255,13 @@ def _timeouts(settings: SqlSettings) -> dict[str, Any]:
     if "pymssql" in scheme:
         return {"login_timeout": seconds, "timeout": seconds}
     return {"timeout": seconds} if scheme.startswith("sqlite") else {}
+
+
+def _is_lost(error: SQLAlchemyError) -> bool:
+    """Whether there was no connection, or it broke, rather than that the database said no to a statement."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or (error.statement is None and not isinstance(error, IntegrityError))
 
 
 def _reason(error: SQLAlchemyError) -> str:

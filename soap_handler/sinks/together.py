@@ -11,42 +11,44 @@ import copy
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from soap_handler.errors import SinkDownError
-    from soap_handler.sinks.base import Delivery
 
-    Send = Callable[[Sequence[Delivery]], Sequence[Exception | None]]
+Content = TypeVar("Content")
+"""What a sink sends of one delivery."""
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
+class _Waiting(Generic[Content]):
     """A delivery whose thread waits: for its answer, or to lead the next request."""
 
-    delivery: Delivery
+    content: Content
     error: Exception | None = None
     answered: bool = False
     woken: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
 
-class Together:
+class Together(Generic[Content]):
     """Gathers deliveries. Thread-safe. The thread of one of them, the leader, makes the request for all."""
 
-    def __init__(self, send: Send, *, most: int, at_once: int) -> None:
+    def __init__(
+        self, send: Callable[[Sequence[Content]], Sequence[Exception | None]], *, most: int, at_once: int
+    ) -> None:
         """``send`` delivers up to ``most`` and says of each what went wrong; it is called by ``at_once`` threads."""
         self._send = send
         self._most = most
         self._at_once = at_once
         self._lock = threading.Lock()
         self._under_way = 0
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_Waiting[Content]] = deque()
 
-    def deliver(self, delivery: Delivery) -> None:
+    def deliver(self, content: Content) -> None:
         """Deliver, perhaps with others; raise what went wrong with this one."""
-        mine = _Waiting(delivery)
+        mine = _Waiting(content)
         with self._lock:
             leads = self._under_way < self._at_once
             if leads:
@@ -60,13 +62,13 @@ class Together:
         if mine.error is not None:
             raise mine.error
 
-    def _lead(self, mine: _Waiting) -> None:
+    def _lead(self, mine: _Waiting[Content]) -> None:
         """Make a request for this delivery and those that wait, then hand on the lead."""
         with self._lock:
             others = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most - 1))]
         errors: Sequence[Exception | None] = [RuntimeError("the request was not made")] * (1 + len(others))
         try:
-            errors = self._send([each.delivery for each in (mine, *others)])
+            errors = self._send([each.content for each in (mine, *others)])
         finally:
             for each, error in zip((mine, *others), errors, strict=True):
                 each.error, each.answered = error, True

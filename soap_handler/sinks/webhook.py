@@ -17,7 +17,7 @@ from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import content_type, encoded
 from soap_handler.sinks.http import Sessions
 from soap_handler.sinks.together import Together, for_each
-from soap_handler.trace_context import HEADER, current
+from soap_handler.trace_context import HEADER, current, made_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ class Webhook(Sink):
             **self._fixed,
             "Content-Type": content_type(self._format, in_batch=self._together is not None),
             "Idempotency-Key": f'"{identity}"',  # a structured field: RFC 8941, section 3.3.3
-            HEADER: trace or _made_up(identity),
+            HEADER: trace or made_up(identity),
             **self._signature(identity, body),
         }
         _judge(self._sessions.request("POST", self._url, data=body.encode(), headers=headers))
@@ -154,9 +154,3 @@ def _fixed_headers(settings: WebhookSettings) -> dict[str, str]:
 
 def _key(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix("whsec_"))
-
-
-def _made_up(identity: str) -> str:
-    """Return a W3C trace context where traces are off: one trace for a notification, a span for each attempt."""
-    trace = hashlib.sha256(identity.encode()).hexdigest()[:32]
-    return f"00-{trace}-{time.time_ns() & 0xFFFFFFFFFFFFFFFF or 1:016x}-01"

@@ -62,6 +62,14 @@ def test_check_reaches_out_on_request(tmp_path: Path, run: Run) -> None:
     assert (verdict, "t0ken" in text) == ("wrong", False)
 
 
+def test_check_says_that_requests_are_kept_for_a_sink(tmp_path: Path, run: Run) -> None:
+    """Where a sink writes them as they came: it costs each push a second time its size on the disk."""
+    sink = f'[sink.spool]\ntype = "files"\nformat = "envelope"\ndirectory = "{tmp_path}"\n'
+    configured(tmp_path, f'[[route]]\nsink = "spool"\n{sink}')
+    verdict, text = checks(run)["sink.spool"]
+    assert (verdict, "the journal keeps" in text) == ("ok", True)
+
+
 def test_check_names_what_no_route_takes(tmp_path: Path, run: Run) -> None:
     """Such a configuration does not start either."""
     sink = f'[sink.spool]\ntype = "files"\ndirectory = "{tmp_path}"\n'

@@ -164,8 +164,11 @@ def test_a_broker_that_was_killed_keeps_what_it_confirmed(broker: RabbitMq) -> N
     assert [values["id"] for _, values in arrived(broker, "killed")] == ["1", "2"]
 
 
-def test_a_connection_that_died_while_it_rested_is_no_failure(broker: RabbitMq) -> None:
+def test_a_connection_that_died_while_it_rested_is_no_failure(
+    broker: RabbitMq, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A firewall forgets idle connections: the next delivery uses a new one and succeeds."""
+    monkeypatch.setattr("soap_handler.sinks.amqp._FRESH_SECONDS", 0.0)  # as if it had rested for longer
     with amqp(broker, **declared("rested")) as sink:
         sink.deliver(received("1"))
         cut_connections(broker.port)

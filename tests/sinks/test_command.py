@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ import pytest
 from soap_handler.errors import GiveUp, RetryLater, SinkDownError
 from soap_handler.settings.sinks import CommandSettings
 from soap_handler.sinks.command import Command
+from soap_handler.trace_context import carried
 from tests.sinks.deliveries import AWKWARD, received
 
 if TYPE_CHECKING:
@@ -41,6 +44,21 @@ def test_the_program_gets_the_attributes_in_its_environment(tmp_path: Path, monk
     assert found["SMS_BODY"] == "two\nlines \N{REPLACEMENT CHARACTER} ?"
     assert found["SMS_KEY"] == received().notification.key
     assert "secret" not in found.values()
+
+
+@pytest.mark.parametrize("context", ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None])
+def test_the_program_gets_the_trace_context(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: str | None
+) -> None:
+    """In the variable that OpenTelemetry names, and not that of the service's start; made up where traces are off."""
+    monkeypatch.setenv("TRACEPARENT", "00-of-the-service")
+    monkeypatch.setenv("TRACESTATE", "of=the-service")
+    with carried(context) if context else nullcontext():
+        run(f"env > {tmp_path}/env")
+    found = (tmp_path / "env").read_text()
+    given = re.findall("^TRACEPARENT=(.*)$", found, re.MULTILINE)
+    assert given == [context] if context else re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", given[0])
+    assert "TRACESTATE" not in found
 
 
 def test_a_text_that_no_variable_holds_is_left_out(tmp_path: Path) -> None:

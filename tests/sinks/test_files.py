@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
+from sqlalchemy import text
 
 from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.settings.sinks import FilesSettings
 from soap_handler.sinks.files import TEMPORARY_PREFIX, Files
 from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received
+from tests.sinks.test_routes import Running, routed
+from tests.support.waiting import wait_for
+from tests.support.wire import PASSWORD, PATH, ask, message, post, request
 
 if TYPE_CHECKING:
     from soap_handler.sinks.base import Delivery
@@ -44,6 +50,62 @@ def test_a_file_can_be_a_soap_envelope(tmp_path: Path, delivery: Delivery) -> No
     assert operation.findtext("{*}id", "") == getattr(delivery.notification, "id", "")
     assert envelope.findtext("{*}Header//{*}Account") == "EX0000001"
     assert not envelope.findtext("{*}Header//{*}Password")
+
+
+@pytest.mark.parametrize(
+    ("request_", "suffix"),
+    [(b"\xef\xbb\xbf<soap:Envelope/>", ".xml"), (b"username=a&password=***&notificationType=MessageReceived", ".txt")],
+    ids=["SOAP", "form"],
+)
+def test_the_request_as_it_came_is_written_where_the_journal_has_it(
+    tmp_path: Path, request_: bytes, suffix: str
+) -> None:
+    """Byte for byte; the name says whether it is XML."""
+    files(tmp_path, format="envelope").deliver(replace(received(), request=request_))
+    (path,) = tmp_path.iterdir()
+    assert path.suffix == suffix
+    assert path.read_bytes() == request_
+
+
+@pytest.mark.parametrize("fast_path", ["auto", "off"])
+@pytest.mark.parametrize("kind", ["SOAP", "form"])
+def test_from_a_push_to_its_file_byte_by_byte(tmp_path: Path, kind: str, fast_path: str) -> None:
+    """The journal keeps the request of what goes to this sink, also a usual one; the password alone is masked."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    sinks: dict[str, Any] = {
+        "spool": {"type": "files", "directory": spool, "format": "envelope"},
+        "other": {"type": "stdout"},
+    }
+    routes: list[dict[str, Any]] = [{"kinds": ["MessageEvent"], "sink": "other"}, {"sink": "spool"}]
+    settings = routed(tmp_path, routes, sinks)
+    settings = settings.model_copy(update={"server": settings.server.model_copy(update={"fast_path": fast_path})})
+    service = Running(settings)
+    try:
+        form = (
+            b"username=ems&password=s3cret&account=EX0012345&notificationType=MessageReceived&id=1&originator=4477"
+            b"&recipient=447786204254&body=hi+there&type=Text&sentAt=2014-08-02+16:28:42Z"
+            b"&receivedAt=2014-08-02+16:28:42Z"
+        )
+        as_form = "Content-Type: application/x-www-form-urlencoded"
+        port = service.app.server.port
+        for body in [form] if kind == "form" else [message(), message(id="9" * 8, body="weiß ]]> & 🚌")]:
+            if kind == "form":
+                assert ask(port, request(body, as_form, start=f"POST {PATH}.aspx HTTP/1.1")).status == 200
+            else:
+                assert post(port, body).confirms
+            expected = body.replace(PASSWORD.encode(), b"***")
+            wait_for(partial(_has, spool, expected))
+        assert post(port, message("MessageEvent")).confirms
+        with service.app.journal._engine.connect() as connection:
+            kept = connection.execute(text("SELECT kind FROM notification WHERE envelope IS NOT NULL")).scalars()
+            assert set(kept) == {"MessageReceived"}
+    finally:
+        service.stop()
+
+
+def _has(spool: Path, content: bytes) -> bool:
+    return content in {each.read_bytes() for each in spool.glob("2*")}
 
 
 def test_an_envelope_has_the_exact_text(tmp_path: Path) -> None:

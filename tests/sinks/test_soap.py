@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from soap_handler.notifications import EventType, MessageEvent, MessageReceived,
 from soap_handler.settings.sinks import SoapSettings
 from soap_handler.sinks.base import Delivery
 from soap_handler.sinks.soap import SoapRelay
+from soap_handler.trace_context import carried
 from tests.sinks.deliveries import ALL_KINDS, AWKWARD, STORED, received
 from tests.sinks.test_webhook import endpoint
 from tests.support.service import Service, serving, settings_for
@@ -53,6 +54,20 @@ def to_service(service: Service, **settings: Any) -> Iterator[SoapRelay]:
     login = {"username": USERNAME, "password": PASSWORD, "account": REFERENCE, **settings}
     with relay(f"http://127.0.0.1:{service.port}{PATH}", **login) as sink:
         yield sink
+
+
+def test_the_trace_context_of_the_attempt_goes_along() -> None:
+    """As the header of HTTP, where an instrumented handler looks for it; made up from the key where traces are off."""
+    context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with endpoint() as hook, relay(hook.url) as sink:
+        for several in (carried(context), nullcontext(), nullcontext()):
+            with several, pytest.raises(SinkDownError, match="204"):
+                sink.deliver(received())
+    given = [headers["traceparent"] for headers, _ in hook.requests]
+    assert given[0] == context
+    (trace, span), (same_trace, other_span) = (each.split("-")[1:3] for each in given[1:])
+    assert trace == same_trace
+    assert span != other_span
 
 
 def told(service: Service, delivery: Delivery) -> Any:

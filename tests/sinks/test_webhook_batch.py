@@ -60,7 +60,7 @@ class Held:
         return answer
 
     @staticmethod
-    def _have_gathered(together: Together, count: int) -> bool:
+    def _have_gathered(together: Together[Delivery], count: int) -> bool:
         return len(together._waiting) == count
 
     def deliver(self, sink: Sink, deliveries: Sequence[Delivery]) -> dict[str, Exception | None]:

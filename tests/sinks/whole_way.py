@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -31,6 +32,7 @@ from tests.sinks.test_webhook import endpoint
 from tests.support.fast_path import chosen
 from tests.support.postgresql import NoPostgreSQLError, PostgreSQL
 from tests.support.waiting import wait_for
+from tests.support.wire import envelope, header, operation, post
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +55,8 @@ _FAULT: Final = _RESPONSE.replace(
 class Peer:
     """A destination that is absent until :meth:`start`."""
 
-    refuses = True
-    """Whether it can refuse one message."""
+    nul = "\0"
+    """What it is given for a NUL: itself, where the text is JSON."""
 
     def __init__(self, folder: Path, everything: ExitStack) -> None:
         self.folder = folder / "peer"
@@ -106,6 +108,8 @@ class Hook(Peer):
 class OldHandler(Hook):
     """An Account Event Handler."""
 
+    nul = "\N{REPLACEMENT CHARACTER}"
+
     @property
     def settings(self) -> dict[str, Any]:
         return {"type": "soap", "url": f"http://127.0.0.1:{self.port}/x.asmx", "username": "u", "password": "p"}
@@ -147,24 +151,27 @@ exec cat >> '{self.folder}/taken'
 
 
 class Directory(Peer):
-    """A directory, which refuses nothing that it can name."""
-
-    refuses = False
+    """A directory. It refuses one message: what has the name of its file is a folder."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"type": "files", "directory": str(self.folder)}
+        return {"type": "files", "directory": str(self.folder), "name": "{digest}.{extension}"}
 
     def start(self) -> None:
         self.folder.mkdir()
+        digest = hashlib.sha256(REFUSED_MESSAGE.key.encode()).hexdigest()[:32]
+        (self.folder / f"{digest}.json").mkdir()
 
     def taken(self) -> Taken:
-        files = sorted(self.folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+        found = [each for each in self.folder.glob("*.json") if each.is_file()]
+        files = sorted(found, key=lambda file: file.stat().st_mtime_ns)
         return [_of(json.loads(file.read_text())) for file in files]
 
 
 class Database(Peer):
     """A table of a PostgreSQL, with a constraint."""
+
+    nul = "\N{REPLACEMENT CHARACTER}"
 
     def prepare(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="peer-"))  # the server's account gets into no folder of pytest's
@@ -209,10 +216,8 @@ class Database(Peer):
 class Broker(Peer):
     """A RabbitMQ that runs, in which the exchange is missing at first; to stop it is a test of the sink alone.
 
-    A queue that is full refuses, but no single message.
+    A queue that is full refuses one message, whose routing key leads to it too.
     """
-
-    refuses = False
 
     def __init__(self, folder: Path, everything: ExitStack, url: str) -> None:
         super().__init__(folder, everything)
@@ -220,19 +225,22 @@ class Broker(Peer):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"type": "amqp", "url": self.url, "exchange": "whole-way"}
+        return {"type": "amqp", "url": self.url, "exchange": "whole-way", "routing_key": "{kind}.{key}"}
 
     def start(self) -> None:
         self.channel = self.everything.enter_context(pika.BlockingConnection(pika.URLParameters(self.url))).channel()
         self.channel.exchange_declare("whole-way", exchange_type="topic")
         self.channel.queue_declare("whole-way")
         self.channel.queue_bind("whole-way", "whole-way", "#")
+        self.channel.queue_declare("full", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+        self.channel.basic_publish("", "full", b"the one that it has room for")
+        self.channel.queue_bind("full", "whole-way", f"MessageReceived.{REFUSED_MESSAGE.key}")
 
     def taken(self) -> Taken:
         found = []
         while (got := self.channel.basic_get("whole-way", auto_ack=True))[0] is not None:
             found.append(_of(json.loads(got[2])))
-        return found
+        return [each for each in found if each[2] != REFUSED]
 
 
 PEERS: Final[dict[str, Callable[[Path, ExitStack], Peer]]] = {
@@ -252,7 +260,7 @@ ACCOUNT: Final = EmsAccount(
     reference="EX1", username="user", password="pass", push_username="ems", push_password="word"
 )
 TEXTS: Final = [AWKWARD[name] for name in ("emoji", "cdata", "long", "empty")]
-"""What XML can say; what it cannot is the business of the tests of each sink."""
+"""What XML can say; a NUL is pushed besides, as .NET writes it."""
 WHEN: Final = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
@@ -271,6 +279,11 @@ def messages(first: int, texts: list[str]) -> list[MessageReceived]:
         )
         for number, body in enumerate(texts, first)
     ]
+
+
+REFUSED_MESSAGE: Final = messages(11, [*TEXTS, REFUSED])[-1]
+"""The one that each peer refuses."""
+NUL_ID: Final = "8d1b2a3c-4c7f-4a55-9d1e-0d8a2f3b4c5d"
 
 
 class Scene:
@@ -304,6 +317,12 @@ class Scene:
             self.ems.push(each)
             wait_for(lambda: not self.ems.counts().waiting)
 
+    def push_nul(self) -> None:
+        """Push a message with a NUL as .NET writes one: a reference, which no XML may have."""
+        body = operation(id=NUL_ID, originator="447700900129", body="a NUL b").replace(" NUL ", "&#0;")
+        answer = post(self.app.server.port, envelope(body, header("ems", "word", "EX1")))
+        assert answer.confirms
+
     def count(self, state: State) -> int:
         return sum(count for (_, found), count in self.app.journal.counts().items() if found is state)
 
@@ -313,7 +332,7 @@ def go(folder: Path, make: Callable[[Path, ExitStack], Peer]) -> None:
     with ExitStack() as everything:
         peer = make(folder, everything)
         scene = Scene(folder, peer, everything)
-        early, late = messages(1, TEXTS), messages(11, [*TEXTS, *([REFUSED] if peer.refuses else [])])
+        early, late = messages(1, TEXTS), [*messages(11, TEXTS), REFUSED_MESSAGE]
         scene.push(early)
         attempts = scene.app.journal.attempts
         wait_for(lambda: any(attempt.outcome in {"failed", "paused"} for _, attempt in attempts()))
@@ -321,15 +340,16 @@ def go(folder: Path, make: Callable[[Path, ExitStack], Peer]) -> None:
 
         peer.start()
         scene.push(late)
-        sound = [each for each in (*early, *late) if each.body != REFUSED]
-        refused = len(early) + len(late) - len(sound)
-        wait_for(lambda: (scene.count(State.DONE), scene.count(State.DEAD)) == (len(sound), refused))
+        scene.push_nul()
+        sound = [*early, *late[:-1]]
+        wait_for(lambda: (scene.count(State.DONE), scene.count(State.DEAD)) == (len(sound) + 1, 1))
 
         taken = peer.taken()
-        assert sorted(taken) == sorted((each.id, each.originator, each.body, each.type.value) for each in sound)
+        expected_values = [(each.id, each.originator, each.body, each.type.value) for each in sound]
+        assert sorted(taken) == sorted([*expected_values, (NUL_ID, "447700900129", f"a{peer.nul}b", "Text")])
         for originator in {each.originator for each in sound}:
             expected = [each.id for each in sound if each.originator == originator]
             assert [found[0] for found in taken if found[1] == originator] == expected
         dead = {record.key for record in scene.app.journal.records(Selection(state=State.DEAD))}
-        assert dead == {each.key for each in late if each.body == REFUSED}
-        assert len(scene.ems.inbox.mailbox) == refused
+        assert dead == {REFUSED_MESSAGE.key}
+        assert len(scene.ems.inbox.mailbox) == 1
