@@ -94,7 +94,7 @@ CONFIGURATION: Final[tuple[Row, ...]] = (
         "A driver of an extra is not installed.",
         "The error says what to install, as the README does.",
         "system/postgresql/test_sessions.py::test_a_missing_driver_is_named",
-        "cli/test_init_and_check.py::test_a_driver_that_is_not_there_is_said",
+        "cli/test_init_and_check.py::test_a_driver_that_is_not_taken_is_said",
     ),
     row(
         "Paths of the systemd unit have blanks or %.",

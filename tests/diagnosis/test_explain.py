@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from soap_handler.diagnosis.explain import Explanation, explain
 from soap_handler.faces import unread
@@ -19,9 +20,6 @@ from soap_handler.settings import ServerSettings, Settings
 from soap_handler.xml import charsets, parser, repair
 from tests.support import wire
 from tests.support.service import serving, settings_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -76,6 +74,7 @@ def test_the_answer_is_the_services_own(data: bytes, tmp_path: Path) -> None:
 
 def test_everything_about_a_good_request_is_said(settings: Settings) -> None:
     """Face, operation, account under the name that came, and the key; nothing repaired."""
+    Path(str(make_url(settings.journal.url.get_secret_value()).database)).unlink()
     found = explain(wire.request(wire.envelope(head=wire.header(account=wire.NUMBER))), settings)
     assert found.taken
     assert (found.face, found.operation, found.account) == ("SOAP", "MessageReceived", wire.REFERENCE)

@@ -107,7 +107,7 @@ def test_each_table_that_waits_for_a_restart_is_named(tmp_path: Path) -> None:
         }
         | {"tracing": {"enabled": True}, "console": {"port": 0}, "reconcile": {"interval": 7200}}
     )
-    assert unapplied_changes(before, after) == ["console", "sink", "route", "tracing.enabled"]
+    assert unapplied_changes(before, after) == ["sink", "route", "console", "tracing.enabled"]
 
 
 def test_a_new_login_of_the_inbox_is_used_at_once(tmp_path: Path) -> None:

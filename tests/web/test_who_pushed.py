@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from pydantic import SecretStr
 
-from soap_handler import times
 from soap_handler.cli import journal_view
 from soap_handler.contract import SOAP_12
 from soap_handler.ems import EmsAccount
@@ -173,7 +172,7 @@ def assert_shown(settings: Settings, record: Record, history: list[Attempt]) -> 
     table = journal_view.pages(record, history, record.done_at)[1]
     printed = [str(row[0]).partition(" (")[0] for row in table.rows]
     rows = [*moments, record.handled_at, record.done_at]
-    assert sorted(printed) == sorted(times.exact(moment) for moment in rows if moment is not None)
+    assert sorted(printed) == sorted(str(journal_view.instant(moment)) for moment in rows if moment is not None)
     assert printed == sorted(printed)
     assert f"SOAP from {CALLER}" in table.rows[0]
     told = journal_view.whole(record, history)
