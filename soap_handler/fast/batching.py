@@ -132,7 +132,9 @@ class BatchingDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitre
         """
         inside = self._inside
         with suppress(IndexError):  # the loop is not inside the journal, or came back just now
-            return time.monotonic() - inside[0] >= seconds and inside.pop() > 0
+            if time.monotonic() - inside[0] >= seconds:
+                inside.pop()
+                return True
         return False
 
     def after_poll(self) -> None:

@@ -17,7 +17,7 @@ IDLE_VERBS: Final[tuple[Verb, ...]] = (
     inbox_gates.enter,
     inbox_gates.prolong,
     inbox_gates.refuse,
-    heartbeat.beat,  # every few seconds while somebody asks whether the service is ready
+    heartbeat.beat,  # every few seconds while a load balancer probes /health/ready
     audit_rows.begin,
     audit_rows.end,
     audit_rows.delete_before,

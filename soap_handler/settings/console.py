@@ -79,7 +79,7 @@ class ConsoleSettings(Table):
     )
     bodies: Literal["operators", "nobody"] = Field(
         default="operators",
-        description="Who is shown what messages say, and the requests that hold it; nobody: operators neither.",
+        description="Who is shown the texts of messages and the original requests: operators, or no role at all.",
     )
     metrics_allow_from: tuple[Network, ...] = Field(
         default=(),

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.console.pages.filled import Filled, console_on, fill, settings_of
+from tests.console.pages.filled import Filled, console_on, fill, served, settings_of
+from tests.web.pages.chromium import chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from selenium.webdriver import Chrome
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +20,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     with console_on(settings_of(tmp_path_factory.mktemp("console"))) as made:
         fill(made.journal)
         yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chrome]:
+    with chromium() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def address(filled: Filled) -> Iterator[str]:
+    with served(filled) as at:
+        yield at

@@ -72,6 +72,11 @@ class Filled:
         """Return the latest record in a state."""
         return next(each for each in self.journal.records(_ANY) if each.state is state)
 
+    def path(self, pattern: str) -> str:
+        """Return a path in which ``{dead}`` and other states, and ``{repaired}``, stand for the numbers of messages."""
+        repaired = next(each.seq for each in self.journal.records(_ANY) if "f" * 32 in each.key)
+        return pattern.format(repaired=repaired, **{state.value: self.record(state).seq for state in State})
+
 
 def settings_of(folder: Path) -> Settings:
     """Return settings with two accounts, a sink and your handlers."""

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from soap_handler.journal import Selection, State
 from tests.console.pages.browsing import findings, look_at
 from tests.console.pages.filled import Filled, console_on, served, settings_of
-from tests.web.pages.chromium import BROWSER, DRIVER, chromium, show
+from tests.web.pages.chromium import BROWSER, DRIVER, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from selenium.webdriver import Chrome
@@ -25,18 +23,6 @@ PAGES: Final = [
     "/settings", "/audit", "/login",
 ]  # fmt: skip
 EMPTY: Final = ["/", "/messages", "/dead", "/waiting", "/reconciliations", "/audit"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Chrome]:
-    with chromium() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def address(filled: Filled) -> Iterator[str]:
-    with served(filled) as at:
-        yield at
 
 
 def assert_accessible(browser: Chrome, address: str) -> None:
@@ -55,8 +41,7 @@ def assert_accessible(browser: Chrome, address: str) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing(browser: Chrome, filled: Filled, address: str, path: str) -> None:
     """Names, roles, landmarks, order and contrast are as WCAG has them."""
-    repaired = next(each.seq for each in filled.journal.records(Selection()) if "f" * 32 in each.key)
-    assert_accessible(browser, address + path.format(dead=filled.record(State.DEAD).seq, repaired=repaired))
+    assert_accessible(browser, address + filled.path(path))
 
 
 def test_it_finds_nothing_where_nothing_is(browser: Chrome, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from soap_handler.console.access.guard import CONTENT_SECURITY_POLICY
-from soap_handler.journal import State
 from tests.console.pages.filled import Filled, console_on, settings_of
 from tests.support.wire import OTHER_PASSWORD, PASSWORD
 
@@ -52,14 +51,10 @@ class Reader(HTMLParser):
             self.wrong.append(f"</{tag}>")
 
 
-def path_of(filled: Filled, path: str) -> str:
-    return path.format(**{state.value: filled.record(state).seq for state in State})
-
-
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_is_sound(filled: Filled, path: str) -> None:
     """Each has the policy, is well-formed, runs nothing of its own, and shows no secret."""
-    answer = filled.app.test_client().get(path_of(filled, path))
+    answer = filled.app.test_client().get(filled.path(path))
     text = answer.get_data(as_text=True)
     assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
     assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")

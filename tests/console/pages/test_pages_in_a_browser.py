@@ -10,17 +10,16 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from soap_handler.console.pages import overview
-from soap_handler.journal import Entry, Selection, State, questions
+from soap_handler.journal import Entry, State, questions
 from soap_handler.journal.questions import browsing as journal_browsing
 from soap_handler.notifications import MessageReceived
 from tests.console.pages.browsing import complaints, content_width, look_at
 from tests.console.pages.filled import Filled, console_on, fill, served, settings_of
 from tests.support.waiting import wait_for
 from tests.support.wire import REFERENCE
-from tests.web.pages.chromium import BROWSER, DRIVER, chromium
+from tests.web.pages.chromium import BROWSER, DRIVER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from selenium.webdriver import Chrome
@@ -34,23 +33,6 @@ PAGES: Final = [
 ]  # fmt: skip
 NUMBER: Final = "07700 900104"
 """The national form of one originator."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Chrome]:
-    with chromium() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def address(filled: Filled) -> Iterator[str]:
-    with served(filled) as at:
-        yield at
-
-
-def path_of(filled: Filled, path: str) -> str:
-    repaired = next(each.seq for each in filled.journal.records(Selection()) if "f" * 32 in each.key)
-    return path.format(dead=filled.record(State.DEAD).seq, repaired=repaired)
 
 
 def exact_times(browser: Chrome) -> list[str | None]:
@@ -120,7 +102,7 @@ def focused(browser: Chrome) -> WebElement:
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_fits_on_a_phone(browser: Chrome, filled: Filled, address: str, path: str, dark: bool) -> None:  # noqa: FBT001 - a case
     """At 360 pixels nothing is wider than the window, in the light and the dark; the browser complains of nothing."""
-    look_at(browser, address + path_of(filled, path), width=360, dark=dark)
+    look_at(browser, address + filled.path(path), width=360, dark=dark)
     assert content_width(browser) <= 360
     ground = browser.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
     assert (sum(map(int, ground[ground.index("(") + 1 : -1].split(",")[:3])) < 200) is dark
