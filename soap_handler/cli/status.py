@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS: Final = 2.0
 """Between two looks of ``--watch``, at least."""
-_LONGEST_PAUSE_SECONDS: Final = 10.0
+_PAUSE_LIMIT_SECONDS: Final = 10.0
 _SHARE: Final = 20
 """A pause is so many times as long as the look before it, so that a watcher takes little where a look takes long."""
 
@@ -58,4 +58,4 @@ def _watch(config: Path | None) -> None:
 
 def pause(took: float) -> float:
     """Return how many seconds to wait after a look that took so long."""
-    return min(max(WATCH_SECONDS, _SHARE * took), _LONGEST_PAUSE_SECONDS)
+    return min(max(WATCH_SECONDS, _SHARE * took), _PAUSE_LIMIT_SECONDS)

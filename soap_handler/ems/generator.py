@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from soap_handler.notifications import Notification
 
-FIRST_MOMENT: Final = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+FIRST_TIME: Final = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """Time of the first notification; the others follow it."""
 
 USUAL_MIX: Final[Mapping[Kind, float]] = {
@@ -118,7 +118,7 @@ class _Generator:
         self.rng = rng
         self._account = account
         self._control_characters = control_characters
-        self._now = FIRST_MOMENT
+        self._now = FIRST_TIME
 
     def message_received(self) -> MessageReceived:
         received = self._tick()

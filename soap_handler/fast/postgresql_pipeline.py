@@ -20,7 +20,7 @@ from soap_handler import telemetry
 from soap_handler.fast.push_connection import PushConnection, can_store
 from soap_handler.journal.copies import note_all
 from soap_handler.journal.database_errors import may_spoil_others
-from soap_handler.journal.engine import patience_of
+from soap_handler.journal.engine import silence_limit_of
 from soap_handler.journal.group_commit import GroupCommit, Request
 from soap_handler.journal.insert import record_all
 
@@ -104,7 +104,7 @@ class PipelinedCommit(GroupCommit):
             self._sockets[self._attached.fileno()] = self._attached
         if self._attached is None or not self._attached.is_late:
             return self._attached is not None
-        if (silent := self._attached.silent_for) > patience_of(self.engine):
+        if (silent := self._attached.silent_for) > silence_limit_of(self.engine):
             telemetry.emit("journal_session_silent", seconds=round(silent, 1))
             self._reconnects = True  # the thread's connection may be to the same server
             self._attached.give_up(TimeoutError("the server gave no answer"))

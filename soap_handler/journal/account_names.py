@@ -33,7 +33,7 @@ KNOWN: Final = "not called: known under another name of the account"
 """How the history calls it where a message that waits came under another name too."""
 _ROWS_PER_STEP: Final = 500  # in one transaction
 _LATE_ROWS: Final = 10_000  # numbers below the newest: on PostgreSQL a lower number may be committed later
-_PATIENCE_SECONDS: Final = 60.0  # for one step
+_STEP_LIMIT_SECONDS: Final = 60.0  # for one step
 _TRIES: Final = 3  # on PostgreSQL a push may store the same message meanwhile
 
 _table = notification.c
@@ -116,10 +116,10 @@ def _do(journal: Journal, verb: Callable[..., Any], argument: object) -> Any:  #
 def _done(commit: Future[Any]) -> Any:  # noqa: ANN401 - the answer of the verb
     """Wait for a commit, longer than a push would."""
     try:
-        return commit.result(_PATIENCE_SECONDS)
+        return commit.result(_STEP_LIMIT_SECONDS)
     except FutureTimeoutError as error:
         commit.cancel()
-        raise JournalUnavailableError(f"the journal did not commit within {_PATIENCE_SECONDS:g} s") from error
+        raise JournalUnavailableError(f"the journal did not commit within {_STEP_LIMIT_SECONDS:g} s") from error
 
 
 def _note(connection: Connection, requests: Sequence[frozenset[str]]) -> list[_Noted]:

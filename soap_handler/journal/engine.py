@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from soap_handler.journal.execute import Executor
 
-_PATIENCE: Final = "seconds of silence"  # the name in an engine's execution options
-_PATIENCE_SECONDS: Final = 11.0
+_SILENCE_LIMIT: Final = "seconds of silence"  # the name in an engine's execution options
+_SILENCE_LIMIT_SECONDS: Final = 11.0
 _OTHER_DRIVER: Final = (
     f"a journal takes no driver but {' and '.join(DRIVERS.values())}, whose waits for the database have a limit; "
     f"expected {EXPECTED}"
@@ -35,13 +35,13 @@ def open_engine(
     queue_clock: QueueClock | None = None,
     *,
     create: bool = True,
-    patience: float = _PATIENCE_SECONDS,
+    silence_limit: float = _SILENCE_LIMIT_SECONDS,
 ) -> Engine:
     """Return an engine for a SQLAlchemy URL, set up so that a commit is durable.
 
     ``executor`` runs the frequent statements (``execute``); ``queue_clock`` is that of due times and leases.
-    ``create``: make SQLite's file where there is none, until :func:`create_no_more`. ``patience`` is how long (seconds)
-    the committer's connection may be silent.
+    ``create``: make SQLite's file where there is none, until :func:`create_no_more`. ``silence_limit`` is how long
+    (seconds) the committer's connection may be silent.
 
     Raises:
         sqlalchemy.exc.ArgumentError: the text is no SQLAlchemy URL.
@@ -57,7 +57,11 @@ def open_engine(
             pool_pre_ping=address.get_backend_name() != "sqlite",
             max_overflow=-1,  # as many connections as there are threads that need one; none waits for another
             hide_parameters=True,  # an error's text must not quote phone numbers and bodies
-            execution_options={EXECUTOR: executor, QUEUE_CLOCK: queue_clock or QueueClock(), _PATIENCE: patience},
+            execution_options={
+                EXECUTOR: executor,
+                QUEUE_CLOCK: queue_clock or QueueClock(),
+                _SILENCE_LIMIT: silence_limit,
+            },
         )
     except ModuleNotFoundError as error:
         text = f"the journal needs the Python package {error.name}, which is not installed"
@@ -78,9 +82,9 @@ def create_no_more(engine: Engine, revision: str) -> None:
             ground_of(engine).has_tables(connection.connection.driver_connection, revision)
 
 
-def patience_of(engine: Engine) -> float:
+def silence_limit_of(engine: Engine) -> float:
     """Return how long (seconds) a connection that writes may be silent before it is given up."""
-    return float(engine.get_execution_options()[_PATIENCE])
+    return float(engine.get_execution_options()[_SILENCE_LIMIT])
 
 
 def connect_to_write(engine: Engine) -> Connection:
@@ -91,7 +95,7 @@ def connect_to_write(engine: Engine) -> Connection:
             sqlite.prepare_to_write(connection)
         else:
             postgresql.plan_by_index(connection)
-            postgresql.limit_silence(connection, patience_of(engine))
+            postgresql.limit_silence(connection, silence_limit_of(engine))
     except SQLAlchemyError:
         abandon(connection)
         raise

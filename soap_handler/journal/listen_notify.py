@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _CHANNEL: Final = "soap_handler_journal"
 NOTIFY_SECONDS: Final = 0.02
 """The least time between two NOTIFY of one process."""
-_PATIENCE_SECONDS: Final = 10.0  # for an answer; nothing here takes long
+_SILENCE_LIMIT_SECONDS: Final = 10.0  # for an answer; nothing here takes long
 _SILENCE_SECONDS: Final = 10.0  # without a notification, after which the connection is tested
 
 
@@ -85,7 +85,7 @@ class Listener(BackgroundLoop):
             SQLAlchemyError, OSError: there is no connection, or it was lost.
         """
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            limit_silence(connection, _PATIENCE_SECONDS)
+            limit_silence(connection, _SILENCE_LIMIT_SECONDS)
             if not self._was_connected and not is_durable(connection):
                 telemetry.emit("journal_not_durable", reason="PostgreSQL runs with fsync = off")
             connection.exec_driver_sql(f"LISTEN {_CHANNEL}")

@@ -49,8 +49,8 @@ def set_up(engine: Engine) -> None:
     """Have each connection of an engine commit durably and wait for nothing without a limit."""
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "do_executemany", _execute_many)
-    event.listen(engine, "checkout", _be_patient)
-    event.listen(engine, "checkin", _be_impatient)
+    event.listen(engine, "checkout", _wait_for_answers)
+    event.listen(engine, "checkin", _wait_for_sign_of_life)
     event.listen(engine, "connect", _prepare)
 
 
@@ -67,7 +67,7 @@ def is_durable(connection: Connection) -> bool:
 def limit_silence(connection: Connection, seconds: float) -> None:
     """Give up the connection where the server is silent for so long, until it is back in the pool."""
     driver: Any = connection.connection.driver_connection
-    driver.patience = seconds
+    driver.silence_limit = seconds
 
 
 def plan_by_index(connection: Connection) -> None:
@@ -111,17 +111,17 @@ def _connect(_dialect: object, _record: object, arguments: Any, options: Any) ->
     return Session.connect(*arguments, **options)
 
 
-def _be_patient(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - of the driver
+def _wait_for_answers(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - of the driver
     """Wait for the answers that a connection in use is owed."""
-    connection.patience = connection.usual_patience
+    connection.silence_limit = connection.usual_silence_limit
 
 
-def _be_impatient(connection: Any, _record: object) -> None:  # noqa: ANN401 - of the driver, or None
+def _wait_for_sign_of_life(connection: Any, _record: object) -> None:  # noqa: ANN401 - of the driver, or None
     """Wait only briefly for the sign of life that a connection gives before it is used again."""
     if connection is not None:
         from soap_handler.journal.silence import CONNECT_SECONDS  # noqa: PLC0415 - as in _connect
 
-        connection.patience = CONNECT_SECONDS
+        connection.silence_limit = CONNECT_SECONDS
 
 
 def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of the driver
@@ -145,4 +145,4 @@ def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a conn
     cursor.close()
     connection.commit()  # or the first roll-back would take the settings back
     own = int(wanted.get("statement_timeout", 0)) / 1000
-    connection.patience = connection.usual_patience = (own or limit) + _SILENCE_MARGIN_SECONDS
+    connection.silence_limit = connection.usual_silence_limit = (own or limit) + _SILENCE_MARGIN_SECONDS

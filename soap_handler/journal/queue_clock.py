@@ -42,7 +42,7 @@ BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _SERVER_NOW: Final = "CAST(extract(epoch FROM {}()) * 1000000 AS BIGINT)"
 _JUMP: Final = timedelta(seconds=2)  # a difference of more is no delay of the network
 _FALL_SECONDS: Final = 5.0  # after a fall: what was written just before it was noticed comes in that time
-_LONGEST_LOOK_SECONDS: Final = 0.5  # a slower answer says too little about the moment at which it was given
+_LOOK_LIMIT_SECONDS: Final = 0.5  # a slower answer says too little about the moment at which it was given
 _table = notification.c
 _setting = Table(
     "queue_clock",
@@ -119,7 +119,7 @@ def _look(connection: Connection, queue_clock: QueueClock) -> None:
     number = connection.scalar(select(literal_column(_SERVER_NOW.format("clock_timestamp"))))
     answered = clock.uptime()
     moment = from_number(number)
-    if moment is not None and (answered - asked < _LONGEST_LOOK_SECONDS or queue_clock.zero is None):
+    if moment is not None and (answered - asked < _LOOK_LIMIT_SECONDS or queue_clock.zero is None):
         set_to(queue_clock, moment, (asked + answered) / 2)
 
 

@@ -28,12 +28,12 @@ class _SilentError(Exception):
 
 
 class Session(Connection[TupleRow]):
-    """A connection of psycopg that is closed where the server keeps silent for longer than :attr:`patience`."""
+    """A connection of psycopg that is closed where the server keeps silent for longer than :attr:`silence_limit`."""
 
-    patience: float = CONNECT_SECONDS
+    silence_limit: float = CONNECT_SECONDS
     """Seconds of silence, counted anew whenever something comes."""
-    usual_patience: float = CONNECT_SECONDS
-    """What :attr:`patience` becomes again when the connection is back in the pool."""
+    usual_silence_limit: float = CONNECT_SECONDS
+    """What :attr:`silence_limit` becomes again when the connection is back in the pool."""
 
     def __del__(self, *_: object) -> None:
         """Close a session that a thread left behind which waited for a server that stands still."""
@@ -46,7 +46,7 @@ class Session(Connection[TupleRow]):
         Raises:
             psycopg.OperationalError: the server kept silent; the connection is closed.
         """
-        seconds = self.patience
+        seconds = self.silence_limit
         try:
             return super().wait(_listening(gen, seconds), *args, **options)
         except _SilentError:

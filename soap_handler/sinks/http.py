@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS: Final = 10.0  # at most, of the whole time
 _ANSWER_BYTES: Final = 64 * 1024  # that are read; then the connection is given up
 _IDLE_SECONDS: Final = 50.0  # after which a connection is not used again: firewalls and load balancers forget it
-_LONGEST_PAUSE_SECONDS: Final = 86400.0  # whatever an endpoint asks for, or a clock that differs makes of it
+_PAUSE_LIMIT_SECONDS: Final = 86400.0  # whatever an endpoint asks for, or a clock that differs makes of it
 
 
 class Sessions:
@@ -126,12 +126,12 @@ class Reply:
         """The seconds that ``Retry-After`` asks for, written as seconds or as a date; ``None``: it asks for none."""
         text = self.headers.get("Retry-After", "").strip()
         if text.isdecimal():
-            return min(float(text[:9]), _LONGEST_PAUSE_SECONDS)
+            return min(float(text[:9]), _PAUSE_LIMIT_SECONDS)
         try:
             asked = email.utils.parsedate_to_datetime(text).timestamp() - time.time() if text else None
         except ValueError:
             return None
-        return None if asked is None else min(max(0.0, asked), _LONGEST_PAUSE_SECONDS)
+        return None if asked is None else min(max(0.0, asked), _PAUSE_LIMIT_SECONDS)
 
 
 def _beginning(answer: requests.Response) -> bytes:

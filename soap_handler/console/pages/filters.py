@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FIELDS: Final = ("number", "id", "state", "kind", "account", "error", "since", "until")
 """The names of the fields, in the order of the form: those of the query, and of the actions on all of a filter."""
-_LONGEST: Final = 500
+_TEXT_LIMIT: Final = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Filter:
 
 def read(fields: Mapping[str, str], accounts: Sequence[AccountSettings], now: datetime) -> Filter:
     """Read the fields of a form; ``now`` is the time from which ``2h`` counts."""
-    texts = {name: text for name in FIELDS if (text := fields.get(name, "").strip()[:_LONGEST])}
+    texts = {name: text for name in FIELDS if (text := fields.get(name, "").strip()[:_TEXT_LIMIT])}
     readers: dict[str, Callable[[str], dict[str, Any]]] = {
         "number": _number,
         "state": lambda text: {"state": State(text)},

@@ -35,7 +35,7 @@ REFRESH_CHOICES: Final = (5, 15, 60)
 _KEPT_SECONDS: Final = 1.0
 """So long one look at the journal serves all who look."""
 _KEPT_TIMES: Final = 4  # as long as it took: of a large journal, no more than a fifth of one processor is for who looks
-_LONGEST_KEPT_SECONDS: Final = 20.0
+_KEPT_LIMIT_SECONDS: Final = 20.0
 _QUICK_LOOK_SECONDS: Final = 0.2  # for a new look, where there is a former one
 _STALE_SECONDS: Final = 30.0  # a former one that is older tells nothing of the present
 _UNANSWERED_SECONDS: Final = 10.0
@@ -84,9 +84,7 @@ class Looks:
         """
         with self._lock:
             age = self._clock() - self._at
-            if self._seen is not None and age <= min(
-                max(_KEPT_SECONDS, _KEPT_TIMES * self._took), _LONGEST_KEPT_SECONDS
-            ):
+            if self._seen is not None and age <= min(max(_KEPT_SECONDS, _KEPT_TIMES * self._took), _KEPT_LIMIT_SECONDS):
                 return self._seen
             former = self._seen if age <= _STALE_SECONDS else None
             under_way = self._under_way

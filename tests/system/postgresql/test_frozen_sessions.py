@@ -36,8 +36,8 @@ TIMEOUT = 0.4
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all limits be short."""
     monkeypatch.setattr(silence, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(journal, "_PATIENCE_MARGIN_SECONDS", 0.2)
-    monkeypatch.setattr(listen_notify, "_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(journal, "_SILENCE_MARGIN_SECONDS", 0.2)
+    monkeypatch.setattr(listen_notify, "_SILENCE_LIMIT_SECONDS", 0.5)
     monkeypatch.setattr(listen_notify, "_SILENCE_SECONDS", 0.3)
 
 
@@ -136,7 +136,7 @@ def test_a_session_that_stops_in_a_query_ends_it(url: str, sessions: Sessions) -
     """The connection was alive when it was taken; the limit holds in the midst of its work."""
     with Journal(url, timeout=TIMEOUT) as opened, opened._engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
-        driver.patience = TIMEOUT
+        driver.silence_limit = TIMEOUT
         sessions.stop()
         with pytest.raises(Exception, match="no answer within"):
             connection.execute(text("SELECT 1"))

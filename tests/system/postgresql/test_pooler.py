@@ -95,7 +95,7 @@ def test_a_pooler_in_session_mode_is_as_good_as_none(pooled: Pooling) -> None:
 
 def test_a_pool_that_is_too_small_is_named(pooled: Pooling, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service says how many sessions there are and how many it holds; commands that need one work."""
-    monkeypatch.setattr(silence.Session, "patience", 0.3)
+    monkeypatch.setattr(silence.Session, "silence_limit", 0.3)
     url = pooled("session", 2)
     with captured_events() as events, Journal(url) as journal:
         assert journal.record(entry(1))
