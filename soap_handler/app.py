@@ -219,7 +219,9 @@ class App:
         """Build what runs beside the server."""
         admissions = [self.seams.admission() for _ in destinations]
         self.deleters = Deleters(self._accounts, self.journal, settings.delete, admissions[0])
-        self.reconcile_schedule = ReconcileSchedule(self._accounts, self.journal, settings.reconcile, settings.delete)
+        self.reconcile_schedule = ReconcileSchedule(
+            self._accounts, self.journal, settings.reconcile, settings.delete, self.deleters.connections
+        )
         self.retention = Retention(
             self.journal, settings.journal.retention, audit_days=settings.journal.audit_retention
         )

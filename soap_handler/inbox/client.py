@@ -3,53 +3,49 @@
 from __future__ import annotations
 
 import threading
-import time
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from soap_handler.contract import NAMESPACE, wsdl_path
+from soap_handler.contract import MESSENGER_HEADER, NAMESPACE, soap_action, wsdl_path
 from soap_handler.errors import InboxFaultError
 from soap_handler.inbox.confirmation import Answer, confirm
+from soap_handler.inbox.connections import Connections
 from soap_handler.inbox.message_stream import ListSplitter
 from soap_handler.inbox.messages import MessageReader
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
+    from lxml.etree import _Element
+
     from soap_handler.inbox.messages import InboxMessage, Unreadable
-    from soap_handler.inbox.transport import Stream, Transport
+    from soap_handler.inbox.transport import Stream
     from soap_handler.settings import InboxSettings
 
 _BINDING: Final = f"{{{NAMESPACE}}}InboxServiceSoap"
-IDLE_SECONDS: Final = 60.0  # a firewall that forgets a connection does so after some minutes, and says nothing
-
-
-class _Line(NamedTuple):
-    """A zeep service with a connection of its own, for one call at a time."""
-
-    service: Any
-    transport: Transport
+_ANSWER_BYTES: Final = 32 * 1024 * 1024  # at most; all messages of a day come in one answer (contract, section 2)
+_reading: Final = threading.Lock()
+_of_thread: Final = threading.local()  # a zeep client is not to be shared by threads
 
 
 class Inbox:
     """The EMS inbox of one account. Thread-safe; its builder closes it.
 
-    It is nothing but settings until the first call. A connection is kept alive for the calls that follow within a
-    minute; then it is closed, and a later call makes a new one.
+    It is nothing but settings: each call borrows a connection.
 
     No call lasts longer than the connect timeout and the timeout of the settings together, however slowly the answer
     drips. No call succeeds without the answer that the contract demands.
     """
 
-    def __init__(self, account_reference: str, settings: InboxSettings) -> None:
+    def __init__(self, account_reference: str, settings: InboxSettings, shared: Connections | None = None) -> None:
+        """``shared`` are the connections that it borrows, and does not close; without them it has its own."""
         self._account = account_reference
         self._settings = settings
-        self._kept: list[tuple[float, _Line]] = []  # since when they are idle, longest first
-        self._closed = False
-        self._lock = threading.Lock()
+        self._connections = Connections() if shared is None else shared
+        self._shares = shared is not None
 
     @property
     def longest_call(self) -> timedelta:
@@ -83,14 +79,11 @@ class Inbox:
         Raises:
             InboxError: as :meth:`delete`; also when the list breaks off.
         """
-        line = self._new_line(timeout)  # not kept: the next list is minutes away
         splitter = ListSplitter()
-        with closing(line.transport):
-            stream: Stream = self._send("GetMessages", line)
-            with stream:
-                # Another status confirms nothing, and a fault may use the names of a message for something else.
-                read = _read_all if stream.status == HTTPStatus.OK else _keep_all
-                yield from read(splitter, stream.chunks(largest))
+        with self._sent("GetMessages", timeout) as stream:
+            # Another status confirms nothing, and a fault may use the names of a message for something else.
+            read = _read_all if stream.status == HTTPStatus.OK else _keep_all
+            yield from read(splitter, stream.chunks(largest))
         confirm("GetMessages", Answer(stream.status, splitter.rest()))
 
     def check_login(self) -> None:
@@ -102,65 +95,42 @@ class Inbox:
         self._call("GetMessagesForDay", year=2000, month=1, day=1)
 
     def close(self) -> None:
-        """Close the connections; one that is in use, at the end of its call."""
-        self._closed = True
-        self.close_idle(0.0)
-
-    def close_idle(self, seconds: float = IDLE_SECONDS) -> None:
-        """Close the connections that have not been used for so long, and let go of what belongs to them."""
-        before = time.monotonic() - seconds
-        with self._lock:
-            idle = [line for since, line in self._kept if since <= before]
-            self._kept = [(since, line) for since, line in self._kept if since > before]
-        for line in idle:
-            line.transport.close()
+        """Close the connections that are its own; one that is in use, at the end of its call."""
+        if not self._shares:
+            self._connections.close()
 
     def _call(self, operation: str, **parameters: object) -> None:
-        with self._line() as line:
-            answer = self._send(operation, line, **parameters)
+        with self._sent(operation, self._settings.timeout, **parameters) as stream:
+            answer = Answer(stream.status, b"".join(stream.chunks(_ANSWER_BYTES)))
         confirm(operation, answer)
 
     @contextmanager
-    def _line(self) -> Iterator[_Line]:
-        """Take a line that is idle, the one that was used last, or a new one; keep it afterwards."""
-        self.close_idle()
-        with self._lock:
-            line = self._kept.pop()[1] if self._kept else None
-        line = line or self._new_line()
-        try:
-            yield line
-        finally:
-            with self._lock:
-                self._kept.append((time.monotonic(), line))
-            if self._closed:
-                self.close_idle(0.0)
+    def _sent(self, operation: str, timeout: float, **parameters: object) -> Iterator[Stream]:
+        """Call an operation; yield the answer that begins to come in. ``timeout`` (seconds) is for all of it."""
+        envelope = self._envelope(operation, parameters)
+        headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{soap_action(operation)}"'}
+        timeouts = self._settings.connect_timeout, timeout
+        with (
+            self._connections.to(self._settings) as connection,
+            connection.post(self._settings.url, envelope, headers, timeouts) as stream,
+        ):
+            yield stream
 
-    def _send(self, operation: str, line: _Line, **parameters: object) -> Any:  # noqa: ANN401 - zeep has no types
-        """Return what the transport of this line gives for an answer."""
-        try:
-            return line.service[operation](**parameters, _soapheaders={"MessengerHeader": self._header()})
-        except ValueError:
-            # lxml's "All strings must be XML compatible": EMS has no message of such an id, but may have the others.
-            raise InboxFaultError("the call cannot be written as XML") from None
-
-    def _header(self) -> dict[str, str]:
-        return {
+    def _envelope(self, operation: str, parameters: dict[str, object]) -> _Element:
+        client, service = _zeep_client()
+        header = {
             "Username": self._settings.username,
             "Password": self._settings.password.get_secret_value(),
             "Account": self._account,
         }
-
-    def _new_line(self, list_timeout: float | None = None) -> _Line:
-        """Return a new line, for calls or for a list, which is streamed. It connects at its first call."""
-        from soap_handler.inbox import transport as transports  # noqa: PLC0415 - it imports requests; see _zeep
-
-        if list_timeout is None:
-            transport = transports.Transport(self._settings)
-        else:
-            transport = transports.StreamingTransport(self._settings, list_timeout)
-        # The answer is read by us: zeep takes an empty Body and an empty response for the same thing.
-        client = _zeep().Client(_wsdl(), transport=transport, settings=_zeep().Settings(raw_response=True))
-        return _Line(client.create_service(_BINDING, self._settings.url), transport)
+        try:
+            envelope: _Element = client.create_message(
+                service, operation, _soapheaders={MESSENGER_HEADER: header}, **parameters
+            )
+        except ValueError:
+            # lxml's "All strings must be XML compatible": EMS has no message of such an id, but may have the others.
+            raise InboxFaultError("the call cannot be written as XML") from None
+        return envelope
 
 
 def _read_all(splitter: ListSplitter, chunks: Iterator[bytes]) -> Iterator[InboxMessage | Unreadable]:
@@ -177,6 +147,16 @@ def _keep_all(splitter: ListSplitter, chunks: Iterator[bytes]) -> Iterator[Inbox
     for chunk in chunks:
         splitter.keep(chunk)
     yield from ()
+
+
+def _zeep_client() -> tuple[Any, Any]:
+    """Return this thread's zeep client and its service. They write envelopes, and neither send nor read any."""
+    if not hasattr(_of_thread, "client"):
+        with _reading:  # two threads at once would each parse the WSDL
+            client = _zeep().Client(_wsdl(), transport=_wsdl().transport)
+        _of_thread.client = client, client.create_service(_BINDING, "")
+    found: tuple[Any, Any] = _of_thread.client
+    return found
 
 
 @cache

@@ -5,10 +5,6 @@ So an account with nothing to delete costs nothing, and a thousand of them no mo
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
@@ -21,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from soap_handler.dispatch.admission import Admission
+    from soap_handler.inbox.connections import Connections
     from soap_handler.inbox.deleter import Deleter
     from soap_handler.journal import InboxGate, Journal
     from soap_handler.log_throttle import LogThrottle
@@ -29,8 +26,6 @@ POLL_SECONDS: Final = 1.0
 """Between two looks at the journal that nothing woke us for: finds what other processes handled."""
 _GATHER_SECONDS: Final = 0.2  # a delete is not urgent, and one call for ten messages is kinder than ten calls
 _CALLS_AT_ONCE: Final = 32  # so many inboxes may be slow before another one waits for them
-_KEPT_CONNECTIONS: Final = 32  # of all inboxes together; EMS need not hold one for each of a thousand accounts
-_CLOSE_IDLE_SECONDS: Final = 15.0  # between two looks for connections that are idle
 
 
 class DeleteSchedule(BackgroundLoop):
@@ -42,17 +37,19 @@ class DeleteSchedule(BackgroundLoop):
         journal: Journal,
         admission: Admission,
         log_throttle: LogThrottle,
+        connections: Connections,
     ) -> None:
-        """Have ``deleters`` work: those in use, by account. They may change at any time."""
+        """Have ``deleters`` work: those in use, by account. They may change at any time.
+
+        Of their ``connections``, those that are idle are closed in time.
+        """
         super().__init__("deletion")
         self._deleters = deleters
         self._journal = journal
         self._admission = admission
         self._log_throttle = log_throttle
-        self._lock = threading.Lock()
+        self._connections = connections
         self._workers = Workers("deletion call", _CALLS_AT_ONCE)
-        self._connected: OrderedDict[str, None] = OrderedDict()  # accounts, the one that called last at the end
-        self._close_idle_at = 0.0
 
     def start(self) -> None:
         """Begin to delete what is handled; each commit that may have made work wakes the loop."""
@@ -79,9 +76,9 @@ class DeleteSchedule(BackgroundLoop):
             wait = self._seconds_until_turn(deleter, self._journal.gates.seconds_until(at), gates.get(account))
             if wait <= 0:
                 deleter.begin()
-                self._workers.submit(partial(self._turn, deleter))
+                self._workers.submit(deleter.take_turn)
             seconds = min(seconds, wait) if wait > 0 else seconds
-        self._close_idle()
+        self._connections.close_idle()
         return seconds
 
     def rest(self, seconds: float) -> None:
@@ -105,22 +102,3 @@ class DeleteSchedule(BackgroundLoop):
             return POLL_SECONDS
         at_once = deleter.has_untold or (gate is not None and deleter.may_be_corrected(gate))
         return max(0.0 if at_once else due, deleter.seconds_to_rest())
-
-    def _turn(self, deleter: Deleter) -> None:
-        """Have a deleter make its turn; then close the connection that was not used for longest, if there are many."""
-        deleter.take_turn()
-        with self._lock:
-            self._connected[deleter.account] = None
-            self._connected.move_to_end(deleter.account)
-            if len(self._connected) <= _KEPT_CONNECTIONS:
-                return
-            oldest = self._deleters.get(self._connected.popitem(last=False)[0])
-        if oldest is not None:
-            oldest.close_idle(0.0)
-
-    def _close_idle(self) -> None:
-        now = time.monotonic()
-        if now >= self._close_idle_at:
-            self._close_idle_at = now + _CLOSE_IDLE_SECONDS
-            for deleter in list(self._deleters.values()):
-                deleter.close_idle()

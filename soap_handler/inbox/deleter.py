@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
-from soap_handler.dispatch.admission import Admission
 from soap_handler.errors import (
     InboxError,
     InboxFaultError,
@@ -22,16 +21,18 @@ from soap_handler.errors import (
     MessageGoneError,
 )
 from soap_handler.inbox.circuit_breaker import CircuitBreaker
-from soap_handler.inbox.client import IDLE_SECONDS, Inbox
+from soap_handler.inbox.client import Inbox
 from soap_handler.inbox.delete_results import DeleteResults
 from soap_handler.inbox.login_gate import LoginGate
-from soap_handler.log_throttle import LogThrottle
 from soap_handler.retry import FAILED_ROUND, Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from soap_handler.dispatch.admission import Admission
+    from soap_handler.inbox.connections import Connections
     from soap_handler.journal import Claim, InboxGate, Journal
+    from soap_handler.log_throttle import LogThrottle
     from soap_handler.settings import DeleteSettings, InboxSettings
 
 _SETTLE_SECONDS: Final = 5.0  # of a lease, for telling the journal
@@ -52,8 +53,9 @@ class Deleter:
         journal: Journal,
         delete: DeleteSettings,
         *,
-        admission: Admission | None = None,
-        log_throttle: LogThrottle | None = None,
+        admission: Admission,
+        log_throttle: LogThrottle,
+        connections: Connections,
     ) -> None:
         """``account`` is its reference. ``log_throttle`` is shared by all, for what concerns them all at once."""
         self.account = account
@@ -62,10 +64,10 @@ class Deleter:
         """The inbox that it empties."""
         self.stopping = threading.Event()
         """Set once this deleter is to begin nothing more."""
-        self._inbox = Inbox(account, settings)
+        self._inbox = Inbox(account, settings, connections)
         self._journal = journal
-        self._admission = admission or Admission()
-        self._log_throttle = log_throttle or LogThrottle()
+        self._admission = admission
+        self._log_throttle = log_throttle
         self._batch = delete.batch
         self._backoff = Backoff(delete.backoff, delete.backoff_cap)
         self._breaker = CircuitBreaker(delete, account=self.account)
@@ -135,12 +137,7 @@ class Deleter:
             return False
         if self.has_untold:
             self._end()
-        self._inbox.close()
         return True
-
-    def close_idle(self, seconds: float = IDLE_SECONDS) -> None:
-        """Close the connection, if it has not been used for so long."""
-        self._inbox.close_idle(seconds)
 
     def _end(self) -> None:
         """Settle what there is, and give back what is unused."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from soap_handler import telemetry
 from soap_handler.dispatch.admission import Admission
+from soap_handler.inbox.connections import Connections
 from soap_handler.inbox.delete_schedule import DeleteSchedule
 from soap_handler.inbox.deleter import Deleter
 from soap_handler.log_throttle import LogThrottle
@@ -51,8 +52,10 @@ class Deleters:
         self._settings = settings
         self._admission = admission or Admission()
         self._log_throttle = LogThrottle()
+        self.connections = Connections()
+        """Those to the inboxes, which reconciliation borrows too."""
         self._running: dict[str, Deleter] = {}
-        self._schedule = DeleteSchedule(self._running, journal, self._admission, self._log_throttle)
+        self._schedule = DeleteSchedule(self._running, journal, self._admission, self._log_throttle, self.connections)
         self._names = _names_of(accounts)
         self._stopped = False
         self._lock = threading.Lock()
@@ -122,7 +125,9 @@ class Deleters:
             for deleter in self:
                 deleter.stopping.set()  # of all, before the wait for the first
             ended = self._schedule.stop(left())
-            return all([deleter.stop(left()) for deleter in self]) and ended  # noqa: C419 - all are stopped
+            ended = all([deleter.stop(left()) for deleter in self]) and ended  # noqa: C419 - all are stopped
+            self.connections.close()
+            return ended
 
     def _built(self, account: Account, settings: DeleteSettings) -> Deleter:
         assert account.inbox is not None  # noqa: S101 - tells mypy what _with_inbox made sure of
@@ -133,6 +138,7 @@ class Deleters:
             settings,
             admission=self._admission,
             log_throttle=self._log_throttle,
+            connections=self.connections,
         )
 
 

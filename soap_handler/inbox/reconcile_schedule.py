@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from soap_handler.accounts.accounts import Account
+    from soap_handler.inbox.connections import Connections
     from soap_handler.journal import Journal
     from soap_handler.settings import DeleteSettings, ReconcileSettings
 
@@ -72,7 +73,9 @@ class _AccountRuns:
         journal: Journal,
         settings: ReconcileSettings,
         delete: DeleteSettings,
+        *,
         log_throttle: LogThrottle,
+        connections: Connections,
     ) -> None:
         assert account.inbox is not None  # noqa: S101 - tells mypy what the schedule made sure of
         self.reference = account.reference
@@ -81,10 +84,10 @@ class _AccountRuns:
         self.stopping = threading.Event()
         self.next_at = 0.0
         """When the next run is due, by the monotonic clock."""
-        self._inbox = Inbox(account.reference, account.inbox)
         self._journal = journal
         self._settings = settings
-        self._reconciler = Reconciler(account, self._inbox, journal, settings)
+        inbox = Inbox(account.reference, account.inbox, connections)
+        self._reconciler = Reconciler(account, inbox, journal, settings)
         self._breaker = CircuitBreaker(delete, account=self.reference)
         self._gate = LoginGate(account.reference, account.inbox, journal, delete, timedelta(seconds=settings.timeout))
         self._log_throttle = log_throttle
@@ -122,7 +125,6 @@ class _AccountRuns:
         ended = self._idle.is_set()
         if not ended:
             self._abandon()
-        self._inbox.close()
         return ended or not self._reconciler.writing
 
     def _turn(self, pause: float) -> float:
@@ -232,10 +234,16 @@ class ReconcileSchedule:
     """The runs of all accounts that have an inbox; none, where the interval is 0."""
 
     def __init__(
-        self, accounts: Iterable[Account], journal: Journal, settings: ReconcileSettings, delete: DeleteSettings
+        self,
+        accounts: Iterable[Account],
+        journal: Journal,
+        settings: ReconcileSettings,
+        delete: DeleteSettings,
+        connections: Connections,
     ) -> None:
-        """Build a schedule for each account. The journal is not closed by this class."""
+        """Build a schedule for each account. Neither the journal nor the connections are closed by this class."""
         self._journal = journal
+        self._connections = connections
         self._running: dict[str, _AccountRuns] = {}
         self._loop = _Loop()
         self._log_throttle = LogThrottle()
@@ -260,7 +268,9 @@ class ReconcileSchedule:
         """Return the runs of these accounts and settings, and change nothing yet. What stays as it is is the same."""
         return {
             account.reference: self._kept(account, settings, delete)
-            or _AccountRuns(account, self._journal, settings, delete, self._log_throttle)
+            or _AccountRuns(
+                account, self._journal, settings, delete, log_throttle=self._log_throttle, connections=self._connections
+            )
             for account in accounts
             if settings.interval > 0 and account.inbox is not None
         }

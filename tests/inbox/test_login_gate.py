@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from soap_handler.ems import InboxService
 from soap_handler.errors import JournalUnavailableError
+from soap_handler.inbox.connections import Connections
 from soap_handler.inbox.login_gate import LoginGate
 from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal, State
@@ -236,7 +237,9 @@ def test_four_processes_with_a_wrong_password_are_refused_once(url: str) -> None
 
 
 def _runs(journal: Journal, inbox: InboxSettings) -> ReconcileSchedule:
-    return ReconcileSchedule([account_of(inbox)], journal, ReconcileSettings(interval=0.1, timeout=5.0), SLOW)
+    return ReconcileSchedule(
+        [account_of(inbox)], journal, ReconcileSettings(interval=0.1, timeout=5.0), SLOW, Connections()
+    )
 
 
 def test_a_corrected_login_frees_the_refused_deletes_at_once(journal: Journal) -> None:

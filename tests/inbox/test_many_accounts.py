@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from soap_handler.inbox import client
+from soap_handler.inbox import Inbox
+from soap_handler.inbox.connections import Connections
 from soap_handler.inbox.deleters import Deleters
 from soap_handler.inbox.workers import Workers
 from soap_handler.journal import Journal, Step
 from tests.inbox.deleting import QUICK, account_of, all_done, deleters_of, handle
-from tests.inbox.servers import Server, always, fault, right, settings
+from tests.inbox.servers import Call, Connection, Server, always, fault, http, response, right, settings
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -67,18 +68,61 @@ def test_a_commit_has_one_look_made_for_all_accounts(journal: Journal, monkeypat
     assert len(looks) < 10
 
 
-def test_few_connections_are_kept_for_many_accounts(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """EMS need not hold one for each account that has deleted something lately."""
-    monkeypatch.setattr("soap_handler.inbox.delete_schedule._KEPT_CONNECTIONS", 2)
+def test_accounts_share_connections() -> None:
+    """EMS has one address for all: a handshake of TLS for each of a thousand accounts would cost more than its call."""
     with Server(right) as server:
-        known = accounts_at(server.url, 10)
+        shared = Connections()
+        for number in range(5):
+            Inbox(f"EX{number}", settings(server.url), shared).delete(["1"])
+        shared.close()
+    assert (len(server.calls), server.connections) == (5, 1)
+    assert [f"EX{number}" in call.body for number, call in enumerate(server.calls)] == [True] * 5
+
+
+def test_an_inbox_of_another_address_has_another_connection() -> None:
+    """The pool lends only what leads there, by the same proxy and with the same roots."""
+    with Server(right) as one, Server(right) as another:
+        shared = Connections()
+        for server in (one, another, one):
+            Inbox("EX1", settings(server.url), shared).delete(["1"])
+        shared.close()
+    assert [(len(each.calls), each.connections) for each in (one, another)] == [(2, 1), (1, 1)]
+
+
+def test_no_cookie_of_one_account_goes_with_the_call_of_another() -> None:
+    """They share connections, and a cookie may stand for a login."""
+
+    def answer(_: Call, connection: Connection) -> None:
+        connection.socket.sendall(http(200, response("DeleteMessage"), "Set-Cookie: ASP.NET_SessionId=4711; path=/"))
+
+    with Server(answer) as server:
+        shared = Connections()
+        for account in ("EX1", "EX2"):
+            Inbox(account, settings(server.url), shared).delete(["1"])
+        shared.close()
+    assert server.connections == 1
+    assert not any("4711" in str(call) for call in server.calls)
+
+
+def test_few_connections_are_kept_for_many_accounts(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EMS need not hold one for each call that was made at once."""
+    monkeypatch.setattr("soap_handler.inbox.connections._KEPT_CONNECTIONS", 2)
+    gate = threading.Barrier(5, timeout=10)
+
+    def together(call: Call, connection: Connection) -> None:
+        gate.wait()
+        right(call, connection)
+
+    with Server(together) as server:
+        known = accounts_at(server.url, 5)
         deleters = Deleters(known, journal, QUICK)
         for number, account in enumerate(known):
             handle(journal, [number], account.reference)
         deleters.start()
-        wait_for(all_done(journal, 10))
-        wait_for(lambda: sum(bool(each._inbox._kept) for each in deleters) == 2)
+        wait_for(all_done(journal, 5))
+        wait_for(lambda: len(deleters.connections._idle) == 2)
         assert deleters.stop(lambda: 10.0)
+        assert deleters.connections._idle == []
 
 
 def test_replaced_deleters_are_let_go(journal: Journal) -> None:
@@ -97,28 +141,30 @@ def test_replaced_deleters_are_let_go(journal: Journal) -> None:
         assert "another" in server.calls[-1].body
 
 
-def test_an_idle_connection_is_not_used_again() -> None:
+def test_an_idle_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A firewall may have forgotten it, and says nothing: a call on it would only time out."""
     with Server(right) as server:
-        inbox = client.Inbox("EX1", settings(server.url))
+        inbox = Inbox("EX1", settings(server.url))
         inbox.delete(["1"])
         inbox.delete(["2"])
         assert server.connections == 1
-        inbox._kept = [(since - 61, line) for since, line in inbox._kept]
+        monkeypatch.setattr("soap_handler.inbox.connections._IDLE_SECONDS", 0.0)
         inbox.delete(["3"])
         assert server.connections == 2
         inbox.close()
 
 
-def test_connections_that_are_idle_are_closed_in_time() -> None:
+def test_connections_that_are_idle_are_closed_in_time(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """They hold places at EMS and at each firewall, and an account may have no delete for days."""
+    monkeypatch.setattr("soap_handler.inbox.delete_schedule.POLL_SECONDS", 0.05)
     with Server(right) as server:
-        inbox = client.Inbox("EX1", settings(server.url))
-        inbox.delete(["1"])
-        inbox.close_idle(60)
-        assert len(inbox._kept) == 1
-        inbox.close_idle(0)
-        assert inbox._kept == []
+        deleters = deleters_of(journal, settings(server.url))
+        deleters.start()
+        handle(journal, [1])
+        wait_for(lambda: len(deleters.connections._idle) == 1)
+        monkeypatch.setattr("soap_handler.inbox.connections._IDLE_SECONDS", 0.0)
+        wait_for(lambda: deleters.connections._idle == [])
+        assert deleters.stop(lambda: 10.0)
 
 
 @pytest.mark.parametrize("times", [5])

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from soap_handler.accounts.accounts import Accounts
+from soap_handler.inbox.connections import Connections
 from soap_handler.inbox.reconcile_schedule import ReconcileSchedule, interval_conditions, jittered, start_conditions
 from soap_handler.journal import Beginning, Journal, Tally
 from soap_handler.settings import DeleteSettings, ReconcileSettings
@@ -40,7 +41,7 @@ def rounds(
 ) -> Iterator[ReconcileSchedule]:
     """Run the rounds of the account; afterwards their threads are gone."""
     delete = DeleteSettings(refused_backoff=refused_backoff)
-    running = ReconcileSchedule([account(url, password)], journal, settings, delete)
+    running = ReconcileSchedule([account(url, password)], journal, settings, delete, Connections())
     running.start()
     try:
         yield running
@@ -96,7 +97,7 @@ def test_an_account_without_inbox_has_no_runs(journal: Journal) -> None:
     """There is no inbox to ask."""
     known = Accounts([account_settings("http://127.0.0.1:9/").model_copy(update={"inbox": None})])
     before = threading.active_count()
-    running = ReconcileSchedule(known, journal, QUICK, DeleteSettings())
+    running = ReconcileSchedule(known, journal, QUICK, DeleteSettings(), Connections())
     running.start()
     assert threading.active_count() == before
     assert running.stop(lambda: 1.0)
@@ -255,7 +256,7 @@ def test_what_was_not_expected_ends_no_rounds(journal: Journal, ems: InboxServic
 def test_a_stop_does_not_wait_for_an_inbox_that_says_nothing(journal: Journal) -> None:
     """Nothing is lost by leaving the call, and its record has an end: no other process takes it to be under way."""
     with Server(lambda _, connection: connection.say_nothing()) as server:
-        running = ReconcileSchedule([account(server.url)], journal, SELDOM, DeleteSettings())
+        running = ReconcileSchedule([account(server.url)], journal, SELDOM, DeleteSettings(), Connections())
         running.start()
         wait_for(lambda: len(server.calls) == 1)
         began = time.monotonic()
@@ -268,7 +269,9 @@ def test_a_stop_does_not_wait_for_an_inbox_that_says_nothing(journal: Journal) -
 
 def test_stopping_what_was_never_started_is_nothing(journal: Journal) -> None:
     """A program that fails while it starts stops everything all the same."""
-    assert ReconcileSchedule([account("http://127.0.0.1:9/")], journal, QUICK, DeleteSettings()).stop(lambda: 1.0)
+    assert ReconcileSchedule([account("http://127.0.0.1:9/")], journal, QUICK, DeleteSettings(), Connections()).stop(
+        lambda: 1.0
+    )
 
 
 # -- reload --
