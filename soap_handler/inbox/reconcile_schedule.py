@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from soap_handler.accounts.accounts import Account
     from soap_handler.inbox.connections import Connections
-    from soap_handler.journal import Journal
+    from soap_handler.journal import Journal, Tally
     from soap_handler.settings import DeleteSettings, ReconcileSettings
 
 _JITTER: Final = 0.2  # of the interval, more or less: processes that started together must not go on together
@@ -92,6 +92,7 @@ class _AccountRuns:
         self._gate = LoginGate(account.reference, account.inbox, journal, delete, timedelta(seconds=settings.timeout))
         self._log_throttle = log_throttle
         self._beginning: Beginning | None = None
+        self._went_well = False  # the latest run
         self._idle = threading.Event()
         self._idle.set()
 
@@ -156,7 +157,16 @@ class _AccountRuns:
         elif not result.stopped:
             self._breaker.succeeded()
             self._gate.accepted()
-            telemetry.emit("reconciled", account=self.reference, known=result.tally.known, **asdict(result.tally))
+            self._tell_success(result.tally)
+
+    def _tell_success(self, tally: Tally) -> None:
+        """Log the counts. A thousand accounts without news would write a line a second."""
+        counts = {"account": self.reference, "known": tally.known, **asdict(tally)}
+        if not self._went_well or tally.recovered or tally.deleted_again or tally.unreadable:
+            telemetry.emit("reconciled", **counts)
+        else:
+            telemetry.emit("reconciled_again", **counts)
+        self._went_well = True
 
     def _accepted(self) -> None:
         """Let the others in as soon as messages come: a long list must not keep them waiting to its end."""
@@ -164,6 +174,7 @@ class _AccountRuns:
         self._gate.tell()
 
     def _note_failure(self, error: Exception) -> None:
+        self._went_well = False
         RECONCILIATIONS.add(1, self.reference, "failed")
         if isinstance(error, InboxRefusedError):
             self._gate.refused(str(error))  # which tells of it, as an error

@@ -47,8 +47,11 @@ class InboxGates:
     ) -> Entered:
         """Ask to be the one who calls an inbox; the call takes no longer than ``call``.
 
-        ``unlike`` is the hash of a refused login which is not the present one.
+        ``unlike`` is the hash of a refused login which is not the present one. The deletes that waited for it are made
+        due first: should the process die in between, its successor finds the gate as it was.
         """
+        if unlike is not None:
+            self._make_deletes_due(account)
         now = self._now()
         asked = inbox_gates.Entering(account, self._named(owner), now, now + call, longest_pause, unlike)
         entered: Entered = self._wait(self._committer.submit(inbox_gates.enter, asked))
@@ -74,6 +77,10 @@ class InboxGates:
     def open(self, account: str | None = None) -> int:
         """Open the gate of an account, or of all, for a person; return how many deletes are due now that were not."""
         self._wait(self._committer.submit(inbox_gates.open_gates, account))
+        return self._make_deletes_due(account)
+
+    def _make_deletes_due(self, account: str | None) -> int:
+        """Make due what waits to be deleted and is in no call now, some rows at a time; return how many there were."""
         deletes = Selection(state=State.HANDLED, account=None if account is None else (account,))
         parts = queue_clock.held_back_in_parts(self._read, deletes, self._now())
         return sum(self._committer.submit(queue_clock.release_due, seqs).result() for seqs in parts)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, func, insert, select, update
 
 from soap_handler.journal.execute import queue_now
-from soap_handler.journal.records import State
-from soap_handler.journal.schema import in_state, inbox_gate, notification
+from soap_handler.journal.schema import inbox_gate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +66,7 @@ class Entered:
     """For how many seconds not to; 0 means to call now."""
     refusals: int = 0
     corrected: bool = False
-    """Whether the refused login was another one, so that the deletes that waited for it are due now."""
+    """Whether the refused login was another one, so that the next call is made with the present one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,6 @@ def _enter(connection: Connection, request: Entering) -> Entered:
     [gate] = found
     if gate.refusals and gate.login == request.unlike:
         _take(connection, request, refusals=0, login=None, reason=None, refused_at=None)
-        _make_due(connection, request.account, request.now)
         return Entered(0.0, corrected=True)
     pause = gate.retry_at - request.now
     is_ours = gate.owner == request.owner and not gate.refusals
@@ -161,13 +159,6 @@ def accept(connection: Connection, accounts: Sequence[str]) -> list[None]:
     """Open gates: EMS accepted the login."""
     connection.execute(delete(inbox_gate).where(_gates.account.in_(accounts)))
     return [None] * len(accounts)
-
-
-def _make_due(connection: Connection, account: str, now: datetime) -> None:
-    """Make due what waits to be deleted from an inbox and is in no call now."""
-    of_account = (in_state(State.HANDLED), notification.c.account == account)
-    waiting = (*of_account, notification.c.owner.is_(None), notification.c.due_at > now)
-    connection.execute(update(notification).where(*waiting).values(due_at=now))
 
 
 def _lock(connection: Connection, account: str) -> None:

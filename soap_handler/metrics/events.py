@@ -35,7 +35,7 @@ def count(event: Event, fields: Mapping[str, Any]) -> None:
             DEAD.add(1)
         case "worker_lost":
             WORKER_RESTARTS.add(1)
-        case "reconciled":
+        case "reconciled" | "reconciled_again":
             RECONCILIATIONS.add(1, fields["account"], "done")
             if fields["recovered"]:
                 RECOVERED.add(fields["recovered"], fields["account"])

@@ -66,6 +66,18 @@ def test_there_is_a_run_at_the_start(journal: Journal, ems: InboxService) -> Non
     assert len(records(journal)) == 1
 
 
+def test_a_run_without_news_is_told_at_debug_alone(journal: Journal, ems: InboxService) -> None:
+    """A thousand accounts would write a line a second. The first run is told, and each that finds something."""
+    with captured_events() as lines, rounds(journal, ems.url):
+        wait_for(lambda: ended(journal) == 2)
+        ems.mailbox.put(message(1))
+        wait_for(lambda: sum(line["event"] == "reconciled" for line in lines) == 2)
+        told = [line for line in lines if line["event"].startswith("reconciled")]
+    assert told[0]["event"] == "reconciled"
+    assert told[1]["event"] == "reconciled_again"
+    assert [line["recovered"] for line in told if line["event"] == "reconciled"] == [0, 1]
+
+
 def test_a_start_soon_after_another_has_a_run_too(journal: Journal, ems: InboxService) -> None:
     """A restart does not rely on a run of before it, even one that its process did not end."""
     with rounds(journal, ems.url, SELDOM):
