@@ -21,12 +21,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from soap_handler.journal.questions import Overview, Waiting
+    from soap_handler.journal.questions.concerns import Concern
     from soap_handler.settings import Settings
     from soap_handler.sinks.outlook import Outlook
 
 _ERRORS_SHOWN: Final = 5
 _ACCOUNTS_SHOWN: Final = 5  # of reconciliations: those that failed come first
 _PROCESSES_SHOWN: Final = 6
+_COMMANDS: Final = {
+    "dead": "See journal list --state dead; journal retry sends them round again.",
+    "notification": "See journal show {}.",
+}
+"""Where to look, by what a concern is about."""
 _STATES: Final = (
     Column("", 10),
     Column("all", 11, right=True),
@@ -190,8 +196,13 @@ def _conclusion(seen: Overview) -> Iterator[str]:
     if not found:
         yield coloured("Nothing needs you.", "done")
     for each in found:
-        for shown in _wrapped(f"Needs you: {printable(each)}"):
+        for shown in _wrapped(f"Needs you: {printable(_advice(each))}"):
             yield coloured(shown, "dead")
+
+
+def _advice(concern: Concern) -> str:
+    """Return what is the matter, and the command that tells more."""
+    return f"{concern.text} {_COMMANDS.get(concern.about, '').format(concern.of)}".rstrip()
 
 
 def _wrapped(text: str) -> list[str]:
@@ -214,7 +225,7 @@ def as_json(seen: Overview, settings: Settings) -> dict[str, Any]:
     """Return everything as plain values."""
     return {
         "at": journal_view.instant(seen.at),
-        "needs_a_person": concerns(seen),
+        "needs_a_person": [_advice(each) for each in concerns(seen)],
         "states": {state.value: seen.states[state] for state in State},
         "waiting": {each.step.value: _waiting_json(each) for each in (seen.handling, seen.deleting)},
         "pace": {

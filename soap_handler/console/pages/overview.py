@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from soap_handler.console.health import Readiness
     from soap_handler.console.parts import Parts
     from soap_handler.journal.questions import Overview
+    from soap_handler.journal.questions.concerns import Concern
 
 LOOKS: Final = "soap_handler.looks"
 """Where an application keeps its :class:`Looks`."""
@@ -48,7 +49,7 @@ class Seen:
     overview: Overview
     charts: tuple[Chart, ...]
     interval: timedelta
-    concerns: tuple[str, ...]
+    concerns: tuple[Concern, ...]
     destinations: tuple[Outlook, ...]
     readiness: Readiness
     workers: tuple[int, int]

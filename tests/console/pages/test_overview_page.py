@@ -46,9 +46,11 @@ def test_it_says_what_is_in_the_way(filled: Filled) -> None:
         "2 failed",
         "4 due, 2 to be tried later",
         "orders is paused by its circuit breaker",
-        "Look at: the dead, what waits, the accounts.",
     ):
         assert part in text, part
+    assert "soap-handler" not in text.partition("Needs you")[2].partition("From push to delete")[0]
+    assert re.search(r'KeyError: no order 7\. <a href="/dead">See the dead', filled.page("/"))
+    assert re.search(r'reload\. <a href="/accounts">See the accounts</a>', filled.page("/"))
     assert '<span class="state dead">open</span>' in filled.page("/")
 
 
