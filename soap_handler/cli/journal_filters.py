@@ -1,19 +1,20 @@
-"""The filters of ``journal``: the options of its commands, and the selection that they describe."""
+"""The options of ``journal``: filters, and the selection that they describe; orders, and what they are about."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial, wraps
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
 import typer
 
 from soap_handler import times
+from soap_handler.cli.options import Config, Yes  # noqa: TC001 - typer reads them
 from soap_handler.notifications import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -28,6 +29,8 @@ Keys = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")]
 Everything = Annotated[bool, typer.Option("--all", help="All that there are, or those of the filters.")]
+
+_ASKS_ABOVE: Final = 10  # notifications
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,23 +102,71 @@ class Filters:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The options of a command that moves rows."""
+
+    keys: Keys = None
+    config: Config = None
+    everything: Everything = False
+    filters: Filters = Filters()
+    dry_run: DryRun = False
+    yes: Yes = False
+
+    def selections(self, journal: Journal) -> list[Selection]:
+        """Return what it is about: one selection of each key, or one of the filters.
+
+        Raises:
+            typer.BadParameter: both were given or none, or a filter names what there is not.
+            typer.Exit: a key is the beginning of several; they are listed.
+        """
+        from soap_handler.cli import journal_view  # noqa: PLC0415 - it loads SQLAlchemy
+        from soap_handler.journal import Selection  # noqa: PLC0415 - it loads SQLAlchemy
+
+        if bool(self.keys) == self.everything:
+            raise typer.BadParameter("expected either keys, or --all")
+        if self.keys and self.filters.given:
+            raise typer.BadParameter("filters go with --all, not with keys")
+        if self.keys:
+            whole = map(partial(journal_view.whole_key, journal), self.keys)
+            return [Selection(key=key) for key in dict.fromkeys(whole)]
+        return [self.filters.selection(journal, self.config)]
+
+    def confirm(self, found: int, what: str) -> None:
+        """Ask where there are many, and stop the command where the answer is no or there is none.
+
+        Raises:
+            typer.Abort: it is.
+        """
+        if not self.dry_run and not self.yes and found > _ASKS_ABOVE:
+            typer.confirm(f"{found} notifications would be {what}. Go on?", abort=True)
+
+    def say(self, done: str, count: int) -> None:
+        """Say how much was done, or would be."""
+        typer.echo(f"{'would be ' if self.dry_run else ''}{done}: {count}")
+
+    def missing(self, selections: Sequence[Selection], counts: Sequence[int]) -> list[str]:
+        """Return the keys for which there was nothing to do."""
+        return [
+            each.key for each, count in zip(selections, counts, strict=True) if each.key and self.keys and not count
+        ]
+
+
 def filtered(*omitted: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorate a command with a parameter ``filters``: the options of all but some filters take its place for typer."""
+    """Decorate a command with a parameter of one of these classes: its options, but some, take its place for typer."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(Filters, include_extras=True)
-        names = [each.name for each in fields(Filters) if each.name not in omitted]
-        options = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=hints[name]) for name in names]
+        own = signature(command, eval_str=True)
+        groups = {name: each.annotation for name, each in own.parameters.items() if is_dataclass(each.annotation)}
 
         @wraps(command)
         def run(**given: Any) -> None:  # noqa: ANN401 - what typer has read
-            command(filters=Filters(**{name: given.pop(name) for name in names}), **given)
+            command(**{name: _read(group, given) for name, group in groups.items()}, **given)
 
-        own = signature(command, eval_str=True)
         parameters = [
             option
-            for parameter in own.parameters.values()
-            for option in (options if parameter.name == "filters" else [parameter])
+            for name, each in own.parameters.items()
+            for option in (_options(groups[name], omitted) if name in groups else [each])
         ]
         run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined] # typer reads these two
         run.__annotations__ = {each.name: each.annotation for each in parameters}
@@ -124,31 +175,26 @@ def filtered(*omitted: str) -> Callable[[Callable[..., None]], Callable[..., Non
     return decorate
 
 
+def _options(group: Any, omitted: Sequence[str]) -> Iterator[Parameter]:  # noqa: ANN401 - a class
+    """Yield the options of a class, those of a class in it too."""
+    hints = get_type_hints(group, include_extras=True)
+    for each in fields(group):
+        if is_dataclass(hints[each.name]):
+            yield from _options(hints[each.name], omitted)
+        elif each.name not in omitted:
+            yield Parameter(each.name, Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name])
+
+
+def _read(group: Any, given: dict[str, Any]) -> Any:  # noqa: ANN401 - a class
+    """Return an instance of a class with the values that are its options', which are taken out of ``given``."""
+    hints = get_type_hints(group)
+    inner = {name: _read(hint, given) for name, hint in hints.items() if is_dataclass(hint)}
+    return group(**inner, **{name: given.pop(name) for name in hints if name in given})
+
+
 def _time(option: str, text: str, now: datetime) -> tuple[datetime, datetime]:
     try:
         return times.read(text, now)
     except ValueError:
         expected = "expected 2h, 10:02, 2026-03-02, or 2026-03-02T10:02, with or without a zone"
         raise typer.BadParameter(f"{option} is {text!r}; {expected}") from None
-
-
-def wanted(
-    journal: Journal, config: Path | None, keys: list[str] | None, filters: Filters, *, everything: bool
-) -> list[Selection]:
-    """Return the selections that are asked for: one of each key, or one of the filters.
-
-    Raises:
-        typer.BadParameter: both were given or none, or a filter names what there is not.
-        typer.Exit: a key is the beginning of several; they are listed.
-    """
-    from soap_handler.cli import journal_view  # noqa: PLC0415 - it loads SQLAlchemy
-    from soap_handler.journal import Selection  # noqa: PLC0415 - it loads SQLAlchemy
-
-    if bool(keys) == everything:
-        raise typer.BadParameter("expected either keys, or --all")
-    if keys and filters.given:
-        raise typer.BadParameter("filters go with --all, not with keys")
-    if keys:
-        whole = map(partial(journal_view.whole_key, journal), keys)
-        return [Selection(key=key) for key in dict.fromkeys(whole)]
-    return [filters.selection(journal, config)]

@@ -6,57 +6,33 @@ from typing import Annotated
 
 import typer
 
-from soap_handler.cli.journal_filters import DryRun, Everything, Filters, Keys, filtered
-from soap_handler.cli.options import Config, Yes  # noqa: TC001 - typer reads them
+from soap_handler.cli.journal_filters import Order, filtered
 
 
 @filtered("state")
-def retry(
-    keys: Keys = None,
-    *,
-    config: Config = None,
-    everything: Everything = False,
-    filters: Filters,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-) -> None:
+def retry(*, order: Order) -> None:
     """Send dead notifications round again, with a fresh count of attempts. A running service takes them up."""
     from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
 
-    order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=yes)
     raise typer.Exit(journal_orders.retry(order))
 
 
 @filtered("state")
-def replay(
-    keys: Keys = None,
-    *,
-    config: Config = None,
-    everything: Everything = False,
-    filters: Filters,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-) -> None:
+def replay(*, order: Order) -> None:
     """Send notifications round again that are done: the handler or the sink gets them once more, with the same key.
 
     A message that has left the EMS inbox is not deleted there again. Tests, and what was erased, are left out.
     """
     from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
 
-    order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=yes)
     raise typer.Exit(journal_orders.replay(order))
 
 
 @filtered("state")
 def give_up(
-    keys: Keys = None,
     *,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the history keeps it.")],
-    config: Config = None,
-    everything: Everything = False,
-    filters: Filters,
-    dry_run: DryRun = False,
-    yes: Yes = False,
+    order: Order,
 ) -> None:
     """Make dead what waits for its handler, with a reason: it is not tried again until journal retry names it.
 
@@ -64,19 +40,11 @@ def give_up(
     """
     from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
 
-    order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=yes)
     raise typer.Exit(journal_orders.give_up(order, reason))
 
 
-@filtered("state")
-def release(
-    keys: Keys = None,
-    *,
-    config: Config = None,
-    everything: Everything = False,
-    filters: Filters,
-    dry_run: DryRun = False,
-) -> None:
+@filtered("state", "yes")
+def release(*, order: Order) -> None:
     """Make due at once what waits for a later time, such as a retry or a delete; nothing that is being worked on.
 
     With --all, and no filter but --account, inbox logins that EMS refused are tried again at once, too. It is for a
@@ -84,7 +52,6 @@ def release(
     """
     from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
 
-    order = journal_orders.Order(config, keys, filters, everything=everything, dry_run=dry_run, unasked=True)
     raise typer.Exit(journal_orders.release(order))
 
 

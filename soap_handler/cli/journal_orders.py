@@ -3,68 +3,27 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import typer
 
 from soap_handler import journal as journals
 from soap_handler.cli import journal_audit, journal_view
-from soap_handler.cli.journal_filters import wanted
-from soap_handler.journal import Replayable, State, count_replayable, count_to_give_up, questions
+from soap_handler.journal import Replayable, count_replayable, count_to_give_up, questions
 from soap_handler.journal.audit import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
-    from soap_handler.cli.journal_filters import Filters
+    from soap_handler.cli.journal_filters import Order
     from soap_handler.journal import Journal, Selection
-
-_ASKS_ABOVE: Final = 10  # notifications
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a person asked for. Each command raises the errors of ``journal_view.open_journal``, and usage errors."""
-
-    config: Path | None
-    keys: list[str] | None
-    filters: Filters
-    everything: bool
-    dry_run: bool
-    unasked: bool
-    """Whether to go on without asking, however many there are."""
-
-    def selections(self, journal: Journal) -> list[Selection]:
-        """Return what it is about."""
-        return wanted(journal, self.config, self.keys, self.filters, everything=self.everything)
-
-    def confirm(self, found: int, what: str) -> None:
-        """Ask where there are many, and stop the command where the answer is no or there is none.
-
-        Raises:
-            typer.Abort: it is.
-        """
-        if not self.dry_run and not self.unasked and found > _ASKS_ABOVE:
-            typer.confirm(f"{found} notifications would be {what}. Go on?", abort=True)
-
-    def say(self, done: str, count: int) -> None:
-        """Say how much was done, or would be."""
-        typer.echo(f"{'would be ' if self.dry_run else ''}{done}: {count}")
-
-    def missing(self, selections: Sequence[Selection], counts: Sequence[int]) -> list[str]:
-        """Return the keys for which there was nothing to do."""
-        return [
-            each.key for each, count in zip(selections, counts, strict=True) if each.key and self.keys and not count
-        ]
 
 
 def retry(order: Order) -> int:
     """Send dead ones round again; return the exit code."""
 
     def count(journal: Journal, selection: Selection) -> int:
-        return journal.read(lambda connection: questions.count(connection, replace(selection, state=State.DEAD)))
+        return journal.read(lambda connection: questions.count_dead(connection, selection))
 
     missing = _carry_out(order, "retry", "sent round again", count, lambda journal, selection: journal.retry(selection))
     return _said(missing, "the journal has no dead {key}")
