@@ -71,7 +71,7 @@ def _trace(number: str, settings: Settings) -> Trace:
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     for each in settings.account:  # it is the recipient of every message
-        if any(trace.is_meant(name) for name in (each.reference, *each.aliases)):
+        if any(trace.is_meant(name) for name in each.names):
             raise typer.BadParameter(f"that is a name of your own account {each.reference}; expected another number")
     return trace
 

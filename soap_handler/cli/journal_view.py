@@ -19,7 +19,7 @@ from soap_handler.errors import JournalUnavailableError
 from soap_handler.faces.origin import origin_of
 from soap_handler.journal import Journal, Selection, Source, State, Step, questions
 from soap_handler.notifications import to_dict
-from soap_handler.settings import names as account_names
+from soap_handler.settings import account_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,12 +74,12 @@ def names_of(config: Path | None, account: str | None, journal: Journal) -> tupl
     if account is None:
         return None
     accounts = configuration.load(config).account
-    if names := account_names.names_of(account, accounts):
-        return names
+    if known := account_of(account, accounts):
+        return known.names
     if journal.read(lambda connection: questions.has_account(connection, account)):
         return (account,)
-    known = ", ".join(each.reference for each in accounts[:_NAMES_SHOWN]) or "none, as the configuration has none"
-    raise typer.BadParameter(f"--account is {account!r}, which no account is called; expected one of {known}")
+    listed = ", ".join(each.reference for each in accounts[:_NAMES_SHOWN]) or "none, as the configuration has none"
+    raise typer.BadParameter(f"--account is {account!r}, which no account is called; expected one of {listed}")
 
 
 def state_of(name: str | None) -> State | None:

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 
 import typer
 
+from soap_handler.accounts.passwords import is_hash
 from soap_handler.cli import configuration
 from soap_handler.contract import Version
 from soap_handler.ems import EmsAccount
 from soap_handler.faces.base import PATH
 from soap_handler.faces.xml_push import PATH as XML_PUSH_PATH
 from soap_handler.notifications import KINDS, from_dict
-from soap_handler.settings import name_key
+from soap_handler.settings import account_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,10 +94,7 @@ def settings_of(config: Path | None) -> Settings | None:
 
 def configured(settings: Settings, account: str | None) -> AccountSettings | None:
     """Return the account of any of its names; without one, the first."""
-    if account is None:
-        return settings.account[0]
-    names = {name_key(name): each for each in settings.account for name in (each.reference, *each.aliases)}
-    return names.get(name_key(account))
+    return settings.account[0] if account is None else account_of(account, settings.account)
 
 
 class Login(NamedTuple):
@@ -139,7 +137,7 @@ def login_of(
 
 def _by_token(known: AccountSettings, address: str) -> Login:
     tokens = [each.token.get_secret_value() for each in known.push_tokens]
-    token = next((each for each in tokens if not each.startswith("$scrypt$")), None)
+    token = next((each for each in tokens if not is_hash(each)), None)
     if token is None:
         raise typer.BadParameter("the configuration has the hash of push_tokens alone; give --url with the token in it")
     return Login("", "", address=f"{address.rstrip('/')}/{token}", by_address=True)
@@ -152,7 +150,7 @@ def _pair_of(known: AccountSettings | None, username: str | None, password: str 
         anonymous = "anonymous" if known is not None and known.anonymous else None
         return Login(username or anonymous, password or anonymous)
     secret = pair.password.get_secret_value()
-    hashed = secret.startswith("$scrypt$")
+    hashed = is_hash(secret)
     return Login(pair.username, password or (None if hashed else secret), hashed)
 
 

@@ -17,7 +17,7 @@ from soap_handler.faces.marks import reason_of
 from soap_handler.faces.redact import REDACTED
 from soap_handler.journal import peek
 from soap_handler.notifications import to_dict
-from soap_handler.settings import name_key
+from soap_handler.settings import account_of
 from soap_handler.xml.parser import parse
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from soap_handler.faces.base import Answer
     from soap_handler.journal import Entry
     from soap_handler.receive.receiver import Push
-    from soap_handler.settings import AccountSettings, Settings
+    from soap_handler.settings import Settings
 
 _TOKEN: Final = re.compile("(/push/).+", re.IGNORECASE)  # XML push may have a secret there
 _SHOWN_SEPARATELY: Final = {"repaired", "original"}
@@ -177,7 +177,7 @@ def _login_fault(push: Push, settings: Settings) -> str:
     given = push.credentials
     if given is None:
         return "no credentials came, and there is more than one account, or one that is not anonymous"
-    account = _account(given.account, settings)
+    account = account_of(given.account, settings.account)
     if account is None:
         return f"account {given.account!r} is neither the reference nor an alias of an account in the settings"
     if given.username not in {pair.username for pair in account.push}:
@@ -185,8 +185,3 @@ def _login_fault(push: Push, settings: Settings) -> str:
     if given.password == REDACTED:
         return "the password in the file is masked; put the right one in to see the rest"
     return f"the password is not that of user name {given.username!r} of account {account.reference}"
-
-
-def _account(name: str, settings: Settings) -> AccountSettings | None:
-    names = {name_key(each): account for account in settings.account for each in (account.reference, *account.aliases)}
-    return names.get(name_key(name))

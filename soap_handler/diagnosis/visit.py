@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from soap_handler.accounts.passwords import is_hash
 from soap_handler.faces.base import PATH
-from soap_handler.settings import name_key
+from soap_handler.settings import account_of
 
 if TYPE_CHECKING:
     from soap_handler.settings import AccountSettings, Settings
@@ -110,7 +110,7 @@ def login_of(
 def _account(settings: Settings, name: str | None) -> AccountSettings:
     if name is None:
         return settings.account[0]
-    for account in settings.account:
-        if name_key(name) in {name_key(each) for each in (account.reference, *account.aliases)}:
-            return account
-    raise ValueError(f"account {name!r} is not in the settings")
+    account = account_of(name, settings.account)
+    if account is None:
+        raise ValueError(f"account {name!r} is not in the settings")
+    return account

@@ -15,7 +15,7 @@ from soap_handler.settings.model import (
     Settings,
     TracingSettings,
 )
-from soap_handler.settings.names import all_names, name_key, names_of
+from soap_handler.settings.names import account_of, all_names, name_key
 from soap_handler.settings.reference import SettingRow, describe
 from soap_handler.settings.sources import load_settings
 from soap_handler.settings.template import template
@@ -37,10 +37,10 @@ __all__ = [
     "SettingRow",
     "Settings",
     "TracingSettings",
+    "account_of",
     "all_names",
     "describe",
     "load_settings",
     "name_key",
-    "names_of",
     "template",
 ]

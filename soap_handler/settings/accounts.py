@@ -122,6 +122,11 @@ class AccountSettings(Table):
         return push
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All of its names, the reference first."""
+        return (self.reference, *self.aliases)
+
+    @property
     def credentials(self) -> tuple[PushCredentials | PushToken, ...]:
         """Everything that EMS may present: pairs, and tokens as passwords without a user name."""
         return (*self.push, *self.push_tokens)

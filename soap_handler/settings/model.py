@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from soap_handler.settings.accounts import AccountSettings
 from soap_handler.settings.console import ConsoleSettings
-from soap_handler.settings.names import name_clashes, name_key
+from soap_handler.settings.names import all_names, name_clashes, name_key
 from soap_handler.settings.provenance import Provenance
 from soap_handler.settings.renamed import Rename
 from soap_handler.settings.sinks import PYTHON, AnySink, RouteSettings
@@ -331,7 +331,7 @@ class Settings(Table):
     def _distinct_names(cls, accounts: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
         if not accounts:
             raise PydanticCustomError(NO_ACCOUNT, "at least one account")
-        clashes = name_clashes([[account.reference, *account.aliases] for account in accounts])
+        clashes = name_clashes([account.names for account in accounts])
         if clashes:
             raise PydanticCustomError(NAMES_CLASH, "{clashes}", {"clashes": " ".join(clashes)})
         return accounts
@@ -340,7 +340,7 @@ class Settings(Table):
     @classmethod
     def _routed(cls, sinks: dict[str, AnySink], info: ValidationInfo) -> dict[str, AnySink]:
         """Each route leads to a sink that there is, and names accounts that there are."""
-        names = {name_key(name) for each in info.data.get("account", ()) for name in (each.reference, *each.aliases)}
+        names = set(map(name_key, all_names(info.data.get("account", ()))))
         known = ", ".join([*sinks, PYTHON])
         for number, route in enumerate(info.data.get("route", ())):
             if route.sink not in {*sinks, PYTHON}:

@@ -15,18 +15,15 @@ def name_key(name: str) -> str:
     return name.strip().casefold()
 
 
-def names_of(text: str, accounts: Iterable[AccountSettings]) -> tuple[str, ...] | None:
-    """Return all names of the account that is called so, its reference first; ``None`` where there is none."""
-    for account in accounts:
-        names = (account.reference, *account.aliases)
-        if name_key(text) in map(name_key, names):
-            return names
-    return None
+def account_of(name: str, accounts: Iterable[AccountSettings]) -> AccountSettings | None:
+    """Return the account that is called so, by any of its names; ``None`` where there is none."""
+    wanted = name_key(name)
+    return next((each for each in accounts if wanted in map(name_key, each.names)), None)
 
 
 def all_names(accounts: Iterable[AccountSettings]) -> list[str]:
     """Return the names of all accounts."""
-    return [name for account in accounts for name in (account.reference, *account.aliases)]
+    return [name for account in accounts for name in account.names]
 
 
 def name_clashes(names: Sequence[Iterable[Any]]) -> list[str]:

@@ -129,8 +129,8 @@ def _rule(settings: Settings, route: RouteSettings) -> Rule:
     accounts = {
         name
         for account in settings.account
-        if wanted & {name_key(name) for name in (account.reference, *account.aliases)}
-        for name in (account.reference, *account.aliases)  # a reload may make an alias the reference
+        if wanted & {name_key(name) for name in account.names}
+        for name in account.names  # a reload may make an alias the reference
     }
     return Rule(frozenset(kind.value for kind in route.kinds), frozenset(accounts))
 

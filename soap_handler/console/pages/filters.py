@@ -9,7 +9,7 @@ from soap_handler import times
 from soap_handler.journal import Selection, State
 from soap_handler.journal.conditions import is_number
 from soap_handler.notifications import Kind
-from soap_handler.settings import names_of
+from soap_handler.settings import account_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,7 @@ def read(fields: Mapping[str, str], accounts: Sequence[AccountSettings], now: da
         "number": _number,
         "state": lambda text: {"state": State(text)},
         "kind": lambda text: {"kind": Kind(text)},
-        "account": lambda text: {"account": names_of(text, accounts) or (text,)},  # or one of the journal alone
+        "account": lambda text: {"account": found.names if (found := account_of(text, accounts)) else (text,)},
         "error": lambda text: {"error": text},
         "since": lambda text: {"since": times.read(text, now)[0]},
         "until": lambda text: {"until": times.read(text, now)[1]},
