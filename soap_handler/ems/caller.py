@@ -19,7 +19,6 @@ from soap_handler.ems.xml_push import XmlWriter
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
 
     from soap_handler.ems.accounts import EmsAccount
     from soap_handler.ems.versions import Writer
@@ -108,7 +107,5 @@ class HandlerCaller:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

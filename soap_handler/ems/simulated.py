@@ -15,7 +15,6 @@ from soap_handler.notifications import MessageReceived
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import TracebackType
 
     from soap_handler.ems.accounts import EmsAccount
     from soap_handler.ems.service import UnknownIds
@@ -128,9 +127,7 @@ class SimulatedEms:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _record_push(self, notification: Notification) -> None:

@@ -98,11 +98,11 @@ class Histogram(Metric):
         """How many cells: one for each bucket, one for what is larger, and the sum."""
         return len(self.buckets) + 2
 
-    def observe(self, value: float, *labels: str, times: int = 1) -> None:
-        """Count a value, or several equal ones."""
+    def observe(self, value: float, *labels: str) -> None:
+        """Count a value."""
         if _attached:
             last = len(self.buckets) + 1
-            _attached[-1].add(self, labels, ((bisect_left(self.buckets, value), times), (last, value * times)))
+            _attached[-1].add(self, labels, ((bisect_left(self.buckets, value), 1), (last, value)))
 
     def observe_all(self, values: Iterable[float], *labels: str) -> None:
         """Count several values at once."""

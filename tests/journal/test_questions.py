@@ -167,7 +167,7 @@ def test_the_dead_are_grouped_by_their_last_error(journal: Journal) -> None:
         ("so", 3, fourth.key),
         ("not so", 1, third.key),
     ]
-    (limited,) = journal.read(lambda connection: questions.dead_by_error(connection, 1))
+    (limited,) = journal.read(lambda connection: questions.by_error(connection, State.DEAD, 1))
     assert (limited.error, limited.count) == ("so", 1), "of very many, the latest"
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr
 from soap_handler.console.pages.site import site
 from soap_handler.console.parts import parts
 from soap_handler.settings import JournalSettings
+from soap_handler.settings.introspection import dotted
 from soap_handler.settings.provenance import DEFAULT
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _tables(model: BaseModel, place: Place, provenance: Provenance) -> Iterator[
         origin = provenance.of((*place, name), is_set=is_set)
         own.append(Row(name, _text(model, name, value, shown[name]), origin, field.description or ""))
     if own and place:
-        yield Rows(_name(place), tuple(own))
+        yield Rows(dotted(place), tuple(own))
     for table, at in inner:
         yield from _tables(table, at, provenance)
 
@@ -110,8 +111,3 @@ def _masked_address(url: SecretStr) -> str:
     parts = urlsplit(url.get_secret_value())
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname or ''}{port}/{MASK}"
-
-
-def _name(place: Place) -> str:
-    """Return a table's name as the user writes it: ``account[0].push[1]``."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")

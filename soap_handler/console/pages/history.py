@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler.faces.origin import origin_of
 from soap_handler.journal import Source, State, Step
+from soap_handler.journal.questions.processes import process_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +21,6 @@ _CAME: Final = {
     Source.TEST: "Pushed by soap-handler doctor as a test and stored; no handler is given it",
 }
 _LASTING: Final = {Step.HANDLE, Step.DELETE}
-_OWNER_PARTS: Final = 4  # host, process, a random text, the number of the claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ def _told(attempt: Attempt) -> tuple[str, str]:
 
 def _by(owner: str) -> str:
     """Return the host and process that an owner names; what a person used is named as it is."""
-    parts = owner.rsplit(":", _OWNER_PARTS - 1)
-    return f"{parts[0]}, process {parts[1]}" if len(parts) == _OWNER_PARTS and parts[1].isdecimal() else owner
+    process = process_of(owner)
+    return f"{process[0]}, process {process[1]}" if process else owner
 
 
 def _next(record: Record) -> Iterator[Entry]:

@@ -7,7 +7,7 @@ answered from the indexes that the queue has anyway, or by one pass over the tab
 from __future__ import annotations
 
 from soap_handler.journal.questions.activity import Change, latest, news
-from soap_handler.journal.questions.deaths import Deaths, dead_by_error
+from soap_handler.journal.questions.deaths import Deaths, by_error
 from soap_handler.journal.questions.deliveries import Delivery, deliveries
 from soap_handler.journal.questions.overview import Inbox, Overview, overview
 from soap_handler.journal.questions.pace import Flow, Pace, pace
@@ -33,10 +33,10 @@ __all__ = [
     "Pace",
     "Process",
     "Waiting",
+    "by_error",
     "consistently",
     "count",
     "count_dead",
-    "dead_by_error",
     "deliveries",
     "found",
     "has_account",

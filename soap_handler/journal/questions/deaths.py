@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select
 
 from soap_handler.journal.conditions import last_error_id
-from soap_handler.journal.records import State
 from soap_handler.journal.schema import attempt, in_state, notification
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection
+
+    from soap_handler.journal.records import State
 
 MOST_EXAMINED: Final = 10_000
 """Dead notifications, the latest ones, whose errors are read: a second is enough for them, whatever died before."""
@@ -31,11 +32,6 @@ class Deaths:
     """When the last of them failed for the last time."""
     key: str
     """Of the one that was stored last."""
-
-
-def dead_by_error(connection: Connection, most: int = MOST_EXAMINED) -> list[Deaths]:
-    """Return the dead by error, the most frequent first; of more than ``most``, the latest."""
-    return by_error(connection, State.DEAD, most)
 
 
 def by_error(connection: Connection, state: State, most: int = MOST_EXAMINED) -> list[Deaths]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from soap_handler.journal.inbox_gates import gates
-from soap_handler.journal.questions.deaths import dead_by_error
+from soap_handler.journal.questions.deaths import by_error
 from soap_handler.journal.questions.deliveries import deliveries
 from soap_handler.journal.questions.pace import pace
 from soap_handler.journal.questions.processes import processes
@@ -97,7 +97,7 @@ def look(connection: Connection, at: datetime, ahead: timedelta) -> Overview:
         deleting=waiting(connection, Step.DELETE, queue_now),
         pace=pace(connection, at),
         last_stored_at=connection.scalar(select(notification.c.received_at).where(notification.c.seq == newest)),
-        deaths=dead_by_error(connection) if by_state[State.DEAD] else [],
+        deaths=by_error(connection, State.DEAD) if by_state[State.DEAD] else [],
         inboxes=_refused(connection, ahead),
         reconciliations=latest_runs(connection),
         deliveries=deliveries(connection),

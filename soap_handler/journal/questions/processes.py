@@ -42,9 +42,9 @@ def processes(connection: Connection, now: datetime) -> list[Process]:
     for owner, ended_at in connection.execute(
         select(newest.c.owner, func.max(newest.c.ended_at)).group_by(newest.c.owner)
     ):
-        for process in _process(owner):
+        if process := process_of(owner):
             last_at[process] = max(ended_at, last_at.get(process, ended_at))
-    in_work = Counter(process for owner in _owners(connection, now) for process in _process(owner))
+    in_work = Counter(filter(None, map(process_of, _owners(connection, now))))
     known = sorted(last_at.keys() | in_work.keys())
     return [Process(*process, last_at.get(process), in_work[process]) for process in known]
 
@@ -58,7 +58,7 @@ def _owners(connection: Connection, now: datetime) -> list[str]:
     return found
 
 
-def _process(owner: str) -> list[tuple[str, int]]:
-    """Return the process that an owner names; none where a person did it by hand."""
+def process_of(owner: str) -> tuple[str, int] | None:
+    """Return the host and the process that an owner names; ``None`` where a person did it by hand."""
     parts = owner.rsplit(":", _OWNER_PARTS - 1)
-    return [(parts[0], int(parts[1]))] if len(parts) == _OWNER_PARTS and parts[1].isdecimal() else []
+    return (parts[0], int(parts[1])) if len(parts) == _OWNER_PARTS and parts[1].isdecimal() else None
