@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import make_url
 
 from soap_handler.deploy.handler_module import found_in, handler_module
+from soap_handler.deploy.limits import open_files, stop_seconds
 from soap_handler.deploy.template import fill
 from soap_handler.deploy.tls_proxy import public_address
 from soap_handler.faces.base import PATH
@@ -27,9 +27,7 @@ _MODULES: Final = "/opt/handlers"
 _PORT: Final = 8080  # in place of 0, which would be another one at each start
 _SUBNET: Final = "172.30.83.0/24"
 _PROXY_ADDRESS: Final = "172.30.83.10"
-_STOP_MARGIN_SECONDS: Final = 15  # beyond the drain, to release leases and close the journal
 _DEREGISTER_SECONDS: Final = 5  # in which Kubernetes stops sending connections to a pod that ends
-_OTHER_OPEN_FILES: Final = 512  # besides the connections
 _EXTRA_OF: Final = {"mssql": ("mssql",), "mysql": ("mysql",), "mariadb": ("mysql",)}
 _SEVERAL: Final = 2  # replicas, where the journal is on PostgreSQL
 _HEALTHY: Final = (
@@ -95,7 +93,7 @@ def compose(settings: Settings, ports: PublishedPorts = PublishedPorts()) -> str
     return fill(
         "compose.yaml",
         **_common(settings),
-        files=settings.server.connections + _OTHER_OPEN_FILES,
+        files=open_files(settings.server),
         subnet=_SUBNET,
         proxy_address=_PROXY_ADDRESS,
         https_port=public_address(settings.server)[1] or ports.https,
@@ -133,7 +131,7 @@ def _common(settings: Settings) -> dict[str, object]:
     return {
         "uid": _UID,
         "port": _port(settings),
-        "stop": math.ceil(settings.server.drain_timeout) + _STOP_MARGIN_SECONDS,
+        "stop": stop_seconds(settings.server),
         "config_folder": _CONFIG_FOLDER,
         "state": _STATE,
     }

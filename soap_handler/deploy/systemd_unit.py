@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
 import shlex
 import shutil
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import make_url
 
+from soap_handler.deploy.limits import STOP_MARGIN_SECONDS, open_files, stop_seconds
 from soap_handler.deploy.template import fill
 from soap_handler.errors import SettingsError
 from soap_handler.settings.sinks import FilesSettings
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 _DEFAULT_CONFIG: Final = Path("/etc/soap-handler/soap-handler.toml")
 _STATE_FOLDER: Final = Path("/var/lib/soap-handler")  # of StateDirectory
 _TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - they are compared
-_STOP_MARGIN_SECONDS: Final = 15  # beyond the drain, to release leases and close the journal
 _WATCHDOG_SECONDS: Final = 60  # at least, and longer than a drain, in which the loop ends before the process does
-_OTHER_OPEN_FILES: Final = 512  # besides the connections
 _PLAIN: Final = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 
 
@@ -38,15 +36,15 @@ def systemd(settings: Settings, config: Path = _DEFAULT_CONFIG, command: Path | 
         SettingsError: a path has a character that no unit can hold.
     """
     url = make_url(settings.journal.url.get_secret_value())
-    stop = math.ceil(settings.server.drain_timeout) + _STOP_MARGIN_SECONDS
+    stop = stop_seconds(settings.server)
     return fill(
         "soap-handler.service",
         command=_executable(command or _this_command()),
         config=quoted(config, argument=True),
         config_in_shell=shlex.quote(str(config)),
         stop=stop,
-        watchdog=max(_WATCHDOG_SECONDS, stop + _STOP_MARGIN_SECONDS),
-        files=settings.server.connections + _OTHER_OPEN_FILES,
+        watchdog=max(_WATCHDOG_SECONDS, stop + STOP_MARGIN_SECONDS),
+        files=open_files(settings.server),
         writable=_writable(url) + _writable_for_sinks(settings),
         requires="postgresql.service" if _is_local_server(url) else "network.target",
         private_tmp="no" if _is_temporary(_folder_needed(url)) else "yes",

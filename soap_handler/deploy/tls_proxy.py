@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from soap_handler.deploy.limits import answer_seconds
 from soap_handler.deploy.template import fill
 from soap_handler.faces.base import PATH
 from soap_handler.faces.soap.faults import client_fault, fault_envelope, server_fault
@@ -24,7 +25,6 @@ _AWAY: Final = "The service is not available at the moment; please send it again
 _TEST: Final = "/test"  # below the endpoint's path, as web/pages/test_form.py has it
 _LEAST_OF_A_CALLER: Final = 16  # connections that one address may have; beyond that a tenth of all
 _BODY_PAUSE_SECONDS: Final = 10  # nginx's limit is on the silence between two pieces of a body, not on the whole of it
-_ANSWER_MARGIN_SECONDS: Final = 10.0  # beyond the service's own limits, before the proxy times out
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _common(settings: Settings, proxy: TlsProxy) -> dict[str, object]:
         "receive": _round_up(server.request_timeout),
         "idle": _round_up(server.idle_timeout),
         "upstream_idle": _round_up(server.idle_timeout / 2),  # so that the proxy closes first
-        "answer": _round_up(settings.journal.timeout + server.login_failure_delay + _ANSWER_MARGIN_SECONDS),
+        "answer": _round_up(answer_seconds(settings)),
         "refused": _one_line(fault_envelope(client_fault(_REFUSED))),
         "away": _one_line(fault_envelope(server_fault(_AWAY))),
         "refused_12": _one_line(fault_envelope(client_fault(_REFUSED), SOAP_1_2)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
 from soap_handler.deploy.handler_module import handler_module
+from soap_handler.deploy.limits import answer_seconds, stop_seconds
 from soap_handler.deploy.template import fill
 from soap_handler.errors import SettingsError
 
@@ -21,9 +22,6 @@ COMMAND: Final = PureWindowsPath(r"C:\soap-handler\Scripts\soap-handler.exe")
 CONFIG: Final = PureWindowsPath(r"C:\soap-handler\soap-handler.toml")
 """The configuration there."""
 
-_STOP_MARGIN_SECONDS: Final = 15  # beyond the drain, to release leases and close the journal
-_ANSWER_MARGIN_SECONDS: Final = 10.0  # beyond the service's own limits, before IIS times out
-
 
 def iis(settings: Settings, config: PurePath = CONFIG, command: PurePath = COMMAND) -> str:
     """Return a web.config. ``config`` is the configuration that the service reads, ``command`` the program.
@@ -32,8 +30,7 @@ def iis(settings: Settings, config: PurePath = CONFIG, command: PurePath = COMMA
         SettingsError: a path has a character that no such file can hold.
     """
     server = settings.server
-    slowest = settings.journal.timeout + server.login_failure_delay + _ANSWER_MARGIN_SECONDS
-    minutes = max(1, math.ceil(slowest / 60))  # the schema takes whole minutes only
+    minutes = max(1, math.ceil(answer_seconds(settings) / 60))  # the schema takes whole minutes only
     notes = [*_notes(settings, config)]
     if server.public_url is None:
         notes.append("Set server.public_url to the https address: the service cannot see it behind IIS.")
@@ -58,7 +55,7 @@ def windows_service(settings: Settings, config: PurePath = CONFIG, command: Pure
         folder=_text(config.parent),
         folder_in_comment=_comment(config.parent),
         logs=_text(config.parent / "logs"),
-        stop=math.ceil(settings.server.drain_timeout) + _STOP_MARGIN_SECONDS,
+        stop=stop_seconds(settings.server),
         notes=_lines(_notes(settings, config)),
     )
 
