@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import typer
 
 from soap_handler.cli import dev_plan
 from soap_handler.cli.push_target import login_of
+from soap_handler.cli.stop_signals import stop_signals
 from soap_handler.ems import SimulatedEms, believable_notifications
 from soap_handler.errors import SettingsError
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS: Final = 0.25
 _END_SECONDS: Final = 10.0  # for the service to drain; it has been told to take two
-_SIGNALS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def run(wanted: Wanted, journal: Path) -> None:
@@ -38,7 +37,7 @@ def run(wanted: Wanted, journal: Path) -> None:
         SettingsError: the configuration cannot be used at the first start.
     """
     accounts = dev_plan.accounts(wanted)
-    with _stop_signals() as stop, SimulatedEms(accounts) as ems:
+    with stop_signals() as stop, SimulatedEms(accounts) as ems:
         plan = dev_plan.plan(wanted, journal, ems.inbox_url)
         ems.handler_url = plan.url
         _say(*_introduction(plan, journal, ems.inbox_url))
@@ -152,18 +151,6 @@ def _push_command(plan: Plan) -> str:
     elif plan.file.name != "soap-handler.toml" or plan.file.parent.absolute() != plan.file.cwd():
         words += ["--config", str(plan.file)]
     return shlex.join([*words, "--body", "Hello"])
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Yield an event that the signals set which ask for the end, while the context is entered."""
-    stop = threading.Event()
-    before = {each: signal.signal(each, lambda *_: stop.set()) for each in _SIGNALS}
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _say(*lines: str) -> None:

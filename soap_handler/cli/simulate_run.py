@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -13,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from soap_handler.cli.display import Table
+from soap_handler.cli.stop_signals import stop_signals
 from soap_handler.contract import Version
 from soap_handler.ems import PushSettings, SimulatedEms, believable_notifications
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import threading
     from pathlib import Path
 
     from soap_handler.ems import Counts, Disturbances, EmsAccount
@@ -51,7 +49,7 @@ def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts
         api=order.api,
         push_settings=PushSettings(ca_bundle=order.ca_bundle),
     )
-    with _stop_signals() as stop, ems:
+    with stop_signals() as stop, ems:
         typer.echo(f"inbox: {ems.inbox_url}\nWSDL:  {ems.inbox_url}?wsdl", err=True)
         _push(ems, account.reference, order, stop)
         while not (stop.is_set() or _done(ems.counts())):
@@ -70,18 +68,6 @@ def _push(ems: SimulatedEms, reference: str, order: Order, stop: threading.Event
 
 def _done(counts: Counts) -> bool:
     return not (counts.waiting or counts.inbox)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGINT and SIGTERM set while the context is entered."""
-    stop = threading.Event()
-    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def summary(counts: Counts) -> dict[str, Any]:
