@@ -15,6 +15,7 @@ from soap_handler import telemetry
 from soap_handler.console.access.views import local_path
 from soap_handler.console.access.visitors import access, visitor
 from soap_handler.console.order import UnreadableError, order_of
+from soap_handler.console.parts import parts
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import audit, questions
 from soap_handler.journal.giving_up import count_to_give_up, give_up
@@ -85,12 +86,12 @@ def act(name: str) -> ResponseReturnValue:
     action = ACTIONS.get(name)
     if action is None:
         abort(404)
-    here = access()
+    journal = parts().journal
     try:
-        found = order_of(request.form, here.accounts, here.journal)
+        found = order_of(request.form, parts().settings.account, journal)
     except UnreadableError as error:
         return render_template("access/refused.html", text=str(error)), 400
-    count = action.count(here.journal, found.selection)
+    count = action.count(journal, found.selection)
     if not count or request.form.get(CONFIRM) != str(count):
         return _ask(name, action, found, count)
     try:
@@ -104,11 +105,11 @@ def act(name: str) -> ResponseReturnValue:
 
 def _carry_out(name: str, action: Action, selection: Selection) -> int:
     """Act, with a row in the audit trail from before to after it; return how many there were."""
-    here, operator = access(), visitor()
+    journal, operator = parts().journal, visitor()
     who = operator.name if operator else ""
     reason = request.form.get("reason", "").strip() or "given up in the console"
-    with audit.noted(here.journal, who, name, audit.subject_of([selection]), here.caller()) as note:
-        note.notifications = action.carry_out(here.journal, selection, f"{reason} ({who})")
+    with audit.noted(journal, who, name, audit.subject_of([selection]), access().caller()) as note:
+        note.notifications = action.carry_out(journal, selection, f"{reason} ({who})")
     telemetry.emit("console_action", action=name, user=who, notifications=note.notifications)
     return note.notifications
 

@@ -31,7 +31,7 @@ def build(settings: Settings, journal: Journal, health: Health, exposition: Expo
     """Build the application. It neither owns nor closes what it is given."""
     app = Flask("soap_handler.console")
     app.extensions[EXTENSION] = Parts(settings, journal, health, exposition)
-    install_access(app, settings, journal)
+    install_access(app, settings)
     app.register_blueprint(actions)
     app.register_blueprint(for_programs)
     install_pages(app)

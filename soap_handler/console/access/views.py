@@ -13,14 +13,13 @@ from soap_handler.console.access.guard import guard, protect, token
 from soap_handler.console.access.logins import LoginRefused
 from soap_handler.console.access.sessions import SESSION_ID, Cookies
 from soap_handler.console.access.visitors import EXTENSION, Access, access, may_operate, may_read_bodies, visitor
-from soap_handler.console.parts import row_number
+from soap_handler.console.parts import parts, row_number
 from soap_handler.journal.audit import trail
 
 if TYPE_CHECKING:
     from flask import Flask
     from flask.typing import ResponseReturnValue
 
-    from soap_handler.journal import Journal
     from soap_handler.settings import Settings
 
 _FORM_BYTES: Final = 262_144
@@ -30,9 +29,9 @@ _SEE_OTHER: Final = 303
 views: Final = Blueprint("access", __name__, template_folder="templates")
 
 
-def install(app: Flask, settings: Settings, journal: Journal) -> None:
+def install(app: Flask, settings: Settings) -> None:
     """Guard an application: each of its views, present or registered later, needs a login if ``guard`` names it not."""
-    known = app.extensions[EXTENSION] = Access(settings, journal)
+    known = app.extensions[EXTENSION] = Access(settings)
     app.secret_key = secrets.token_bytes()
     app.config["MAX_CONTENT_LENGTH"] = _FORM_BYTES
     app.session_interface = Cookies(lambda: known.callers)
@@ -93,9 +92,10 @@ def logout() -> ResponseReturnValue:
 @views.get("/audit")
 def audit() -> ResponseReturnValue:
     """Show who acted on which notifications, latest first."""
-    rows = trail(access().journal, _ROWS + 1, request.args.get("before", type=row_number))
+    journal = parts().journal
+    rows = trail(journal, _ROWS + 1, request.args.get("before", type=row_number))
     older = rows[_ROWS - 1].number if len(rows) > _ROWS else None
-    return render_template("access/audit.html", rows=rows[:_ROWS], older=older, now=access().journal.now())
+    return render_template("access/audit.html", rows=rows[:_ROWS], older=older, now=journal.now())
 
 
 def _refused_page(wait: int) -> ResponseReturnValue:

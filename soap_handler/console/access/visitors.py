@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from pydantic import SecretStr
 
-    from soap_handler.journal import Journal
     from soap_handler.settings import ConsoleUser, Settings
 
 EXTENSION: Final = "soap_handler.access"
@@ -54,11 +53,9 @@ class Visitor:
 class Access:
     """Who may enter one console. Thread-safe."""
 
-    def __init__(self, everything: Settings, journal: Journal) -> None:
+    def __init__(self, everything: Settings) -> None:
         """Take the limits of the login throttle from those of pushes."""
         server = everything.server
-        self.journal = journal
-        """What is acted on, and where the audit trail is."""
         self.log_throttle = LogThrottle()
         """For what a caller can be refused for at will."""
         self._throttle = Throttle(server.login_failures_allowed, server.login_failure_delay)
@@ -72,8 +69,6 @@ class Access:
         The sessions of a user who is gone, or has another password, end. A role holds from the next request on.
         """
         settings = everything.console or ConsoleSettings()
-        self.accounts = everything.account
-        """The accounts, for filters."""
         self.callers = Callers(trusted_proxies=settings.trusted_proxies)
         """The proxies that are believed."""
         self._metrics_readers = Callers(allow_from=settings.metrics_allow_from)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from flask import abort, render_template
 
+from soap_handler.console.access.visitors import may_read_bodies
 from soap_handler.console.pages import exports, kept_request
 from soap_handler.console.pages.history import timeline
 from soap_handler.console.pages.messages import ahead
-from soap_handler.console.pages.site import ask, may_read_bodies, site
+from soap_handler.console.pages.site import ask, site
 from soap_handler.console.parts import LARGEST_NUMBER, parts
 from soap_handler.faces.marks import reason_of
 from soap_handler.journal import queries

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from flask import Response, render_template, request
 
+from soap_handler.console.access.visitors import may_read_bodies
 from soap_handler.console.pages import exports, filters
-from soap_handler.console.pages.site import ask, is_fragment, may_read_bodies, site
+from soap_handler.console.pages.site import ask, is_fragment, site
 from soap_handler.console.parts import parts, row_number
 from soap_handler.journal import State
 from soap_handler.journal.questions.browsing import Page, Search, browse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, render_template, request
 
 from soap_handler.console.pages import words
 from soap_handler.console.parts import parts
@@ -51,11 +51,6 @@ def ask(query: Callable[[Connection], T]) -> T:
         JournalUnavailableError: it is out of reach.
     """
     return parts().journal.read(query, _SILENCE_SECONDS)
-
-
-def may_read_bodies() -> bool:
-    """Whether the present user is shown what people wrote."""
-    return bool(current_app.jinja_env.globals["may_read_bodies"]())  # type: ignore[operator] # it is a function
 
 
 def navigation() -> list[tuple[str, str, bool]]:
