@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
 from soap_handler.console import application, exposition, health
+from soap_handler.console.access.visitors import Role, Visitor, access_of
 from soap_handler.journal import Beginning, Entry, Journal, Refusal, Selection, Settlement, Source, State, Step, Tally
 from soap_handler.metrics.board import Board, Slot
 from soap_handler.metrics.status import Status
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import pytest
     from flask import Flask
 
     from soap_handler.journal import Claim, Record
@@ -104,10 +106,15 @@ def console_on(settings: Settings, *, guarded: bool = False) -> Iterator[Filled]
         slot.note(Status.SERVING)
         ready = health.Health(journal, board.statuses)
         app = application.build(settings, journal, ready, exposition.Exposition(board, journal, ready, [REFERENCE]))
-        everything: dict[str, Any] = {"csrf_token": str, "may_operate": lambda: True, "may_read_bodies": lambda: True}
         if not guarded:
-            app.jinja_env.globals.update(everything)
+            app.jinja_env.globals["csrf_token"] = str
+            access_of(app).visitor = lambda: Visitor("someone", Role.OPERATOR)  # type: ignore[method-assign] # a double
         yield Filled(app, journal, settings, slot)
+
+
+def as_viewer(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each visitor of a console be a viewer, until the end of the test."""
+    monkeypatch.setattr(access_of(filled.app), "visitor", lambda: Visitor("another", Role.VIEWER))
 
 
 @contextlib.contextmanager

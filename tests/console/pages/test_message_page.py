@@ -12,7 +12,7 @@ from soap_handler.console.pages.history import timeline
 from soap_handler.console.pages.kept_request import MOST_BYTES, hex_dump, shown
 from soap_handler.journal import Attempt, Record, Selection, Source, State, Step
 from soap_handler.notifications import Kind
-from tests.console.pages.filled import KEPT, Filled
+from tests.console.pages.filled import KEPT, Filled, as_viewer
 
 AT = datetime(2026, 3, 2, 8, 0, 0, 123_000, tzinfo=UTC)
 
@@ -83,7 +83,7 @@ def test_a_repaired_one_shows_its_request(filled: Filled) -> None:
 
 def test_bodies_are_shown_to_who_may_read_them(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anyone else sees that there is one: neither the text, nor the request, nor what was wrong with it."""
-    monkeypatch.setitem(filled.app.jinja_env.globals, "may_read_bodies", lambda: False)
+    as_viewer(filled, monkeypatch)
     page = filled.page(f"/messages/{repaired(filled).seq}")
     assert "a &amp; b" not in page
     assert hex_dump(KEPT).splitlines()[1] not in page

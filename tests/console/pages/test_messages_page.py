@@ -14,7 +14,7 @@ from soap_handler.console.pages import filters
 from soap_handler.journal import Entry, Selection, State
 from soap_handler.journal.questions import browsing
 from soap_handler.notifications import MessageReceived
-from tests.console.pages.filled import Filled, console_on, settings_of
+from tests.console.pages.filled import Filled, as_viewer, console_on, settings_of
 from tests.support.service import ACCOUNTS
 from tests.support.wire import REFERENCE
 
@@ -152,7 +152,7 @@ def test_a_row_says_what_the_message_says(filled: Filled, monkeypatch: pytest.Mo
     assert '<p class="says" dir="auto">Vote for number 4, good luck &amp; thanks</p>' in filled.page("/messages")
     assert ">Failed: It failed</p>" in filled.page("/messages?kind=MessageError")
     assert ">Subscribe</p>" in filled.page("/messages?kind=SubscriptionEvent")
-    monkeypatch.setitem(filled.app.jinja_env.globals, "may_read_bodies", lambda: False)
+    as_viewer(filled, monkeypatch)
     viewed = filled.page("/messages")
     assert "good luck" not in viewed
     assert ">Failed</p>" in viewed
@@ -202,7 +202,7 @@ def test_a_file_is_sent_while_it_is_read(tmp_path: Path) -> None:
 
 def test_bodies_are_in_no_file_of_who_may_not_read_them(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither in CSV nor in JSON lines, nor the texts that could not be read."""
-    monkeypatch.setitem(filled.app.jinja_env.globals, "may_read_bodies", lambda: False)
+    as_viewer(filled, monkeypatch)
     for path in ("/messages.csv", "/messages.jsonl"):
         text = filled.page(path)
         assert "good luck" not in text
@@ -230,7 +230,7 @@ def test_actions_are_for_who_may_operate(filled: Filled, monkeypatch: pytest.Mon
     assert form
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form[1]))
     assert fields == {"csrf": "T0KEN", "state": "dead", "error": "no order", "since": "2026-03-02T08:00:00+00:00"}
-    monkeypatch.setitem(filled.app.jinja_env.globals, "may_operate", lambda: False)
+    as_viewer(filled, monkeypatch)
     viewed = filled.page("/messages?state=dead")
     assert "/actions/" not in viewed
     assert "checkbox" not in viewed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from soap_handler.console.pages.configuration import MASK, rows
 from soap_handler.metrics.catalogue import CIRCUIT_OPEN
 from soap_handler.settings import load_settings
-from tests.console.pages.filled import Filled, console_on, settings_of
+from tests.console.pages.filled import Filled, as_viewer, console_on, settings_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ def test_what_waits_is_grouped_too(filled: Filled) -> None:
 
 def test_a_viewer_sees_no_form(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """The groups stay."""
-    monkeypatch.setitem(filled.app.jinja_env.globals, "may_operate", lambda: False)
+    as_viewer(filled, monkeypatch)
     for path in ("/dead", "/waiting"):
         assert "<form" not in filled.page(path)
     assert "KeyError: no order 7" in filled.page("/dead")
