@@ -58,7 +58,7 @@ KNOWN_TO_EMS: Final = {
     "xml.control_characters",
     "faces.soap.compat",
 }
-KNOW_EMS: Final = {"cli", "testing"}
+KNOW_EMS: Final = {"diagnosis", "cli", "testing"}
 PUBLIC: Final = {"dispatch", "errors", "notifications"}
 """What the package itself, the customers' door, is made of. Nobody inside goes through that door."""
 

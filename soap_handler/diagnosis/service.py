@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
+from soap_handler.contract import Version
 from soap_handler.diagnosis.exchange import NoAnswerError, ask
 from soap_handler.diagnosis.finding import ok, skipped, warning, wrong
 from soap_handler.diagnosis.probe import (
-    HEADERS,
     described,
-    envelope,
     fault_in,
     is_confirmed,
     made_up_notification,
-    other_versions,
+    request_of,
 )
 from soap_handler.errors import JournalUnavailableError
+from soap_handler.faces.xml_push import PATH as XML_PUSH_PATH
 from soap_handler.journal import Source, peek
 from soap_handler.xml.parser import parse
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from soap_handler.diagnosis.exchange import Reply
     from soap_handler.diagnosis.finding import Finding
     from soap_handler.diagnosis.visit import Login, Visit
+    from soap_handler.ems.versions import PushRequest
     from soap_handler.notifications import MessageReceived
 
 QUICK_SECONDS: Final = 1.0
@@ -83,7 +84,7 @@ def judge_wrong_password(visit: Visit, login: Login, context: ssl.SSLContext | N
     what = "wrong password"
     notification = made_up_notification(login.account)
     try:
-        reply = _push(visit, context, envelope(notification, login, secrets.token_hex()))
+        reply = _push(visit, context, request_of(notification, login, secrets.token_hex()))
     except NoAnswerError as error:
         return wrong(what, str(error), _NO_SERVICE)
     if is_confirmed(reply):
@@ -103,7 +104,7 @@ def judge_right_password(visit: Visit, login: Login, context: ssl.SSLContext | N
         return [skipped(what, "only the hash of the password is known, or nothing", mend)]
     notification = made_up_notification(login.account)
     try:
-        reply = _push(visit, context, envelope(notification, login, login.password))
+        reply = _push(visit, context, request_of(notification, login, login.password))
     except NoAnswerError as error:
         return [wrong(what, str(error), "see the log of the service and of the proxy")]
     if not is_confirmed(reply):
@@ -128,8 +129,8 @@ def judge_clock(reply: Reply) -> Finding:
     return warning(what, f"the service is {abs(ahead):.0f} s {direction} this machine", mend)
 
 
-def _push(visit: Visit, context: ssl.SSLContext | None, body: bytes) -> Reply:
-    return ask(visit.address, context, visit.timeout, body=body, headers=HEADERS)
+def _push(visit: Visit, context: ssl.SSLContext | None, push: PushRequest, path: str | None = None) -> Reply:
+    return ask(visit.address, context, visit.timeout, path=path, body=push.body, headers=push.headers)
 
 
 def _judge_speed(reply: Reply) -> Finding:
@@ -144,10 +145,10 @@ def _list_versions(visit: Visit, login: Login, password: str, context: ssl.SSLCo
     taken: list[str] = []
     refused: list[str] = []
     base = visit.address.path.partition("?")[0].rpartition("/")[0]
-    for version, probe in other_versions(made_up_notification(login.account), login, password).items():
-        path = None if probe.path is None else base + probe.path
+    for version in (Version.SOAP_NO_HEADERS, Version.FORM_POST, Version.XML_PUSH):
+        push = request_of(made_up_notification(login.account), login, password, version)
         try:
-            reply = ask(visit.address, context, visit.timeout, path=path, body=probe.body, headers=probe.headers)
+            reply = _push(visit, context, push, base + XML_PUSH_PATH if version is Version.XML_PUSH else None)
         except NoAnswerError:
             refused.append(version.value)
         else:

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from soap_handler.ems.versions import Writer
     from soap_handler.notifications import Notification
 
-_WRITERS: Final[dict[Version, Callable[[], Writer]]] = {
+WRITERS: Final[dict[Version, Callable[[], Writer]]] = {
     Version.SOAP: SoapWriter,
     Version.SOAP_NO_HEADERS: lambda: SoapWriter(header=False),
     Version.FORM_POST: FormWriter,
     Version.XML_PUSH: XmlWriter,
 }
+"""What writes a push in each version of the API. A writer is for one thread."""
 
 
 class AnswerLostError(PushError):
@@ -67,7 +68,7 @@ class HandlerCaller:
         ``ca_bundle`` has roots to trust beside the well-known ones.
         """
         self._timeout = timeout
-        self._writer = _WRITERS[api]()
+        self._writer = WRITERS[api]()
         self._session = requests.Session()
         self._session.trust_env = False  # it would use a proxy of the environment even for 127.0.0.1
         self._adapter = _LossyAdapter(ca_bundle)
