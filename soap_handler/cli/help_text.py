@@ -37,30 +37,26 @@ _RANGE: Final = re.compile(r"(-?[\d.]+)<=x<=([\d.]+)")
 _ANY_NUMBER: Final = re.compile(r"; -?\d{10,} to \d{10,}|\[-?\d{10,} to \d{10,}\]")
 
 
-class Command(TyperCommand):
-    """A command whose help is written here, and that knows ``-V``, as the program does."""
+class _OwnHelp:
+    """Mixed into a command of typer: its help is written here, and it knows ``-V``, as the program does."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - of typer or of click, by its release
         """Read the arguments."""
         show_version(args[:1] in _VERSION)
-        return super().parse_args(ctx, args)
+        found: list[str] = super().parse_args(ctx, args)  # type: ignore[misc] # of the class beside it
+        return found
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
         """Write the help."""
         formatter.write(help_of(self, ctx))
 
 
-class Group(TyperGroup):
-    """A group of commands whose help is written here."""
+class Command(_OwnHelp, TyperCommand):
+    """A command with the help of here."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
-        """Read the arguments."""
-        show_version(args[:1] in _VERSION)
-        return super().parse_args(ctx, args)
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
-        """Write the help."""
-        formatter.write(help_of(self, ctx))
+class Group(_OwnHelp, TyperGroup):
+    """A group of commands with the help of here."""
 
 
 def adopt(program: typer.Typer) -> None:

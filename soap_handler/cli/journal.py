@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from soap_handler.cli import journal_audit, journal_moves
-from soap_handler.cli.journal_filters import AccountFilter, Filters, filtered
+from soap_handler.cli.journal_filters import AccountFilter, Filters  # noqa: TC001 - typer reads them
+from soap_handler.cli.option_groups import grouped
 from soap_handler.cli.options import Config, Json  # noqa: TC001 - typer reads them
 
 commands = typer.Typer(name="journal", help="Look into the journal, and send round again what is dead or waits.")
@@ -19,7 +20,7 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, metavar="N"
 
 
 @commands.command("list")
-@filtered()
+@grouped()
 def list_(
     *,
     config: Config = None,

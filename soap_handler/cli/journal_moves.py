@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from soap_handler.cli.journal_filters import Order, filtered
+from soap_handler.cli.journal_filters import Order  # noqa: TC001 - typer reads it
+from soap_handler.cli.option_groups import grouped
 
 
-@filtered("state")
+@grouped("state")
 def retry(*, order: Order) -> None:
     """Send dead notifications round again, with a fresh count of attempts. A running service takes them up."""
     from soap_handler.cli import journal_orders  # noqa: PLC0415 - it loads SQLAlchemy
@@ -17,7 +18,7 @@ def retry(*, order: Order) -> None:
     raise typer.Exit(journal_orders.retry(order))
 
 
-@filtered("state")
+@grouped("state")
 def replay(*, order: Order) -> None:
     """Send notifications round again that are done: the handler or the sink gets them once more, with the same key.
 
@@ -28,7 +29,7 @@ def replay(*, order: Order) -> None:
     raise typer.Exit(journal_orders.replay(order))
 
 
-@filtered("state")
+@grouped("state")
 def give_up(
     *,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the history keeps it.")],
@@ -43,7 +44,7 @@ def give_up(
     raise typer.Exit(journal_orders.give_up(order, reason))
 
 
-@filtered("state", "yes")
+@grouped("state", "yes")
 def release(*, order: Order) -> None:
     """Make due at once what waits for a later time, such as a retry or a delete; nothing that is being worked on.
 

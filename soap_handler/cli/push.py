@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from soap_handler.cli.configuration import PUSH_PASSWORD
+from soap_handler.cli.option_groups import grouped
 from soap_handler.cli.options import Api, CaBundle, Config, Timeout  # noqa: TC001 - typer reads them
 from soap_handler.contract import Version
 from soap_handler.notifications import Kind  # noqa: TC001 - typer reads it
@@ -29,28 +31,6 @@ def _moment(what: str) -> Any:  # noqa: ANN401 - as above
     return typer.Option(metavar="TIME", help=f"{what}, in ISO 8601; without an offset: UTC.", show_default=_NOW)
 
 
-Id = Annotated[str | None, _value("Id of the message.", _RANDOM)]
-Originator = Annotated[str | None, _value("Who sent the message.", "447700900123")]
-Recipient = Annotated[str | None, _value("To whom it was sent.", "447700900000")]
-Body = Annotated[str | None, _value("Its text.", "Hello")]
-MessageType = Annotated[str | None, _value("Its type.", "Text")]
-SentAt = Annotated[str | None, _moment("When it was sent")]
-ReceivedAt = Annotated[str | None, _moment("When EMS received it")]
-EventType = Annotated[str | None, _value("What happened to the message.", "Delivered")]
-ErrorType = Annotated[str | None, _value("What failed.", "Failed")]
-OccurredAt = Annotated[str | None, _moment("When it happened")]
-Detail = Annotated[str | None, _value("Detail of the error.")]
-FailureDescription = Annotated[str | None, _value("Text of the failure reason.")]
-MobileNumber = Annotated[str | None, _value("Number of the subscriber.", "447700900123")]
-ContactId = Annotated[str | None, _value("Id of the contact.")]
-EventCode = Annotated[str | None, _value("What the subscriber did.", "Subscribe")]
-FailureCode = Annotated[
-    int | None,
-    typer.Option(min=-(2**31), max=2**31 - 1, metavar="N", help="Code of the failure reason.", show_default=_ABSENT),
-]
-PermanentFailure = Annotated[bool | None, typer.Option(help="Whether the failure is for good.", show_default=_ABSENT)]
-
-
 Url = Annotated[str | None, typer.Option(help="Address of the Account Event Handler; otherwise the configuration's.")]
 Username = Annotated[str | None, typer.Option(help="User name to present; otherwise the configuration's first.")]
 Password = Annotated[
@@ -62,6 +42,37 @@ Password = Annotated[
 Account = Annotated[str | None, typer.Option(help="Account to push for; otherwise the configuration's first.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What the notification says. What is not given gets a usual value."""
+
+    id: Annotated[str | None, _value("Id of the message.", _RANDOM)] = None
+    originator: Annotated[str | None, _value("Who sent the message.", "447700900123")] = None
+    recipient: Annotated[str | None, _value("To whom it was sent.", "447700900000")] = None
+    body: Annotated[str | None, _value("Its text.", "Hello")] = None
+    type: Annotated[str | None, _value("Its type.", "Text")] = None
+    sent_at: Annotated[str | None, _moment("When it was sent")] = None
+    received_at: Annotated[str | None, _moment("When EMS received it")] = None
+    event_type: Annotated[str | None, _value("What happened to the message.", "Delivered")] = None
+    error_type: Annotated[str | None, _value("What failed.", "Failed")] = None
+    occurred_at: Annotated[str | None, _moment("When it happened")] = None
+    detail: Annotated[str | None, _value("Detail of the error.")] = None
+    failure_code: Annotated[
+        int | None,
+        typer.Option(
+            min=-(2**31), max=2**31 - 1, metavar="N", help="Code of the failure reason.", show_default=_ABSENT
+        ),
+    ] = None
+    failure_description: Annotated[str | None, _value("Text of the failure reason.")] = None
+    permanent_failure: Annotated[
+        bool | None, typer.Option(help="Whether the failure is for good.", show_default=_ABSENT)
+    ] = None
+    mobile_number: Annotated[str | None, _value("Number of the subscriber.", "447700900123")] = None
+    contact_id: Annotated[str | None, _value("Id of the contact.")] = None
+    event_code: Annotated[str | None, _value("What the subscriber did.", "Subscribe")] = None
+
+
+@grouped()
 def push(
     kind: Annotated[Kind, typer.Argument(help="The operation to call.")],
     *,
@@ -73,23 +84,7 @@ def push(
     api: Api = Version.SOAP,
     ca_bundle: CaBundle = None,
     timeout: Timeout = 10.0,
-    id: Id = None,  # noqa: A002 - EMS calls it so
-    originator: Originator = None,
-    recipient: Recipient = None,
-    body: Body = None,
-    type: MessageType = None,  # noqa: A002 - EMS calls it so
-    sent_at: SentAt = None,
-    received_at: ReceivedAt = None,
-    event_type: EventType = None,
-    error_type: ErrorType = None,
-    occurred_at: OccurredAt = None,
-    detail: Detail = None,
-    failure_code: FailureCode = None,
-    failure_description: FailureDescription = None,
-    permanent_failure: PermanentFailure = None,
-    mobile_number: MobileNumber = None,
-    contact_id: ContactId = None,
-    event_code: EventCode = None,
+    content: Content,
 ) -> None:
     """Send one notification to a URL as EMS would. Ends with 0 only at HTTP 200 (in SOAP, with the empty response).
 
@@ -100,13 +95,7 @@ def push(
     from soap_handler.cli.push_target import made_up, target  # noqa: PLC0415 - heavy; other commands need not load it
     from soap_handler.ems.caller import HandlerCaller  # noqa: PLC0415 - it loads zeep
 
-    given = {
-        **_given(id=id, originator=originator, recipient=recipient, body=body, type=type, sent_at=sent_at),
-        **_given(received_at=received_at, event_type=event_type, error_type=error_type, occurred_at=occurred_at),
-        **_given(detail=detail, failure_code=failure_code, failure_description=failure_description),
-        **_given(permanent_failure=permanent_failure, mobile_number=mobile_number, contact_id=contact_id),
-        **_given(event_code=event_code),
-    }
+    given = {name: value for name, value in asdict(content).items() if value is not None}
     where = target(config, api, url=url, account=account, username=username, password=password)
     notification = made_up(kind, where.account.reference, given)
     caller = HandlerCaller(timeout, api, ca_bundle)
@@ -114,10 +103,6 @@ def push(
     response = "" if api in {Version.FORM_POST, Version.XML_PUSH} else f" with the empty {kind}Response"
     typer.echo(f"acknowledged: HTTP 200{response}")
     typer.echo(f"key: {notification.key}")
-
-
-def _given(**values: object) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _send(caller: HandlerCaller, where: Target, notification: Notification) -> None:

@@ -15,25 +15,13 @@ from soap_handler.ems import EmsAccount
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from soap_handler.cli.simulate_options import Given
     from soap_handler.contract import Version
     from soap_handler.settings import InboxSettings, Settings
 
 _ACCOUNT: Final = "EX0012345"
 _USERNAME: Final = "ems"
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The options that a configuration may complete."""
-
-    account: str | None
-    username: str | None
-    password: str | None
-    inbox_username: str | None
-    inbox_password: str | None
-    inbox_port: int | None
-    handler_url: str | None
 
 
 @dataclass(frozen=True, slots=True)

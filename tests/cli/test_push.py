@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.cli.push_target import made_up
-from soap_handler.cli.simulate_target import Given, simulated
+from soap_handler.cli.simulate_options import Given
+from soap_handler.cli.simulate_target import simulated
 from soap_handler.contract import Version
 from soap_handler.notifications import FailureReason, Kind, MessageError, MessageReceived, to_dict
 from tests.cli.conftest import Run, serve, write_configuration
@@ -123,7 +124,7 @@ def test_simulate_pushes_to_the_secret_of_the_address(tmp_path: Path) -> None:
     pair = 'push = [{ username = "ems", password = "s3cret" }]'
     text = path.read_text().replace(pair, f'push_tokens = [{{ token = "{TOKEN}" }}]')
     path.write_text(text.replace("port = 0", "port = 8123"))
-    found = simulated(path, Version.XML_PUSH, Given(*[None] * 7))
+    found = simulated(path, Version.XML_PUSH, Given())
     assert found.handler_url == f"http://127.0.0.1:8123/push/{TOKEN}"
     assert (found.account.push_username, found.note) == ("", "pushes to: http://127.0.0.1:8123/push/***")
 
