@@ -62,7 +62,7 @@ class RetryPolicy:
     """A back-off with an end: attempts until one succeeds, the last one has failed, or they have taken long enough.
 
     How long they take is reckoned by their number and mean delay, not by a clock: no step of a clock, and no outage of
-    our own, uses up patience.
+    our own, shortens it.
     """
 
     backoff: Backoff

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from soap_handler.cli import configuration
+from soap_handler.cli.option_groups import grouped
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 
 commands = typer.Typer(
@@ -17,52 +19,43 @@ commands = typer.Typer(
     help="Print a configuration for a TLS proxy, containers or a service manager, made from the settings.",
 )
 
-_Certificate = Annotated[Path, typer.Option(help="The certificate with its chain.")]
-_Key = Annotated[Path, typer.Option(help="The certificate's private key.")]
+_FOLDER: Final = Path("/etc/soap-handler")
 _HttpsPort = Annotated[int, typer.Option(min=1, max=65535, help="Used unless server.public_url names a port.")]
 _HttpPort = Annotated[int, typer.Option(min=1, max=65535, help="The port on which plain HTTP is refused.")]
 
-_Upstream = Annotated[
-    str | None,
-    typer.Option(metavar="HOST:PORT", help="Where the service is; by default on this machine, as the settings say."),
-]
 
-_CERTIFICATE = Path("/etc/soap-handler/fullchain.pem")
-_KEY = Path("/etc/soap-handler/privkey.pem")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """Where the proxy listens and what it hands on to, which the settings do not hold."""
+
+    certificate: Annotated[Path, typer.Option(help="The certificate with its chain.")] = _FOLDER / "fullchain.pem"
+    key: Annotated[Path, typer.Option(help="The certificate's private key.")] = _FOLDER / "privkey.pem"
+    https_port: _HttpsPort = 443
+    http_port: _HttpPort = 80
+    upstream: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Where the service is; by default on this machine, as the settings say."
+        ),
+    ] = None
 
 
 @commands.command()
-def nginx(
-    *,
-    config: Config = None,
-    certificate: _Certificate = _CERTIFICATE,
-    key: _Key = _KEY,
-    https_port: _HttpsPort = 443,
-    http_port: _HttpPort = 80,
-    upstream: _Upstream = None,
-) -> None:
+@grouped()
+def nginx(*, config: Config = None, proxy: Proxy) -> None:
     """Print a file for nginx's conf.d: TLS 1.2 and later, the service's own limits, plain HTTP refused."""
     from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
 
-    proxy = deploy.TlsProxy(certificate, key, https_port, http_port, upstream)
-    sys.stdout.write(deploy.nginx(configuration.load(config), proxy))
+    sys.stdout.write(deploy.nginx(configuration.load(config), deploy.TlsProxy(**asdict(proxy))))
 
 
 @commands.command()
-def caddy(
-    *,
-    config: Config = None,
-    certificate: _Certificate = _CERTIFICATE,
-    key: _Key = _KEY,
-    https_port: _HttpsPort = 443,
-    http_port: _HttpPort = 80,
-    upstream: _Upstream = None,
-) -> None:
+@grouped()
+def caddy(*, config: Config = None, proxy: Proxy) -> None:
     """Print a Caddyfile: TLS 1.2 and later, the service's own limits, plain HTTP refused."""
     from soap_handler import deploy  # noqa: PLC0415 - it loads the faces; other commands need not
 
-    proxy = deploy.TlsProxy(certificate, key, https_port, http_port, upstream)
-    sys.stdout.write(deploy.caddy(configuration.load(config), proxy))
+    sys.stdout.write(deploy.caddy(configuration.load(config), deploy.TlsProxy(**asdict(proxy))))
 
 
 @commands.command()

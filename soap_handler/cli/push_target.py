@@ -144,14 +144,9 @@ def _by_token(known: AccountSettings, address: str) -> Login:
 
 
 def _pair_of(known: AccountSettings | None, username: str | None, password: str | None) -> Login:
-    pairs = known.push if known else ()
-    pair = next((each for each in pairs if username in {None, each.username}), None)
-    if pair is None:
-        anonymous = "anonymous" if known is not None and known.anonymous else None
-        return Login(username or anonymous, password or anonymous)
-    secret = pair.password.get_secret_value()
-    hashed = is_hash(secret)
-    return Login(pair.username, password or (None if hashed else secret), hashed)
+    name, secret = known.pair(username) if known else (None, None)
+    hashed = secret is not None and is_hash(secret)
+    return Login(username or name, password or (None if hashed else secret), hashed)
 
 
 def address_of(settings: Settings, api: Version, *, local: bool = False) -> str | None:

@@ -96,15 +96,13 @@ def login_of(
         ValueError: the settings have no such account.
     """
     known = _account(settings, account) if settings else None
-    pairs = known.push if known else ()
-    pair = next((each for each in pairs if username in {None, each.username}), None)
+    found, secret = known.pair(username) if known else (None, None)
     reference = account or (known.reference if known else None)
-    anonymous = known is not None and known.anonymous
-    name = username or (pair.username if pair else None) or ("anonymous" if anonymous else None)
+    name = username or found
     if reference is None or name is None:
         return None
-    secret = pair.password.get_secret_value() if pair else ("anonymous" if anonymous else None)
-    return Login(reference, name, password or (None if secret is None or is_hash(secret) else secret), anonymous)
+    known_password = None if secret is None or is_hash(secret) else secret
+    return Login(reference, name, password or known_password, anonymous=known is not None and known.anonymous)
 
 
 def _account(settings: Settings, name: str | None) -> AccountSettings:

@@ -126,6 +126,13 @@ class AccountSettings(Table):
         """All of its names, the reference first."""
         return (self.reference, *self.aliases)
 
+    def pair(self, username: str | None) -> tuple[str | None, str | None]:
+        """Return a user name and its secret, of this user or else of the first; any will do where it is anonymous."""
+        found = next((each for each in self.push if username in {None, each.username}), None)
+        if found is not None:
+            return found.username, found.password.get_secret_value()
+        return ("anonymous", "anonymous") if self.anonymous else (None, None)
+
     @property
     def credentials(self) -> tuple[PushCredentials | PushToken, ...]:
         """Everything that EMS may present: pairs, and tokens as passwords without a user name."""

@@ -62,7 +62,7 @@ class RouteSettings(Table):
 
 
 class SinkSettings(Table):
-    """What all sinks have in common: time, threads and patience."""
+    """What all sinks have in common: time, threads and retries."""
 
     timeout: Seconds = Field(default=30.0, description="Seconds for one delivery; after that the attempt has failed.")
     concurrency: Count = Field(
