@@ -56,29 +56,13 @@ _TEXTS: Final = (
     "zero\u200bwidth and no\u00a0break",
     "A long answer that needs more than one part: " + "lorem ipsum dolor sit amet " * 9,
 )
+# fmt: off
 _WORDS: Final = (
-    *("yes", "no", "please", "thanks", "merci", "grüße", "Köln", "José", "café", "Straße", "Ελλάδα", "спасибо", "東京"),
-    *(
-        "はい",
-        "شكرا",
-        "👍",
-        "😀",
-        "🚌",
-        "🎉",
-        "vote",
-        "for",
-        "number",
-        "1",
-        "2",
-        "7",
-        "12",
-        "tickets",
-        "&",
-        "at",
-        "19:30",
-    ),
-    *("tomorrow", "stop", "late", "home", "see", "you", "€5", "100%", "OK!", "señor", "Łódź", "déjà", "vu", "4711"),
+    "yes", "no", "please", "thanks", "merci", "grüße", "Köln", "José", "café", "Straße", "Ελλάδα", "спасибо", "東京",
+    "はい", "شكرا", "👍", "😀", "🚌", "🎉", "vote", "for", "number", "1", "2", "7", "12", "tickets", "&", "at", "19:30",
+    "tomorrow", "stop", "late", "home", "see", "you", "€5", "100%", "OK!", "señor", "Łódź", "déjà", "vu", "4711",
 )
+# fmt: on
 _ODD_SHARE: Final = 0.2  # of the texts are one of the above
 _WITH_CONTROLS: Final = "page one\x0cpage two\x1b"  # form feed and escape are legal on a phone (contract, section 4)
 _NAMES: Final = ("SHOP", "Bank-Info", "TAXI 24", "VOTE")
