@@ -64,6 +64,7 @@ class DeleteSchedule(BackgroundLoop):
 
     def round(self) -> float:
         """Have each deleter that has something to do begin a turn; return for how many seconds there is no more."""
+        self._connections.close_idle()
         if not self._deleters:
             return POLL_SECONDS
         due = self._journal.next_deletions()
@@ -78,7 +79,6 @@ class DeleteSchedule(BackgroundLoop):
                 deleter.begin()
                 self._workers.submit(deleter.take_turn)
             seconds = min(seconds, wait) if wait > 0 else seconds
-        self._connections.close_idle()
         return seconds
 
     def rest(self, seconds: float) -> None:
