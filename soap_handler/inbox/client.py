@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from soap_handler.inbox.messages import InboxMessage, Unreadable
-    from soap_handler.inbox.transport import Stream
     from soap_handler.settings import InboxSettings
 
 _BINDING: Final = f"{{{NAMESPACE}}}InboxServiceSoap"
@@ -80,11 +79,10 @@ class Inbox:
             InboxError: as :meth:`delete`; also when the list breaks off.
         """
         splitter = ListSplitter()
-        with self._sent("GetMessages", timeout) as stream:
+        with self._sent("GetMessages", timeout, largest) as (status, chunks):
             # Another status confirms nothing, and a fault may use the names of a message for something else.
-            read = _read_all if stream.status == HTTPStatus.OK else _keep_all
-            yield from read(splitter, stream.chunks(largest))
-        confirm("GetMessages", Answer(stream.status, splitter.rest()))
+            yield from (_read_all if status == HTTPStatus.OK else _keep_all)(splitter, chunks)
+        confirm("GetMessages", Answer(status, splitter.rest()))
 
     def check_login(self) -> None:
         """Ask for the messages of a day long past: it changes nothing, and proves address, credentials and account.
@@ -100,21 +98,23 @@ class Inbox:
             self._connections.close()
 
     def _call(self, operation: str, **parameters: object) -> None:
-        with self._sent(operation, self._settings.timeout, **parameters) as stream:
-            answer = Answer(stream.status, b"".join(stream.chunks(_ANSWER_BYTES)))
+        with self._sent(operation, self._settings.timeout, _ANSWER_BYTES, **parameters) as (status, chunks):
+            answer = Answer(status, b"".join(chunks))
         confirm(operation, answer)
 
     @contextmanager
-    def _sent(self, operation: str, timeout: float, **parameters: object) -> Iterator[Stream]:
-        """Call an operation; yield the answer that begins to come in. ``timeout`` (seconds) is for all of it."""
+    def _sent(
+        self, operation: str, timeout: float, largest: int, **parameters: object
+    ) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Call an operation; yield the status of the answer, and its bytes as they come in, bounded as a whole."""
         envelope = self._envelope(operation, parameters)
         headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{soap_action(operation)}"'}
         timeouts = self._settings.connect_timeout, timeout
         with (
             self._connections.to(self._settings) as connection,
-            connection.post(self._settings.url, envelope, headers, timeouts) as stream,
+            connection.post(self._settings.url, envelope, headers, timeouts, largest) as answer,
         ):
-            yield stream
+            yield answer
 
     def _envelope(self, operation: str, parameters: dict[str, object]) -> _Element:
         client, service = _zeep_client()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import requests
 from lxml import etree
@@ -35,15 +35,22 @@ class Transport:
     def __init__(self, proxy: str | None, ca_bundle: Path | None) -> None:
         self._session = _session(proxy, ca_bundle)
 
+    @contextmanager
     def post(
-        self, address: str, envelope: etree._Element, headers: Mapping[str, str], timeouts: tuple[float, float]
-    ) -> Stream:
-        """Post an envelope and return the answer that begins to come in, whatever its status.
+        self,
+        address: str,
+        envelope: etree._Element,
+        headers: Mapping[str, str],
+        timeouts: tuple[float, float],
+        largest: int,
+    ) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Post an envelope; yield the status of the answer, whatever it is, and its bytes as they come in.
 
-        ``timeouts`` (seconds) are for the connection and for the whole answer.
+        ``timeouts`` (seconds) are for the connection and for the whole answer, ``largest`` (bytes) is for that too.
+        To leave the context early cuts the answer off.
 
         Raises:
-            InboxUnavailableError: there was none, or not in time.
+            InboxUnavailableError: there was no answer, it breaks off, is not whole in time, or is too large.
         """
         message = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
         with _unavailable():
@@ -51,43 +58,26 @@ class Transport:
             response = self._session.post(
                 address, data=message, headers=headers, timeout=timeouts, stream=True, allow_redirects=False
             )
-        return Stream(response)
+        with response:
+            yield response.status_code, _chunks(response, largest)
 
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
 
 
-class Stream:
-    """An answer that is still coming in. A context manager; leaving it gives the connection back, or cuts it off."""
-
-    def __init__(self, response: requests.Response) -> None:
-        self._response = response
-        self.status: int = response.status_code
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._response.close()
-
-    def chunks(self, largest: int) -> Iterator[bytes]:
-        """Yield the bytes of the answer as they come.
-
-        Raises:
-            InboxUnavailableError: it breaks off, is not whole in time, or has more than ``largest`` bytes.
-        """
-        left = largest
-        pieces = self._response.iter_content(_CHUNK_BYTES)
-        while True:
-            with _unavailable():
-                chunk = next(pieces, None)
-            if chunk is None:
-                return
-            left -= len(chunk)
-            if left < 0:
-                raise InboxUnavailableError(f"HTTP {self.status}, an answer of more than {largest} bytes")
-            yield chunk
+def _chunks(response: requests.Response, largest: int) -> Iterator[bytes]:
+    left = largest
+    pieces = response.iter_content(_CHUNK_BYTES)
+    while True:
+        with _unavailable():
+            chunk = next(pieces, None)
+        if chunk is None:
+            return
+        left -= len(chunk)
+        if left < 0:
+            raise InboxUnavailableError(f"HTTP {response.status_code}, an answer of more than {largest} bytes")
+        yield chunk
 
 
 @contextmanager
