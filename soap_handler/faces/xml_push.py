@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.accounts.accounts import Credentials
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, JournalUnavailableError
 from soap_handler.faces.base import BELOW, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented

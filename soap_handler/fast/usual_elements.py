@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from soap_handler.accounts.accounts import Account
+    from soap_handler.accounts.authentication import Account
     from soap_handler.faces.base import Request
     from soap_handler.faces.xml_elements import Form
     from soap_handler.receive.receiver import Receiver

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from soap_handler.accounts.accounts import Account
+    from soap_handler.accounts.authentication import Account
     from soap_handler.faces.base import Answer, Request
     from soap_handler.fast.usual_reader import Read
     from soap_handler.notifications import Kind

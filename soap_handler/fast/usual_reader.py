@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from lxml import etree
 
-from soap_handler.accounts.accounts import Credentials
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, SOAP_11, Structure, Version
 from soap_handler.faces.origin import SOAP, SOAP_NO_HEADER
 from soap_handler.xml.parser import forget_names, hidden_error, safe_parser

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from soap_handler.accounts.accounts import Account
+    from soap_handler.accounts.authentication import Account
     from soap_handler.inbox.client import Inbox
     from soap_handler.inbox.messages import InboxMessage
     from soap_handler.journal import Beginning, Journal, Known

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from soap_handler.accounts.accounts import Account, Accounts, Credentials
+    from soap_handler.accounts.accounts import Accounts
+    from soap_handler.accounts.authentication import Account, Credentials
     from soap_handler.notifications import Kind
     from soap_handler.receive.values import Fields
 

@@ -18,7 +18,7 @@ from soap_handler.faces.soap.versions import SOAP_1_1, SoapVersion
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from soap_handler.accounts.accounts import Credentials
+    from soap_handler.accounts.authentication import Credentials
     from soap_handler.contract import Operation, Parameter, ParameterType
     from soap_handler.notifications import Kind
     from soap_handler.receive.values import Fields

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from soap_handler.accounts.accounts import Credentials
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.errors import FormError
 from soap_handler.faces.form_post.form import read_form
 from soap_handler.notifications import (
