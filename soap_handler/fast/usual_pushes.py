@@ -13,7 +13,8 @@ from soap_handler import clock
 from soap_handler.errors import AuthenticationError
 from soap_handler.faces.base import Exchange
 from soap_handler.faces.credentials import has_login
-from soap_handler.faces.soap.endpoint import CONFIRMED, denied
+from soap_handler.faces.soap.endpoint import CONFIRMED
+from soap_handler.faces.soap.refusals import denied
 from soap_handler.fast.usual_reader import UsualReader
 from soap_handler.journal import Entry
 from soap_handler.receive.receiver import Push
