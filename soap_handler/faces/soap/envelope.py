@@ -173,7 +173,7 @@ def _usual_call(root: Element, head: Element | None, body: Element, version: Soa
     if len(root) != len(parts) - 1 or any(part.keys() or has_loose_text(part) for part in parts):
         return None
     try:
-        login = None if head is None or not len(head) else _header_login(head, version)
+        login = None if head is None or not len(head) else header_login(head, version)
         (operation,) = body
         kind, fields, credentials = usual_operation(operation, login)
     except NOT_USUAL:
@@ -181,11 +181,16 @@ def _usual_call(root: Element, head: Element | None, body: Element, version: Soa
     return ReadCall(kind, credentials, fields, repaired=(), doubtful=frozenset())
 
 
-def _header_login(head: Element, version: SoapVersion) -> Credentials:
+def header_login(head: Element, version: SoapVersion) -> Credentials:
+    """Return the credentials of a header that holds nothing else.
+
+    Raises:
+        UnusualError, ValueError, LookupError: it has not the usual form.
+    """
     (block,) = head
     if block.tag != _OUR_BLOCK or set(block.keys()) - {version.must_understand}:
         raise UnusualError
-    return usual_login(usual_texts(block, _CREDENTIALS))
+    return _login(_texts(block, _CREDENTIALS))
 
 
 def usual_operation(operation: Element, login: Credentials | None) -> tuple[Kind, Fields, Credentials]:
@@ -197,33 +202,27 @@ def usual_operation(operation: Element, login: Credentials | None) -> tuple[Kind
     kind, members = (_OPERATIONS if login else _OPERATIONS_WITH_LOGIN)[operation.tag]
     if operation.keys():
         raise UnusualError
-    texts = usual_texts(operation, members)
-    return kind, texts, login or usual_login({each.attribute: texts.pop(each.attribute) for each in CREDENTIALS})
+    texts = _texts(operation, members)
+    login = login or _login({each.attribute: texts.pop(each.attribute) for each in CREDENTIALS})
+    if not texts:
+        raise UnusualError  # a login, and none of the parameters
+    return kind, texts, login
 
 
-def usual_login(texts: dict[str, Any]) -> Credentials:
-    """Return the credentials that are given by all of their texts.
-
-    Raises:
-        UnusualError: some are absent, and may stand elsewhere.
-    """
+def _login(texts: dict[str, Any]) -> Credentials:
     if len(texts) != len(CREDENTIALS) or not (texts["username"] or texts["password"]):
-        raise UnusualError
+        raise UnusualError  # some may stand elsewhere
     return Credentials(**texts)
 
 
-def usual_texts(parent: Element, wanted: Members) -> dict[str, Any]:
-    """Return the texts of the children by attribute; those of a structure as a mapping.
-
-    Raises:
-        UnusualError, LookupError: there is anything else, or anything twice, or nothing at all.
-    """
+def _texts(parent: Element, wanted: Members) -> dict[str, Any]:
+    """Return the texts of the children by attribute; those of a structure as a mapping."""
     texts: dict[str, Any] = {}
     for child in parent:
         attribute, members = wanted[child.tag]
         if child.keys() or (members is None and len(child)):
             raise UnusualError
-        texts[attribute] = (child.text or "") if members is None else usual_texts(child, members)
+        texts[attribute] = (child.text or "") if members is None else _texts(child, members)
         if (behind := child.tail) is not None and not behind.isspace():
             raise UnusualError  # it may be a value without its element
     if len(texts) != len(parent) or not texts or _is_said(parent.text):

@@ -70,6 +70,7 @@ def test_the_corpus_is_read_as_before() -> None:
         envelope(operation(), header(attributes='href="#a"')),
         envelope(operation(), header("", "")),
         envelope(operation() * 2, header()),
+        envelope(operation(inner=elements({"username": "a", "password": "b", "account": "c"})), ""),
         envelope("<MessageReceived xmlns='urn:other'><id>1</id></MessageReceived>", header()),
     ],
 )
