@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from soap_handler.diagnosis.captured import Captured
     from soap_handler.faces.base import Exchange, Face, Request
     from soap_handler.journal import Entry, Journal
-    from soap_handler.receive.receiver import Push
+    from soap_handler.receive.push import Push
     from soap_handler.settings import Settings
 
 

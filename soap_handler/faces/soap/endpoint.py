@@ -25,7 +25,7 @@ from soap_handler.faces.soap.values import read_calls
 from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion
 from soap_handler.faces.soap.wsdl import Descriptions
 from soap_handler.notifications import Kind
-from soap_handler.receive.receiver import Push
+from soap_handler.receive.push import Push
 from soap_handler.xml.charsets import charset_of
 from soap_handler.xml.parser import Limits
 
