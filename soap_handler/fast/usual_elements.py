@@ -24,7 +24,7 @@ from soap_handler.fast.usual_pushes import wrong_login
 from soap_handler.journal import Entry
 from soap_handler.notifications import Kind
 from soap_handler.receive.push import Push
-from soap_handler.receive.values import read_notification
+from soap_handler.receive.receiver import read_notification
 from soap_handler.xml.charsets import charset_of
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from soap_handler.accounts.authentication import Credentials
     from soap_handler.notifications import Kind
-    from soap_handler.receive.values import Fields
+    from soap_handler.receive.push import Fields
 
 Read: TypeAlias = "tuple[Kind, Fields, Credentials, str]"
 """The contents of a request, and the version of the API."""

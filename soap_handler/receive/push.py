@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,10 @@ if TYPE_CHECKING:
 
     from soap_handler.accounts.authentication import Credentials
     from soap_handler.notifications import Kind
-    from soap_handler.receive.values import Fields
+
+
+Fields = Mapping[str, "str | Fields | None"]
+"""Texts by attribute name, as a face read them. A structure is a mapping. An absent parameter is absent or ``None``."""
 
 
 def _no_envelope() -> None:

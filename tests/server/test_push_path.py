@@ -31,10 +31,10 @@ EMS: Final = EmsAccount(
     push_username="x",
     push_password="x",
 )
-MAX_FILES: Final = 24  # one of them only where a connection to the journal happens to open
-MAX_LINES: Final = 3950
+MAX_FILES: Final = 14
+MAX_LINES: Final = 2900
 """Of the files between the socket and the commit."""
-MAX_LINES_TO_THE_END: Final = 9700
+MAX_LINES_TO_THE_END: Final = 8800
 """Of the files of a push, of its handler's run and of its delete."""
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from soap_handler.contract import Parameter
-    from soap_handler.receive.values import Fields
+    from soap_handler.receive.push import Fields
 
     Pairs: TypeAlias = list[tuple[str, str]]
 

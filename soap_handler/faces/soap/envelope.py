@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from soap_handler.contract import Parameter
     from soap_handler.faces.soap.service import Call
     from soap_handler.notifications import Kind
-    from soap_handler.receive.values import Fields
+    from soap_handler.receive.push import Fields
 
 Members: TypeAlias = "dict[str, tuple[str, Members | None]]"
 """By tag: the attribute, and the members of a structure."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from soap_handler.accounts.authentication import Credentials
     from soap_handler.contract import Operation, Parameter, ParameterType
     from soap_handler.notifications import Kind
-    from soap_handler.receive.values import Fields
+    from soap_handler.receive.push import Fields
 
 _SIMPLE: Final[dict[Any, Any]] = {
     Type.TEXT: Unicode,

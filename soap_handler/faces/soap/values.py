@@ -1,6 +1,6 @@
 """Texts of a call's credentials and parameters by attribute, in any place and form that SOAP stacks give them.
 
-For the conversion of the texts, see ``receive/values.py``. No understandable form is refused; each departure from the
+For the conversion of the texts, see ``receive/receiver.py``. No understandable form is refused; each departure from the
 WSDL leaves a mark, but for the letter case of names, which has one possible meaning.
 """
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from soap_handler.contract import Parameter
     from soap_handler.faces.soap.envelope import Envelope
-    from soap_handler.receive.values import Fields
+    from soap_handler.receive.push import Fields
 
 RPC_ENCODED: Final = "encoded call"
 POSITIONAL: Final = "positional call"

@@ -23,7 +23,7 @@ from soap_handler.notifications import (
     MessageType,
     SubscriptionEvent,
 )
-from soap_handler.receive.values import read_notification
+from soap_handler.receive.receiver import read_notification
 from tests.support.forms import FORMS, form, values
 from tests.support.wire import NUMBER, PASSWORD, REFERENCE, USERNAME
 
