@@ -1,7 +1,8 @@
 """Texts of a call's credentials and parameters by attribute, in any place and form that SOAP stacks give them.
 
-For the conversion of the texts, see ``receive/receiver.py``. No understandable form is refused; each departure from the
-WSDL leaves a mark, but for the letter case of names, which has one possible meaning.
+A call in the usual form does not come here: ``envelope.py`` reads it. For the conversion of the texts, see
+``receive/receiver.py``. No understandable form is refused; each departure from the WSDL leaves a mark, but for the
+letter case of names, which has one possible meaning.
 """
 
 from __future__ import annotations
