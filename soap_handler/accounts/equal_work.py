@@ -9,14 +9,16 @@ import secrets
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from soap_handler.accounts.authentication import DigestVerifier, digest_of, quick_check
 from soap_handler.accounts.passwords import PasswordHash, is_hash
 from soap_handler.accounts.slow_checks import SlowChecks
-from soap_handler.accounts.verifiers import DigestVerifier, HashVerifier, digest_of, quick_check
+from soap_handler.accounts.verifiers import HashVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from soap_handler.accounts.verifiers import Costs, Verifier
+    from soap_handler.accounts.authentication import Verifier
+    from soap_handler.accounts.verifiers import Costs
     from soap_handler.settings import PushCredentials, PushToken
 
 

@@ -1,42 +1,25 @@
-"""Verifiers of credentials: one for each user name and password in the settings; ``equal_work.py`` makes and asks them.
+"""Verifiers of passwords of which only a hash is known. Those of plain passwords are in ``authentication.py``.
 
 First the quick check (digest). Only if it fails, the slow check (scrypt), and only if the throttle allows it. Every
-check compares in constant time. Does not know which account they belong to: see accounts.py.
+check compares in constant time. ``equal_work.py`` makes and asks them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from typing import TYPE_CHECKING, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from soap_handler.accounts.authentication import Verifier, digest_of
 
+if TYPE_CHECKING:
     from soap_handler.accounts.passwords import PasswordHash
 
 Costs: TypeAlias = tuple[int, int, int]
 """What an scrypt costs: ln, r, p."""
 
 
-class DigestVerifier:
-    """Verifies against SHA-256 digests of the pair: of one length, so comparing them tells nothing about the text."""
-
-    __slots__ = ("_password", "_username")
-
-    def __init__(self, username: str, password: str) -> None:
-        self._username = digest_of(username)
-        self._password = digest_of(password)
-
-    def quick_check(self, username: str, password: str) -> bool:
-        """Whether this is the pair."""
-        same_user = hmac.compare_digest(self._username, digest_of(username))
-        same_password = hmac.compare_digest(self._password, digest_of(password))
-        return same_user & same_password  # not "and": both are always compared
-
-
-class HashVerifier:
+class HashVerifier(Verifier):
     """Verifies against an scrypt hash: by the slow check until it found the right pair, then by the quick check.
 
     The digest for the quick check is keyed with a random key of this process, so that no password is kept.
@@ -66,17 +49,3 @@ class HashVerifier:
 
     def _keyed(self, username: str, password: str) -> bytes:
         return hmac.digest(self._key, digest_of(username) + digest_of(password), "sha256")
-
-
-Verifier: TypeAlias = DigestVerifier | HashVerifier
-
-
-def quick_check(verifiers: Sequence[Verifier], username: str, password: str) -> bool:
-    """Whether the quick check of one of the verifiers finds the pair right. All are asked, whatever the first says."""
-    return any([verifier.quick_check(username, password) for verifier in verifiers])  # noqa: C419 - all are asked
-
-
-def digest_of(text: str) -> bytes:
-    """Return the digest by which a user name or a password is compared."""
-    # surrogatepass: a tolerant reader may hand on half an emoji, which must be refused and not crash
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

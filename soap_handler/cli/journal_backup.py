@@ -104,7 +104,7 @@ def _summary(made: Backup) -> dict[str, object]:
 
 def _latest(made: Backup) -> str | None:
     from soap_handler.cli.journal_view import instant  # noqa: PLC0415 - it loads SQLAlchemy and rich
-    from soap_handler.journal.instant import from_number  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.journal.execute import from_number  # noqa: PLC0415 - it loads SQLAlchemy
 
     return instant(from_number(made.latest))
 

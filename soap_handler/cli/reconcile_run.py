@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from soap_handler.accounts.accounts import Account
+    from soap_handler.accounts.authentication import Account
     from soap_handler.cli.display import Show
     from soap_handler.inbox.reconciler import Result
     from soap_handler.journal import Reconciliation

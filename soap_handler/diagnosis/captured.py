@@ -15,7 +15,7 @@ from waitress.adjustments import Adjustments
 from waitress.task import WSGITask
 
 from soap_handler.faces.base import PATH
-from soap_handler.server.parser import Parser
+from soap_handler.server.channel import Parser
 from soap_handler.server.server import parser_limits
 
 if TYPE_CHECKING:

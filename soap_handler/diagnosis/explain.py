@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from soap_handler.diagnosis.captured import Captured
     from soap_handler.faces.base import Answer
     from soap_handler.journal import Entry
-    from soap_handler.receive.receiver import Push
+    from soap_handler.receive.push import Push
     from soap_handler.settings import Settings
 
 _TOKEN: Final = re.compile("(/push/).+", re.IGNORECASE)  # XML push may have a secret there

@@ -12,7 +12,7 @@ from soap_handler.app import build_application, build_faces
 from soap_handler.faces.base import Answer
 from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
-from soap_handler.server.channel import refusal
+from soap_handler.server.refused_requests import refusal
 from soap_handler.web.client_address import Callers
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from soap_handler.diagnosis.captured import Captured
     from soap_handler.faces.base import Exchange, Face, Request
     from soap_handler.journal import Entry, Journal
-    from soap_handler.receive.receiver import Push
+    from soap_handler.receive.push import Push
     from soap_handler.settings import Settings
 
 

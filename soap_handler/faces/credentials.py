@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 
-from soap_handler.accounts.accounts import Credentials
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.xml.charsets import text_of
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
     from soap_handler.contract import Parameter
-    from soap_handler.receive.values import Fields
+    from soap_handler.receive.push import Fields
     from soap_handler.xml.parser import Document
 
 FOREIGN: Final = "namespace"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.accounts.accounts import Credentials
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, JournalUnavailableError
 from soap_handler.faces.base import BELOW, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
@@ -17,7 +17,7 @@ from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.origin import XML
 from soap_handler.faces.redact import without_secret
 from soap_handler.faces.xml_elements import NotUnderstoodError, read_pushed
-from soap_handler.receive.receiver import Push
+from soap_handler.receive.push import Push
 from soap_handler.xml.charsets import charset_of
 from soap_handler.xml.parser import Limits
 

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 
 from waitress.receiver import FixedStreamReceiver
 
-from soap_handler.server.parser import BoundedBuffer, Parser
+from soap_handler.server.channel import BoundedBuffer, Parser
 
 _CACHED_HEADS: Final = 256  # those of one caller differ in the Content-Length only
 _MAX_HEAD_SIZE: Final = 2048  # bytes of a head that is worth keeping

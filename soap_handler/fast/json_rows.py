@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.journal import claim, insert, order, settle
-from soap_handler.journal.instant import to_number
+from soap_handler.journal.execute import to_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -23,15 +23,15 @@ from soap_handler.faces.xml_push import CONFIRMED, credentials_of, denied
 from soap_handler.fast.usual_pushes import wrong_login
 from soap_handler.journal import Entry
 from soap_handler.notifications import Kind
-from soap_handler.receive.receiver import Push
-from soap_handler.receive.values import read_notification
+from soap_handler.receive.push import Push
+from soap_handler.receive.receiver import read_notification
 from soap_handler.xml.charsets import charset_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from soap_handler.accounts.accounts import Account
+    from soap_handler.accounts.authentication import Account
     from soap_handler.faces.base import Request
     from soap_handler.faces.xml_elements import Form
     from soap_handler.receive.receiver import Receiver

@@ -13,18 +13,19 @@ from soap_handler import clock
 from soap_handler.errors import AuthenticationError
 from soap_handler.faces.base import Exchange
 from soap_handler.faces.credentials import has_login
-from soap_handler.faces.soap.endpoint import CONFIRMED, denied
+from soap_handler.faces.soap.endpoint import CONFIRMED
+from soap_handler.faces.soap.refusals import denied
 from soap_handler.fast.usual_reader import UsualReader
 from soap_handler.journal import Entry
-from soap_handler.receive.receiver import Push
-from soap_handler.receive.values import read_notification
+from soap_handler.receive.push import Push
+from soap_handler.receive.receiver import read_notification
 from soap_handler.xml.charsets import charset_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from soap_handler.accounts.accounts import Account
+    from soap_handler.accounts.authentication import Account
     from soap_handler.faces.base import Answer, Request
     from soap_handler.fast.usual_reader import Read
     from soap_handler.notifications import Kind

@@ -8,52 +8,30 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from lxml import etree
 
-from soap_handler.accounts.accounts import Credentials
-from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPERATIONS, SOAP_11, Structure, Version
+from soap_handler.contract import SOAP_11
 from soap_handler.faces.origin import SOAP, SOAP_NO_HEADER
+from soap_handler.faces.soap.envelope import NOT_USUAL, UnusualError, has_loose_text, header_login, usual_operation
+from soap_handler.faces.soap.versions import SOAP_1_1
 from soap_handler.xml.parser import forget_names, hidden_error, safe_parser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from lxml.etree import _Element as Element
 
-    from soap_handler.contract import Parameter
+    from soap_handler.accounts.authentication import Credentials
     from soap_handler.notifications import Kind
-    from soap_handler.receive.values import Fields
+    from soap_handler.receive.push import Fields
 
 Read: TypeAlias = "tuple[Kind, Fields, Credentials, str]"
 """The contents of a request, and the version of the API."""
-_Members: TypeAlias = "dict[str, tuple[str, _Members | None]]"
-"""By tag: the attribute, and the members of a structure."""
-
 _ENVELOPE: Final = f"{{{SOAP_11}}}Envelope"
 _HEADER: Final = f"{{{SOAP_11}}}Header"
 _BODY: Final = f"{{{SOAP_11}}}Body"
-_BLOCK: Final = f"{{{NAMESPACE}}}{MESSENGER_HEADER}"
-_MUST_UNDERSTAND: Final = f"{{{SOAP_11}}}mustUnderstand"
-
-
-def _by_tag(parameters: Iterable[Parameter], version: Version = Version.SOAP) -> _Members:
-    return {
-        f"{{{NAMESPACE}}}{each.spellings[version]}": (
-            each.attribute,
-            _by_tag(each.type.members) if isinstance(each.type, Structure) else None,
-        )
-        for each in parameters
-    }
-
-
-_CREDENTIALS: Final = _by_tag(CREDENTIALS)
-_OPERATIONS: Final = {
-    f"{{{NAMESPACE}}}{kind.value}": (kind, _by_tag(operation.parameters)) for kind, operation in OPERATIONS.items()
-}
-_LOGIN: Final = _by_tag(CREDENTIALS, Version.SOAP_NO_HEADERS)
-_OPERATIONS_WITH_LOGIN: Final = {tag: (kind, _LOGIN | members) for tag, (kind, members) in _OPERATIONS.items()}
 
 _START: Final = re.compile(
     rb"""(?:<\?xml\s+version=(["'])1\.0\1(?:\s+encoding=(["'])utf-8\2)?\s*\?>\s*)?<[A-Za-z_]""", re.IGNORECASE
@@ -63,11 +41,7 @@ _MAX_ENVELOPES: Final = 256  # in the cache; a caller has at most one for each o
 _MAX_ENVELOPE_BYTES: Final = 4096  # without its operation
 
 
-class FallbackError(Exception):
-    """The request needs the general reader, which may well accept it."""
-
-
-_UNREAD: Final = (FallbackError, etree.XMLSyntaxError, ValueError, LookupError)
+_UNREAD: Final = (*NOT_USUAL, etree.XMLSyntaxError)
 
 
 class UsualReader:
@@ -173,60 +147,24 @@ def _read(root: Element) -> tuple[Read, Credentials | None]:
     """Return the contents, and the credentials of the header if it has them."""
     *head, content = root
     (operation,) = content  # ValueError: not one child
-    if _has_loose_text(root) or _has_loose_text(content) or any(map(_has_loose_text, head)):
-        raise FallbackError
+    if has_loose_text(root) or has_loose_text(content) or any(map(has_loose_text, head)):
+        raise UnusualError
     if (root.tag, content.tag) != (_ENVELOPE, _BODY) or root.keys() or content.keys():
-        raise FallbackError
+        raise UnusualError
     in_header = _read_header(head)
     return _read_operation(operation, in_header), in_header
 
 
 def _read_header(parts: Sequence[Element]) -> Credentials | None:
-    if not parts or (len(parts) == 1 and parts[0].tag == _HEADER and not len(parts[0]) and not parts[0].keys()):
+    if not parts:
         return None
-    ((block,),) = parts  # ValueError: not one header with one child
-    if (parts[0].tag, block.tag) != (_HEADER, _BLOCK) or parts[0].keys() or set(block.keys()) - {_MUST_UNDERSTAND}:
-        raise FallbackError
-    return _login(_fields(block, _CREDENTIALS))
-
-
-def _login(texts: dict[str, Any]) -> Credentials:
-    if len(texts) != len(CREDENTIALS) or not (texts["username"] or texts["password"]):
-        raise FallbackError  # some may stand elsewhere
-    return Credentials(**texts)
+    (head,) = parts  # ValueError: not one header
+    if head.tag != _HEADER or head.keys():
+        raise UnusualError
+    return header_login(head, SOAP_1_1) if len(head) else None
 
 
 def _read_operation(operation: Element, in_header: Credentials | None) -> Read:
     """Read an operation; without credentials in the header they are in the operation."""
-    kind, members = (_OPERATIONS if in_header else _OPERATIONS_WITH_LOGIN)[operation.tag]
-    if operation.keys():
-        raise FallbackError
-    fields = _fields(operation, members)
-    if in_header:
-        return kind, fields, in_header, SOAP
-    login = {each.attribute: fields.pop(each.attribute) for each in CREDENTIALS}  # LookupError: it is not complete
-    return kind, fields, _login(login), SOAP_NO_HEADER
-
-
-def _fields(parent: Element, wanted: _Members) -> dict[str, Any]:
-    """Return the texts of the children by attribute. LookupError: a child that is not in the contract."""
-    fields: dict[str, str | Fields | None] = {}
-    for child in parent:
-        attribute, members = wanted[child.tag]
-        if child.keys() or (members is None and len(child)):
-            raise FallbackError
-        fields[attribute] = (child.text or "") if members is None else _fields(child, members)
-        if (behind := child.tail) is not None and not behind.isspace():
-            raise FallbackError  # it may be a value without its element
-    if len(fields) != len(parent) or _is_said(parent.text):
-        raise FallbackError  # something is repeated, or as above
-    return fields
-
-
-def _has_loose_text(parent: Element) -> bool:
-    """Whether there is a text between the elements."""
-    return _is_said(parent.text) or any(_is_said(child.tail) for child in parent)
-
-
-def _is_said(text: str | None) -> bool:
-    return text is not None and not text.isspace()
+    kind, fields, login = usual_operation(operation, in_header)
+    return kind, fields, login, SOAP if in_header else SOAP_NO_HEADER

@@ -22,7 +22,7 @@ from soap_handler.metrics.catalogue import CIRCUIT_OPEN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from soap_handler.accounts.accounts import Account
+    from soap_handler.accounts.authentication import Account
     from soap_handler.journal import Journal
     from soap_handler.settings import DeleteSettings
 

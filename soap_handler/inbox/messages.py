@@ -1,4 +1,4 @@
-"""Reader of one message of the inbox: its bytes to texts by attribute. Conversion is in ``receive.values``.
+"""Reader of one message of the inbox: its bytes to texts by attribute. Conversion is in ``receive.receiver``.
 
 The strict parser has the first word. A message that it refuses is repaired as a push is, and marked so.
 """
@@ -30,7 +30,7 @@ _ENCODING: Final = re.compile(rb"""\s*<\?xml[^<>]{0,128}?\sencoding\s*=\s*["']([
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
-    """A message of the inbox, for :func:`soap_handler.receive.values.read_notification`."""
+    """A message of the inbox, for :func:`soap_handler.receive.receiver.read_notification`."""
 
     fields: Mapping[str, str] = field(repr=False)
     """Texts by attribute name; absent means absent."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from soap_handler.accounts.accounts import Account
+    from soap_handler.accounts.authentication import Account
     from soap_handler.inbox.connections import Connections
     from soap_handler.journal import Journal, Tally
     from soap_handler.settings import DeleteSettings, ReconcileSettings

@@ -25,13 +25,13 @@ from soap_handler.inbox.missing import Missing
 from soap_handler.journal import Entry, Source, State, Tally
 from soap_handler.notifications import Kind
 from soap_handler.receive.identity import identified
-from soap_handler.receive.values import read_notification
+from soap_handler.receive.receiver import read_notification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from soap_handler.accounts.accounts import Account
+    from soap_handler.accounts.authentication import Account
     from soap_handler.inbox.client import Inbox
     from soap_handler.inbox.messages import InboxMessage
     from soap_handler.journal import Beginning, Journal, Known

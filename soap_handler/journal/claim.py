@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Integer, bindparam, insert, null, select, update
 
 from soap_handler.journal import order, queue_clock
-from soap_handler.journal.execute import execute, query, queue_now
-from soap_handler.journal.instant import Instant
+from soap_handler.journal.execute import Instant, execute, query, queue_now
 from soap_handler.journal.order import Due
 from soap_handler.journal.records import Claim, State, Step
 from soap_handler.journal.schema import SEQ_IN, attempt, in_state, notification

@@ -1,7 +1,7 @@
 """Ground: the files under a SQLite journal. Makes them, for their owner alone, and acts when they are taken away.
 
 SQLite does not notice that its file, or the write-ahead log beside it, was deleted, moved or replaced: it goes on in
-files that no path leads to any more. ``sqlite.transaction`` compares; what follows from a difference is decided here.
+files that no path leads to any more. ``sqlite_transaction`` compares; what follows from a difference is decided here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from sqlalchemy import event
 
 from soap_handler import clock, telemetry
 from soap_handler.errors import JournalFileError, JournalUnavailableError
-from soap_handler.journal.sqlite import FOOTING, GROUND, Files, Footing, files_at, prepare
+from soap_handler.journal.sqlite import GROUND, prepare
+from soap_handler.journal.sqlite_transaction import FOOTING, Files, Footing, files_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

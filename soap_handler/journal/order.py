@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, func, literal_column, null, select, text, update
 
-from soap_handler.journal.execute import execute, query
-from soap_handler.journal.instant import Instant
+from soap_handler.journal.execute import Instant, execute, query
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import NO_LEASE, SEQ_IN, in_state, notification, unseen
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import schema
 from soap_handler.journal.database_errors import reason
-from soap_handler.journal.instant import Instant
+from soap_handler.journal.execute import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Integer, Table, delete, func, insert, select, update
 
-from soap_handler.journal.execute import queue_now
-from soap_handler.journal.instant import Instant
+from soap_handler.journal.execute import Instant, queue_now
 from soap_handler.journal.records import State
 from soap_handler.journal.schema import metadata, notification, reconciliation
 

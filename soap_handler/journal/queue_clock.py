@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sqlalchemy import Column, Table, Text, delete, func, insert, literal_column, or_, select, update
 
 from soap_handler import clock, telemetry
-from soap_handler.journal.execute import QUEUE_CLOCK, queue_now
+from soap_handler.journal.execute import QUEUE_CLOCK, Instant, from_number, queue_now
 from soap_handler.journal.in_parts import found_in_parts
-from soap_handler.journal.instant import Instant, from_number
 from soap_handler.journal.queries import selected
 from soap_handler.journal.records import Selection, State
 from soap_handler.journal.schema import in_state, metadata, notification

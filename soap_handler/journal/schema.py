@@ -20,7 +20,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from soap_handler.journal.instant import Instant
+from soap_handler.journal.execute import Instant
 from soap_handler.journal.records import State
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, bindparam, false, not_, or_, true
 
-from soap_handler.journal.instant import Instant
+from soap_handler.journal.execute import Instant
 from soap_handler.journal.schema import notification
 
 if TYPE_CHECKING:

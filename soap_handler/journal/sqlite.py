@@ -1,24 +1,25 @@
-"""SQLite: what a commit needs to be on disk, and how its one writer's lock is taken. The fsync is here (``PRAGMAS``).
+"""SQLite: what a commit needs to be on disk, and what a connection is made for. The fsync is here (``PRAGMAS``).
 
-A commit counts only where the files at the journal's path are still those that the connection has open (``ground``).
-
-SQLite has one writer at a time. A transaction that will write takes the lock at its begin (``BEGIN IMMEDIATE``): to
-take it later can fail without waiting.
+How a transaction goes is in ``sqlite_transaction``.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import event
 
+from soap_handler.journal.sqlite_transaction import (
+    BEGIN_IMMEDIATE,
+    WAIT_MS,
+    begin,
+    begin_immediate,
+    poll_for_lock,
+    turn_off_waiting,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import sqlite3
 
     from sqlalchemy import Connection, Engine, ExceptionContext
 
@@ -44,112 +45,12 @@ PRAGMAS: Final = (
 
 GROUND: Final = "ground"
 """The name in an engine's execution options of what knows its files."""
-FOOTING: Final = "footing"
-"""The name in a connection's ``info`` of its :class:`Footing`."""
-_TRUST_SECONDS: Final = 0.05  # a transaction right behind another one is compared only at its end
-_WAIT_MS: Final = "milliseconds to wait for the lock"  # the name in a connection's ``info``
-_BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
-_LOCK_POLL_SECONDS: Final = 0.0003  # a part of what a commit takes
-
-
-class Files(NamedTuple):
-    """Which files are at the journal's path: device and inode of the file and of its log, ``None`` where none is."""
-
-    file: tuple[int, int] | None
-    log: tuple[int, int] | None
-    size: int = 0
-    """Of the file, in bytes. It never shrinks but by VACUUM."""
-    written: int = 0
-    """When the file was written last, in nanoseconds: by a checkpoint of the log, or by another program."""
-    log_size: int = 0
-
-
-_ALL_BUT_LOG_SIZE: Final = slice(4)  # of Files: what is the same for most transactions
-
-
-@dataclass(slots=True)
-class Footing:
-    """What a connection stands on: the place of its files, and which ones it has open."""
-
-    ground: Any  # a Ground, which knows this module
-    files: Files
-    """As they were at the last comparison."""
-    trusted_at: float = 0.0
-    """The monotonic time of that."""
-
-
-def files_at(path: str, log_path: str) -> Files:
-    """Return which files are at a journal's path and at that of its log now."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - for each commit; a Path takes as long again
-    except OSError:
-        file, size, written = None, 0, 0
-    else:
-        file, size, written = (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns
-    try:
-        found = os.stat(log_path)  # noqa: PTH116 - as above
-    except OSError:
-        return Files(file, None, size, written)
-    return Files(file, (found.st_dev, found.st_ino), size, written, found.st_size)
 
 
 def set_up(engine: Engine) -> None:
     """Have each connection of an engine begin its transactions as its options say."""
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", begin)
     event.listen(engine, "handle_error", _call_on_error)
-
-
-@contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
-    """Begin a transaction, commit it at the end, and trust the commit only if it went where the journal's path leads.
-
-    On PostgreSQL there is nothing to compare.
-
-    Raises:
-        JournalFileError: the files were taken away, replaced or cut off.
-    """
-    footing: Footing | None = connection.info.get(FOOTING)
-    if footing is not None and time.monotonic() - footing.trusted_at > _TRUST_SECONDS:
-        _compare(connection, footing)
-    try:
-        with connection.begin():
-            yield
-            if footing is not None and footing.trusted_at >= footing.ground.mark_at:
-                footing.ground.mark(connection.connection.driver_connection)
-    finally:  # what goes wrong in a file that was cut off goes wrong for that reason
-        if footing is not None:
-            _compare(connection, footing)
-
-
-def trust(connection: Connection) -> None:
-    """Compare the files at the journal's path with those that a connection has open.
-
-    Raises:
-        JournalFileError: they are not the same; what was committed of late may be in neither.
-    """
-    footing: Footing | None = connection.info.get(FOOTING)
-    if footing is not None:
-        _compare(connection, footing)
-
-
-def _compare(connection: Connection, footing: Footing) -> None:
-    ground, had = footing.ground, footing.files
-    found = files_at(ground.path, ground.log)
-    if found[_ALL_BUT_LOG_SIZE] != had[_ALL_BUT_LOG_SIZE] and not _is_same(ground, found, had):
-        raise ground.lose(connection, had)
-    if found.log_size >= ground.alarm:
-        ground.watch_log(found.log_size)
-    footing.files, footing.trusted_at = found, time.monotonic()
-
-
-def _is_same(ground: Any, found: Files, had: Files) -> bool:  # noqa: ANN401 - a Ground, which knows this module
-    """Whether these are the files that a connection has open, with all that is in them."""
-    return (
-        found.file == had.file
-        and had.log in {None, found.log}
-        and (found.size >= had.size or ground.is_sound())
-        and (found.written == had.written or not ground.is_overwritten(found))
-    )
 
 
 def begin_late(connection: Connection) -> None:
@@ -158,15 +59,15 @@ def begin_late(connection: Connection) -> None:
     Raises:
         sqlite3.OperationalError: another connection held it for too long.
     """
-    if not _begin_immediate(connection):
+    if not begin_immediate(connection):
         driver: Any = connection.connection.driver_connection
-        driver.execute(_BEGIN_IMMEDIATE)  # once more, for its error
+        driver.execute(BEGIN_IMMEDIATE)  # once more, for its error
 
 
 def prepare_to_write(connection: Connection) -> None:
     """Turn off SQLite's own waiting on a connection that does nothing but write; ours takes its place for good."""
     driver: Any = connection.connection.driver_connection
-    connection.info[_WAIT_MS] = _turn_off_waiting(driver)
+    connection.info[WAIT_MS] = turn_off_waiting(driver)
 
 
 def try_begin_immediate(connection: Connection) -> bool:
@@ -174,7 +75,7 @@ def try_begin_immediate(connection: Connection) -> bool:
 
     For a connection of :func:`prepare_to_write`.
     """
-    return _poll_for_lock(connection.connection.driver_connection, 0)
+    return poll_for_lock(connection.connection.driver_connection, 0)
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -182,19 +83,8 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None  # the driver would begin transactions by itself, and too late
     for pragma in PRAGMAS:
         # SQLite does not wait to change the journal mode: a second process on the same new file would fail.
-        if not _poll_for_lock(connection, BUSY_TIMEOUT_MS, f"PRAGMA {pragma}"):
+        if not poll_for_lock(connection, BUSY_TIMEOUT_MS, f"PRAGMA {pragma}"):
             connection.execute(f"PRAGMA {pragma}")  # once more, for its error
-
-
-def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    driver: Any = connection.connection.driver_connection
-    if options.get("begins_late", False) or driver.in_transaction:  # by try_begin_immediate
-        return
-    if options.get("read_only", False):
-        driver.execute("BEGIN")  # it takes no lock, so it cannot fail
-    elif not _begin_immediate(connection):
-        connection.exec_driver_sql(_BEGIN_IMMEDIATE)  # once more, for SQLAlchemy to see the error
 
 
 def _call_on_error(context: ExceptionContext) -> None:
@@ -203,40 +93,3 @@ def _call_on_error(context: ExceptionContext) -> None:
         on_error = context.connection.get_execution_options().get("on_error")
         if on_error is not None:
             on_error()
-
-
-def _begin_immediate(connection: Connection) -> bool:
-    """Take the writer's lock, polling for it during busy_timeout at most; return whether we have it.
-
-    SQLite's own waiting sleeps longer each time, up to 100 ms. With several processes that write all the time, the one
-    that has waited longest would lose against newcomers, for seconds.
-    """
-    driver: Any = connection.connection.driver_connection
-    if _WAIT_MS in connection.info:
-        return _poll_for_lock(driver, connection.info[_WAIT_MS])
-    busy_timeout = _turn_off_waiting(driver)
-    try:
-        return _poll_for_lock(driver, busy_timeout)
-    finally:
-        driver.execute(f"PRAGMA busy_timeout = {busy_timeout}")
-
-
-def _turn_off_waiting(driver: Any) -> int:  # noqa: ANN401 - a connection of the driver
-    """Have SQLite not wait by itself; return for how long (milliseconds) it would have."""
-    (busy_timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
-    driver.execute("PRAGMA busy_timeout = 0")
-    return int(busy_timeout)
-
-
-def _poll_for_lock(driver: Any, milliseconds: int, statement: str = _BEGIN_IMMEDIATE) -> bool:  # noqa: ANN401 - a connection of the driver
-    """Execute a statement that needs a lock, again and again for a time at most; return whether it succeeded."""
-    deadline = time.monotonic() + milliseconds / 1000
-    while True:
-        try:
-            driver.execute(statement)
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOCK_POLL_SECONDS)
-        else:
-            return True

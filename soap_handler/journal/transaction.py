@@ -24,7 +24,8 @@ from soap_handler.journal.database_errors import reason
 from soap_handler.journal.engine import abandon, begin_late
 from soap_handler.journal.execute import EXECUTOR, PLAIN
 from soap_handler.journal.settle import settle
-from soap_handler.journal.sqlite import LATE, trust
+from soap_handler.journal.sqlite import LATE
+from soap_handler.journal.sqlite_transaction import trust
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

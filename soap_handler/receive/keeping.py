@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from soap_handler.journal import Entry
-    from soap_handler.receive.receiver import Push
+    from soap_handler.receive.push import Push
 
 
 class KeepingReceiver(Receiver):

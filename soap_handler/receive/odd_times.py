@@ -24,7 +24,7 @@ class UnreadableError(ValueError):
 
 
 def read_odd_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
-    """Read a dateTime in any form that is known, as ``values.read_time`` says.
+    """Read a dateTime in any form that is known, as ``receiver.read_time`` says.
 
     Raises:
         UnreadableError: the text is no date and time; or the day, hour or zone does not exist.

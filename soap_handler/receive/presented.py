@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from soap_handler.accounts.accounts import Credentials
+    from soap_handler.accounts.authentication import Credentials
 
 _REFERENCE: Final = re.compile(r"[A-Za-z]{2}\d{5,10}", re.ASCII)
 _NUMBER: Final = re.compile(r"\+?\d{6,15}", re.ASCII)

@@ -1,69 +1,50 @@
 """The use case at the front door: authenticate, read the values, key. It knows no wire format and sends no answer.
 
 It is the first half of a push, up to the commit. The commit and the answer are left to its caller.
+
+An unreadable text is never refused: ``original`` keeps it, its value is ``None`` and ``repaired`` has a mark (design,
+decision 2: EMS would push a refused notification for three days and then drop it).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from soap_handler import clock, telemetry
-from soap_handler.accounts.throttle import Throttle, client_network
+from soap_handler import clock
+from soap_handler.contract import OPERATIONS, Structure, Type
 from soap_handler.errors import AuthenticationError, CredentialsUncheckedError
 from soap_handler.journal import Entry
-from soap_handler.log_throttle import LogThrottle
-from soap_handler.metrics.catalogue import WRONG_LOGINS
+from soap_handler.notifications import GUID_CHARACTERS, KINDS, canonical_id
 from soap_handler.receive.identity import identified
-from soap_handler.receive.presented import shown
-from soap_handler.receive.values import read_notification
-from soap_handler.settings import name_key
+from soap_handler.receive.odd_times import UnreadableError, read_odd_time
+from soap_handler.receive.wrong_logins import WrongLogins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Iterable
+    from datetime import tzinfo
+    from enum import StrEnum
 
-    from soap_handler.accounts.accounts import Account, Accounts, Credentials
-    from soap_handler.notifications import Kind
-    from soap_handler.receive.values import Fields
+    from soap_handler.accounts.accounts import Accounts
+    from soap_handler.accounts.authentication import Account
+    from soap_handler.accounts.throttle import Throttle
+    from soap_handler.contract import Parameter, ParameterType
+    from soap_handler.notifications import Kind, Notification
+    from soap_handler.receive.push import Fields, Push
 
-_LOGIN_FAILURES_ALLOWED: Final = 5
-_ALL_ACCOUNTS: Final = 20  # budgets of an address for all accounts together, known and unknown
+# Times that Python's own reader takes, which is quicker: with an offset, and not of year 1.
+_ISO_TIME: Final = re.compile(
+    r"(?!0001)\d{4}-\d\d-\d\d[T ](?!24)\d\d:\d\d:\d\d(?:\.\d{1,6}(\d*))?"
+    r"(?:Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))",
+    re.ASCII,
+)
+_WHOLE_NUMBER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
-
-def _no_envelope() -> None:
-    return None
-
-
-def _as_kept(kept: bytes | None) -> bytes:
-    return kept or b""
-
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """What a face read off the wire, whichever face it was."""
-
-    kind: Kind
-    fields: Fields
-    credentials: Credentials | None
-    caller: str
-    """The address of the caller."""
-    repaired: tuple[str, ...] = ()
-    """What the face had to mend before it could read the request."""
-    envelope: Callable[[], bytes | None] = _no_envelope
-    """Gives the request as it came, password masked. Called only where something had to be mended."""
-    optional: frozenset[str] = frozenset()
-    """Attributes that this version of the API may leave out."""
-    doubtful: frozenset[str] = frozenset()
-    """Attributes of which more than one text came, or one in a doubtful place."""
-    operation: Callable[[bytes | None], bytes] = _as_kept
-    """Gives the operation as it came, without credentials, from what ``envelope`` gave. Called as that is."""
-    others: tuple[Push, ...] = ()
-    """Further notifications of the same request, from the same caller with the same credentials."""
-    size: int | None = None
-    """Of the request's body in bytes, for the log; ``None`` where that is not known."""
-    api: str | None = None
-    """The version of the API (``faces.origin``)."""
+_T = TypeVar("_T")
 
 
 class Receiver:
@@ -75,8 +56,7 @@ class Receiver:
         """``throttle`` slows wrong logins; the default one counts them and slows none."""
         self.accounts = accounts
         """May be replaced by others at any time; a push is checked against either the old or the new ones."""
-        self._throttle = Throttle(_LOGIN_FAILURES_ALLOWED, 0.0) if throttle is None else throttle
-        self._log_throttle = LogThrottle()
+        self._wrong_logins = WrongLogins(throttle)
         self._now = now
 
     def prepare(self, push: Push) -> Entry:
@@ -94,32 +74,12 @@ class Receiver:
     def _authenticate(self, push: Push) -> Account:
         accounts = self.accounts
         try:
-            return accounts.authenticate(push.credentials, lambda pair: self._may_check(push, pair))
+            return accounts.authenticate(push.credentials, lambda pair: self._wrong_logins.may_check(push, pair))
         except CredentialsUncheckedError:
-            WRONG_LOGINS.add(1, "unchecked")
-            account = _known(accounts, push)
-            if times := self._log_throttle.due((_network(push), account, "unchecked")):
-                telemetry.emit("credentials_unchecked", **_named(push, account), times=times)
+            self._wrong_logins.note_unchecked(push, accounts)
             raise
         except AuthenticationError as error:
-            delay = self._failed(push, computed=error.computed)
-            WRONG_LOGINS.add(1, "delayed" if delay else "answered")
-            account = _known(accounts, push)
-            if times := 1 if delay is None else self._log_throttle.due((_network(push), account)):
-                telemetry.emit("authentication_failed", **_named(push, account), times=times, count=accounts.refused)
-            raise AuthenticationError(delay or 0.0) from None
-
-    def _may_check(self, push: Push, pair: bytes) -> bool:
-        own, all_hashes = _throttle_key(push), (_network(push), "hashes")
-        return self._throttle.may_check(own, pair) and self._throttle.may_check(all_hashes, pair, _ALL_ACCOUNTS)
-
-    def _failed(self, push: Push, *, computed: bool) -> float | None:
-        """Count wrong credentials; return for how long to hold the answer back, or ``None`` within the budget."""
-        if computed:
-            self._throttle.failed((_network(push), "hashes"), _ALL_ACCOUNTS)
-        own = self._throttle.failed(_throttle_key(push))
-        of_all = self._throttle.failed((_network(push), "all"), _ALL_ACCOUNTS)
-        return own if of_all is None else max(of_all, own or 0.0)
+            raise AuthenticationError(self._wrong_logins.note(push, accounts, computed=error.computed)) from None
 
 
 def _entry(push: Push, account: Account, now: datetime, number: int, others: tuple[Entry, ...] = ()) -> Entry:
@@ -139,31 +99,181 @@ def _entry(push: Push, account: Account, now: datetime, number: int, others: tup
     return Entry(notification, now, envelope=envelope, others=others, caller=push.caller, api=push.api)
 
 
-def _network(push: Push) -> str:
-    return client_network(push.caller)
+def read_notification(
+    kind: Kind,
+    fields: Fields,
+    *,
+    account: str,
+    zone: tzinfo,
+    repaired: tuple[str, ...] = (),
+    optional: frozenset[str] = frozenset(),
+) -> Notification:
+    """Return the notification of these texts.
 
-
-def _throttle_key(push: Push) -> tuple[str, str, int]:
-    """Return what wrong logins are counted by: the caller's network and the account that it names, known or not.
-
-    A known account must not be told from an unknown one by the delay, so each name has a budget.
+    ``zone`` holds for times that carry none; ``repaired`` are the marks of what the face repaired. ``optional`` are
+    attributes that this version of the API may leave out: an absent one is empty or ``None``, without a mark.
     """
-    return _network(push), "account", hash(name_key(push.credentials.account)) if push.credentials else 0
+    reader = _Reader(fields, zone, optional, repaired=list(repaired))
+    values = {name: read(reader, name) for name, read in _CONVERTERS[kind].items()}
+    if "notification_id" in fields:  # of XML push alone
+        values["notification_id"] = reader.identifier("notification_id")
+    return KINDS[kind](account=account, original=reader.original, repaired=tuple(reader.repaired), **values)
 
 
-def _named(push: Push, account: str | None) -> dict[str, str | int | None]:
-    """Return who called, for which account; where no account matches, what the log may show of the name."""
-    presented = shown(push.credentials) if account is None else None
-    return {
-        "caller": push.caller,
-        "account": account,
-        "presented": presented,
-        "operation": push.kind.value,
-        "size": push.size,
-    }
+@dataclass(slots=True)
+class _Reader:
+    """Reader of one notification's texts. It notes every text that it guessed at or could not read."""
+
+    fields: Fields
+    zone: tzinfo
+    optional: frozenset[str]
+    repaired: list[str]
+    original: dict[str, str] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        value = self.fields.get(name)
+        return value if isinstance(value, str) else ""
+
+    def identifier(self, name: str) -> str:
+        text = self.text(name).strip().lower()
+        return text if len(text) == GUID_CHARACTERS else canonical_id(text)  # nearly all are canonical
+
+    def time(self, name: str) -> datetime | None:
+        text = self.text(name).strip()
+        if not text:
+            self.note_missing(name)
+            return None
+        try:
+            instant, exact = read_time(text, self.zone)
+        except UnreadableError:
+            self._note_unreadable(name, text)
+            return None
+        if not exact:
+            self.original[name] = text
+        return instant
+
+    def _note_unreadable(self, name: str, text: str) -> None:
+        if text:
+            self.original[name] = text
+            self.repaired.append(f"{name} unreadable")
+        else:
+            self.note_missing(name)
+
+    def note_missing(self, name: str) -> None:
+        if name not in self.optional:
+            self.repaired.append(f"{name} missing")
+
+    def number(self, name: str) -> int | None:
+        return self._value(name, read_number)
+
+    def boolean(self, name: str) -> bool | None:
+        return self._value(name, read_boolean)
+
+    def _value(self, name: str, read: Callable[[str], _T]) -> _T | None:
+        text = self.text(name).strip()
+        try:
+            return read(text)
+        except UnreadableError:
+            self._note_unreadable(name, text)
+            return None
+
+    def inside(self, name: str) -> _Reader | None:
+        """Return a reader of a structure's members; EMS may leave it out, since it is a reference type in the WSDL."""
+        fields = self.fields.get(name)
+        return (
+            _Reader(fields, self.zone, self.optional, self.repaired, self.original)
+            if isinstance(fields, Mapping)
+            else None
+        )
 
 
-def _known(accounts: Accounts, push: Push) -> str | None:
-    """Return the reference of the account that is named, which a log may hold; the caller's text may be a number."""
-    claimed = accounts.get(push.credentials.account) if push.credentials else None
-    return claimed.reference if claimed else None
+def read_time(text: str, zone: tzinfo) -> tuple[datetime | None, bool]:
+    """Read a dateTime as .NET writes it (contract, section 4); the flag says that nothing was guessed or cut off.
+
+    Fraction digits beyond microseconds are cut, and seconds may be left out. Without ``Z`` or an offset, a zone in
+    brackets holds (``[Europe/London]``), or else ``zone``. A space may stand for the ``T``, as in form posts. Year 1 is
+    .NET for "not set" and gives ``None``.
+
+    Raises:
+        UnreadableError: the text is no date and time; or the day, hour or zone does not exist.
+    """
+    iso = _ISO_TIME.fullmatch(text)
+    if iso:
+        try:
+            return datetime.fromisoformat(text).astimezone(UTC), not (iso[1] or "").strip("0")
+        except (ValueError, OverflowError):
+            pass  # read_odd_time finds out why; contextlib.suppress would take as long as the reading itself
+    return read_odd_time(text, zone)
+
+
+def read_number(text: str) -> int:
+    """Read a whole number.
+
+    Raises:
+        UnreadableError: the text is no whole number.
+    """
+    if not _WHOLE_NUMBER.fullmatch(text):
+        raise UnreadableError(text)
+    return int(text)
+
+
+def read_boolean(text: str) -> bool:
+    """Read a boolean, in XML Schema's spelling or in .NET's (``True``).
+
+    Raises:
+        UnreadableError: the text is no boolean.
+    """
+    try:
+        return _BOOLEANS[text.lower()]
+    except KeyError as error:
+        raise UnreadableError(text) from error
+
+
+_Converter: TypeAlias = "Callable[[_Reader, str], Any]"
+"""Makes the value of an attribute, from the reader and the attribute's name."""
+
+_SIMPLE: Final[dict[Type, _Converter]] = {
+    Type.TEXT: _Reader.text,
+    Type.ID: _Reader.identifier,
+    Type.TIME: _Reader.time,
+    Type.NUMBER: _Reader.number,
+    Type.BOOLEAN: _Reader.boolean,
+}
+
+
+def _enumeration(cls: type[StrEnum]) -> _Converter:
+    """Return a converter that keeps an unknown value as its text; an absent one becomes the empty text, with a mark."""
+    known = {member.value: member for member in cls}  # quicker than to call the class
+
+    def read(reader: _Reader, name: str) -> StrEnum:
+        text = reader.text(name).strip()
+        if not text:
+            reader.note_missing(name)
+        return known.get(text) or cls(text)
+
+    return read
+
+
+def _structure(structure: Structure) -> _Converter:
+    members = _converters(structure.members)
+
+    def read(reader: _Reader, name: str) -> Any:  # noqa: ANN401 - of the structure's class
+        inner = reader.inside(name)
+        if inner is None:
+            return None
+        return structure.cls(**{member: convert(inner, member) for member, convert in members.items()})
+
+    return read
+
+
+def _converter(kind: ParameterType) -> _Converter:
+    if isinstance(kind, Type):
+        return _SIMPLE[kind]
+    return _structure(kind) if isinstance(kind, Structure) else _enumeration(kind)
+
+
+def _converters(parameters: Iterable[Parameter]) -> dict[str, _Converter]:
+    return {parameter.attribute: _converter(parameter.type) for parameter in parameters}
+
+
+_CONVERTERS: Final = {kind: _converters(operation.parameters) for kind, operation in OPERATIONS.items()}

@@ -11,7 +11,7 @@ from soap_handler.faces.base import BELOW, Answer, Request, is_xml
 from soap_handler.faces.unpack import unpack
 from soap_handler.metrics.catalogue import NONE
 from soap_handler.metrics.pushes import count_one, count_refused
-from soap_handler.web.client_address import Callers
+from soap_handler.web.client_address import UNKNOWN, Callers
 from soap_handler.web.pages.visit import READS
 from soap_handler.web.refusals import Refusals
 from soap_handler.web.visits import TEXT, Visits, tidy
@@ -64,10 +64,11 @@ class Application:
         self._by_media_type = {each: face for face in faces for each in face.media_types}
         self._journal = journal
         self._max_body = max_body
-        self._callers = callers or Callers()
+        callers = callers or Callers()
+        self._who = callers.check if callers.has_rules else _peer
         self._refusals = Refusals()
         self._visits = Visits(
-            self._callers, self._answer, pages=pages, prefix=path_prefix, public_url=public_url, is_ready=is_ready
+            callers, self._answer, pages=pages, prefix=path_prefix, public_url=public_url, is_ready=is_ready
         )
 
     def face_at(self, path: str) -> Face | None:
@@ -109,7 +110,7 @@ class Application:
 
     def _answer(self, environ: WSGIEnvironment) -> Answer:
         method = environ["REQUEST_METHOD"]
-        caller, may_call = self._callers.check(environ)
+        caller, may_call = self._who(environ)
         face, path = self._route(environ.get("PATH_INFO", ""))
         if not may_call:
             if (health := self._visits.health(environ)) is not None:
@@ -176,6 +177,11 @@ class Application:
         self._refusals.note(reason, caller, int(length) if _LENGTH.fullmatch(length) else None)
         if CLOSE_AFTER in environ:
             environ[CLOSE_AFTER]()
+
+
+def _peer(environ: WSGIEnvironment) -> tuple[str, bool]:
+    """Return the peer as the caller, who may call: there is neither a trusted proxy nor a list of allowed callers."""
+    return environ.get("REMOTE_ADDR") or UNKNOWN, True
 
 
 def _request(environ: WSGIEnvironment, body: bytes, caller: str) -> Request:

@@ -41,6 +41,11 @@ class Callers:
         self._log_throttle = LogThrottle()
 
     @property
+    def has_rules(self) -> bool:
+        """Whether there is a proxy to look behind, or a caller that may not call."""
+        return bool(self._allowed or self._trusted)
+
+    @property
     def refused(self) -> int:
         """How many requests came from addresses that are not allowed."""
         return self._refused
@@ -71,13 +76,13 @@ class Callers:
         """
         peer = read_address(environ.get("REMOTE_ADDR", ""))
         if not self._is_trusted(peer):
-            return _shown(peer)
+            return _named(peer)
         found = peer
         for entry in reversed(_entries(environ)):
             found = read_address(entry)
             if not self._is_trusted(found):
                 break
-        return _shown(found)
+        return _named(found)
 
     def scheme(self, environ: Mapping[str, Any]) -> str:
         """Return ``http`` or ``https``: how the caller reached the proxy, or us."""
@@ -107,6 +112,11 @@ def read_address(text: str) -> Address | None:
     return mapped or address
 
 
+def shown(peer: str) -> str:
+    """Return the address of a peer in the form in which callers are named, or ``unknown``."""
+    return _named(read_address(peer))
+
+
 def _entries(environ: Mapping[str, Any]) -> list[str]:
     header = str(environ.get("HTTP_X_FORWARDED_FOR", ""))
     return [entry for entry in header.split(",") if entry.strip()]
@@ -117,5 +127,5 @@ def _within(address: Address | None, networks: tuple[Network, ...]) -> bool:
 
 
 @lru_cache(maxsize=_CACHED_ADDRESSES)
-def _shown(address: Address | None) -> str:
+def _named(address: Address | None) -> str:
     return UNKNOWN if address is None else str(address)

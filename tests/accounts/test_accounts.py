@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from soap_handler.accounts.accounts import Accounts, Credentials
+from soap_handler.accounts.accounts import Accounts
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.errors import AuthenticationError
 from soap_handler.settings import AccountSettings, PushCredentials
 

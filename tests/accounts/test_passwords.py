@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from soap_handler.accounts.accounts import Accounts, Credentials
+from soap_handler.accounts.accounts import Accounts
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.accounts.passwords import PasswordHash, hash_password, is_foreign_hash, is_hash
 from soap_handler.accounts.verifiers import HashVerifier
 from soap_handler.errors import AuthenticationError, CredentialsUncheckedError

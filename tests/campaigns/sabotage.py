@@ -6,7 +6,7 @@ import itertools
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from soap_handler.journal import Journal, sqlite
+from soap_handler.journal import Journal, sqlite, sqlite_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,14 +49,15 @@ def _answered(answer: T) -> Future[T]:
 
 def _commit_without_fsync() -> None:
     """Turn the fsync off before each transaction: the journal was opened before this module was loaded."""
-    poll = sqlite._poll_for_lock
+    poll = sqlite_transaction.poll_for_lock
 
     def unsafe(driver: Any, *arguments: Any) -> bool:
         if not driver.in_transaction:
             driver.execute("PRAGMA synchronous = OFF")
         return poll(driver, *arguments)
 
-    vars(sqlite).update(_poll_for_lock=unsafe)
+    for module in (sqlite, sqlite_transaction):
+        vars(module).update(poll_for_lock=unsafe)
 
 
 def _handle_twice() -> None:

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from pydantic import SecretStr
 
-from soap_handler.accounts.accounts import Accounts, Credentials
+from soap_handler.accounts.accounts import Accounts
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.errors import CredentialsUncheckedError
 from soap_handler.faces.credentials import basic, presented
 from soap_handler.settings import AccountSettings, PushCredentials

@@ -12,8 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from soap_handler.fast.compiled_sql import COMPILED, ROWS_PER_INSERT, pad_to_power_of_two
 from soap_handler.journal.engine import open_engine
-from soap_handler.journal.execute import PLAIN, execute, query
-from soap_handler.journal.instant import Instant
+from soap_handler.journal.execute import PLAIN, Instant, execute, query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

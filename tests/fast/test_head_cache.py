@@ -13,7 +13,7 @@ from tests.support.http_parser import LARGEST, body_of, read, seen, sent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from soap_handler.server.parser import Parser
+    from soap_handler.server.channel import Parser
 
 
 @pytest.fixture(autouse=True)

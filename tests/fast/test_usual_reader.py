@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given
@@ -20,11 +19,10 @@ from soap_handler.settings import AccountSettings, PushCredentials
 from tests.corpus import SAMPLES
 from tests.support.quickly import assert_alike as assert_same
 from tests.support.quickly import prepare_quickly
-from tests.support.wire import DEFAULTS, PASSWORD, REFERENCE, USERNAME, envelope, header, message
+from tests.support.soap_forms import requests
+from tests.support.wire import DEFAULTS, PASSWORD, REFERENCE, USERNAME, header, message
 
 if TYPE_CHECKING:
-    from hypothesis.strategies import DrawFn
-
     from soap_handler.notifications import Notification
 
 ACCOUNT: Final = AccountSettings(
@@ -32,13 +30,6 @@ ACCOUNT: Final = AccountSettings(
 )
 RECEIVER: Final = Receiver(Accounts([ACCOUNT]))
 ENDPOINT: Final = Endpoint(RECEIVER, read_many=UsualPushes(RECEIVER))
-DECLARATIONS: Final = (
-    "",
-    "<?xml version='1.0' encoding='utf-8'?>",
-    '<?xml version="1.0" encoding="utf-8"?>\n',
-    '<?xml version="1.0" encoding="iso-8859-1"?>',
-)
-TEXTS: Final = st.text(max_size=40) | st.sampled_from(["0001-01-01T00:00:00", "2008-06-12T10:15:30.1234567+01:00", "-"])
 
 
 def quickly(body: bytes, content_type: str = "text/xml; charset=utf-8") -> Exchange | None:
@@ -76,55 +67,6 @@ def test_every_stack_has_its_own_way_to_begin(start: str) -> None:
     """zeep, .NET, Java and PHP declare UTF-8 in different spellings, or not at all; all are usual."""
     document = message().partition(b"?>")[2].lstrip()
     assert assert_alike(start.encode() + document)
-
-
-@st.composite
-def values(draw: DrawFn, kind: str) -> str:
-    """Parameters: most of them usual, some odd, left out, repeated, out of order, marked up or in another namespace."""
-    parts = []
-    for name, usual in DEFAULTS[kind].items():
-        text = escape(draw(st.just(usual) | TEXTS)).encode("utf-8", "replace").decode()
-        usual_form = f"<{name}>{text}</{name}>"
-        odd_forms = [
-            "",
-            usual_form * 2,
-            f"<{name}/>",
-            f"<{name} xmlns=''>{text}</{name}>",
-            f"<{name} a='1'>{text}</{name}>",
-            f"<{name}><b>{text}</b></{name}>",
-            f"<{name}>{text}<!-- c -->{text}<?p i?></{name}>",
-            f"<{name}><![CDATA[x]]>{text}</{name}>",
-            f"between{usual_form}",
-            f"{usual_form}<unknown/>",
-            f"<{name}>&#x1B;{text}</{name}>",
-            f"<{name} href='#1'/>",
-        ]
-        parts.append(draw(st.just(usual_form) | st.just(usual_form) | st.sampled_from(odd_forms)))
-    return "".join(draw(st.just(parts) | st.permutations(parts)))
-
-
-@st.composite
-def requests(draw: DrawFn) -> bytes:
-    """Envelopes from the usual to the odd."""
-    kind = draw(st.sampled_from(sorted(DEFAULTS)))
-    attributes = draw(st.sampled_from(["", "", f' xmlns="{NAMESPACE}"', ' b="1"', ' xmlns=""']))
-    inner = draw(values(kind))
-    operation = f'<{kind} xmlns="{NAMESPACE}"{attributes}>{inner}</{kind}>'
-    if "xmlns" in attributes:
-        operation = f"<{kind}{attributes}>{inner}</{kind}>"
-    body = draw(st.sampled_from([operation, operation, f"\n {operation} \n", operation * 2, f"text{operation}"]))
-    heads = [
-        header(),
-        header(attributes=' soap:mustUnderstand="1"'),
-        header(attributes=' soap:actor="urn:x"'),
-        header(attributes=' x="y"'),
-        header() + "<other/>",
-        header() * 2,
-        header(password="wrong"),
-        "",
-    ]
-    head = draw(st.just(heads[0]) | st.sampled_from(heads))
-    return draw(st.sampled_from(DECLARATIONS)).encode() + envelope(body, head).partition(b"?>")[2].lstrip()
 
 
 @given(requests())

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from soap_handler.accounts.accounts import Account
+from soap_handler.accounts.authentication import Account
 from soap_handler.dispatch.admission import Admission
 from soap_handler.ems import EmsAccount
 from soap_handler.inbox.deleters import Deleters

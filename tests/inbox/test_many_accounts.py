@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from soap_handler.accounts.accounts import Account
+    from soap_handler.accounts.authentication import Account
 
 COUNT: Final = 300
 

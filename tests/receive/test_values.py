@@ -24,7 +24,7 @@ from soap_handler.notifications import (
     to_dict,
 )
 from soap_handler.receive.odd_times import UnreadableError
-from soap_handler.receive.values import read_boolean, read_notification, read_number, read_time
+from soap_handler.receive.receiver import read_boolean, read_notification, read_number, read_time
 
 LONDON = ZoneInfo("Europe/London")
 MINUTE = timedelta(minutes=1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soap_handler.fast.head_cache import HeadCachingParser
-from soap_handler.server.parser import Parser
+from soap_handler.server.channel import Parser
 from tests.support.http_parser import LARGEST, body_of, read, seen, sent
 
 HEADERS = st.lists(

@@ -17,7 +17,7 @@ from tests.support import fast_path as fast_path_setting
 from tests.support.push_path import PushPath, lines_of, recorded_files, recorded_push
 from tests.support.service import Service, serving, settings_for
 from tests.support.waiting import wait_for
-from tests.support.wire import NUMBER, REFERENCE, message
+from tests.support.wire import DEFAULTS, NUMBER, REFERENCE, message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,10 +31,10 @@ EMS: Final = EmsAccount(
     push_username="x",
     push_password="x",
 )
-MAX_FILES: Final = 24  # one of them only where a connection to the journal happens to open
-MAX_LINES: Final = 3950
+MAX_FILES: Final = 14
+MAX_LINES: Final = 2900
 """Of the files between the socket and the commit."""
-MAX_LINES_TO_THE_END: Final = 9700
+MAX_LINES_TO_THE_END: Final = 8800
 """Of the files of a push, of its handler's run and of its delete."""
 
 
@@ -46,16 +46,17 @@ def plain() -> Iterator[None]:
     fast_path_setting.choose("auto")
 
 
-@pytest.fixture(scope="module")
-def path(plain: None, tmp_path_factory: pytest.TempPathFactory) -> PushPath:  # noqa: ARG001 - it comes first
-    """Follow a usual push to a service that has served one before."""
+@pytest.fixture(scope="module", params=sorted(DEFAULTS))
+def path(plain: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PushPath:  # noqa: ARG001 - it comes first
+    """Follow a usual push of each kind to a service that has served one before."""
     folder: Path = tmp_path_factory.mktemp("path")
     with serving(settings_for(folder)) as service:
         assert service.post(message()).confirms
         wait_for(lambda: State.RECEIVED not in states(service))
     with recorded_push() as seen, serving(settings_for(folder)) as service:
         time.sleep(0.5)  # what runs beside the server has looked for work and found none
-        assert service.post(message(id=str(uuid.uuid4()))).confirms
+        new = {name: str(uuid.uuid4()) for name in DEFAULTS[request.param] if name in {"id", "contactID"}}
+        assert service.post(message(request.param, **new)).confirms
     return seen
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soap_handler.server.parser import fault_in
+from soap_handler.server.channel import fault_in
 from tests.support.wire import PATH, Connection, chunked, envelope, message
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from waitress.adjustments import Adjustments
 
 if TYPE_CHECKING:
-    from soap_handler.server.parser import Parser
+    from soap_handler.server.channel import Parser
 
 LARGEST: Final = 64  # bytes of a body
 ADJUSTMENTS: Final = Adjustments(inbuf_overflow=LARGEST + 2, max_request_header_size=1024)

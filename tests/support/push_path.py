@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 _ROOT: Final = Path(soap_handler.__file__).parent
-_FIRST: Final = ("server/channel.py", "received")  # bytes have come out of the socket
+_FIRST: Final = ("server/channel.py", "Channel.received")  # bytes have come out of the socket
 _THREADS: Final = ("waitress-", "journal")  # in which the push goes on from there
 _INSERT: Final = "journal/insert.py"
 _APART: Final = ("ems/", "app.py")  # the sender, and what is only there to put the parts together
@@ -73,7 +73,7 @@ class _Recorder:
             return
         code = frame.f_code
         if event == "return":
-            if (_file(code), code.co_name) == _FIRST and self._state == "receiving":
+            if (_file(code), code.co_qualname) == _FIRST and self._state == "receiving":
                 self._state = "serving"
         elif code.co_name == "set_result" and threading.current_thread().name == "journal":
             self._committed()
@@ -92,7 +92,7 @@ class _Recorder:
         file = _file(code)
         if file is None:
             return
-        if (file, code.co_name) == _FIRST and self._state == "waiting":
+        if (file, code.co_qualname) == _FIRST and self._state == "waiting":
             self._state = "receiving"
             self._thread = threading.get_ident()
         receiving = self._state == "receiving" and threading.get_ident() == self._thread

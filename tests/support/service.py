@@ -35,6 +35,7 @@ from tests.support.wire import (
 )
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
@@ -71,11 +72,11 @@ def settings_for(folder: Path, *, server: ServerSettings | None = None, commit_w
 class Service:
     """A running service, and what its handlers were given."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
         self.handled: list[Notification] = []
         handlers = Handlers()
         handlers.all_kinds(self.handled.append)
-        self.app = App(settings, handlers)
+        self.app = App(settings, handlers, sockets)
         self.port = self.app.server.port
         self.submitted: list[Entry] = []
         """What was handed in to the journal so far, committed or not."""
@@ -129,10 +130,10 @@ class Service:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings) -> Iterator[Service]:
-    """Run a service; afterwards nothing of it is left."""
+def serving(settings: Settings, sockets: Sequence[socket.socket] = ()) -> Iterator[Service]:
+    """Run a service, on these sockets where there are any; afterwards nothing of it is left."""
     before = set(threading.enumerate())
-    service = Service(settings)
+    service = Service(settings, sockets)
     service.start()
     try:
         yield service

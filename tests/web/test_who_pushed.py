@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import socket
 import uuid
 from dataclasses import replace
 from ipaddress import ip_network
@@ -133,6 +134,16 @@ def test_without_a_proxy_it_is_the_peer(service: Service) -> None:
         assert [opened.answer().status for _ in more] == [200] * 3
     records = [record_of(service, identity) for identity in identities + more]
     assert {(record.api, record.caller) for record in records} == {("soap", "127.0.0.1")}
+
+
+def test_an_ipv4_peer_of_an_ipv6_socket_is_named_by_its_ipv4_address(settings: Settings) -> None:
+    """The system tells it as ``::ffff:127.0.0.1``; the same caller has one name, whatever we listen on."""
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:
+        alone = settings.model_copy(update={"server": settings.server.model_copy(update={"trusted_proxies": ()})})
+        with serving(alone, [both]) as service:
+            identity = str(uuid.uuid4())
+            assert service.post(message(id=identity)).confirms
+            assert record_of(service, identity).caller == "127.0.0.1"
 
 
 def test_a_duplicate_later_from_another_address(settings: Settings) -> None:

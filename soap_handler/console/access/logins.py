@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from soap_handler.accounts.authentication import quick_check
 from soap_handler.accounts.equal_work import EqualWork
 from soap_handler.accounts.passwords import PasswordHash
 from soap_handler.accounts.throttle import client_network
-from soap_handler.accounts.verifiers import HashVerifier, quick_check
+from soap_handler.accounts.verifiers import HashVerifier
 from soap_handler.errors import CredentialsUncheckedError
 
 if TYPE_CHECKING:

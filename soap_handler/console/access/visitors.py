@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from flask import current_app, g, request, session
 
+from soap_handler.accounts.authentication import DigestVerifier
 from soap_handler.accounts.throttle import Throttle
-from soap_handler.accounts.verifiers import DigestVerifier
 from soap_handler.console.access.logins import Logins
 from soap_handler.console.access.origins import is_here
 from soap_handler.console.access.sessions import SESSION_ID, Sessions

@@ -11,7 +11,7 @@ from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.form_post.form import read_form, without_credentials
 from soap_handler.faces.form_post.redact import redacted
 from soap_handler.faces.origin import FORM
-from soap_handler.receive.receiver import Push
+from soap_handler.receive.push import Push
 from soap_handler.xml.charsets import charset_of
 
 if TYPE_CHECKING:

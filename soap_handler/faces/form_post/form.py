@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import parse_qsl, unquote_plus
 
-from soap_handler.accounts.accounts import Credentials
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.contract import CREDENTIALS, FORM_PREFIX, NOTIFICATION_TYPE, OPERATIONS, Version, by_name
 from soap_handler.errors import FormError
 from soap_handler.faces.base import is_xml
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from soap_handler.contract import Parameter
-    from soap_handler.receive.values import Fields
+    from soap_handler.receive.push import Fields
 
     Pairs: TypeAlias = list[tuple[str, str]]
 

@@ -12,30 +12,29 @@ from spyne.protocol.soap import Soap11
 from spyne.server import ServerBase
 
 from soap_handler.contract import NAMESPACE, OPERATIONS
-from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, JournalUnavailableError
 from soap_handler.faces.base import PATH, Answer, Exchange, Face
 from soap_handler.faces.credentials import basic, presented
-from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.origin import NO_HEADER
 from soap_handler.faces.soap.envelope import read_envelope
-from soap_handler.faces.soap.faults import SERVER, client_fault, fault_envelope, response_envelope, server_fault
+from soap_handler.faces.soap.faults import client_fault, response_envelope
 from soap_handler.faces.soap.operation_bytes import operation_bytes
 from soap_handler.faces.soap.redact import redacted
-from soap_handler.faces.soap.service import AccountEventHandler, Call
+from soap_handler.faces.soap.refusals import answer_of, defect, not_stored, our_fault, untaken
+from soap_handler.faces.soap.service import Call, account_event_handler
 from soap_handler.faces.soap.values import read_calls
 from soap_handler.faces.soap.versions import SOAP_1_1, SOAP_1_2, SoapVersion
 from soap_handler.faces.soap.wsdl import Descriptions
 from soap_handler.notifications import Kind
-from soap_handler.receive.receiver import Push
+from soap_handler.receive.push import Push
 from soap_handler.xml.charsets import charset_of
 from soap_handler.xml.parser import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
+    from soap_handler.contract import Operation
     from soap_handler.faces.base import ReadMany, Request
     from soap_handler.faces.soap.service import ReadCall
-    from soap_handler.metrics.pushes import Result
     from soap_handler.receive.receiver import Receiver
 
 CONTENT_TYPE: Final = SOAP_1_1.content_type
@@ -75,14 +74,8 @@ class Endpoint(ServerBase, Face):
         call = Call(content_type=request.content_type, version=_announced(request.content_type))
         try:
             return self._prepare(request, call)
-        except Fault as fault:
-            return Exchange(None, _refusal(fault, call.version), result=_result(fault), refusal=_reason(fault))
-        except AuthenticationError as error:
-            return Exchange(None, denied(error, call.version), error.delay, "refused_login")
-        except CredentialsUncheckedError as error:
-            return Exchange(None, _refusal(server_fault(str(error)), call.version), error.delay, "postponed_login")
         except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
-            return Exchange(None, _refusal(_defect(error), call.version), result="postponed_defect")
+            return untaken(error, call.version)
 
     def _prepare(self, request: Request, call: Call) -> Exchange:
         self._read(request.body, call)
@@ -115,7 +108,7 @@ class Endpoint(ServerBase, Face):
             )
 
         entry = self._receiver.prepare(push(call, tuple(map(push, call.others))))
-        return Exchange(entry, _CONFIRMED[call.version][call.kind], not_stored=partial(_not_stored, call.version))
+        return Exchange(entry, _CONFIRMED[call.version][call.kind], not_stored=partial(not_stored, call.version))
 
     def _read(self, body: bytes, call: Call) -> None:
         """Have spyne parse a request and run its operation, which notes what was called.
@@ -137,15 +130,15 @@ class Endpoint(ServerBase, Face):
 
     def not_stored(self, error: BaseException) -> Answer:
         """Return a Server fault, upon which EMS pushes again."""
-        return _not_stored(SOAP_1_1, error)
+        return not_stored(SOAP_1_1, error)
 
     def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:  # noqa: ARG002 - see the design page
         """Return a Client fault. Its status is that of every fault: a 403 would hide it from most SOAP stacks."""
-        return _refusal(client_fault(text), _announced(content_type))
+        return answer_of(client_fault(text), _announced(content_type))
 
     def failed(self, content_type: str = "") -> Answer:
         """Return a Server fault that says nothing about our insides."""
-        return _refusal(_our_fault(), _announced(content_type))
+        return answer_of(our_fault(), _announced(content_type))
 
     def describe(self, query: Collection[str], address: str) -> Answer | None:
         """Return the WSDL, its schema or the discovery document, where ``query`` names one."""
@@ -162,7 +155,7 @@ class _Application(Application):
         except Fault:
             raise
         except Exception as error:
-            raise _defect(error) from error
+            raise defect(error) from error
 
 
 class _Protocol(Soap11):
@@ -187,17 +180,30 @@ class _Protocol(Soap11):
         ctx.method_request_string = f"{{{NAMESPACE}}}{envelope.operation_name}"
 
     def deserialize(self, ctx: Any, message: str) -> None:  # noqa: ANN401, ARG002 - spyne's signature
-        first, *others = read_calls(ctx.in_document)
+        usual = ctx.in_document.call
+        first, *others = read_calls(ctx.in_document) if usual is None else [usual]
         ctx.udc.repaired, ctx.udc.doubtful, ctx.udc.others = first.repaired, first.doubtful, tuple(others)
         ctx.in_header = first.credentials
         ctx.in_object = [first.fields.get(parameter.attribute) for parameter in OPERATIONS[first.kind].parameters]
+
+
+def _noting(operation: Operation) -> Callable[..., None]:
+    """Return what spyne runs for an operation: it notes the texts, under the names of the attributes."""
+    attributes = [parameter.attribute for parameter in operation.parameters]
+
+    def call(ctx: Any, *texts: Any) -> None:  # noqa: ANN401 - spyne's signature
+        found: Call = ctx.udc
+        found.kind, found.fields = operation.kind, dict(zip(attributes, texts, strict=True))
+        found.credentials = ctx.in_header
+
+    return call
 
 
 def _spyne_application(limits: Limits) -> Application:
     incoming = _Protocol()
     incoming.limits = limits
     return _Application(
-        [AccountEventHandler],
+        [account_event_handler(_noting)],
         NAMESPACE,
         name="AccountEventHandler",
         in_protocol=incoming,
@@ -208,37 +214,3 @@ def _spyne_application(limits: Limits) -> Application:
 def _announced(content_type: str) -> SoapVersion:
     """Return the version that a Content-Type announces, MTOM's in a parameter: ``application/xop+xml; type="…"``."""
     return SOAP_1_2 if SOAP_1_2.media_type in content_type.lower() else SOAP_1_1
-
-
-def _refusal(fault: Fault, version: SoapVersion = SOAP_1_1) -> Answer:
-    return Answer("500 Internal Server Error", version.content_type, fault_envelope(fault, version))
-
-
-def denied(error: AuthenticationError, version: SoapVersion = SOAP_1_1) -> Answer:
-    """Return the answer to wrong credentials: a Client fault."""
-    return _refusal(client_fault(str(error)), version)
-
-
-def _reason(fault: Fault) -> str:
-    """Return why a fault refuses a request; empty for a fault of ours, of which the log has the defect."""
-    return "" if fault.faultcode == SERVER else str(fault.faultstring)
-
-
-def _result(fault: Fault) -> Result:
-    return "postponed_defect" if fault.faultcode == SERVER else "refused_unreadable"
-
-
-def _not_stored(version: SoapVersion, error: BaseException) -> Answer:
-    if isinstance(error, JournalUnavailableError):
-        fault = server_fault("The notification could not be stored; please send it again")
-        return _refusal(fault, version)
-    return _refusal(_defect(error), version)
-
-
-def _our_fault() -> Fault:
-    return server_fault("Internal error; please send it again")
-
-
-def _defect(error: BaseException) -> Fault:
-    emit_defect(error)
-    return _our_fault()

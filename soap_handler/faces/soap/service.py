@@ -16,12 +16,12 @@ from soap_handler.contract import CREDENTIALS, MESSENGER_HEADER, NAMESPACE, OPER
 from soap_handler.faces.soap.versions import SOAP_1_1, SoapVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from soap_handler.accounts.accounts import Credentials
+    from soap_handler.accounts.authentication import Credentials
     from soap_handler.contract import Operation, Parameter, ParameterType
     from soap_handler.notifications import Kind
-    from soap_handler.receive.values import Fields
+    from soap_handler.receive.push import Fields
 
 _SIMPLE: Final[dict[Any, Any]] = {
     Type.TEXT: Unicode,
@@ -85,28 +85,20 @@ def _structure(name: str, members: Iterable[Parameter]) -> Any:  # noqa: ANN401 
     return type(name, (ComplexModel,), {"__namespace__": NAMESPACE, "_type_info": [*map(_member, members)]})
 
 
-def _operation(operation: Operation) -> Any:  # noqa: ANN401 - see above
-    """Make spyne's method of an operation. The protocol gives it each parameter as a text, or ``None``."""
-    attributes = [parameter.attribute for parameter in operation.parameters]
+def _method(operation: Operation, function: Callable[..., None]) -> Any:  # noqa: ANN401 - see above
+    """Make spyne's method of an operation."""
     members = dict(map(_member, operation.parameters))
-
-    def call(ctx: Any, *texts: Any) -> None:  # noqa: ANN401 - spyne's signature
-        found: Call = ctx.udc
-        found.kind, found.fields = operation.kind, dict(zip(attributes, texts, strict=True))
-        found.credentials = ctx.in_header
-
-    call.__name__ = operation.kind.value
-    return rpc(*members.values(), _args=[*members])(call)
+    function.__name__ = operation.kind.value
+    return rpc(*members.values(), _args=[*members])(function)
 
 
 MessengerHeader: Final = _structure(MESSENGER_HEADER, CREDENTIALS)
 
-AccountEventHandler: Final = type(
-    "AccountEventHandler",
-    (Service,),
-    {
-        "__doc__": "The operations. Each notes its texts under the names of the attributes; conversion comes later.",
-        "__in_header__": MessengerHeader,
-        **{kind.value: _operation(operation) for kind, operation in OPERATIONS.items()},
-    },
-)
+
+def account_event_handler(function: Callable[[Operation], Callable[..., None]]) -> Any:  # noqa: ANN401 - see above
+    """Return the service, each of whose operations runs what ``function`` gives for it.
+
+    It is called with spyne's context, and with each parameter as a text or ``None``.
+    """
+    methods = {kind.value: _method(operation, function(operation)) for kind, operation in OPERATIONS.items()}
+    return type("AccountEventHandler", (Service,), {"__in_header__": MessengerHeader, **methods})

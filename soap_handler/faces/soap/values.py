@@ -1,7 +1,8 @@
 """Texts of a call's credentials and parameters by attribute, in any place and form that SOAP stacks give them.
 
-For the conversion of the texts, see ``receive/values.py``. No understandable form is refused; each departure from the
-WSDL leaves a mark, but for the letter case of names, which has one possible meaning.
+A call in the usual form does not come here: ``envelope.py`` reads it. For the conversion of the texts, see
+``receive/receiver.py``. No understandable form is refused; each departure from the WSDL leaves a mark, but for the
+letter case of names, which has one possible meaning.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from soap_handler.accounts.accounts import Credentials
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.contract import (
     CREDENTIALS,
     MESSENGER_HEADER,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from soap_handler.contract import Parameter
     from soap_handler.faces.soap.envelope import Envelope
-    from soap_handler.receive.values import Fields
+    from soap_handler.receive.push import Fields
 
 RPC_ENCODED: Final = "encoded call"
 POSITIONAL: Final = "positional call"

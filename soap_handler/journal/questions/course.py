@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, func, literal, select, type_coerce
 
-from soap_handler.journal.instant import to_number
+from soap_handler.journal.execute import to_number
 from soap_handler.journal.questions.pace import reach
 from soap_handler.journal.records import Step
 from soap_handler.journal.schema import attempt, notification

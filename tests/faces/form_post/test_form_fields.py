@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from soap_handler.accounts.accounts import Credentials
+from soap_handler.accounts.authentication import Credentials
 from soap_handler.errors import FormError
 from soap_handler.faces.form_post.form import read_form
 from soap_handler.notifications import (
@@ -23,7 +23,7 @@ from soap_handler.notifications import (
     MessageType,
     SubscriptionEvent,
 )
-from soap_handler.receive.values import read_notification
+from soap_handler.receive.receiver import read_notification
 from tests.support.forms import FORMS, form, values
 from tests.support.wire import NUMBER, PASSWORD, REFERENCE, USERNAME
 

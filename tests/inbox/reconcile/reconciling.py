@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine
 
 from soap_handler import clock
-from soap_handler.accounts.accounts import Account, Accounts
+from soap_handler.accounts.accounts import Accounts
 from soap_handler.ems import EmsAccount
 from soap_handler.inbox import Inbox
 from soap_handler.inbox.reconciler import Reconciler, Result
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from soap_handler.accounts.authentication import Account
     from soap_handler.journal import Claim, Record
 
 REFERENCE: Final = "EX0012345"
