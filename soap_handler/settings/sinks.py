@@ -31,8 +31,8 @@ from soap_handler.settings.value_types import (
     known_fields,
 )
 
-MOST_THREADS: Final = 1000
-"""Of one sink that delivers in batches."""
+MOST_AT_ONCE: Final = 1000
+"""Notifications under way to one sink that delivers in batches."""
 PYTHON: Final = "python"
 """The destination of a route that is ``handler.target``, and no sink."""
 
@@ -87,13 +87,8 @@ class SinkSettings(Table):
     )
 
     @property
-    def threads(self) -> int:
-        """How many notifications are being delivered at once."""
-        return self.concurrency
-
-    @property
     def longest(self) -> float:
-        """The longest time in seconds that one delivery may take, with its waiting for others."""
+        """The longest time in seconds that one delivery may take, with those that go in the same call."""
         return self.timeout
 
 
@@ -127,15 +122,10 @@ class _Batches(SinkSettings):
 
     @field_validator("batch")
     @classmethod
-    def _few_threads(cls, batch: int, info: ValidationInfo) -> int:
-        if batch * info.data.get("concurrency", 1) > MOST_THREADS:
-            raise ValueError(f"batch times concurrency at most {MOST_THREADS}, which is the number of threads")
+    def _few_at_once(cls, batch: int, info: ValidationInfo) -> int:
+        if batch * info.data.get("concurrency", 1) > MOST_AT_ONCE:
+            raise ValueError(f"batch times concurrency at most {MOST_AT_ONCE}: so many are leased at once")
         return batch
-
-    @property
-    def threads(self) -> int:
-        """As many as there may be in all batches at once: each keeps its thread."""
-        return self.concurrency * self.batch
 
 
 class SinkHeader(Table):
@@ -160,19 +150,18 @@ class WebhookSettings(_Batches, _Tls):
     url: SecretAddress = Field(description="Address that gets the requests.")
     batch: Count = Field(
         default=1,
-        le=MOST_THREADS,
+        le=MOST_AT_ONCE,
         description="Notifications in one request, as a JSON array that is answered as one; 1: no array.",
         examples=[50],
     )
 
     @property
     def longest(self) -> float:
-        """A batch may wait for one that is refused, and then be refused itself.
+        """A batch that is refused takes three times the timeout.
 
-        Each takes three times the timeout: for its request, for single ones, and for the last of these, which begins
-        just before that time is over.
+        That is for its request, for single ones, and for the last of these, which begins just before that time is over.
         """
-        return self.timeout if self.batch == 1 else 6 * self.timeout
+        return self.timeout if self.batch == 1 else 3 * self.timeout
 
     secrets: tuple[WebhookSecret, ...] = Field(
         default=(),
@@ -241,7 +230,7 @@ class SqlSettings(_Batches):
     url: DatabaseUrl = Field(description="SQLAlchemy URL of the database.")
     batch: Count = Field(
         default=8,
-        le=MOST_THREADS,
+        le=MOST_AT_ONCE,
         description="Rows in one transaction at most, of notifications that come together; 1: each has its own.",
     )
 
@@ -249,11 +238,6 @@ class SqlSettings(_Batches):
     def statement_seconds(self) -> float:
         """The longest time in seconds for one transaction: half, as each row of a refused batch is inserted alone."""
         return self.timeout if self.batch == 1 else self.timeout / 2
-
-    @property
-    def longest(self) -> float:
-        """A row may wait for a batch that is refused before it is in one."""
-        return self.timeout if self.batch == 1 else 2 * self.timeout
 
     table: Text = Field(default="sms_notification", description="Table, or schema.table.")
     columns: dict[Text, Text] = Field(
