@@ -13,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from soap_handler.notifications import Kind
 from soap_handler.settings.table import Table
 from soap_handler.settings.value_types import (
+    BrokerAddress,
     CommandLine,
     Count,
     DatabaseUrl,
@@ -171,6 +172,14 @@ class WebhookSettings(_Batches, _Tls):
     username: Text | None = Field(default=None, description="User name for HTTP Basic.")
     password: Password | None = Field(default=None, description="Password for HTTP Basic.")
     bearer_token: SecretText | None = Field(default=None, description="Token for Authorization: Bearer.")
+
+    @field_validator("bearer_token")
+    @classmethod
+    def _one_login(cls, token: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - the value passes through
+        if token is not None and info.data.get("username") is not None:
+            raise ValueError("either bearer_token or username")
+        return token
+
     headers: tuple[SinkHeader, ...] = Field(default=(), description="Further headers of each request.", examples=[()])
     proxy: ProxyAddress | None = Field(
         default=None, repr=False, description="Address of the HTTP proxy; proxies in the environment are not used."
@@ -206,7 +215,7 @@ class AmqpSettings(SinkSettings, _Tls):
     """A message broker, RabbitMQ first: persistent messages with publisher confirms."""
 
     type: Literal["amqp"]
-    url: SecretAddress = Field(description="Address of the broker: amqp://user:password@host/vhost, or amqps://.")
+    url: BrokerAddress = Field(description="Address of the broker: amqp://user:password@host/vhost, or amqps://.")
     exchange: str = Field(default="", description="Exchange to publish to; empty: the default exchange.")
     routing_key: Template = Field(
         default="{account}.{kind}", description="Routing key; {account}, {kind} and {key} are put in."
