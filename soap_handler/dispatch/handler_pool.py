@@ -22,7 +22,7 @@ _PREFETCH_SECONDS: Final = 0.1  # of handlers' work that may wait in the queue
 _CLAIMS_PER_THREAD: Final = 64  # at most; larger claims would not be quicker
 _HANGING_PER_THREAD: Final = 8  # hanging handlers whose threads are replaced; beyond that dispatch stands still
 _LEAST_CPU_SECONDS: Final = 100e-6  # that a handler takes which does next to nothing
-_QUICK_SECONDS: Final = 0.02  # a handler that takes less is quick
+_QUICK_SECONDS: Final = 0.02  # a call that takes less is quick
 _AVERAGE_WEIGHT: Final = 1 / 8  # of the latest run in the moving average of how long a handler takes
 
 
@@ -49,7 +49,8 @@ class HandlerPool:
         self._low_water = 0  # with so many waiting or fewer, it is time to claim again
         self._claimed: set[int] = set()  # the rows of _runs, and of what is waiting
         self._hanging = 0
-        self._handler_seconds = _PREFETCH_SECONDS  # that a handler takes, as a moving average
+        self._call_seconds = _PREFETCH_SECONDS  # that a call takes, as a moving average
+        self._handler_seconds = _PREFETCH_SECONDS  # of those, the share of one claim
         self._cpu_seconds = 0.0  # of those, CPU time
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -127,8 +128,8 @@ class HandlerPool:
             return max(0, self._threads * claims_per_thread - len(self._runs) - self._waiting)
 
     def has_quick_work_beside(self, runs: int) -> bool:
-        """Whether more results than those of so many runs are sure to come soon: handlers are quick."""
-        return self._waiting + len(self._runs) > runs and self._handler_seconds < _QUICK_SECONDS
+        """Whether more results than those of so many runs are sure to come soon: calls are quick."""
+        return self._waiting + len(self._runs) > runs and self._call_seconds < _QUICK_SECONDS
 
     @property
     def cost(self) -> float:
@@ -203,8 +204,9 @@ class HandlerPool:
         outcomes = self._runner.carry_out_all(runs)
         self._cpu_seconds += ((time.thread_time() - cpu) / len(runs) - self._cpu_seconds) * _AVERAGE_WEIGHT
         if any(run.began is not None for run in runs):
-            seconds = (time.monotonic() - began) / len(runs)
-            self._handler_seconds += (seconds - self._handler_seconds) * _AVERAGE_WEIGHT
+            seconds = time.monotonic() - began
+            self._call_seconds += (seconds - self._call_seconds) * _AVERAGE_WEIGHT
+            self._handler_seconds += (seconds / len(runs) - self._handler_seconds) * _AVERAGE_WEIGHT
         late = [run for run, outcome in zip(runs, outcomes, strict=True) if outcome is Outcome.GIVEN_UP]
         self._finish([run for run in runs if run not in late] if late else runs)
         return not late or self._rejoin(late)
