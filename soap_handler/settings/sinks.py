@@ -238,7 +238,7 @@ class SqlSettings(_Batches):
     type: Literal["sql"]
     url: DatabaseUrl = Field(description="SQLAlchemy URL of the database.")
     batch: Count = Field(
-        default=8,
+        default=32,
         le=MOST_AT_ONCE,
         description="Rows in one transaction at most, of notifications that come together; 1: each has its own.",
     )

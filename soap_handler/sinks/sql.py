@@ -31,6 +31,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.schema import CreateTable
 
 from soap_handler.errors import RetryLater, SinkDownError, SinkError, SinkRefusedError
+from soap_handler.settings.sinks import MOST_AT_ONCE
 from soap_handler.sinks.base import BatchSink, for_each
 from soap_handler.sinks.form import form, written
 
@@ -82,7 +83,7 @@ class Sql(BatchSink):
         self.table, self._columns = table_of(settings)
         self._insert = insert(self.table)
         self._statement_seconds = settings.statement_seconds
-        self.batch = settings.batch
+        self.batch = min(settings.batch, MOST_AT_ONCE // settings.concurrency)  # the default is for usual ones
         self._engine: Engine = create_engine(
             settings.url.get_secret_value(),
             pool_size=settings.concurrency,

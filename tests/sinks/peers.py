@@ -7,12 +7,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import uuid
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pika
@@ -22,6 +22,7 @@ from sqlalchemy import create_engine, text
 
 from soap_handler.notifications import MessageReceived, MessageType
 from soap_handler.settings.sinks import SqlSettings
+from soap_handler.sinks import stdout
 from soap_handler.sinks.sql import Sql
 from tests.campaigns.service import free_port
 from tests.sinks.deliveries import AWKWARD
@@ -260,11 +261,13 @@ class Output(Peer):
 
     def prepare(self) -> None:
         self.folder.mkdir()
-        self.everything.callback(setattr, sys, "stdout", sys.stdout)
+        patch = self.everything.enter_context(pytest.MonkeyPatch.context())
+        self.system = SimpleNamespace()  # in the place of sys for the sink alone: pytest's own output goes on
+        patch.setattr(stdout, "sys", self.system)
         reading, writing = os.pipe()
         os.close(reading)
-        sys.stdout = os.fdopen(writing, "w", encoding="utf-8")
-        self.everything.callback(suppressing(sys.stdout.close))
+        self.system.stdout = os.fdopen(writing, "w", encoding="utf-8")
+        self.everything.callback(suppressing(self.system.stdout.close))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -274,7 +277,7 @@ class Output(Peer):
         with (self.folder / "taken").open("wb") as taken:
             program = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=taken, encoding="utf-8")
         assert program.stdin is not None
-        sys.stdout = program.stdin
+        self.system.stdout = program.stdin
         self.everything.callback(program.wait, 30)
         self.everything.callback(program.stdin.close)
 

@@ -206,6 +206,12 @@ def test_several_rows_share_one_commit(postgresql_server: PostgreSQL) -> None:
     assert sorted(count for _, count in found) == [1, 9]
 
 
+def test_with_many_connections_batches_are_smaller() -> None:
+    """What is under way at once has a bound, also where only the number of connections is set."""
+    with table("sqlite://", concurrency=4) as few, table("sqlite://", concurrency=200) as many:
+        assert (few.batch, many.batch) == (32, 5)
+
+
 def test_one_bad_row_of_a_batch_harms_no_other(url: str) -> None:
     """The batch is split: what is refused, or is there already, is told apart row by row."""
     with table(url, table="inbox", columns={"key": "k", "body": "b"}) as sink:
