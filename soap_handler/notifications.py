@@ -130,12 +130,20 @@ class _Notification(ABC):
         """
         return "/".join((_segment(self.account), self.kind, *((self.digest,) if self.digest else self._identity())))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form that sinks send: ``kind``, ``key`` and every attribute; ``None`` means no value.
+
+        Times are RFC 3339 with ``Z``. A sink adds what only the delivery knows: ``stored_at`` and ``attempt``.
+        """
+        values = {**dict.fromkeys(_NAMES[type(self)]), "original": {}, "repaired": [], **stored_values(self)}  # type: ignore[index,arg-type] # every subclass is one of the union
+        return {"kind": self.kind.value, "key": self.key, **values}
+
     @abstractmethod
     def _identity(self) -> tuple[str, ...]:
         """Return the part of the key that tells this notification from others of its account and kind."""
 
     def _content_digest(self) -> str:
-        content = to_dict(self)  # type: ignore[arg-type] # every subclass is one of the union
+        content = stored_values(self)  # type: ignore[arg-type] # every subclass is one of the union
         content.pop("repaired", None)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -256,8 +264,8 @@ def key_under(account: str, key: str) -> str:
     return "/".join((_segment(account), *key.split("/")[1:]))
 
 
-def to_dict(notification: Notification) -> dict[str, Any]:
-    """Return the notification as plain JSON values, by attribute, without the empty ones that only few have."""
+def stored_values(notification: Notification) -> dict[str, Any]:
+    """Return what is stored, as plain JSON values by attribute, without the empty ones that only few have."""
     return {
         name: value if type(value) is str else _plain(value)
         for name in _NAMES[type(notification)]
@@ -266,12 +274,14 @@ def to_dict(notification: Notification) -> dict[str, Any]:
 
 
 def to_json(notification: Notification) -> str:
-    """Return the JSON of :func:`to_dict` in ASCII: NUL and lone surrogates survive any database as escapes."""
+    """Return the JSON of :func:`stored_values` in ASCII: NUL and lone surrogates survive any database as escapes."""
     if notification.repaired or notification.digest:
-        return _JSON.encode(to_dict(notification))
+        return _JSON.encode(stored_values(notification))
     values, encoders = _ENCODERS[type(notification)]  # once for each push, so it is made for speed
     parts = [name + encode(value) for (name, encode), value in zip(encoders, values(notification), strict=True)]
-    if notification.original:  # times of .NET have a digit more than Python keeps; in its place in to_dict, as below
+    if (
+        notification.original
+    ):  # times of .NET have a digit more than Python keeps; in its place in stored_values, as below
         texts = [f"{_quoted(name)}:{_quoted(text)}" for name, text in notification.original.items()]
         parts.insert(1, f'"original":{{{",".join(texts)}}}')
     if notification.notification_id:
@@ -280,9 +290,9 @@ def to_json(notification: Notification) -> str:
 
 
 def from_dict(kind: Kind, values: Mapping[str, Any]) -> Notification:
-    """Return the notification of these values, as :func:`to_dict` gave them. Unknown names are left out."""
+    """Return the notification of what :func:`stored_values` or ``to_dict()`` gave. Unknown names are left out."""
     cls = KINDS[kind]
-    return cls(**{name: _native(name, values[name]) for name in _NAMES[cls] if name in values})
+    return cls(**{name: _native(name, values[name]) for name in _NAMES[cls] if values.get(name) is not None})
 
 
 def plain_type(hint: Any) -> Any:  # noqa: ANN401 - whatever an attribute is annotated with
@@ -354,7 +364,7 @@ def _encoder(name: str) -> Callable[[Any], str]:
 
 
 def _native(name: str, value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification
-    if value is None or name not in _CONVERTED:
+    if name not in _CONVERTED:
         return value
     if name in _TIMES:
         return datetime.fromisoformat(value)

@@ -18,7 +18,7 @@ from soap_handler.cli.display import Table
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.faces.origin import origin_of
 from soap_handler.journal import Journal, Selection, Source, State, Step, questions
-from soap_handler.notifications import to_dict
+from soap_handler.notifications import stored_values
 from soap_handler.settings import account_of
 
 if TYPE_CHECKING:
@@ -174,14 +174,14 @@ def whole(record: Record, history: Sequence[Attempt]) -> dict[str, Any]:
         }
         for attempt in history
     ]
-    return {**summary(record), "notification": to_dict(record.notification), "history": attempts}
+    return {**summary(record), "notification": stored_values(record.notification), "history": attempts}
 
 
 def pages(record: Record, history: Sequence[Attempt], now: datetime) -> list[Table]:
     """Return one record for people: its content, its history, and where the last attempt failed."""
     shown_at = time_shown(now)
     zone = times.zone(now) if on_terminal() else "UTC"
-    content = [(name, "" if value is None else value) for name, value in to_dict(record.notification).items()]
+    content = [(name, "" if value is None else value) for name, value in stored_values(record.notification).items()]
     state = [("state", state_shown(record)), ("due at", shown_at(record.due_at) if record.due_at else "")]
     if record.erased_at is not None:
         state.append(("erased at", shown_at(record.erased_at)))

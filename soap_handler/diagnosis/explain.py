@@ -16,7 +16,7 @@ from soap_handler.faces.base import PATH
 from soap_handler.faces.marks import reason_of
 from soap_handler.faces.redact import REDACTED
 from soap_handler.journal import peek
-from soap_handler.notifications import to_dict
+from soap_handler.notifications import stored_values
 from soap_handler.settings import account_of
 from soap_handler.xml.parser import parse
 
@@ -83,7 +83,7 @@ def explain(data: bytes, settings: Settings, *, path: str = PATH, caller: str | 
     rehearsal = Rehearsal(settings)
     answer = rehearsal.answer(captured, caller or _an_allowed_address(settings))
     entry, push = rehearsal.entry, rehearsal.push
-    told = to_dict(entry.notification) if entry else {}
+    told = stored_values(entry.notification) if entry else {}
     notes += (
         [f"the Body holds a further operation, which is taken too: {other.notification.key}" for other in entry.others]
         if entry

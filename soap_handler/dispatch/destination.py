@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from soap_handler.retry import Backoff, RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from soap_handler.dispatch.breaker import Breaker
     from soap_handler.dispatch.handlers import Handlers
@@ -27,6 +27,16 @@ class Takers(Protocol):
 
     def is_transactional(self, kind: Kind) -> bool:
         """Whether the function of a kind is given a connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """What a destination takes in one call: several notifications, each with an answer of its own."""
+
+    most: int
+    """Notifications in one call at most."""
+    deliver: Callable[[Sequence[Claim]], Sequence[BaseException | None]]
+    """Delivers all, and says of each what went wrong, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ class Destination:
     name: str
     takers: Takers
     threads: int
-    """Deliveries at once."""
+    """Deliveries at once: notifications, or batches of them."""
     timeout: float
     """Seconds for one delivery."""
     retry: RetryPolicy
@@ -61,6 +71,8 @@ class Destination:
     scope: Scope | None = None
     """Its part of the queue; ``None``: all of it."""
     breaker: Breaker | None = None
+    batches: Batches | None = None
+    """How several go in one call; ``None``: each goes alone."""
     close: Callable[[], None] = field(default=lambda: None)
     """Gives back what it has open, after the last delivery."""
 

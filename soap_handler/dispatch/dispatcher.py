@@ -55,7 +55,8 @@ class Dispatcher:
         )
         self.results = Results(journal, self._gathers_for)
         runs = runner(journal, destination, settlements, self.results, lease)
-        self.pool = HandlerPool(runs, destination.threads, lease)
+        most = 1 if destination.batches is None else destination.batches.most
+        self.pool = HandlerPool(runs, destination.threads, lease, most)
         self._claims = ClaimLoop(
             journal,
             self.pool,
@@ -93,13 +94,13 @@ class Dispatcher:
             self._close()
         return not self.busy
 
-    def _gathers_for(self) -> float:
-        """Return for how many seconds a result may wait for others: not where there is nothing else to wait for."""
+    def _gathers_for(self, results: int) -> float:
+        """Return for how many seconds so many results may wait: not at all where no others are to come."""
         if self._claims.stopping.is_set():
             return 0.0
         if self._admission.in_burst():
             return _BURST_GATHER_SECONDS
-        return _GATHER_SECONDS if self.pool.has_quick_work else 0.0
+        return _GATHER_SECONDS if self.pool.has_quick_work_beside(results) else 0.0
 
     @property
     def busy(self) -> int:

@@ -22,7 +22,7 @@ _PREFETCH_SECONDS: Final = 0.1  # of handlers' work that may wait in the queue
 _CLAIMS_PER_THREAD: Final = 64  # at most; larger claims would not be quicker
 _HANGING_PER_THREAD: Final = 8  # hanging handlers whose threads are replaced; beyond that dispatch stands still
 _LEAST_CPU_SECONDS: Final = 100e-6  # that a handler takes which does next to nothing
-_QUICK_SECONDS: Final = 0.02  # a handler that takes less is quick
+_QUICK_SECONDS: Final = 0.02  # a call that takes less is quick
 _AVERAGE_WEIGHT: Final = 1 / 8  # of the latest run in the moving average of how long a handler takes
 
 
@@ -33,11 +33,12 @@ class HandlerPool:
     claim replaces many small ones; slow handlers find only what idle threads can begin at once.
     """
 
-    def __init__(self, runner: Runner, threads: int, lease: LeaseTimes) -> None:
-        """``threads`` is how many handlers run at once."""
+    def __init__(self, runner: Runner, threads: int, lease: LeaseTimes, most: int = 1) -> None:
+        """``threads`` is how many handlers run at once, each with ``most`` claims in one call."""
         self._runner = runner
         self._size = threads
         self._lease = lease
+        self._most = most
         self._wake: Callable[[], None] = lambda: None
         self._queue: SimpleQueue[Claim | None] = SimpleQueue()
         self._lock = threading.Lock()
@@ -48,7 +49,8 @@ class HandlerPool:
         self._low_water = 0  # with so many waiting or fewer, it is time to claim again
         self._claimed: set[int] = set()  # the rows of _runs, and of what is waiting
         self._hanging = 0
-        self._handler_seconds = _PREFETCH_SECONDS  # that a handler takes, as a moving average
+        self._call_seconds = _PREFETCH_SECONDS  # that a call takes, as a moving average
+        self._handler_seconds = _PREFETCH_SECONDS  # of those, the share of one claim
         self._cpu_seconds = 0.0  # of those, CPU time
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -117,17 +119,17 @@ class HandlerPool:
         Example: with 4 threads and 16 claims per thread, up to 64 are waiting or running. The low-water mark is
         4 * 15 // 2 = 30: while 31 wait, nothing is claimed; with 30 waiting and 4 running, 64 - 4 - 30 = 30 are.
         """
-        claims_per_thread = max(1, min(_CLAIMS_PER_THREAD, int(_PREFETCH_SECONDS / max(self._handler_seconds, 1e-6))))
+        in_time = int(_PREFETCH_SECONDS / max(self._handler_seconds, 1e-6))
+        claims_per_thread = max(self._most, min(_CLAIMS_PER_THREAD, in_time))
         with self._lock:
             self._low_water = self._threads * (claims_per_thread - 1) // 2
             if self._waiting > self._low_water:
                 return 0
             return max(0, self._threads * claims_per_thread - len(self._runs) - self._waiting)
 
-    @property
-    def has_quick_work(self) -> bool:
-        """Whether more results are sure to come soon: another handler runs or waits, and handlers are quick."""
-        return self._waiting + len(self._runs) > 1 and self._handler_seconds < _QUICK_SECONDS
+    def has_quick_work_beside(self, runs: int) -> bool:
+        """Whether more results than those of so many runs are sure to come soon: calls are quick."""
+        return self._waiting + len(self._runs) > runs and self._call_seconds < _QUICK_SECONDS
 
     @property
     def cost(self) -> float:
@@ -173,41 +175,64 @@ class HandlerPool:
 
     def _run_handlers(self) -> None:
         """Run handlers in this thread until it is told to end, or is given up and replaced."""
-        while (claim := self._queue.get()) is not None:
-            if self._lease.is_stale(claim):  # it waited behind handlers that hung
-                self._release([claim])
-                continue
-            run = self._begin(claim)
-            cpu = time.thread_time()
-            outcome = self._runner.carry_out(run)
-            self._cpu_seconds += (time.thread_time() - cpu - self._cpu_seconds) * _AVERAGE_WEIGHT
-            if run.began is not None:
-                self._handler_seconds += (time.monotonic() - run.began - self._handler_seconds) * _AVERAGE_WEIGHT
-            if outcome is not Outcome.GIVEN_UP:
-                self._finish(run)
-            elif not self._rejoin(run):
+        while claims := self._next_claims():
+            stale = [claim for claim in claims if self._lease.is_stale(claim)]  # they waited behind handlers that hung
+            if stale:
+                self._release(stale)
+                claims = [claim for claim in claims if claim not in stale]
+            if claims and not self._run(claims):
                 return
 
-    def _begin(self, claim: Claim) -> Run:
-        run = Run(claim)
-        with self._lock:
-            self._waiting -= 1
-            self._runs.add(run)
-        return run
+    def _next_claims(self) -> list[Claim]:
+        """Wait for a claim; return it and those that wait behind it, as many as go in one call. Nothing is the end."""
+        claims: list[Claim] = []
+        claim = self._queue.get()
+        with suppress(Empty):
+            while claim is not None:
+                claims.append(claim)
+                if len(claims) >= self._most:
+                    return claims
+                claim = self._queue.get_nowait()
+            if claims:
+                self._queue.put(None)  # the end, which is not yet
+        return claims
 
-    def _finish(self, run: Run) -> None:
-        """Forget a run, only after its result was handed in: a drain must see either the one or the other."""
+    def _run(self, claims: Sequence[Claim]) -> bool:
+        """Run the handler; return whether this thread is needed after that."""
+        runs = self._begin(claims)
+        cpu, began = time.thread_time(), time.monotonic()
+        outcomes = self._runner.carry_out_all(runs)
+        self._cpu_seconds += ((time.thread_time() - cpu) / len(runs) - self._cpu_seconds) * _AVERAGE_WEIGHT
+        if any(run.began is not None for run in runs):
+            seconds = time.monotonic() - began
+            self._call_seconds += (seconds - self._call_seconds) * _AVERAGE_WEIGHT
+            self._handler_seconds += (seconds / len(runs) - self._handler_seconds) * _AVERAGE_WEIGHT
+        late = [run for run, outcome in zip(runs, outcomes, strict=True) if outcome is Outcome.GIVEN_UP]
+        self._finish([run for run in runs if run not in late] if late else runs)
+        return not late or self._rejoin(late)
+
+    def _begin(self, claims: Sequence[Claim]) -> list[Run]:
+        runs = [Run(claim) for claim in claims]
         with self._lock:
-            self._runs.discard(run)
-            self._claimed.discard(run.claim.seq)
-            self._suspects -= run.claim.is_suspect
-            has_room = self._waiting <= self._low_water or run.claim.is_suspect
+            self._waiting -= len(runs)
+            self._runs.update(runs)
+        return runs
+
+    def _finish(self, runs: Sequence[Run]) -> None:
+        """Forget runs, only after their results were handed in: a drain must see either the one or the other."""
+        with self._lock:
+            self._runs.difference_update(runs)
+            self._claimed.difference_update([run.claim.seq for run in runs])
+            suspects = sum(run.claim.is_suspect for run in runs)
+            self._suspects -= suspects
+            has_room = bool(runs) and (self._waiting <= self._low_water or suspects > 0)
         if has_room:
             self._wake()
 
-    def _rejoin(self, run: Run) -> bool:
-        """Come back from a run that was given up; return whether this thread is needed again."""
-        telemetry.emit("handler_returned_late", key=run.claim.key)
+    def _rejoin(self, late: Sequence[Run]) -> bool:
+        """Come back from a call that was given up; return whether this thread is needed again."""
+        for run in late:
+            telemetry.emit("handler_returned_late", key=run.claim.key)
         with self._lock:
             self._hanging -= 1
             needed = self._threads < self._size
@@ -232,11 +257,13 @@ class HandlerPool:
         """End the runs that overran their time, and return them."""
         error = f"the handler did not return within {self._lease.timeout:g} s"
         with self._lock:
-            overdue = [run for run in self._runs if run.is_overdue(self._lease.timeout)]
+            now = time.monotonic()  # one instant for all runs of a call: they began together
+            overdue = [run for run in self._runs if run.is_overdue(self._lease.timeout, now)]
             hung = [run for run in overdue if run.give_up_as_hanging(error)]
             self._runs.difference_update(hung)
             self._claimed.difference_update(run.claim.seq for run in hung)
             self._suspects -= sum(run.claim.is_suspect for run in hung)
-            self._hanging += len(hung)
-            self._threads -= len(hung)
+            threads = len({run.thread for run in hung})
+            self._hanging += threads
+            self._threads -= threads
         return hung

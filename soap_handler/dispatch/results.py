@@ -32,10 +32,11 @@ class Results:
     again if the process dies.
     """
 
-    def __init__(self, journal: Journal, gathers_for: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, journal: Journal, gathers_for: Callable[[int], float] = lambda _: 0.0) -> None:
         """Write to this journal, which this class does not close.
 
-        ``gathers_for`` says for how many seconds a result may wait for others now; :meth:`hand_in` is called meanwhile.
+        ``gathers_for`` says for how many seconds so many results of runs that have just ended may wait for others;
+        :meth:`hand_in` is called meanwhile.
         """
         self._journal = journal
         self._gathers_for = gathers_for
@@ -56,14 +57,14 @@ class Results:
         with self._lock:
             return len(self._failed)
 
-    def add(self, settlement: Settlement) -> None:
-        """Hand a result to the next commit."""
-        now, seconds = time.monotonic(), self._gathers_for()
+    def add(self, *settlements: Settlement) -> None:
+        """Hand the results of one call to the next commit."""
+        now, seconds = time.monotonic(), self._gathers_for(len(settlements))
         with self._lock:
-            self._open[settlement.claim.seq] = settlement
+            self._open |= {each.claim.seq: each for each in settlements}
             if not self._gathered:
                 self._gathered_since = now
-            self._gathered.append(settlement)
+            self._gathered += settlements
             requests = [] if self._committing or self._waits(now, seconds) else self._next_requests()
         self._commit(requests)
 
@@ -71,7 +72,7 @@ class Results:
         """Have what gathered wait no longer, if it is so much or has waited for long enough."""
         if not self._gathered:
             return
-        now, seconds = time.monotonic(), self._gathers_for()
+        now, seconds = time.monotonic(), self._gathers_for(1)
         with self._lock:
             waits = len(self._gathered) < least and self._waits(now, seconds)
             requests = [] if self._committing or waits else self._next_requests()
@@ -123,7 +124,7 @@ class Results:
             self._submit(settlements).add_done_callback(lambda _: self._request_ended())
 
     def _request_ended(self) -> None:
-        now, seconds = time.monotonic(), self._gathers_for()
+        now, seconds = time.monotonic(), self._gathers_for(1)
         with self._lock:
             self._committing -= 1
             requests = [] if self._committing or self._waits(now, seconds) else self._next_requests()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from soap_handler.dispatch.destination import Destination
+    from soap_handler.dispatch.destination import Batches, Destination
     from soap_handler.dispatch.lease import LeaseTimes
     from soap_handler.dispatch.results import Results
     from soap_handler.dispatch.settlements import Settlements
@@ -62,6 +62,9 @@ _LABELS: Final = {
 }
 
 
+_TO_SETTLE: Final = frozenset({Outcome.HANDLED, Outcome.FAILED})
+
+
 @dataclass(slots=True, eq=False)
 class Run:
     """One attempt at one notification. It ends once: by its handler, or by being given up, whichever is first."""
@@ -76,12 +79,18 @@ class Run:
     """Frees what the handler holds (its transaction) although it is still running."""
     hangs: bool = False
     """Whether it was given up, as its handler did not return in time."""
+    thread: int = field(default_factory=threading.get_ident)
+    """The thread that runs the handler, perhaps in one call for several runs."""
     _ended: threading.Lock = field(default_factory=threading.Lock)
     """Taken by the first who ends the run, and never given back."""
 
     def begin(self) -> None:
         """Note that the handler is called now."""
         self.started_at, self.began = clock.now(), time.monotonic()
+
+    def begin_with(self, other: Run) -> None:
+        """Note that the handler is called now, in one call with another run."""
+        self.started_at, self.began = other.started_at, other.began
 
     @property
     def error(self) -> str | None:
@@ -95,9 +104,9 @@ class Run:
         self.failure = failure
         return Outcome.HANDLED if failure is None else Outcome.FAILED
 
-    def is_overdue(self, seconds: float) -> bool:
-        """Whether the handler was called longer ago than this, and has not ended."""
-        return self.began is not None and time.monotonic() - self.began > seconds and not self._ended.locked()
+    def is_overdue(self, seconds: float, now: float) -> bool:
+        """Whether the handler was called longer before ``now`` (monotonic) than this, and has not ended."""
+        return self.began is not None and now - self.began > seconds and not self._ended.locked()
 
     def give_up_as_hanging(self, error: str) -> bool:
         """End the run for its handler, which still runs; return false if it has just ended by itself."""
@@ -135,6 +144,7 @@ class Runner:
         self._journal = journal
         self._name = destination.name
         self._takers = destination.takers
+        self._batches = destination.batches
         self._breaker = destination.breaker
         self._settlements = settlements
         self._results = results
@@ -149,7 +159,7 @@ class Runner:
         except BaseException as error:  # noqa: BLE001 - what is left behind by a handler must not end our thread
             telemetry.emit("run_broke", key=run.claim.key, at=place_of(error), error=type(error).__name__)
             outcome = run.fail(text_of(error))
-        if outcome in {Outcome.HANDLED, Outcome.FAILED}:
+        if outcome in _TO_SETTLE:
             self.settle(run)
         elif outcome is Outcome.IGNORED:
             self._results.add(self._settlements.ignored(run.claim, run.started_at))
@@ -157,6 +167,54 @@ class Runner:
             self.release([run.claim], _NOT_BEGUN_PAUSE)
         self._count(run, outcome)
         return outcome
+
+    def carry_out_all(self, runs: Sequence[Run]) -> list[Outcome]:
+        """Carry out runs, in one call where the destination takes several; return the outcomes. Nothing is raised."""
+        if self._batches is None:
+            return [self.carry_out(run) for run in runs]
+        return self._carry_out_together(runs, self._batches)
+
+    def _carry_out_together(self, runs: Sequence[Run], batches: Batches) -> list[Outcome]:
+        """Deliver several in one call, and settle how each ended."""
+        outcomes = [Outcome.NOT_BEGUN] * len(runs)
+        try:
+            ready = [run for run in runs if self._may_begin(run)]
+            if ready:
+                failures = self._deliver(ready, batches)
+                ends = {run.claim.seq: run.end(failure) for run, failure in zip(ready, failures, strict=True)}
+                outcomes = [ends.get(run.claim.seq, Outcome.NOT_BEGUN) for run in runs]
+        except BaseException as error:  # noqa: BLE001 - what is left behind by a sink must not end our thread
+            telemetry.emit("run_broke", key=runs[0].claim.key, at=place_of(error), error=type(error).__name__)
+            outcomes = [run.fail(text_of(error)) for run in runs]
+        ended = zip(runs, outcomes, strict=True)
+        if settled := [self._settlement(run) for run, outcome in ended if outcome in _TO_SETTLE]:
+            self._results.add(*settled)
+        if waiting := [run.claim for run, outcome in zip(runs, outcomes, strict=True) if outcome is Outcome.NOT_BEGUN]:
+            self.release(waiting, _NOT_BEGUN_PAUSE)
+        for run, outcome in zip(runs, outcomes, strict=True):
+            self._count(run, outcome)
+        return outcomes
+
+    def _deliver(self, runs: Sequence[Run], batches: Batches) -> list[Failure | None]:
+        """Deliver several in one call; return what went wrong with each."""
+        for run in runs:
+            run.begin_with(runs[-1])
+        try:
+            errors = batches.deliver([run.claim for run in runs])
+        except BaseException as error:  # noqa: BLE001 - as for a single call
+            errors = [error] * len(runs)
+        self._end_forked_child(0)
+        return [self._judged(run, error) for run, error in zip(runs, errors, strict=True)]
+
+    def _judged(self, run: Run, error: BaseException | None) -> Failure | None:
+        """Return what the error of a handler means; ``None``: it returned."""
+        if error is None:
+            if self._breaker is not None:
+                self._breaker.succeeded()
+            return None
+        claim, what = run.claim, type(error).__name__
+        telemetry.emit("handler_failed", key=claim.key, attempt=claim.attempts, error=what, at=place_of(error))
+        return failure_of(error, self._breaker)
 
     def _count(self, run: Run, outcome: Outcome) -> None:
         """Count a run that has ended; what was given up before was counted then, by its time."""
@@ -236,18 +294,13 @@ class Runner:
 
     def _call(self, run: Run, function: Callable[..., None], *connection: Connection) -> Failure | None:
         """Call the handler; return what went wrong."""
-        claim = run.claim
         try:
             function(*connection)
         except BaseException as error:  # noqa: BLE001 - even sys.exit() in a handler is a failed attempt, not our end
             self._end_forked_child(1)
-            what = type(error).__name__
-            telemetry.emit("handler_failed", key=claim.key, attempt=claim.attempts, error=what, at=place_of(error))
-            return failure_of(error, self._breaker)
+            return self._judged(run, error)
         self._end_forked_child(0)
-        if self._breaker is not None:
-            self._breaker.succeeded()
-        return None
+        return self._judged(run, None)
 
     def _end_forked_child(self, code: int) -> None:
         """End this process if the handler forked it: a child that returned must not go on as a second service."""

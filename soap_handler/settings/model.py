@@ -342,6 +342,8 @@ class Settings(Table):
         """Each route leads to a sink that there is, and names accounts that there are."""
         names = set(map(name_key, all_names(info.data.get("account", ()))))
         known = ", ".join([*sinks, PYTHON])
+        if PYTHON in sinks:
+            raise sentence(f"sink.{PYTHON} is a name that means handler.target; expected another name.")
         for number, route in enumerate(info.data.get("route", ())):
             if route.sink not in {*sinks, PYTHON}:
                 raise sentence(f"route[{number}].sink is {route.sink!r}; expected the name of a sink: {known}.")

@@ -63,7 +63,7 @@ def _sentence(detail: ErrorDetails, origins: Mapping[Place, str]) -> str:
     origin = origins.get(place)
     name = introspection.dotted(place) + (f" (from {origin})" if origin else "")
     if detail["type"] == "extra_forbidden":
-        return f"{name} is not a setting{_known(place)}."
+        return f"{name} is not a setting{_known(place, detail['loc'])}."
     if detail["type"] == NO_ACCOUNT:
         return "There is no account; expected at least one [[account]] table (or SOAP_HANDLER_ACCOUNT__0__REFERENCE)."
     if detail["type"] == SENTENCE:
@@ -80,9 +80,9 @@ def _place(location: Place) -> Place:
     return (*location[:2], *location[3:]) if location[0] == "sink" and len(location) > 3 else location
 
 
-def _known(place: Place) -> str:
-    """Say which setting was probably meant, or which ones there are."""
-    model = introspection.inner(Settings, place[:-1])
+def _known(place: Place, location: Place) -> str:
+    """Say which setting was probably meant, or which ones there are; those of a sink depend on its type."""
+    model = SINKS[str(location[2])] if place != location else introspection.inner(Settings, place[:-1])
     keys = introspection.keys(model) if model else []
     match = introspection.closest(str(place[-1]), keys)
     return f"; perhaps {match} is meant" if match else f"; expected one of {', '.join(keys)}"

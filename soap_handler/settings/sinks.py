@@ -13,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from soap_handler.notifications import Kind
 from soap_handler.settings.table import Table
 from soap_handler.settings.value_types import (
+    BrokerAddress,
     CommandLine,
     Count,
     DatabaseUrl,
@@ -31,8 +32,8 @@ from soap_handler.settings.value_types import (
     known_fields,
 )
 
-MOST_THREADS: Final = 1000
-"""Of one sink that delivers in batches."""
+MOST_AT_ONCE: Final = 1000
+"""Notifications under way to one sink that delivers in batches."""
 PYTHON: Final = "python"
 """The destination of a route that is ``handler.target``, and no sink."""
 
@@ -87,13 +88,8 @@ class SinkSettings(Table):
     )
 
     @property
-    def threads(self) -> int:
-        """How many notifications are being delivered at once."""
-        return self.concurrency
-
-    @property
     def longest(self) -> float:
-        """The longest time in seconds that one delivery may take, with its waiting for others."""
+        """The longest time in seconds that one delivery may take, with those that go in the same call."""
         return self.timeout
 
 
@@ -127,15 +123,10 @@ class _Batches(SinkSettings):
 
     @field_validator("batch")
     @classmethod
-    def _few_threads(cls, batch: int, info: ValidationInfo) -> int:
-        if batch * info.data.get("concurrency", 1) > MOST_THREADS:
-            raise ValueError(f"batch times concurrency at most {MOST_THREADS}, which is the number of threads")
+    def _few_at_once(cls, batch: int, info: ValidationInfo) -> int:
+        if batch * info.data.get("concurrency", 1) > MOST_AT_ONCE:
+            raise ValueError(f"batch times concurrency at most {MOST_AT_ONCE}: so many are leased at once")
         return batch
-
-    @property
-    def threads(self) -> int:
-        """As many as there may be in all batches at once: each keeps its thread."""
-        return self.concurrency * self.batch
 
 
 class SinkHeader(Table):
@@ -160,19 +151,18 @@ class WebhookSettings(_Batches, _Tls):
     url: SecretAddress = Field(description="Address that gets the requests.")
     batch: Count = Field(
         default=1,
-        le=MOST_THREADS,
+        le=MOST_AT_ONCE,
         description="Notifications in one request, as a JSON array that is answered as one; 1: no array.",
         examples=[50],
     )
 
     @property
     def longest(self) -> float:
-        """A batch may wait for one that is refused, and then be refused itself.
+        """A batch that is refused takes three times the timeout.
 
-        Each takes three times the timeout: for its request, for single ones, and for the last of these, which begins
-        just before that time is over.
+        That is for its request, for single ones, and for the last of these, which begins just before that time is over.
         """
-        return self.timeout if self.batch == 1 else 6 * self.timeout
+        return self.timeout if self.batch == 1 else 3 * self.timeout
 
     secrets: tuple[WebhookSecret, ...] = Field(
         default=(),
@@ -182,6 +172,14 @@ class WebhookSettings(_Batches, _Tls):
     username: Text | None = Field(default=None, description="User name for HTTP Basic.")
     password: Password | None = Field(default=None, description="Password for HTTP Basic.")
     bearer_token: SecretText | None = Field(default=None, description="Token for Authorization: Bearer.")
+
+    @field_validator("bearer_token")
+    @classmethod
+    def _one_login(cls, token: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - the value passes through
+        if token is not None and info.data.get("username") is not None:
+            raise ValueError("either bearer_token or username")
+        return token
+
     headers: tuple[SinkHeader, ...] = Field(default=(), description="Further headers of each request.", examples=[()])
     proxy: ProxyAddress | None = Field(
         default=None, repr=False, description="Address of the HTTP proxy; proxies in the environment are not used."
@@ -217,7 +215,7 @@ class AmqpSettings(SinkSettings, _Tls):
     """A message broker, RabbitMQ first: persistent messages with publisher confirms."""
 
     type: Literal["amqp"]
-    url: SecretAddress = Field(description="Address of the broker: amqp://user:password@host/vhost, or amqps://.")
+    url: BrokerAddress = Field(description="Address of the broker: amqp://user:password@host/vhost, or amqps://.")
     exchange: str = Field(default="", description="Exchange to publish to; empty: the default exchange.")
     routing_key: Template = Field(
         default="{account}.{kind}", description="Routing key; {account}, {kind} and {key} are put in."
@@ -240,8 +238,8 @@ class SqlSettings(_Batches):
     type: Literal["sql"]
     url: DatabaseUrl = Field(description="SQLAlchemy URL of the database.")
     batch: Count = Field(
-        default=8,
-        le=MOST_THREADS,
+        default=32,
+        le=MOST_AT_ONCE,
         description="Rows in one transaction at most, of notifications that come together; 1: each has its own.",
     )
 
@@ -249,11 +247,6 @@ class SqlSettings(_Batches):
     def statement_seconds(self) -> float:
         """The longest time in seconds for one transaction: half, as each row of a refused batch is inserted alone."""
         return self.timeout if self.batch == 1 else self.timeout / 2
-
-    @property
-    def longest(self) -> float:
-        """A row may wait for a batch that is refused before it is in one."""
-        return self.timeout if self.batch == 1 else 2 * self.timeout
 
     table: Text = Field(default="sms_notification", description="Table, or schema.table.")
     columns: dict[Text, Text] = Field(

@@ -21,7 +21,7 @@ from soap_handler.accounts.passwords import PasswordHash, is_foreign_hash, is_ha
 from soap_handler.settings import journal_url
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{20,200}", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
@@ -215,15 +215,18 @@ def _duration(value: object) -> object:
     return value
 
 
-def _secret_address(url: SecretStr) -> SecretStr:
-    try:
-        parts = urlsplit(url.get_secret_value())
-        usable = bool(parts.scheme and parts.hostname) and parts.port != 0
-    except ValueError:  # urlsplit's own complaint may quote what it read
-        usable = False
-    if not usable or re.search(r"\s", url.get_secret_value()):
-        raise ValueError("an address such as https://host/path")
-    return url
+def _secret_address(*schemes: str) -> Callable[[SecretStr], SecretStr]:
+    def checked(url: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(url.get_secret_value())
+            usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # urlsplit's own complaint may quote what it read
+            usable = False
+        if not usable or re.search(r"\s", url.get_secret_value()):
+            raise ValueError(f"an address that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return url
+
+    return checked
 
 
 def _database_url(url: SecretStr) -> SecretStr:
@@ -281,7 +284,8 @@ def _template(text: str) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=31622400, allow_inf_nan=False)]
-SecretAddress = Annotated[SecretStr, AfterValidator(_secret_address)]
+SecretAddress = Annotated[SecretStr, AfterValidator(_secret_address("http", "https"))]
+BrokerAddress = Annotated[SecretStr, AfterValidator(_secret_address("amqp", "amqps"))]
 BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
 SecretText = Annotated[SecretStr, AfterValidator(_one_line)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]

@@ -6,13 +6,16 @@ threads of its dispatcher at once.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from soap_handler.errors import SinkDownError
     from soap_handler.notifications import Notification
 
 
@@ -56,3 +59,32 @@ class Sink(ABC):
 
     def close(self) -> None:  # noqa: B027 - most have nothing to give back
         """Give back what is open. No delivery is under way, and none follows."""
+
+
+class BatchSink(Sink):
+    """A destination that takes several notifications in one call. Thread-safe, as :class:`Sink`.
+
+    A lone notification waits for no other. While calls are under way, others gather, and a thread that becomes free
+    takes all that wait, up to :attr:`batch`.
+    """
+
+    batch: int
+    """Notifications in one call at most."""
+
+    @abstractmethod
+    def deliver_all(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
+        """Deliver several; say of each what went wrong, as an error that :meth:`deliver` would raise."""
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Deliver one alone."""
+        (error,) = self.deliver_all([delivery])
+        if error is not None:
+            raise error
+
+
+def for_each(error: SinkDownError, count: int) -> list[SinkDownError]:
+    """Return an error of one call for each of its deliveries. It counts as one failure of the destination."""
+    echoes = [copy.copy(error) for _ in range(count - 1)]
+    for each in echoes:
+        each.is_echo = True
+    return [error, *echoes]

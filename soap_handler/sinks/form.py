@@ -5,11 +5,10 @@ Attributes have the spelling of the contract's attributes; times are RFC 3339 wi
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from soap_handler.notifications import instant, to_dict
+from soap_handler.notifications import instant
 
 if TYPE_CHECKING:
     from soap_handler.sinks.base import Delivery
@@ -20,17 +19,9 @@ EVENT_TYPE_PREFIX: Final = "soap-handler."
 
 
 def form(delivery: Delivery) -> dict[str, Any]:
-    """Return a notification as plain JSON values: always the same names for a kind, absent values ``None``."""
-    notification = delivery.notification
-    values = {each.name: None for each in dataclasses.fields(notification)} | to_dict(notification)
-    values["original"] = values["original"] or {}
-    values["repaired"] = values["repaired"] or []
-    values["notification_id"] = values["notification_id"] or None
-    values["digest"] = values["digest"] or None
+    """Return the notification's own JSON form, and what only the delivery knows."""
     return {
-        "kind": notification.kind.value,
-        "key": notification.key,
-        **values,
+        **delivery.notification.to_dict(),
         "stored_at": instant(delivery.stored_at),
         "attempt": delivery.attempt,
     }

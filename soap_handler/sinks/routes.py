@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.dispatch.breaker import Breaker
-from soap_handler.dispatch.destination import Destination, of_handlers
+from soap_handler.dispatch.destination import Batches, Destination, of_handlers
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.errors import HandlerNotFoundError
 from soap_handler.journal.scope import Rule, Scope
@@ -16,10 +16,10 @@ from soap_handler.retry import Backoff, RetryPolicy
 from soap_handler.settings import name_key
 from soap_handler.settings.sinks import PYTHON
 from soap_handler.sinks import registry, target
-from soap_handler.sinks.base import Delivery
+from soap_handler.sinks.base import BatchSink, Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from soap_handler.journal import Claim
     from soap_handler.settings import Settings
@@ -38,12 +38,26 @@ class _ToSink:
 
     def function_for(self, claim: Claim) -> Callable[..., None]:
         """Return the delivery of a claim."""
-        delivery = Delivery(claim.notification, claim.received_at, claim.attempts, claim.envelope)
-        return partial(self.sink.deliver, delivery)
+        return partial(self.sink.deliver, _delivery(claim))
 
     def is_transactional(self, kind: Kind) -> bool:  # noqa: ARG002 - of every kind
         """Say no: a sink has no part in the journal's transaction."""
         return False
+
+
+def _delivery(claim: Claim) -> Delivery:
+    return Delivery(claim.notification, claim.received_at, claim.attempts, claim.envelope)
+
+
+def _batches(sink: Sink) -> Batches | None:
+    """Return how several notifications go to a sink in one call, if they do."""
+    if not isinstance(sink, BatchSink) or sink.batch == 1:
+        return None
+
+    def deliver(claims: Sequence[Claim]) -> Sequence[Exception | None]:
+        return sink.deliver_all([_delivery(claim) for claim in claims])
+
+    return Batches(sink.batch, deliver)
 
 
 def destinations(settings: Settings, plugged: Handlers | None = None) -> list[Destination]:
@@ -73,12 +87,13 @@ def of_sink(name: str, settings: SinkSettings, sink: Sink, scope: Scope | None =
     return Destination(
         name=name,
         takers=_ToSink(sink),
-        threads=settings.threads,
+        threads=settings.concurrency,
         timeout=settings.longest + _GRACE_SECONDS,
         retry=RetryPolicy(_BACKOFF, settings.max_attempts, settings.give_up_after),
         refusals_allowed=settings.refusals_allowed,
         scope=scope,
         breaker=Breaker(name),
+        batches=_batches(sink),
         close=sink.close,
     )
 

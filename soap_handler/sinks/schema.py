@@ -1,4 +1,7 @@
-"""The JSON Schema of the form that all sinks send: made from the notifications, so that it is always true."""
+"""The JSON Schema of the form that all sinks send: made from the notifications, so that it is always true.
+
+It holds for ``notification.to_dict()`` too, which has neither of the two names that only a delivery knows.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, Final, get_type_hints
 
 from soap_handler.notifications import KINDS, FailureReason, OpenEnum, plain_type
 
+_OF_A_DELIVERY: Final = ("stored_at", "attempt")
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -34,7 +38,8 @@ def _of_kind(kind: str, cls: type) -> dict[str, Any]:
         "title": kind,
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name in properties if name not in _OF_A_DELIVERY],
+        "dependentRequired": {name: list(_OF_A_DELIVERY) for name in _OF_A_DELIVERY},
         "additionalProperties": False,
     }
 

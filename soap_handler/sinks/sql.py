@@ -31,9 +31,9 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.schema import CreateTable
 
 from soap_handler.errors import RetryLater, SinkDownError, SinkError, SinkRefusedError
-from soap_handler.sinks.base import Sink
+from soap_handler.settings.sinks import MOST_AT_ONCE
+from soap_handler.sinks.base import BatchSink, for_each
 from soap_handler.sinks.form import form, written
-from soap_handler.sinks.together import Together, for_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ _TYPES: Final[dict[str, TypeEngine[Any]]] = {
 """The type of each attribute that a column can be filled with. Times are UTC, without a zone."""
 
 
-class Sql(Sink):
+class Sql(BatchSink):
     """A table."""
 
     def __init__(self, settings: SqlSettings) -> None:
@@ -83,7 +83,7 @@ class Sql(Sink):
         self.table, self._columns = table_of(settings)
         self._insert = insert(self.table)
         self._statement_seconds = settings.statement_seconds
-        self._together = Together(self._send, most=settings.batch, at_once=settings.concurrency)
+        self.batch = min(settings.batch, MOST_AT_ONCE // settings.concurrency)  # the default is for usual ones
         self._engine: Engine = create_engine(
             settings.url.get_secret_value(),
             pool_size=settings.concurrency,
@@ -92,10 +92,6 @@ class Sql(Sink):
             hide_parameters=True,
             connect_args=_timeouts(settings),
         )
-
-    def deliver(self, delivery: Delivery) -> None:
-        """Insert one row, perhaps together with others, and commit."""
-        self._together.deliver(self._row(delivery))
 
     def probe(self) -> str:
         """Log in, and look for the table and its columns."""
@@ -128,8 +124,9 @@ class Sql(Sink):
         """Close all connections."""
         self._engine.dispose()
 
-    def _send(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Exception | None]:
+    def deliver_all(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
         """Insert rows in one transaction, and say of each what went wrong. Of a refused batch, each goes alone."""
+        rows = [self._row(each) for each in deliveries]
         until = time.monotonic() + self._statement_seconds
         try:
             self._write(rows, until)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.errors import SinkDownError
-from soap_handler.notifications import to_dict
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import encoded
 
@@ -55,4 +54,4 @@ handlers = Handlers()
 
 @handlers.all_kinds
 def _print(notification: Notification) -> None:
-    _write(json.dumps({"kind": notification.kind.value, "key": notification.key, **to_dict(notification)}))
+    _write(json.dumps(notification.to_dict()))

@@ -13,10 +13,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.errors import RetryLater, SinkDownError, SinkRefusedError
-from soap_handler.sinks.base import Sink
+from soap_handler.sinks.base import BatchSink, for_each
 from soap_handler.sinks.form import content_type, encoded
 from soap_handler.sinks.http import Sessions
-from soap_handler.sinks.together import Together, for_each
 from soap_handler.trace_context import HEADER, current, made_up
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ _OF_THE_SINK: Final = frozenset({401, 402, 403, 404, 405, 407, 408, 421, 425, 42
 _GONE: Final = 410
 
 
-class Webhook(Sink):
+class Webhook(BatchSink):
     """An HTTP endpoint of the customer's."""
 
     def __init__(self, settings: WebhookSettings) -> None:
@@ -40,9 +39,7 @@ class Webhook(Sink):
         self._keys = [_key(each.secret.get_secret_value()) for each in settings.secrets]
         self._fixed = _fixed_headers(settings)
         self._timeout = settings.timeout
-        self._together = (
-            Together(self._send, most=settings.batch, at_once=settings.concurrency) if settings.batch > 1 else None
-        )
+        self.batch = settings.batch
         self._sessions = Sessions(
             timeout=settings.timeout,
             ca_bundle=settings.ca_bundle,
@@ -52,17 +49,17 @@ class Webhook(Sink):
         )
 
     def deliver(self, delivery: Delivery) -> None:
-        """Post one notification, or have it go with others."""
-        if self._together is None:
+        """Post one notification: alone, or as an array of one."""
+        if self.batch == 1:
             self._post(delivery.notification.key, encoded(delivery, self._format), current())
         else:
-            self._together.deliver(delivery)
+            super().deliver(delivery)
 
     def _post(self, identity: str, body: str, trace: str | None) -> None:
         """Make one request; its answer confirms."""
         headers = {
             **self._fixed,
-            "Content-Type": content_type(self._format, in_batch=self._together is not None),
+            "Content-Type": content_type(self._format, in_batch=self.batch > 1),
             "Idempotency-Key": f'"{identity}"',  # a structured field: RFC 8941, section 3.3.3
             HEADER: trace or made_up(identity),
             **self._signature(identity, body),
@@ -78,7 +75,7 @@ class Webhook(Sink):
         identity = f"batch/{hashlib.sha256(keys.encode()).hexdigest()[:32]}"
         self._post(identity, f"[{','.join(encoded(each, self._format) for each in deliveries)}]", None)
 
-    def _send(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
+    def deliver_all(self, deliveries: Sequence[Delivery]) -> Sequence[Exception | None]:
         """Deliver a batch, and say of each what went wrong. Of one that is refused, each goes alone."""
         try:
             self._post_batch(deliveries)

@@ -11,9 +11,11 @@ from soap_handler.trace_context import carried
 from soap_handler.tracing.spans import traceparent_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.trace import Span
 
-    from soap_handler.dispatch.destination import Destination
+    from soap_handler.dispatch.destination import Batches, Destination
     from soap_handler.dispatch.run import Run
     from soap_handler.journal import Journal, Settlement
     from soap_handler.tracing.spans import Spans
@@ -40,6 +42,16 @@ class TracedRunner(Runner):
         if outcome is not Outcome.GIVEN_UP:  # else the watchdog has ended the span
             self._end(run, outcome)
         return outcome
+
+    def _carry_out_together(self, runs: Sequence[Run], batches: Batches) -> list[Outcome]:
+        """Deliver several in one call, each in a span; none is current, as the call belongs to all."""
+        for run in runs:
+            self._open[run.claim.seq] = self._spans.attempt(run.claim, self._destination)
+        outcomes = super()._carry_out_together(runs, batches)
+        for run, outcome in zip(runs, outcomes, strict=True):
+            if outcome is not Outcome.GIVEN_UP:
+                self._end(run, outcome)
+        return outcomes
 
     def settle(self, run: Run) -> None:
         """Hand in the result of a run; that of one that hangs ends its span here."""

@@ -73,16 +73,25 @@ def amqp(address: str) -> Send:
 
 
 def sql(address: str) -> Send:
-    """Return an insert with its commit."""
+    """Return an insert with its commit, of the values that the sink inserts, into a table like its own."""
     import psycopg  # noqa: PLC0415
 
-    connection = psycopg.connect(address.replace("+psycopg", ""))
-    with _once:  # PostgreSQL refuses one of two that create it at once
-        connection.execute("CREATE TABLE IF NOT EXISTS bare (key TEXT PRIMARY KEY, payload TEXT)")
-        connection.commit()
+    from soap_handler.settings.sinks import SqlSettings  # noqa: PLC0415
+    from soap_handler.sinks.sql import Sql, attributes  # noqa: PLC0415
+    from tests.sinks.deliveries import received  # noqa: PLC0415
 
-    def send(key: str, body: bytes) -> None:
-        connection.execute("INSERT INTO bare VALUES (%s, %s)", (key, body.decode()))
+    sink = Sql(SqlSettings.model_validate({"type": "sql", "url": address, "table": "bare"}))
+    with _once:  # PostgreSQL refuses one of two that create it at once
+        sink.create_table()
+    sink.close()
+    values = attributes(received())
+    names = [column.name for column in sink.table.columns]
+    statement: Any = f"INSERT INTO bare ({', '.join(names)}) VALUES ({', '.join(f'%({name})s' for name in names)})"  # noqa: S608 - names of the code
+    given = {name: values.get(name) for name in names}
+    connection = psycopg.connect(address.replace("+psycopg", ""))
+
+    def send(key: str, _body: bytes) -> None:
+        connection.execute(statement, given | {"key": key})
         connection.commit()
 
     return send

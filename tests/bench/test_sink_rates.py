@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
+import pytest
+
 from tests.bench import sinks
 
 
@@ -16,3 +20,12 @@ def test_a_sink_is_measured_beside_its_bare_loop() -> None:
         assert row["bare"] > 0
         assert row["rate"] > 0
         assert [each["figure"] for each in row["targets"]] == ["ratio"]
+
+
+@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("node")), reason="needs wrk and node")
+def test_a_burst_is_measured_with_a_web_hook_and_without() -> None:
+    """Both receive, and a verdict says whether the web hook slows receiving down."""
+    (row,) = sinks.burst(1, 1, 2)
+    assert min(row["handlers"], row["webhook"]) > 0
+    assert row["ratio"] == row["webhook"] / row["handlers"]
+    assert [(each["figure"], each["bound"]) for each in row["targets"]] == [("ratio", 0.9)]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
 
+from soap_handler.cli.journal import commands
+from soap_handler.cli.journal_filters import Filters
 from soap_handler.journal import Entry, Journal, Refusal, Settlement, State, Step
 from soap_handler.notifications import MessageEvent, MessageReceived, Notification
 from tests.cli.conftest import Run, write_configuration
@@ -270,3 +273,14 @@ def test_replay_of_many_asks(run: Run, keys: Keys, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert "replayed: 11" in run("journal", "replay", "--all").out
     assert set(done) <= set(keys("--state", "received"))
+
+
+def test_replay_takes_the_filters_of_list() -> None:
+    """All but the state, which is done."""
+    options = {
+        command.name: {parameter.name for parameter in command.params}
+        for command in typer.main.get_group(commands).commands.values()
+    }
+    filters = {each.name for each in fields(Filters)}
+    assert options["list"] & filters == filters
+    assert options["replay"] & filters == filters - {"state"}

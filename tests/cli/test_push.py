@@ -11,7 +11,7 @@ from soap_handler.cli.push_target import made_up
 from soap_handler.cli.simulate_options import Given
 from soap_handler.cli.simulate_target import simulated
 from soap_handler.contract import Version
-from soap_handler.notifications import FailureReason, Kind, MessageError, MessageReceived, to_dict
+from soap_handler.notifications import FailureReason, Kind, MessageError, MessageReceived, stored_values
 from tests.cli.conftest import Run, serve, write_configuration
 from tests.diagnosis import certificates
 from tests.diagnosis.fronts import answering
@@ -167,7 +167,7 @@ def test_no_answer_is_said_in_the_words_of_the_system(run: Run) -> None:
 def test_the_help_tells_the_values_that_are_made_up(run: Run, kind: Kind) -> None:
     """Each default that the help shows is the one that is sent."""
     shown = " ".join(run("push", "--help").out.split())
-    for name, value in to_dict(made_up(kind, "A", {})).items():
+    for name, value in stored_values(made_up(kind, "A", {})).items():
         option = f"--{name.replace('_', '-')} "
         if option in shown and value and not name.endswith("_at") and name not in {"id", "account"}:
             assert f"[default: {value}]" in shown.partition(option)[2].partition(" --")[0]

@@ -15,7 +15,7 @@ from soap_handler.faces.marks import REASONS
 from soap_handler.faces.soap import rpc_encoded
 from soap_handler.faces.soap import values as soap_values
 from soap_handler.journal import Selection
-from soap_handler.notifications import to_dict
+from soap_handler.notifications import stored_values
 from soap_handler.settings import ServerSettings, Settings
 from soap_handler.xml import charsets, parser, repair
 from tests.support import wire
@@ -66,7 +66,7 @@ def test_the_answer_is_the_services_own(data: bytes, tmp_path: Path) -> None:
         assert found.taken == bool(answer.status == 200 and service.submitted)
         for entry in service.submitted:
             assert found.key == entry.notification.key
-            told = to_dict(entry.notification)
+            told = stored_values(entry.notification)
             assert found.original == told.pop("original", {})
             assert [*found.repaired] == told.pop("repaired", [])
             assert values(found) == told

@@ -102,7 +102,7 @@ def test_what_comes_while_others_are_committed_goes_together(journal: Journal, u
 def test_where_more_are_sure_to_come_the_first_waits(journal: Journal, handed_in: list[int]) -> None:
     """Until there are some dozens, or until they are asked for."""
     claims = claimed(journal, 70)
-    results = Results(journal, lambda: 600.0)
+    results = Results(journal, lambda _: 600.0)
     for claim in claims[:63]:
         results.add(ended(claim, State.DONE))
     assert handed_in == []
@@ -124,7 +124,7 @@ def test_a_result_that_waited_long_enough_goes_with_the_next(journal: Journal, h
     """The time is counted from the first that waits."""
     one, other = claimed(journal, 2)
     seconds = iter([600.0, 0.0, 0.0])
-    results = Results(journal, lambda: next(seconds))
+    results = Results(journal, lambda _: next(seconds))
     results.add(ended(one, State.DONE))
     assert handed_in == []
     results.add(ended(other, State.DONE))

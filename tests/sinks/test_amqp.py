@@ -19,8 +19,9 @@ from soap_handler.sinks.amqp import Amqp  # noqa: E402
 from soap_handler.sinks.form import form  # noqa: E402
 from soap_handler.trace_context import carried  # noqa: E402
 from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received  # noqa: E402
+from tests.sinks.peers import Broker  # noqa: E402
 from tests.sinks.rabbitmq import RabbitMq, is_installed  # noqa: E402
-from tests.sinks.whole_way import Broker, go  # noqa: E402
+from tests.sinks.whole_way import go  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

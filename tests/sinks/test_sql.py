@@ -7,9 +7,8 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,6 @@ from soap_handler.sinks.form import form
 from soap_handler.sinks.sql import Sql, ddl
 from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received
 from tests.support.postgresql import PostgreSQL, running
-from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,21 +195,21 @@ def test_a_row_that_is_refused_does_not_refuse_the_others(url: str) -> None:
                 sink.deliver(received("4", "x" * 10))
 
 
-def test_rows_that_wait_for_a_transaction_go_together_in_the_next(postgresql_server: PostgreSQL) -> None:
-    """A lone row waits for no other; those that come while it is being committed share one commit."""
-    with table(postgresql_server.database(), concurrency=1, batch=10) as sink:
+def test_several_rows_share_one_commit(postgresql_server: PostgreSQL) -> None:
+    """One transaction for all that go together."""
+    with table(postgresql_server.database(), batch=10) as sink:
         sink.create_table()
-        with sink._engine.begin() as connection, ExitStack() as everything:
-            connection.execute(text("LOCK TABLE sms_notification"))
-            for number in range(10):
-                thread = threading.Thread(target=sink.deliver, args=(received(str(number)),))
-                thread.start()
-                everything.callback(thread.join)
-            everything.callback(connection.commit)  # before the threads are waited for
-            wait_for(lambda: len(sink._together._waiting) == 9)
+        sink.deliver(received("lone"))
+        assert sink.deliver_all([received(str(number)) for number in range(9)]) == [None] * 9
         with sink._engine.connect() as connection:
             found = connection.execute(text("SELECT xmin::text, count(*) FROM sms_notification GROUP BY 1")).all()
     assert sorted(count for _, count in found) == [1, 9]
+
+
+def test_with_many_connections_batches_are_smaller() -> None:
+    """What is under way at once has a bound, also where only the number of connections is set."""
+    with table("sqlite://", concurrency=4) as few, table("sqlite://", concurrency=200) as many:
+        assert (few.batch, many.batch) == (32, 5)
 
 
 def test_one_bad_row_of_a_batch_harms_no_other(url: str) -> None:
@@ -220,10 +218,7 @@ def test_one_bad_row_of_a_batch_harms_no_other(url: str) -> None:
         with sink._engine.begin() as connection:
             connection.execute(text("CREATE TABLE inbox (k VARCHAR(200) UNIQUE, b VARCHAR(9) CHECK (b <> 'bad'))"))
         sink.deliver(received("1", "a"))
-        again, bad, sound, last = (
-            sink._row(received(*each)) for each in zip("1234", ["a", "bad", "c", "d"], strict=True)
-        )
-        verdicts = sink._send([again, bad, sound, last])
+        verdicts = sink.deliver_all([received(*each) for each in zip("1234", ["a", "bad", "c", "d"], strict=True)])
         assert [type(each) for each in verdicts] in (
             [NoneType, SinkRefusedError, NoneType, NoneType],
             [NoneType, SinkDownError, NoneType, NoneType],  # MariaDB calls a violated CHECK an operational error
@@ -235,12 +230,12 @@ def test_a_database_that_is_away_fails_a_batch_once(mariadb: MariaDb) -> None:
     """One failure of the destination, whatever the number of rows; none is inserted alone."""
     with table(mariadb.url("sms"), table="batch_away") as sink:
         sink.create_table()
-        several = [sink._row(received(str(number))) for number in range(5)]
+        several = [received(str(number)) for number in range(5)]
         mariadb.stop()
-        verdicts = sink._send(several)
+        verdicts = sink.deliver_all(several)
         mariadb.start()
         assert [each.is_echo for each in verdicts if isinstance(each, SinkDownError)] == [False, *[True] * 4]
-        assert sink._send(several) == [None] * 5
+        assert sink.deliver_all(several) == [None] * 5
         assert len(rows(sink)) == 5
 
 
@@ -248,14 +243,14 @@ def test_no_row_is_inserted_alone_once_time_is_up(postgresql_server: PostgreSQL)
     """A table that is locked for longer fails the batch in half of the timeout, and that for all."""
     with table(postgresql_server.database(), timeout=2) as sink:
         sink.create_table()
-        several = [sink._row(received(str(number))) for number in range(3)]
+        several = [received(str(number)) for number in range(3)]
         with sink._engine.begin() as connection:
             connection.execute(text("LOCK TABLE sms_notification"))
             began = time.monotonic()
-            assert all(isinstance(each, SinkDownError | RetryLater) for each in sink._send(several))
+            assert all(isinstance(each, SinkDownError | RetryLater) for each in sink.deliver_all(several))
             assert time.monotonic() - began < 10
             connection.rollback()
-        assert sink._send(several) == [None] * 3
+        assert sink.deliver_all(several) == [None] * 3
 
 
 def test_a_missing_table_is_the_sinks_fault(url: str) -> None:

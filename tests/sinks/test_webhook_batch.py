@@ -1,13 +1,11 @@
-"""Batches of the web hook: a JSON array for all that wait, answered as one."""
+"""Batches of the web hook: a JSON array for all that wait, answered as one. Who waits is in test_batches.py."""
 
 from __future__ import annotations
 
 import json
-import threading
 import time
-from functools import partial
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from types import NoneType, SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
@@ -18,9 +16,9 @@ from soap_handler.errors import RetryLater, SinkDownError, SinkRefusedError
 from soap_handler.journal import State
 from soap_handler.journal.records import Selection
 from soap_handler.settings.sinks import WebhookSettings
+from soap_handler.sinks.base import for_each
 from soap_handler.sinks.form import cloud_event, form
 from soap_handler.sinks.http import Reply
-from soap_handler.sinks.together import Together, for_each
 from soap_handler.sinks.webhook import Webhook
 from tests.sinks.deliveries import ALL_KINDS, received
 from tests.sinks.test_routes import Running, message, routed
@@ -28,10 +26,10 @@ from tests.sinks.test_webhook import Endpoint, endpoint, webhook
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from soap_handler.sinks.base import Delivery, Sink
+    from soap_handler.sinks.base import Delivery
 
 BATCH = {"batch": 10, "concurrency": 1}
 
@@ -43,69 +41,19 @@ def hook() -> Iterator[Endpoint]:
         yield found
 
 
-class Held:
-    """Holds the first request until others wait behind it, so that they are one batch."""
-
-    def __init__(self, hook: Endpoint, then: Any = lambda _: (204, {})) -> None:
-        self.go_on = threading.Event()
-        self._hook = hook
-        self._then = then
-        hook.answer = self._answer
-
-    def _answer(self, body: bytes) -> tuple[int, dict[str, str]]:
-        if len(self._hook.requests) == 1:
-            assert self.go_on.wait(30)
-            return 204, {}
-        answer: tuple[int, dict[str, str]] = self._then(body)
-        return answer
-
-    @staticmethod
-    def _have_gathered(together: Together[Delivery], count: int) -> bool:
-        return len(together._waiting) == count
-
-    def deliver(self, sink: Sink, deliveries: Sequence[Delivery]) -> dict[str, Exception | None]:
-        """Deliver one, then the others while it is under way; return what went wrong by key."""
-        errors: dict[str, Exception | None] = {}
-
-        def run(delivery: Delivery) -> None:
-            try:
-                sink.deliver(delivery)
-                errors[delivery.notification.key] = None
-            except (SinkDownError, SinkRefusedError, RetryLater) as error:
-                errors[delivery.notification.key] = error
-
-        together = sink._together  # type: ignore[attr-defined]
-        threads = [threading.Thread(target=run, args=(each,)) for each in (received("first"), *deliveries)]
-        for number, each in enumerate(threads):
-            each.start()
-            wait_for(lambda: len(self._hook.requests) == 1)
-            wait_for(partial(self._have_gathered, together, number))
-        self.go_on.set()
-        for each in threads:
-            each.join()
-        return errors
-
-
 def numbered(count: int, bad: int = -1) -> list[Delivery]:
     return [received(f"m{number}", "bad" if number == bad else "good") for number in range(count)]
 
 
-def test_what_waits_goes_in_one_request(hook: Endpoint) -> None:
-    """An array, in the order of waiting, of each as it is alone; even a lone one is an array."""
+def test_several_go_in_one_request(hook: Endpoint) -> None:
+    """An array, in their order, of each as it is alone; even a lone one is an array."""
     with webhook(hook.url, **BATCH) as sink:
-        errors = Held(hook).deliver(sink, ALL_KINDS)
-    assert set(errors.values()) == {None}
+        sink.deliver(received("first"))
+        assert sink.deliver_all(ALL_KINDS) == [None] * len(ALL_KINDS)
     assert hook.bodies == [[form(received("first"))], [form(each) for each in ALL_KINDS]]
     headers = hook.requests[1][0]
     assert headers["webhook-id"].startswith("batch/")
     assert headers["idempotency-key"] == f'"{headers["webhook-id"]}"'
-
-
-def test_a_batch_is_no_longer_than_asked(hook: Endpoint) -> None:
-    """The rest goes in the next request."""
-    with webhook(hook.url, batch=4, concurrency=1) as sink:
-        Held(hook).deliver(sink, numbered(9))
-    assert [len(body) for body in hook.bodies] == [1, 4, 4, 1]
 
 
 def test_cloud_events_have_the_media_type_of_batches(hook: Endpoint) -> None:
@@ -118,19 +66,18 @@ def test_cloud_events_have_the_media_type_of_batches(hook: Endpoint) -> None:
 
 def test_of_a_refused_batch_each_goes_alone(hook: Endpoint) -> None:
     """So that one that is refused is blamed alone, and the others are delivered in the same attempt."""
-    held = Held(hook, lambda body: (422, {}) if b'"bad"' in body else (204, {}))
+    hook.answer = lambda body: (422, {}) if b'"bad"' in body else (204, {})
     with webhook(hook.url, **BATCH) as sink:
-        errors = held.deliver(sink, numbered(4, bad=2))
-    wrong = {key.rpartition("/")[2]: type(error) for key, error in errors.items() if error is not None}
-    assert wrong == {"m2": SinkRefusedError}
-    assert [len(body) for body in hook.bodies] == [1, 4, 1, 1, 1, 1]
+        errors = sink.deliver_all(numbered(4, bad=2))
+    assert [type(error) for error in errors] == [NoneType, NoneType, SinkRefusedError, NoneType]
+    assert [len(body) for body in hook.bodies] == [4, 1, 1, 1, 1]
 
 
 def test_a_failure_is_that_of_all_and_counts_once(hook: Endpoint) -> None:
     """One answer of HTTP 500 to a batch is one failure of the destination."""
+    hook.answer = lambda _: (500, {})
     with webhook(hook.url, **BATCH) as sink:
-        errors = Held(hook, lambda _: (500, {})).deliver(sink, numbered(8))
-    failed = [error for error in errors.values() if error is not None]
+        failed = [error for error in sink.deliver_all(numbered(8)) if error is not None]
     assert len(failed) == 8
     breaker = Breaker("crm")
     for error in failed:
@@ -142,10 +89,10 @@ def test_a_failure_is_that_of_all_and_counts_once(hook: Endpoint) -> None:
 def test_an_outage_in_the_midst_of_single_ones_is_that_of_the_rest(hook: Endpoint) -> None:
     """What was answered before counts."""
     answers: Iterator[tuple[int, dict[str, str]]] = iter([(422, {}), (204, {}), (503, {})])
+    hook.answer = lambda _: next(answers)
     with webhook(hook.url, **BATCH) as sink:
-        errors = Held(hook, lambda _: next(answers)).deliver(sink, numbered(4))
-    kinds = [type(errors[each.notification.key]) for each in numbered(4)]
-    assert kinds == [type(None), SinkDownError, SinkDownError, SinkDownError]
+        errors = sink.deliver_all(numbered(4))
+    assert [type(error) for error in errors] == [NoneType, SinkDownError, SinkDownError, SinkDownError]
 
 
 def test_a_pause_that_is_asked_for_holds_for_the_batch() -> None:
@@ -155,23 +102,6 @@ def test_a_pause_that_is_asked_for_holds_for_the_batch() -> None:
         assert breaker.failed(str(error), error.after, is_echo=error.is_echo)
         assert breaker.open_for() > 0
     assert FAILURES_TO_OPEN > 1
-
-
-def test_a_defect_ends_no_thread_that_waits() -> None:
-    """Whatever the request raises, each delivery gets an error, and the next one goes out."""
-    calls: list[int] = []
-
-    def send(deliveries: Sequence[Delivery]) -> list[None]:
-        calls.append(len(deliveries))
-        if len(calls) == 1:
-            raise ValueError("a defect")
-        return [None] * len(deliveries)
-
-    together = Together(send, most=3, at_once=1)
-    with pytest.raises(ValueError, match="a defect"):
-        together.deliver(received())
-    together.deliver(received())
-    assert calls == [1, 1]
 
 
 def test_a_service_delivers_in_batches(tmp_path: Path, hook: Endpoint) -> None:
@@ -207,12 +137,12 @@ def test_no_delivery_is_given_up_while_its_batch_goes_on(monkeypatch: pytest.Mon
     monkeypatch.setattr(sink._sessions, "request", refuse)
     clock = SimpleNamespace(monotonic=lambda: now[0], time=time.time, time_ns=time.time_ns)
     monkeypatch.setattr("soap_handler.sinks.webhook.time", clock)
-    errors = sink._send([received(body=f"{number}") for number in range(10)])
+    errors = sink.deliver_all([received(body=f"{number}") for number in range(10)])
     assert {type(error) for error in errors} == {SinkRefusedError, RetryLater}
-    assert 2 * (now[0] - 100.0) <= settings.longest, "it may have waited for one that took as long"
+    assert now[0] - 100.0 <= settings.longest
 
 
-def test_the_number_of_threads_has_a_bound() -> None:
-    """Each notification in a batch has a thread."""
+def test_the_number_of_notifications_under_way_has_a_bound() -> None:
+    """All that are in batches are leased at once."""
     with pytest.raises(ValueError, match="at most 1000"):
         WebhookSettings.model_validate({"type": "webhook", "url": "http://x/", "batch": 500, "concurrency": 4})

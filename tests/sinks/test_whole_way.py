@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("pika")
 
-from tests.sinks.whole_way import PEERS, go
+from tests.sinks.peers import PEERS
+from tests.sinks.whole_way import go
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -266,6 +266,25 @@ def test_a_webhook_is_given_the_attempts_context(tmp_path: Path, ems: SimulatedE
     assert attributes(span)["destination"] == "hook"
 
 
+def test_each_of_a_batch_has_a_span_of_its_own(tmp_path: Path, ems: SimulatedEms, spans: Spans) -> None:
+    """In the trace of its push; the request, which belongs to all, is in none of them."""
+    with endpoint() as hook:
+        hook.delay = 0.3  # the others gather meanwhile
+        sink = WebhookSettings(type="webhook", url=SecretStr(hook.url), batch=10, concurrency=1)
+        settings = settings_for(tmp_path, None, route=(RouteSettings(sink="hook"),), sink={"hook": sink})
+        with serving(settings, None, ems) as app:
+            for number in range(4):
+                ems.push(arrived(number))
+            wait_for(lambda: are(app, *[State.DONE] * 4))
+            wait_for(lambda: len(spans.of("handle")) == 4)
+        assert len(hook.requests) < 4
+    traces = {span.context.trace_id for span in spans.of("handle") if span.context}
+    assert len(traces) == 4
+    assert traces <= spans.traces()
+    assert {attributes(span)["state"] for span in spans.of("handle")} == {"done"}
+    assert not any(f"{trace:032x}" in headers["traceparent"] for trace in traces for headers, _ in hook.requests)
+
+
 def test_off_writes_no_column_and_the_log_tells_of_pushes_at_debug_alone(tmp_path: Path, ems: SimulatedEms) -> None:
     """Both watch the journal only where the settings ask for it."""
     for number, (level, told) in enumerate((("info", []), ("debug", ["stored", "duplicate"]))):

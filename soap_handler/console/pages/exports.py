@@ -7,7 +7,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from soap_handler.notifications import instant, to_dict
+from soap_handler.notifications import instant, stored_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,7 +54,7 @@ def csv_lines(pages: Iterable[Page], *, with_bodies: bool) -> Iterator[str]:
 
 def values(record: Record, error: str | None, *, with_bodies: bool) -> dict[str, Any]:
     """Return a notification with its state as plain values."""
-    content = to_dict(record.notification)
+    content = stored_values(record.notification)
     if not with_bodies:
         content = {name: value for name, value in content.items() if name not in WRITTEN_BY_PEOPLE}
     moments = {name: getattr(record, name) for name in ("received_at", "handled_at", "done_at", "due_at")}

@@ -17,7 +17,7 @@ from soap_handler.faces.marks import reason_of
 from soap_handler.journal import queries
 from soap_handler.journal.questions import consistently
 from soap_handler.journal.questions.browsing import original, record
-from soap_handler.notifications import to_dict
+from soap_handler.notifications import stored_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def message(seq: int) -> str:
 
 def _values(found: Record, *, readable: bool) -> Iterator[tuple[str, str | None]]:
     """Yield the attributes that have a value, in the order of reading; ``None`` for one that is not shown."""
-    values = {name: value for name, value in to_dict(found.notification).items() if name not in _TOLD_ELSEWHERE}
+    values = {name: value for name, value in stored_values(found.notification).items() if name not in _TOLD_ELSEWHERE}
     for name in (*(each for each in _FIRST if each in values), *(each for each in values if each not in _FIRST)):
         value = values[name]
         if value in (None, "", []):

@@ -1,0 +1,115 @@
+"""Sinks and routes in the settings: each wrong value is named with what was expected, and no secret is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from soap_handler.settings.sinks import SINKS
+from tests.settings.test_settings import GOOD, load, problems
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOOK = 'type = "webhook"\nurl = "https://x.example/hidden"\n'
+ROUTE = '[[route]]\nsink = "crm"\n'
+
+WRONG = [
+    (
+        'type = "carrier"',
+        "sink.crm.type is missing, or no type of a sink; expected one of webhook, soap, command, amqp",
+    ),
+    ("", "sink.crm.type is missing, or no type of a sink; expected one of webhook"),
+    (HOOK + "concurrency = 0", "sink.crm.concurrency is 0; expected at least 1."),
+    (HOOK + "concurrency = 257", "sink.crm.concurrency is 257; expected at most 256."),
+    (HOOK + 'timeout = "long"', "sink.crm.timeout is 'long'; expected a number."),
+    (HOOK + 'give_up_after = "3 days"', "sink.crm.give_up_after is '3 days'; expected seconds, or a text such as"),
+    (HOOK + "max_attempts = 0", "sink.crm.max_attempts is 0; expected at least 1."),
+    (HOOK + "refusals_allowed = 0", "sink.crm.refusals_allowed is 0; expected at least 1."),
+    (HOOK + 'format = "envelope"', "sink.crm.format is 'envelope'; expected 'json' or 'cloudevents'."),
+    (HOOK + "batch = 1001", "sink.crm.batch is 1001; expected at most 1000."),
+    (HOOK + "batch = 500\nconcurrency = 4", "sink.crm.batch is 500; expected batch times concurrency at most 1000"),
+    (HOOK + "bacth = 5", "sink.crm.bacth is not a setting; perhaps batch is meant."),
+    (HOOK + 'secrets = [{ secret = "hidden" }]', "secrets[0].secret is of another form (not shown); expected whsec_"),
+    (
+        HOOK + 'headers = [{ name = "X Y", value = "v" }]',
+        "headers[0].name is 'X Y'; expected the name of an HTTP header.",
+    ),
+    (HOOK + 'ca_bundle = "/nowhere"', "sink.crm.ca_bundle is '/nowhere'; expected the path of a file that exists."),
+    (HOOK + 'client_key = "/dev/null"', "sink.crm.client_key is '/dev/null'; expected client_certificate beside it."),
+    (HOOK + 'proxy = "squid"', "sink.crm.proxy is 'squid'; expected an address that starts with http:// or https://."),
+    (
+        HOOK + 'username = "u"\nbearer_token = "hidden"',
+        "sink.crm.bearer_token is of another form (not shown); expected either bearer_token or username.",
+    ),
+    ('type = "webhook"', "sink.crm.url is missing; expected it, or url_file."),
+    (
+        'type = "webhook"\nurl = "ftp://hidden/x"',
+        "url is of another form (not shown); expected an address that starts with http:// or https://.",
+    ),
+    (
+        'type = "soap"\nurl = "https://x.example/"\npassword = "hidden"',
+        "sink.crm.username is missing; expected some text",
+    ),
+    ('type = "soap"\nurl = "https://x.example/"\nusername = "u"', "sink.crm.password is missing; expected it, or"),
+    ('type = "command"\ncommand = "rm -rf"', "sink.crm.command is 'rm -rf'; expected a list."),
+    ('type = "command"\ncommand = []', "sink.crm.command is empty; expected"),
+    (
+        'type = "amqp"\nurl = "http://hidden@x.example/"',
+        "url is of another form (not shown); expected an address that starts with amqp:// or amqps://.",
+    ),
+    (
+        'type = "amqp"\nurl = "amqp://x.example/"\nrouting_key = "{acount}"',
+        "expected in braces only account, key, kind.",
+    ),
+    ('type = "sql"\nurl = "hidden"', "sink.crm.url is of another form (not shown); expected a SQLAlchemy URL such as"),
+    ('type = "sql"\nurl = "sqlite:///x"\ncolumns = { bdy = "b" }', "expected no 'bdy', but some of account, body,"),
+    ('type = "sql"\nurl = "sqlite:///x"\ncolumns = { body = "b" }', "expected a column for key, which makes"),
+    ('type = "files"', "sink.crm.directory is missing; expected some text."),
+    (
+        'type = "files"\ndirectory = "d"\nname = "a.json"',
+        "is 'a.json'; expected a file name without folder, with {digest}",
+    ),
+    (
+        'type = "files"\ndirectory = "d"\nname = "{digest}{nme}"',
+        "expected in braces only account, digest, extension, id",
+    ),
+    ('type = "stdout"\nurl = "x"', "sink.crm.url is not a setting; expected one of"),
+]
+
+
+@pytest.mark.parametrize(("table", "words"), WRONG)
+def test_a_wrong_setting_of_a_sink_is_named_with_what_was_expected(tmp_path: Path, table: str, words: str) -> None:
+    """One sentence each; addresses, secrets and passwords are not shown."""
+    (problem,) = problems(tmp_path, f"{GOOD}{ROUTE}[sink.crm]\n{table}\n")
+    assert words in problem
+
+
+def test_each_type_of_sink_is_among_them() -> None:
+    """No type is left out above."""
+    assert all(any(f'type = "{kind}"' in table for table, _ in WRONG) for kind in SINKS)
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [
+        ('[[route]]\nsink = "crn"\n', "route[0].sink is 'crn'; expected the name of a sink: crm, python."),
+        ("[[route]]\n", "route[0].sink is missing; expected some text."),
+        ('[[route]]\nkinds = ["Foo"]\nsink = "crm"\n', "route[0].kinds[0] is 'Foo'; expected 'MessageReceived'"),
+        (
+            '[[route]]\naccounts = ["EX9"]\nsink = "crm"\n',
+            "route[0].accounts names 'EX9'; expected a name of an account.",
+        ),
+        ('[sink.python]\ntype = "stdout"\n', "sink.python is a name that means handler.target; expected another name."),
+    ],
+)
+def test_a_wrong_route_is_named_with_what_was_expected(tmp_path: Path, tables: str, words: str) -> None:
+    """A typing mistake in a name leads nowhere, and says which names there are."""
+    (problem,) = problems(tmp_path, f"{GOOD}[sink.crm]\n{HOOK}{tables}")
+    assert words in problem
+
+
+def test_a_right_one_is_taken(tmp_path: Path) -> None:
+    """The table that the wrong ones are made of."""
+    assert load(tmp_path, f"{GOOD}{ROUTE}[sink.crm]\n{HOOK}").sink["crm"].concurrency == 4
