@@ -71,7 +71,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to claim and handle."""
-        self.pool.start(self._claims.wake)
+        self.pool.start(self._claims.run_ended)
         self._claims.start()
 
     def claim_no_more(self) -> None:
