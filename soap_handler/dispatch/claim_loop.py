@@ -97,7 +97,8 @@ class ClaimLoop(BackgroundLoop):
             limit = self._limit()  # again: a run that ended before that woke nothing
         claims_at_once = self._expects_more or self._lacks_room or self._has_rested or self._admission.in_burst()
         seconds = 0.0 if claims_at_once else self._until_due()
-        self._results.hand_in(1 if self._admission.in_burst() else _RESULTS_PER_CLAIM)
+        pauses = self._admission.in_burst() or self._admission.pause > 0
+        self._results.hand_in(1 if pauses else _RESULTS_PER_CLAIM)
         if seconds > 0:
             self._admission.give_back(limit)
         else:
@@ -106,6 +107,8 @@ class ClaimLoop(BackgroundLoop):
             self.stopping.wait(pause)
         if self._lacks_room and not (self._expects_more or self._admission.in_burst()):
             return self._until_due() or self._poll_seconds
+        if seconds > 0:
+            self._results.hand_in()  # what came during the pause: no claim follows now that it could go with
         return seconds
 
     def _look_after_runs(self) -> None:

@@ -94,12 +94,15 @@ class Dispatcher:
         return not self.busy
 
     def _gathers_for(self) -> float:
-        """Return for how many seconds a result may wait for others: not where there is nothing else to wait for."""
+        """Return for how many seconds a result may wait for others: not where there is nothing else to wait for.
+
+        During a pause between two claims it waits for the next one, which shares its transaction with it.
+        """
         if self._claims.stopping.is_set():
             return 0.0
         if self._admission.in_burst():
             return _BURST_GATHER_SECONDS
-        return _GATHER_SECONDS if self.pool.has_quick_work else 0.0
+        return _GATHER_SECONDS if self.pool.has_quick_work or self._admission.pause > 0 else 0.0
 
     @property
     def busy(self) -> int:
