@@ -48,7 +48,9 @@ GROUND: Final = "ground"
 FOOTING: Final = "footing"
 """The name in a connection's ``info`` of its :class:`Footing`."""
 _TRUST_SECONDS: Final = 0.05  # a transaction right behind another one is compared only at its end
-_SETTLED_SECONDS: Final = 3.0  # longer than the step of any file system's times (FAT: 2 s)
+_SETTLED_SECONDS: Final = 0.1  # longer than the step of the kernel's clock, by which a file system notes times
+_COARSE_SETTLED_SECONDS: Final = 3.0  # where the file system's own step is longer (FAT: 2 s)
+_COARSE_NS: Final = 10_000_000  # a time that is no multiple is of a file system whose step is that of the clock
 _LOOK_AT_LOG_SECONDS: Final = 1.0
 _FOLDERS_TELL: Final = sys.platform == "linux"  # where a folder's time of change is that of its names, at once
 _WAIT_MS: Final = "milliseconds to wait for the lock"  # the name in a connection's ``info``
@@ -116,11 +118,12 @@ def _log_is_the_same(footing: Footing, now: float) -> bool:
     if not _FOLDERS_TELL:
         return False
     folder = _folder_at(footing.ground.folder)
-    settled = footing.folder_since and footing.log_at - footing.folder_since >= _SETTLED_SECONDS
-    if settled and folder == footing.folder and now - footing.log_at < _LOOK_AT_LOG_SECONDS:
-        return True
-    if folder != footing.folder or folder is None:
+    if folder is None or folder != footing.folder:
         footing.folder, footing.folder_since = folder, now
+    elif now - footing.log_at < _LOOK_AT_LOG_SECONDS:
+        settles_in = _SETTLED_SECONDS if folder[2] % _COARSE_NS else _COARSE_SETTLED_SECONDS
+        if footing.log_at - footing.folder_since >= settles_in:
+            return True
     footing.log_at = now
     return False
 

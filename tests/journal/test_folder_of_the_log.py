@@ -29,6 +29,7 @@ def file(tmp_path: Path) -> Path:
 def journal(sqlite_url: str, way: Way, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
     """Open a journal that has settled: it relies on the folder."""
     monkeypatch.setattr(sqlite, "_SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite, "_COARSE_SETTLED_SECONDS", 0.0)
     monkeypatch.setattr(sqlite, "_LOOK_AT_LOG_SECONDS", 1000.0)
     with Journal(sqlite_url, **way) as opened:
         for number in range(10, 14):
@@ -99,12 +100,19 @@ def test_the_log_is_left_alone_while_its_folder_is_as_it_was(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
-def test_a_folder_that_has_just_changed_is_not_relied_on(sqlite_url: str, file: Path) -> None:
+@pytest.mark.parametrize(("step_ns", "settles_in"), [(1, 0.1), (2_000_000_000, 3.0)])
+def test_a_folder_that_has_just_changed_is_not_relied_on(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, step_ns: int, settles_in: float
+) -> None:
     """A second change within the same step of the file system's clock would not show; the log is seen now and then."""
+    changed_at = [4_000_000_000 * step_ns + (step_ns == 1)]
+    monkeypatch.setattr(sqlite, "_folder_at", lambda _: (1, 2, changed_at[0]))
     with Journal(sqlite_url) as journal:
-        footing = sqlite.Footing(ground.ground_of(journal._engine), sqlite.files_at(str(file), f"{file}-wal"))
-        times = [1.0, 2.0, 3.0, 3.9, 4.0, 4.1, 4.9, 5.0, 5.1]
-        answers = [sqlite._log_is_the_same(footing, now) for now in times]
-        assert answers == [False, False, False, False, False, True, True, False, True]
-        (file.parent / "another").touch()
-        assert not any(sqlite._log_is_the_same(footing, now) for now in (5.2, 5.3))
+        footing = sqlite.Footing(ground.ground_of(journal._engine), sqlite.Files((1, 1), (1, 2)))
+        for begin in (100.0, 200.0):
+            answers = [sqlite._log_is_the_same(footing, begin + number * settles_in / 2.5) for number in range(4)]
+            assert answers == [False] * 4
+            last = begin + 3 * settles_in / 2.5
+            answers = [sqlite._log_is_the_same(footing, last + later) for later in (0.01, 0.9, 1.1, 1.2)]
+            assert answers == [True, True, False, True]
+            changed_at[0] += step_ns
