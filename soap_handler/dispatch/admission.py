@@ -7,7 +7,7 @@ class Admission:
     """Admission control for claims and deletes, without a limit: handling competes with receiving on equal terms.
 
     It is the seam where load shedding is put in. Each destination has one, whose claim loop asks from one thread; any
-    thread may ask for :attr:`delete_gap`.
+    thread may ask for :attr:`pause` and :attr:`delete_gap`.
     """
 
     def allows(self, wanted: int, cost: float = 1.0) -> int:  # noqa: ARG002 - load shedding goes by it

@@ -69,6 +69,9 @@ class ClaimLoop(BackgroundLoop):
         self._horizon = Horizon(destination.scope)
         self._breaker = destination.breaker
         self._throttle = LogThrottle()
+        self._lacks_room = True  # whether more could be claimed if a run ended
+        self._has_rested = True  # whether nothing woke it before the present round
+        self._expects_more = False  # whether the last claim took as much as it could
         self._poll_seconds = min(POLL_SECONDS, lease.timeout / 4)
 
     def start(self) -> None:
@@ -76,19 +79,52 @@ class ClaimLoop(BackgroundLoop):
         self._journal.listen(self.wake)
         super().start()
 
+    def run_ended(self) -> None:
+        """Look again, where it was for lack of room that no more was claimed. Any thread may call it."""
+        if self._lacks_room or self.stopping.is_set():
+            self.wake()
+
     def round(self) -> float:
-        """Look after the handlers that hang and the results that failed, then claim; return when to look again."""
+        """Look after the handlers that hang and the results that failed, then claim; return when to look again.
+
+        Woken, it looks before it claims: a look holds up no writer, and most wakes are of commits that made nothing
+        due. The claim after a rest proves besides that the journal can still be written.
+        """
+        self._look_after_runs()
+        limit = self._limit()
+        self._lacks_room = limit <= 0 or self._pool.has_suspect
+        if self._lacks_room:
+            limit = self._limit()  # again: a run that ended before that woke nothing
+        claims_at_once = self._expects_more or self._lacks_room or self._has_rested or self._admission.in_burst()
+        seconds = 0.0 if claims_at_once else self._until_due()
+        pauses = self._admission.in_burst() or self._admission.pause > 0
+        self._results.hand_in(1 if pauses else _RESULTS_PER_CLAIM)
+        if seconds > 0:
+            self._admission.give_back(limit)
+        else:
+            self._expects_more = self._claim(limit) if limit > 0 else self._put_off()
+        if pause := self._admission.pause:
+            self.stopping.wait(pause)
+        if self._lacks_room and not (self._expects_more or self._admission.in_burst()):
+            return self._until_due() or self._poll_seconds
+        if seconds > 0:
+            self._results.hand_in()  # what came during the pause: no claim follows now that it could go with
+        return seconds
+
+    def _look_after_runs(self) -> None:
         self._pool.give_up_hanging()
         if self._pool.stands_still:
             if self._throttle.due("dispatch_stands_still"):
                 telemetry.emit("dispatch_stands_still", hanging=self._pool.hanging)
             self._stands_still()
         self._results.retry()
-        self._results.hand_in(1 if self._admission.in_burst() else _RESULTS_PER_CLAIM)
-        more = self._claim()
-        if pause := self._admission.pause:
-            self.stopping.wait(pause)
-        return 0.0 if more or self._admission.in_burst() else self._until_due()
+
+    def _limit(self) -> int:
+        """Return how many may be claimed now."""
+        wanted = self._pool.claims_wanted()
+        if self._breaker is not None:  # first: what it forbids must use up no share of a burst
+            wanted = self._breaker.allows(wanted, self._pool.busy)
+        return self._admission.allows(wanted, self._pool.cost)
 
     def failed(self, error: Exception) -> float:
         """Log the failure and back off. A lease that was taken before it runs out by itself."""
@@ -102,19 +138,15 @@ class ClaimLoop(BackgroundLoop):
     def rest(self, seconds: float) -> None:
         """Wait for so long, until woken, or until a burst begins at another process that shares the port."""
         deadline = time.monotonic() + seconds
+        self._has_rested = False
         while (left := deadline - time.monotonic()) > 0 and not self.woken.wait(min(left, _BURST_POLL_SECONDS)):
             if self._admission.in_burst():
                 return
             self._results.hand_in(_RESULTS_PER_CLAIM)
+        self._has_rested = seconds > 0 and not self.woken.is_set()
 
-    def _claim(self) -> bool:
+    def _claim(self, limit: int) -> bool:
         """Claim what there is room for; return whether there may be more to do at once."""
-        wanted = self._pool.claims_wanted()
-        if self._breaker is not None:  # first: what it forbids must use up no share of a burst
-            wanted = self._breaker.allows(wanted, self._pool.busy)
-        limit = self._admission.allows(wanted, self._pool.cost)
-        if limit <= 0:
-            return self._put_off()
         asked, began = time.monotonic(), self._journal.queue_now()
         lease = timedelta(seconds=self._lease.seconds)
         claims = self._journal.claim(

@@ -72,7 +72,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to claim and handle."""
-        self.pool.start(self._claims.wake)
+        self.pool.start(self._claims.run_ended)
         self._claims.start()
 
     def claim_no_more(self) -> None:
@@ -95,12 +95,16 @@ class Dispatcher:
         return not self.busy
 
     def _gathers_for(self, results: int) -> float:
-        """Return for how many seconds so many results may wait: not at all where no others are to come."""
+        """Return for how many seconds so many results may wait: not at all where no others are to come.
+
+        During a pause between two claims they wait for the next one, which shares its transaction with them.
+        """
         if self._claims.stopping.is_set():
             return 0.0
         if self._admission.in_burst():
             return _BURST_GATHER_SECONDS
-        return _GATHER_SECONDS if self.pool.has_quick_work_beside(results) else 0.0
+        waits = self._admission.pause > 0 or self.pool.has_quick_work_beside(results)
+        return _GATHER_SECONDS if waits else 0.0
 
     @property
     def busy(self) -> int:

@@ -42,7 +42,7 @@ _DELETE_GAP_SECONDS: Final = 1.0  # between two calls of an inbox during a burst
 
 
 class LoadShedding(Admission):
-    """Admission control of one destination by load shedding. For one thread, but any may ask for :attr:`delete_gap`."""
+    """Admission control of one destination by load shedding. For one thread; any may ask for its pauses and gaps."""
 
     def __init__(
         self, slot: WorkerSlot, clock: Callable[[], float] = time.monotonic, all_here: Sequence[LoadShedding] = ()

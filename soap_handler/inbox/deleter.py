@@ -156,7 +156,10 @@ class Deleter:
             telemetry.emit("deletion_waits_for_journal", account=self.account, reason=str(error), times=times)
 
     def _delete_batch(self) -> bool:
-        """Make one batch of deletes; return whether there may be more to do now."""
+        """Make one batch of deletes; return whether there may be more to do now.
+
+        What was handled meanwhile is another turn's: the commit of the results has it looked for.
+        """
         self._results.settle()
         if self._gate.enter() > 0:
             return False
@@ -169,7 +172,7 @@ class Deleter:
             self._gate.leave()
         self._gate.tell()
         self._results.settle()
-        return bool(claims) and not self._breaker.open_for()
+        return len(claims) == limit and not self._breaker.open_for()
 
     # -- deleting ----------------------------------------------------------------------------------------------------
 

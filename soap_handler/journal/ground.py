@@ -90,6 +90,8 @@ class Ground:
         self.path = path
         self.log = f"{path}-wal"
         """The path of the write-ahead log: SQLite follows links, and has it beside the file itself."""
+        self.folder = str(Path(self.log).parent)
+        """The path of the folder of the log."""
         self.create = create
         self.revision: str | None = None
         """What the tables of a file that is opened must be of; ``None``: anything."""
@@ -117,6 +119,7 @@ class Ground:
         if time.monotonic() < self._open_again_at:
             raise JournalFileError("the journal's files were taken away; they are opened again in a moment")
         self.log = f"{Path(self.path).resolve()}-wal"
+        self.folder = str(Path(self.log).parent)
         found = files_at(self.path, self.log)
         if found.file is None and self.create:
             # SQLite gives the log and the index beside a file the file's own mode.

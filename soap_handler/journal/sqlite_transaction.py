@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ WAIT_MS: Final = "milliseconds to wait for the lock"
 """The name in the ``info`` of a connection that does nothing but write: SQLite's own waiting is turned off on it."""
 BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
 _TRUST_SECONDS: Final = 0.05  # a transaction right behind another one is compared only at its end
+_SETTLED_SECONDS: Final = 0.1  # longer than the step of the kernel's clock, by which a file system notes times
+_COARSE_SETTLED_SECONDS: Final = 3.0  # where the file system's own step is longer (FAT: 2 s)
+_COARSE_NS: Final = 10_000_000  # a time that is no multiple is of a file system whose step is that of the clock
+_LOOK_AT_LOG_SECONDS: Final = 1.0
+_FOLDERS_TELL: Final = sys.platform == "linux"  # where a folder's time of change is that of its names, at once
 _LOCK_POLL_SECONDS: Final = 0.0003  # a part of what a commit takes
 
 
@@ -53,21 +59,58 @@ class Footing:
     """As they were at the last comparison."""
     trusted_at: float = 0.0
     """The monotonic time of that."""
+    folder: tuple[int, int, int] | None = None
+    """The folder of the log, at the last comparison of the log itself: device, inode, and when its names changed."""
+    folder_since: float = 0.0
+    """The monotonic time since which it has been found so."""
+    log_at: float = 0.0
+    """The monotonic time of the last comparison of the log itself."""
 
 
 def files_at(path: str, log_path: str) -> Files:
     """Return which files are at a journal's path and at that of its log now."""
+    file, size, written = _file_at(path)
     try:
-        found = os.stat(path)  # noqa: PTH116 - for each commit; a Path takes as long again
-    except OSError:
-        file, size, written = None, 0, 0
-    else:
-        file, size, written = (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns
-    try:
-        found = os.stat(log_path)  # noqa: PTH116 - as above
+        found = os.stat(log_path)  # noqa: PTH116 - for each commit; a Path takes as long again
     except OSError:
         return Files(file, None, size, written)
     return Files(file, (found.st_dev, found.st_ino), size, written, found.st_size)
+
+
+def _file_at(path: str) -> tuple[tuple[int, int] | None, int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - as above
+    except OSError:
+        return None, 0, 0
+    return (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns
+
+
+def log_is_the_same(footing: Footing, now: float) -> bool:
+    """Whether no name in the folder of the log has changed since the log itself was compared, a moment ago.
+
+    To look at the log after each commit has a price: Linux has the next write note its own time of change then
+    (multigrain timestamps), and that commit waits for the disk once more. A folder is not written to. Its time is
+    relied on only where it had not changed for so long that a second change would have shown.
+    """
+    if not _FOLDERS_TELL:
+        return False
+    folder = _folder_at(footing.ground.folder)
+    if folder is None or folder != footing.folder:
+        footing.folder, footing.folder_since = folder, now
+    elif now - footing.log_at < _LOOK_AT_LOG_SECONDS:
+        settles_in = _SETTLED_SECONDS if folder[2] % _COARSE_NS else _COARSE_SETTLED_SECONDS
+        if footing.log_at - footing.folder_since >= settles_in:
+            return True
+    footing.log_at = now
+    return False
+
+
+def _folder_at(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - as above
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_ctime_ns  # the other time can be set back, as rsync does
 
 
 @contextmanager
@@ -105,12 +148,17 @@ def trust(connection: Connection) -> None:
 
 def _compare(connection: Connection, footing: Footing) -> None:
     ground, had = footing.ground, footing.files
-    found = files_at(ground.path, ground.log)
+    now = time.monotonic()
+    if log_is_the_same(footing, now):
+        file, size, written = _file_at(ground.path)
+        found = Files(file, had.log, size, written)
+    else:
+        found = files_at(ground.path, ground.log)
     if found[_ALL_BUT_LOG_SIZE] != had[_ALL_BUT_LOG_SIZE] and not _is_same(ground, found, had):
         raise ground.lose(connection, had)
     if found.log_size >= ground.alarm:
         ground.watch_log(found.log_size)
-    footing.files, footing.trusted_at = found, time.monotonic()
+    footing.files, footing.trusted_at = found, now
 
 
 def _is_same(ground: Any, found: Files, had: Files) -> bool:  # noqa: ANN401 - a Ground, which knows this module

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.dispatch import dispatcher
 from soap_handler.dispatch.admission import Admission
 from soap_handler.dispatch.breaker import Breaker
 from soap_handler.dispatch.destination import of_handlers
@@ -19,11 +20,12 @@ from tests.dispatch.dispatching import dispatching, entry, in_state
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     import pytest
 
-    from soap_handler.journal import Claim, Record
+    from soap_handler.journal import Claim, Record, Settlement
 
 
 class OneByOne(Admission):
@@ -71,12 +73,12 @@ def test_what_was_allowed_and_not_claimed_is_given_back(journal: Journal) -> Non
         def give_back(self, count: int) -> None:
             allowed.append(-count)
 
-    with dispatching(journal, lambda _: None, admission=Counting()) as dispatcher:
+    with dispatching(journal, lambda _: None, admission=Counting()) as at_work:
         wait_for(lambda: len(allowed) > 1)
         journal.record_all([entry(number) for number in range(20)])
         wait_for(lambda: in_state(journal, State.HANDLED) == 20)
-        dispatcher.claim_no_more()
-        dispatcher._claims.join(20)
+        at_work.claim_no_more()
+        at_work._claims.join(20)
     assert sum(allowed) == 20
 
 
@@ -127,12 +129,12 @@ def paused(journal: Journal, admission: Admission) -> Iterator[None]:
     breaker = Breaker("crm")
     breaker.failed("gone", for_good=True)
     destination = replace(of_handlers(Handlers(), HandlerSettings()), breaker=breaker)
-    dispatcher = Dispatcher(journal, destination, lambda _: False, admission=admission)
-    dispatcher.start()
+    built = Dispatcher(journal, destination, lambda _: False, admission=admission)
+    built.start()
     try:
         yield
     finally:
-        assert dispatcher.stop(20)
+        assert built.stop(20)
 
 
 def is_put_off(record: Record, journal: Journal) -> bool:
@@ -149,12 +151,32 @@ def test_results_of_a_burst_go_with_the_next_claim_or_with_the_drain(journal: Jo
             return True
 
     journal.record_all([entry(number) for number in range(2)])
-    with dispatching(journal, lambda _: None, admission=LongPause()) as dispatcher:
-        wait_for(lambda: len(dispatcher.results) == 2 and not dispatcher.pool.busy)
-        dispatcher.results.retry()
+    with dispatching(journal, lambda _: None, admission=LongPause()) as at_work:
+        wait_for(lambda: len(at_work.results) == 2 and not at_work.pool.busy)
+        at_work.results.retry()
         assert in_state(journal, State.HANDLED) == 0
-        assert dispatcher.stop(30)
+        assert at_work.stop(30)
         assert in_state(journal, State.HANDLED) == 2
+
+
+def test_results_of_a_pause_go_with_the_next_claim(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While much arrives, a transaction of their own would hold up pushes; without a pause none waits."""
+    handed_in: list[int] = []
+    submit = journal.submit_settlements
+
+    def noted(settlements: Sequence[Settlement]) -> Future[list[bool]]:
+        handed_in.append(len(settlements))
+        return submit(settlements)
+
+    class Busy(Admission):
+        pause = 2.0
+
+    monkeypatch.setattr(journal, "submit_settlements", noted)
+    monkeypatch.setattr(dispatcher, "_GATHER_SECONDS", 10.0)
+    journal.record_all([entry(number) for number in range(2)])
+    with dispatching(journal, lambda _: None, admission=Busy()):
+        wait_for(lambda: in_state(journal, State.HANDLED) == 2)
+    assert handed_in == [2]
 
 
 def test_it_is_told_what_a_handler_costs(journal: Journal) -> None:
