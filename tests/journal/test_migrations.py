@@ -20,6 +20,14 @@ from tests.journal.entries import entry
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a database without a journal."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'journal.db'}"
+    return str(request.getfixturevalue("postgresql").database())
+
+
 def test_head_is_the_newest_revision() -> None:
     """The number in the program and the newest file say the same, and the files form one chain."""
     files = sorted(VERSIONS.glob("[0-9]*.py"))

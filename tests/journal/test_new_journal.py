@@ -54,6 +54,14 @@ CATALOGUE: Final = {
 REVISION: Final = "SELECT version_num FROM alembic_version"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a database without a journal."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'journal.db'}"
+    return str(request.getfixturevalue("postgresql").database())
+
+
 @pytest.fixture
 def engine(url: str) -> Iterator[Engine]:
     opened = open_engine(url)
