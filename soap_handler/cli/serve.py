@@ -87,6 +87,7 @@ def _serve(
         link.follow(reloader.request, app.stop)
     elif not early_signals.noted.empty():  # of several processes, the parent obeys them
         reloader.request()
+    gc.enable()
     gc.collect()
     gc.freeze()  # what is there now stays: to look through it again would stop all for 0.1 s
     drained = app.run()
@@ -170,6 +171,8 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
         companion=Companion(console, count) if for_console else None,
         manager=manager,
     )
+    gc.enable()
+    gc.freeze()  # in the workers too, which share these pages of memory
     return supervisor.run()
 
 
