@@ -15,6 +15,7 @@ from soap_handler.errors import SchemaError
 from soap_handler.journal import Journal, Selection, migrate
 from soap_handler.journal.engine import open_engine
 from soap_handler.journal.schema import metadata
+from tests.journal.engines import without_journal
 from tests.journal.entries import entry
 
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
@@ -22,10 +23,7 @@ VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a database without a journal."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'journal.db'}"
-    return str(request.getfixturevalue("postgresql").database())
+    return without_journal(request, tmp_path)
 
 
 def test_head_is_the_newest_revision() -> None:

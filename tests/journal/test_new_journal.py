@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soap_handler.journal import Journal, Selection, migrate
 from soap_handler.journal.engine import open_engine
 from soap_handler.journal.schema import metadata
+from tests.journal.engines import without_journal
 from tests.journal.entries import entry
 from tests.support.events import captured_events
 
@@ -56,10 +57,7 @@ REVISION: Final = "SELECT version_num FROM alembic_version"
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a database without a journal."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'journal.db'}"
-    return str(request.getfixturevalue("postgresql").database())
+    return without_journal(request, tmp_path)
 
 
 @pytest.fixture
