@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import settings
 
+from tests.journal.engines import running_postgresql
 from tests.support import fast_path as fast_path_setting
 from tests.support.service import Service, serving, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.postgresql import PostgreSQL
 
 pytest_plugins = ["soap_handler.testing"]  # for the examples, which use it as a customer does
 
@@ -35,6 +39,9 @@ _LONG: Final = tuple(
 """Folders whose tests start processes, or run for seconds by themselves."""
 _STARTS_A_SERVICE: Final = {"service", "shared", "tmp_path"}
 """A test that uses none of these fixtures starts no service: it runs once."""
+_WORKERS_PER_CORE: Final = 3
+_GC_THRESHOLD: Final = (700, 10, 100)
+"""Python's own, but for the last: what is older is looked through a tenth as often."""
 
 # Thousands of tests wait for a disk at every commit, and none of them is about the disk's speed or about the power
 # failing (a campaign is). So their folders are in memory, where there is a file system for that, unless told otherwise.
@@ -64,6 +71,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not str(item.path).startswith(_LONG))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Have more workers than cores: much of a test's time is waiting for processes, sockets and clocks."""
+    chosen = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    return int(chosen) if chosen else (os.cpu_count() or 1) * _WORKERS_PER_CORE
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was collected: to look through thousands of tests, each time, took a tenth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let one value be chosen for the whole run, campaigns included."""
     parser.addoption("--fast-path", choices=fast_path_setting.BOTH, default=None, help="server.fast_path in all tests")
@@ -77,6 +97,13 @@ def fast_path(request: pytest.FixtureRequest) -> Iterator[fast_path_setting.Fast
     fast_path_setting.choose(value)
     yield value
     fast_path_setting.choose("auto")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL that does not wait for the disk, for all tests of a worker: each takes a database of its own."""
+    with running_postgresql() as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import signal
 import sys
@@ -32,6 +33,7 @@ def main() -> None:
                 _program()()
         else:
             command = _program()
+            gc.enable()
             early_signals.raise_interrupts()
             command()
     except _NEEDS_ANOTHER_SETUP as error:

@@ -51,6 +51,15 @@ def _raise_again(swallowed: sys.UnraisableHookArgs) -> None:
     if swallowed.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(swallowed)
         return
-    again = threading.Timer(_AGAIN_SECONDS, _thread.interrupt_main)  # raised here, it would be dropped too
+    again = threading.Timer(_AGAIN_SECONDS, _interrupt)  # raised here, it would be dropped too
     again.daemon = True
     again.start()
+
+
+def _interrupt() -> None:
+    """Send SIGINT to the main thread, which ends what it waits for; what Python merely simulates would not."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:  # Windows
+        _thread.interrupt_main()

@@ -87,13 +87,19 @@ def _serve(
         link.follow(reloader.request, app.stop)
     elif not early_signals.noted.empty():  # of several processes, the parent obeys them
         reloader.request()
-    gc.collect()
-    gc.freeze()  # what is there now stays: to look through it again would stop all for 0.1 s
+    _spare_what_is_loaded()
     drained = app.run()
     reloader.stop()
     if app.must_renew:
         return RENEW
     return 0 if drained else 1
+
+
+def _spare_what_is_loaded() -> None:
+    """Give the garbage collector its work again, but for what is there now and stays: that would stop all for 0.1 s."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 def _end_by_force_later(code: int) -> None:
@@ -158,18 +164,18 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
         return True
 
     _announce(settings, sockets[0].getsockname()[1])
-    drain = settings.server.drain_timeout
     supervisor = Supervisor(
         count,
         sockets,
         work,
         reload=reload,
         ended=ended,
-        drain=drain,
+        drain=settings.server.drain_timeout,
         signals=early_signals.noted,
         companion=Companion(console, count) if for_console else None,
         manager=manager,
     )
+    _spare_what_is_loaded()  # in the workers too, which share these pages of memory
     return supervisor.run()
 
 

@@ -14,18 +14,12 @@ from soap_handler.journal import Journal, examine
 from soap_handler.journal.proof import system_user
 from soap_handler.sinks.stdout import TARGET as STANDARD_OUTPUT
 from tests.cli.conftest import Run, write_configuration
-from tests.journal.engines import PostgreSQL, running_postgresql
 from tests.journal.entries import entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    with running_postgresql() as server:
-        yield server
+    from tests.journal.engines import PostgreSQL
 
 
 def configured(folder: Path, url: str, **more: str) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from soap_handler.dispatch.results import Results
 from soap_handler.journal import Journal, Selection, State
-from tests.journal.engines import running_postgresql, writers_held_up
+from tests.journal.engines import writers_held_up
 from tests.journal.entries import LEASE, Clock, ended, entry
 from tests.journal.ways import WAYS, Way
+from tests.support.empty_journal import empty_journal
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -20,20 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from soap_handler.journal import Claim, Settlement
-    from tests.journal.engines import PostgreSQL
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    with running_postgresql() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'journal.db'}"
-    return str(request.getfixturevalue("postgresql").database())
+        return empty_journal(tmp_path / "journal.db")
+    return str(request.getfixturevalue("postgresql").empty_journal())
 
 
 @pytest.fixture

@@ -7,31 +7,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.journal import Journal
-from tests.journal.engines import PostgreSQL, running_postgresql
 from tests.journal.entries import Clock
 from tests.journal.ways import WAYS, Way
+from tests.support.empty_journal import empty_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    with running_postgresql() as server:
-        yield server
-
-
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'journal.db'}"
+    return empty_journal(tmp_path / "journal.db")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
+    """Give the URL of an empty journal."""
     if request.param == "sqlite":
         return str(request.getfixturevalue("sqlite_url"))
-    return str(request.getfixturevalue("postgresql").database())
+    return str(request.getfixturevalue("postgresql").empty_journal())
 
 
 @pytest.fixture

@@ -12,10 +12,18 @@ from tests.support.postgresql import NoPostgreSQLError, PostgreSQL, programs, ru
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy import Connection
 
-__all__ = ["PostgreSQL", "running_postgresql", "skip_without_postgresql", "statements_of", "writers_held_up"]
+__all__ = [
+    "PostgreSQL",
+    "running_postgresql",
+    "skip_without_postgresql",
+    "statements_of",
+    "without_journal",
+    "writers_held_up",
+]
 
 
 @contextlib.contextmanager
@@ -32,6 +40,13 @@ def skip_without_postgresql() -> None:
         programs()
     except NoPostgreSQLError as reason:
         pytest.skip(str(reason))
+
+
+def without_journal(request: pytest.FixtureRequest, folder: Path) -> str:
+    """Return the URL of a new database of the engine that the fixture is for. Most tests take a copy with tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{folder / 'journal.db'}"
+    return str(request.getfixturevalue("postgresql").database())
 
 
 @contextlib.contextmanager

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Give the URL of a file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'journal.db'}"
+
+
+@pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
@@ -328,8 +334,11 @@ def test_a_uri_names_a_file_too(tmp_path: Path) -> None:
     assert {file.name, "x.db"} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_who_only_looks_makes_no_journal(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_who_only_looks_makes_no_journal(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Commands do not make a file, and no tables in an empty database."""
+    fresh = engine == "postgresql" and request.getfixturevalue("postgresql").database()
+    url = fresh or f"sqlite:///{tmp_path / 'journal.db'}"
     with pytest.raises(JournalUnavailableError):
         Journal(url, create=False)
     assert list(tmp_path.iterdir()) == []

@@ -15,9 +15,15 @@ from soap_handler.errors import SchemaError
 from soap_handler.journal import Journal, Selection, migrate
 from soap_handler.journal.engine import open_engine
 from soap_handler.journal.schema import metadata
+from tests.journal.engines import without_journal
 from tests.journal.entries import entry
 
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return without_journal(request, tmp_path)
 
 
 def test_head_is_the_newest_revision() -> None:

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 from soap_handler.journal import Claim, Journal, Selection, Settlement, State, Step
 from tests.journal.entries import Clock, entry
 from tests.journal.ways import FAST, PLAIN, Way
+from tests.support.empty_journal import empty_journal
 
 if TYPE_CHECKING:
     import pytest
@@ -62,7 +63,7 @@ class JournalMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="journal-model-"))
         self.clock = Clock()
-        self.journal = Journal(f"sqlite:///{self.folder}/journal.db", clock=self.clock, **self.way)
+        self.journal = Journal(empty_journal(self.folder / "journal.db"), clock=self.clock, **self.way)
         self.rows: dict[str, Row] = {}  # by key, in the order of storing
 
     def teardown(self) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soap_handler.journal import Journal, Selection, migrate
 from soap_handler.journal.engine import open_engine
 from soap_handler.journal.schema import metadata
+from tests.journal.engines import without_journal
 from tests.journal.entries import entry
 from tests.support.events import captured_events
 
@@ -52,6 +53,11 @@ CATALOGUE: Final = {
     """,
 }
 REVISION: Final = "SELECT version_num FROM alembic_version"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return without_journal(request, tmp_path)
 
 
 @pytest.fixture

@@ -306,7 +306,7 @@ def test_other_originators_are_not_held_up_by_a_long_queue(url: str, way: Way) -
 
 def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL, way: Way) -> None:
     """While another host looks at the first one in a transaction, neither it nor the next one is given out."""
-    with Journal(postgresql.database(), clock=(clock := Clock()), **way) as journal:
+    with Journal(postgresql.empty_journal(), clock=(clock := Clock()), **way) as journal:
         store(journal, 1)
         store(journal, 2)
         with journal._engine.connect() as other:
@@ -320,7 +320,7 @@ def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL, way
 
 def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgresql: PostgreSQL, way: Way) -> None:
     """Its number is lower, but the next one was seen, and begun by another host, before it was there."""
-    with Journal(postgresql.database(), clock=(clock := Clock()), **way) as journal:
+    with Journal(postgresql.empty_journal(), clock=(clock := Clock()), **way) as journal:
         with journal._engine.connect() as late, journal._engine.connect() as other:
             record(late, [Entry(message(1), START)])
             store(journal, 2)
@@ -338,7 +338,7 @@ def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgre
 
 def test_no_row_is_blocked_behind_one_that_is_just_ending(postgresql: PostgreSQL, way: Way) -> None:
     """While the first one is settled in an open transaction, the next one is only put off for a moment."""
-    with Journal(postgresql.database(), clock=(clock := Clock()), **way) as journal:
+    with Journal(postgresql.empty_journal(), clock=(clock := Clock()), **way) as journal:
         store(journal, 1)
         (first,) = claim_in_order(journal)
         with journal._engine.connect() as other:

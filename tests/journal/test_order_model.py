@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
 from tests.journal.entries import ANN, BOB, Clock, bodies, claim_in_order, message
 from tests.journal.ways import FAST, PLAIN, Way
+from tests.support.empty_journal import empty_journal
 
 if TYPE_CHECKING:
     import pytest
@@ -56,8 +57,8 @@ class OrderMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="journal-order-"))
         self.clock = Clock()
-        place = f"sqlite:///{self.folder}/journal.db"
-        self.journal = Journal(self.postgresql.database() if self.postgresql else place, clock=self.clock, **self.way)
+        url = self.postgresql.empty_journal() if self.postgresql else empty_journal(self.folder / "journal.db")
+        self.journal = Journal(url, clock=self.clock, **self.way)
         self.waiting: list[Waiting] = []
         self.dead: list[Waiting] = []
         self.stored = 0

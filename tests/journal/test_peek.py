@@ -37,10 +37,10 @@ def test_no_file_changes(sqlite_url: str, tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
-def test_no_journal_is_made(sqlite_url: str, tmp_path: Path) -> None:
+def test_no_journal_is_made(tmp_path: Path) -> None:
     """Where there is none, that is said."""
     with pytest.raises(JournalUnavailableError, match="there is no journal"):
-        peek(sqlite_url, "key")
+        peek(f"sqlite:///{tmp_path / 'journal.db'}", "key")
     assert files(tmp_path) == {}
 
 

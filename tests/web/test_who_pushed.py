@@ -24,7 +24,6 @@ from soap_handler.journal import Selection, State, Step
 from soap_handler.notifications import MessageReceived
 from soap_handler.settings import JournalSettings, ServerSettings
 from tests.console.pages.filled import console_on
-from tests.journal.engines import PostgreSQL, running_postgresql
 from tests.support.service import Service, serving, settings_for
 from tests.support.waiting import wait_for
 from tests.support.wire import (
@@ -41,7 +40,6 @@ from tests.support.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -58,12 +56,6 @@ SOAP_12_TYPE: Final = "Content-Type: application/soap+xml; charset=utf-8"
 IN_OPERATION: Final = {"username": USERNAME, "password": PASSWORD, "account": REFERENCE}
 
 
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgreSQL]:
-    with running_postgresql() as server:
-        yield server
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path, fast_path: object) -> Settings:  # noqa: ARG001 - it comes first
     """Return the settings of a service behind trusted proxies, on either engine."""
@@ -71,7 +63,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, fast_path: object) 
     told = settings_for(tmp_path, server=server)
     if request.param == "sqlite":
         return told
-    url = str(request.getfixturevalue("postgresql").database())
+    url = str(request.getfixturevalue("postgresql").empty_journal())
     return told.model_copy(update={"journal": JournalSettings(url=SecretStr(url))})
 
 

@@ -19,7 +19,7 @@ from tests.console.pages.browsing import complaints, content_width, findings, lo
 from tests.console.pages.filled import LEASE, Filled, console_on, fill, served, settings_of
 from tests.support.waiting import wait_for
 from tests.support.wire import REFERENCE
-from tests.web.pages.chromium import BROWSER, DRIVER, chromium, show
+from tests.web.pages.chromium import BROWSER, DRIVER, forget, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +41,12 @@ def guarded(tmp_path: Path) -> Iterator[Filled]:
     with console_on(settings_of(tmp_path).model_copy(update={"console": console}), guarded=True) as made:
         fill(made.journal)
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _stranger(browser: Chrome) -> None:
+    """Nothing is left of the test before."""
+    forget(browser)
 
 
 def click(browser: Chrome, button: str) -> None:
@@ -66,9 +72,9 @@ def dead(console: Filled) -> int:
     return len(console.journal.records(Selection(state=State.DEAD)))
 
 
-def test_a_shift(guarded: Filled) -> None:
+def test_a_shift(guarded: Filled, browser: Chrome) -> None:
     """What a person does is counted before, confirmed, done, and noted with the person's name."""
-    with served(guarded) as at, chromium() as browser:
+    with served(guarded) as at:
         log_in(browser, f"{at}/messages")
         browser.find_element(By.NAME, "number").send_keys("07700 900109")
         click(browser, "Search")
@@ -99,9 +105,9 @@ def test_a_shift(guarded: Filled) -> None:
         assert complaints(browser) == []
 
 
-def test_axe_finds_nothing_where_it_asks(guarded: Filled) -> None:
+def test_axe_finds_nothing_where_it_asks(guarded: Filled, browser: Chrome) -> None:
     """The page that asks, with a field for the reason, and the audit trail with a row, on a phone too."""
-    with served(guarded) as at, chromium() as browser:
+    with served(guarded) as at:
         log_in(browser, f"{at}/waiting")
         click(browser, "Give up 1")
         assert findings(browser) == []
@@ -113,9 +119,9 @@ def test_axe_finds_nothing_where_it_asks(guarded: Filled) -> None:
         assert findings(browser) == []
 
 
-def test_by_keyboard_alone_and_without_script(guarded: Filled) -> None:
+def test_by_keyboard_alone_and_without_script(guarded: Filled, browser: Chrome) -> None:
     """The login, the dead of one error sent round again, and the audit row: Tab, Enter and letters are enough."""
-    with served(guarded) as at, chromium() as browser:
+    with served(guarded) as at:
         look_at(browser, f"{at}/dead", script=False)
         browser.switch_to.active_element.send_keys("olga", Keys.TAB)
         browser.switch_to.active_element.send_keys(PASSWORD, Keys.ENTER)
@@ -142,10 +148,10 @@ def press_when_reached(browser: Chrome, text: str) -> None:
     wait_for(lambda: browser.find_element(By.TAG_NAME, "html") != old)
 
 
-def test_a_hostile_filter_is_text_when_it_is_asked_about(guarded: Filled) -> None:
+def test_a_hostile_filter_is_text_when_it_is_asked_about(guarded: Filled, browser: Chrome) -> None:
     """The page that asks shows what was filled in, and so does the audit trail: nothing of it runs."""
     text = "'><img src=x onerror=document.documentElement.dataset.broken=1>"
-    with served(guarded) as at, chromium() as browser:
+    with served(guarded) as at:
         sent = MessageReceived(account=REFERENCE, id="hostile", originator="447700900177")
         guarded.journal.record(Entry(sent, guarded.journal.now()))
         for claim in guarded.journal.claim(99, LEASE):
@@ -164,9 +170,9 @@ def test_a_hostile_filter_is_text_when_it_is_asked_about(guarded: Filled) -> Non
         assert complaints(browser) == []
 
 
-def test_all_that_were_selected(guarded: Filled) -> None:
+def test_all_that_were_selected(guarded: Filled, browser: Chrome) -> None:
     """Boxes are ticked, the page asks with their number, and those are given up, with the reason in their history."""
-    with served(guarded) as at, chromium() as browser:
+    with served(guarded) as at:
         log_in(browser, f"{at}/messages?state=received&kind=MessageReceived")
         browser.find_element(By.CSS_SELECTOR, "[aria-label='Select all on this page']").click()
         click(browser, "Give up")
@@ -178,9 +184,9 @@ def test_all_that_were_selected(guarded: Filled) -> None:
         assert "a vote of last year" in main_text(browser)
 
 
-def test_a_breaker_opens_and_closes(guarded: Filled) -> None:
+def test_a_breaker_opens_and_closes(guarded: Filled, browser: Chrome) -> None:
     """The page of the destinations has it at once, and the reconciliation's counts are where the overview says."""
-    with served(guarded) as at, chromium() as browser:
+    with served(guarded) as at:
         log_in(browser, f"{at}/destinations")
         for value, text in ((1.0, "open nothing is delivered for now by 1 worker of this service"), (0.0, "closed")):
             guarded.slot.set(CIRCUIT_OPEN, ("sink", "python"), value)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import create_engine
 
-from tests.journal.engines import PostgreSQL, running_postgresql
 from tests.journal.ways import WAYS, Way
+from tests.support.empty_journal import empty_journal
 from tests.system.postgresql.server import StoppableServer, stoppable_server
 
 if TYPE_CHECKING:
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Engine
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    with running_postgresql() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +27,8 @@ def stoppable() -> Iterator[StoppableServer]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'journal.db'}"
-    return str(request.getfixturevalue("postgresql").database())
+        return empty_journal(tmp_path / "journal.db")
+    return str(request.getfixturevalue("postgresql").empty_journal())
 
 
 @pytest.fixture(params=WAYS)

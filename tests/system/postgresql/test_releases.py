@@ -17,6 +17,7 @@ from soap_handler.errors import SchemaError
 from soap_handler.journal import Journal, Selection, State
 from soap_handler.journal.migrate import HEAD, migrate_journal
 from soap_handler.journal.schema import metadata
+from tests.journal.engines import without_journal
 from tests.journal.entries import LEASE, START, entry, message
 from tests.system.workers.serving import ROOT
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from tests.journal.engines import PostgreSQL
 
 RELEASES = sorted({path.name.partition(".")[0] for path in (Path(__file__).parent / "releases").iterdir()})
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return without_journal(request, tmp_path)
 
 
 def restore(url: str, revision: str) -> None:
