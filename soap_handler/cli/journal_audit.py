@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from soap_handler.journal import Audited, Journal, Selection
-    from soap_handler.journal.audit import Note
+    from soap_handler.journal.operator.audit import Note
 
 
 def audit(
@@ -64,8 +64,8 @@ def noted(
         JournalUnavailableError: the row could not be committed; the block is not entered.
     """
     from soap_handler.journal import noted, subject_of  # noqa: PLC0415 - they load SQLAlchemy
-    from soap_handler.journal.audit import EVERYTHING  # noqa: PLC0415 - it loads SQLAlchemy
-    from soap_handler.journal.proof import operator  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.journal.databases.proof import operator  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.journal.operator.audit import EVERYTHING  # noqa: PLC0415 - it loads SQLAlchemy
 
     subject = subject_of(selections)
     if about is not None:

@@ -12,8 +12,8 @@ from soap_handler.cli import configuration
 from soap_handler.cli.options import Config, Json, Yes  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
-    from soap_handler.journal.backup import Backup
-    from soap_handler.journal.restore import Restored
+    from soap_handler.journal.backups.backup import Backup
+    from soap_handler.journal.backups.restore import Restored
 
 
 def add_to(commands: typer.Typer) -> None:
@@ -35,8 +35,8 @@ def backup(
     pg_dump to run, and ends with 1, since there is no copy yet.
     """
     from soap_handler.cli import display  # noqa: PLC0415 - it loads rich
-    from soap_handler.journal import pg_tools  # noqa: PLC0415 - it loads SQLAlchemy
-    from soap_handler.journal.backup import back_up  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.journal.backups import pg_tools  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.journal.backups.backup import back_up  # noqa: PLC0415 - it loads SQLAlchemy
 
     url = configuration.load(config).journal.url.get_secret_value()
     if not url.startswith("sqlite"):
@@ -65,9 +65,9 @@ def restore(
     It says what follows: what has to be handled once more, and what only the EMS inbox still has. For a journal on
     PostgreSQL it prints the command of pg_restore to run, and ends with 1.
     """
-    from soap_handler.journal import pg_tools  # noqa: PLC0415 - it loads SQLAlchemy
-    from soap_handler.journal import restore as restoring  # noqa: PLC0415 - it loads SQLAlchemy
-    from soap_handler.journal.backup import journal_file  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.journal.backups import pg_tools  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.journal.backups import restore as restoring  # noqa: PLC0415 - it loads SQLAlchemy
+    from soap_handler.journal.backups.backup import journal_file  # noqa: PLC0415 - it loads SQLAlchemy
 
     url = configuration.load(config).journal.url.get_secret_value()
     if not url.startswith("sqlite"):

@@ -10,7 +10,7 @@ import typer
 from soap_handler import journal as journals
 from soap_handler.cli import journal_audit, journal_view
 from soap_handler.journal import Replayable, count_replayable, count_to_give_up, questions
-from soap_handler.journal.audit import Note
+from soap_handler.journal.operator.audit import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,9 +17,10 @@ from soap_handler.console.access.visitors import access, visitor
 from soap_handler.console.order import UnreadableError, order_of
 from soap_handler.console.parts import parts
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import audit, questions
-from soap_handler.journal.giving_up import count_to_give_up, give_up
-from soap_handler.journal.replaying import count_replayable, replay
+from soap_handler.journal import questions
+from soap_handler.journal.operator import audit
+from soap_handler.journal.operator.giving_up import count_to_give_up, give_up
+from soap_handler.journal.operator.replaying import count_replayable, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

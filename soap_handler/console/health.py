@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal.heartbeat import beat
+from soap_handler.journal.databases.heartbeat import beat
 from soap_handler.metrics.status import Status
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
 from soap_handler.fast.usual_elements import UsualElements
 from soap_handler.fast.usual_forms import read_usual_forms
 from soap_handler.fast.usual_pushes import UsualPushes
+from soap_handler.journal.databases.postgresql import is_psycopg
 from soap_handler.journal.group_commit import GroupCommit
-from soap_handler.journal.postgresql import is_psycopg
 from soap_handler.notifications import Kind
 from soap_handler.seams import Seams
 

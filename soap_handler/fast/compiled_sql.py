@@ -18,8 +18,8 @@ from sqlalchemy import BindParameter, Executable, Insert, Select
 from sqlalchemy.exc import DBAPIError
 
 from soap_handler.fast.json_rows import as_json, json_form, sqlite_json_form
+from soap_handler.journal.databases.postgresql import execute_many
 from soap_handler.journal.execute import Executor
-from soap_handler.journal.postgresql import execute_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

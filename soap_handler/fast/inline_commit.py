@@ -12,9 +12,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from soap_handler.journal.databases.sqlite import try_begin_immediate
 from soap_handler.journal.group_commit import GroupCommit, Request
 from soap_handler.journal.insert import record_all
-from soap_handler.journal.sqlite import try_begin_immediate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

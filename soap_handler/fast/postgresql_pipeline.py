@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from soap_handler import telemetry
 from soap_handler.fast.push_connection import PushConnection, can_store
 from soap_handler.journal.copies import note_all
-from soap_handler.journal.database_errors import may_spoil_others
-from soap_handler.journal.engine import silence_limit_of
+from soap_handler.journal.databases.engine import silence_limit_of
+from soap_handler.journal.databases.errors import may_spoil_others
 from soap_handler.journal.group_commit import GroupCommit, Request
 from soap_handler.journal.insert import record_all
 

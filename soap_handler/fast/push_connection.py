@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from soap_handler.fast.json_rows import PUSH, as_json
 from soap_handler.journal import insert
 from soap_handler.journal.commit_metrics import count_commit
-from soap_handler.journal.engine import abandon
+from soap_handler.journal.databases.engine import abandon
 from soap_handler.journal.execute import queue_now
 
 if TYPE_CHECKING:

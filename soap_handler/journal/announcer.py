@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soap_handler.journal.listen_notify import Listener, notify
-from soap_handler.journal.postgresql import is_psycopg
+from soap_handler.journal.databases.listen_notify import Listener, notify
+from soap_handler.journal.databases.postgresql import is_psycopg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

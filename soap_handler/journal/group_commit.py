@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal.commit_metrics import count_commit
-from soap_handler.journal.database_errors import as_journal_error, is_of_database, may_spoil_others, reason
-from soap_handler.journal.engine import abandon, connect_to_write
-from soap_handler.journal.sqlite_transaction import transaction
+from soap_handler.journal.databases.engine import abandon, connect_to_write
+from soap_handler.journal.databases.errors import as_journal_error, is_of_database, may_spoil_others, reason
+from soap_handler.journal.databases.sqlite_transaction import transaction
 from soap_handler.log_throttle import LogThrottle, Outage
 
 if TYPE_CHECKING:

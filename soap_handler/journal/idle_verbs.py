@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from soap_handler.journal import audit_rows, claim, heartbeat, inbox_gates, purge, reconciliations
+from soap_handler.journal import claim, purge
+from soap_handler.journal.databases import heartbeat
+from soap_handler.journal.inbox import gates as inbox_gates
+from soap_handler.journal.inbox import reconciliations
+from soap_handler.journal.operator import audit_rows
 
 if TYPE_CHECKING:
     from soap_handler.journal.execute import Verb

@@ -22,20 +22,20 @@ from soap_handler.errors import JournalUnavailableError, SchemaError
 from soap_handler.journal import insert, queue_clock
 from soap_handler.journal.announcer import Announcer
 from soap_handler.journal.claim import claim
-from soap_handler.journal.database_errors import reason
-from soap_handler.journal.engine import create_no_more, open_engine
+from soap_handler.journal.databases.engine import create_no_more, open_engine
+from soap_handler.journal.databases.errors import reason
+from soap_handler.journal.databases.pooler import refuse_shared_sessions
+from soap_handler.journal.databases.postgresql import is_psycopg, limit_silence
+from soap_handler.journal.databases.proof import prove_writable
+from soap_handler.journal.databases.sqlite import READ_ONLY
 from soap_handler.journal.erasure.verbs import Erasures
 from soap_handler.journal.execute import PLAIN
-from soap_handler.journal.gate_verbs import InboxGates
 from soap_handler.journal.group_commit import GroupCommit
 from soap_handler.journal.idle_verbs import IDLE_VERBS
+from soap_handler.journal.inbox.gate_verbs import InboxGates
 from soap_handler.journal.migrate import HEAD, migrate
-from soap_handler.journal.pooler import refuse_shared_sessions
-from soap_handler.journal.postgresql import is_psycopg, limit_silence
-from soap_handler.journal.proof import prove_writable
 from soap_handler.journal.queue_verbs import QueueVerbs
 from soap_handler.journal.reading_verbs import ReadingVerbs
-from soap_handler.journal.sqlite import READ_ONLY
 from soap_handler.journal.upkeep_verbs import UpkeepVerbs
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError, SchemaError
-from soap_handler.journal import postgresql, schema
-from soap_handler.journal.database_errors import reason
-from soap_handler.journal.engine import open_engine
+from soap_handler.journal import schema
+from soap_handler.journal.databases import postgresql
+from soap_handler.journal.databases.engine import open_engine
+from soap_handler.journal.databases.errors import reason
 from soap_handler.settings.journal_url import masked
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sqlalchemy import Column, Table, Text, delete, func, insert, literal_column, or_, select, update
 
 from soap_handler import clock, telemetry
+from soap_handler.journal.databases.sqlite import READ_ONLY
 from soap_handler.journal.execute import QUEUE_CLOCK, Instant, from_number, queue_now
-from soap_handler.journal.in_parts import found_in_parts
+from soap_handler.journal.operator.in_parts import found_in_parts
 from soap_handler.journal.queries import selected
 from soap_handler.journal.records import Selection, State
 from soap_handler.journal.schema import in_state, metadata, notification
-from soap_handler.journal.sqlite import READ_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine
 
     from soap_handler.clock import QueueClock
-    from soap_handler.journal.in_parts import Read
+    from soap_handler.journal.operator.in_parts import Read
 
 REFRESH_SECONDS: Final = 1.0
 """How long a process on PostgreSQL trusts its last look at the database's clock."""

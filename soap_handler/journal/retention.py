@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import audit
+from soap_handler.journal.operator import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

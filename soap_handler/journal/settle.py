@@ -13,8 +13,8 @@ from soap_handler.journal import order
 from soap_handler.journal.claim import ATTEMPT, count_of
 from soap_handler.journal.erasure.phone_number import ERASED
 from soap_handler.journal.execute import Instant, execute, query, queue_now
-from soap_handler.journal.in_parts import found_in_parts
 from soap_handler.journal.insert import by_batch, storable
+from soap_handler.journal.operator.in_parts import found_in_parts
 from soap_handler.journal.queries import selected
 from soap_handler.journal.records import Settlement, State, Step
 from soap_handler.journal.schema import NO_LEASE, SEQ_IN, attempt, in_state, notification
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from soap_handler.journal.in_parts import Read
+    from soap_handler.journal.operator.in_parts import Read
     from soap_handler.journal.records import Claim, Selection
 
 _table = notification.c

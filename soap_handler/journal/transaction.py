@@ -20,12 +20,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from soap_handler import telemetry
 from soap_handler.errors import JournalUnavailableError, TransactionError
-from soap_handler.journal.database_errors import reason
-from soap_handler.journal.engine import abandon, begin_late
+from soap_handler.journal.databases.engine import abandon, begin_late
+from soap_handler.journal.databases.errors import reason
+from soap_handler.journal.databases.sqlite import LATE
+from soap_handler.journal.databases.sqlite_transaction import trust
 from soap_handler.journal.execute import EXECUTOR, PLAIN
 from soap_handler.journal.settle import settle
-from soap_handler.journal.sqlite import LATE
-from soap_handler.journal.sqlite_transaction import trust
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soap_handler.errors import JournalRefusedError
-from soap_handler.journal import purge, reconciliations
+from soap_handler.journal import purge
 from soap_handler.journal.access import Access
+from soap_handler.journal.inbox import reconciliations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
+    from soap_handler.journal.inbox.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.purge import Cleared
-    from soap_handler.journal.reconciliations import Beginning, Known, Reconciliation, Tally
     from soap_handler.journal.records import Entry
 
 

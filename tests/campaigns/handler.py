@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Journal, retention
-from soap_handler.journal.gate_verbs import InboxGates
+from soap_handler.journal.inbox.gate_verbs import InboxGates
 from soap_handler.sinks import routes
 from tests.campaigns.plan import SABOTAGE, Plan
 from tests.campaigns.sabotage import sabotage
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from soap_handler.journal import Claim
-    from soap_handler.journal.inbox_gates import Entered
+    from soap_handler.journal.inbox.gates import Entered
     from soap_handler.notifications import Notification
 
 PLAN = Plan.from_environment()

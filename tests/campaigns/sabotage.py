@@ -6,7 +6,8 @@ import itertools
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from soap_handler.journal import Journal, sqlite, sqlite_transaction
+from soap_handler.journal import Journal
+from soap_handler.journal.databases import sqlite, sqlite_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

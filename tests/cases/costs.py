@@ -67,6 +67,6 @@ COSTS: Final[tuple[Row, ...]] = (
     row(
         "The journal is out of reach for a night, and each push meets it.",
         "It is said once a minute.",
-        "journal/test_journal_outages.py::test_an_outage_is_said_once_a_minute",
+        "journal/databases/test_journal_outages.py::test_an_outage_is_said_once_a_minute",
     ),
 )

@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.cases.row import Row, row
 
-FILES: Final = "journal/test_ground.py::"
+FILES: Final = "journal/databases/test_ground.py::"
 PROVES: Final = "cli/test_check_proves.py::"
 POOLER: Final = "system/postgresql/test_pooler.py::"
 NAMES: Final = "journal/test_account_names.py::"
@@ -134,8 +134,8 @@ GROUND: Final[tuple[Row, ...]] = (
     row(
         "A message without a usable id is erased, and comes again.",
         "The tombstone still recognises it.",
-        "journal/test_erase.py::test_a_key_that_is_a_digest_still_tells_a_copy",
-        "journal/test_erase.py::test_a_message_from_the_number_becomes_a_tombstone",
+        "journal/erasure/test_erase.py::test_a_key_that_is_a_digest_still_tells_a_copy",
+        "journal/erasure/test_erase.py::test_a_message_from_the_number_becomes_a_tombstone",
     ),
     row(
         "The inbox lists missed messages in another order than that of their reception.",

@@ -61,7 +61,7 @@ LOGINS: Final[tuple[Row, ...]] = (
         f"{GATE}test_four_processes_with_a_wrong_password_are_refused_once",
         f"{GATE}test_refusals_double_the_pause_up_to_an_hour_for_all",
         f"{GATE}test_when_the_pause_is_over_one_finds_out",
-        "journal/test_inbox_gates.py::test_of_many_that_come_at_once_one_enters",
+        "journal/inbox/test_inbox_gates.py::test_of_many_that_come_at_once_one_enters",
     ),
     row(
         "The login of an inbox is corrected, and the service restarted.",

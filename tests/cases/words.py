@@ -45,7 +45,7 @@ WORDS: Final[tuple[Row, ...]] = (
     row(
         "The journal or the inbox is back after an outage.",
         "It is said once, with how long it lasted.",
-        "journal/test_journal_outages.py::test_the_end_of_an_outage_is_told_once",
+        "journal/databases/test_journal_outages.py::test_the_end_of_an_outage_is_told_once",
         "inbox/test_circuit_breaker.py::test_the_end_of_an_outage_is_told_once",
     ),
 )

@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Journal, examine
-from soap_handler.journal.proof import system_user
+from soap_handler.journal.databases.proof import system_user
 from soap_handler.sinks.stdout import TARGET as STANDARD_OUTPUT
 from tests.cli.conftest import Run, write_configuration
 from tests.journal.entries import entry

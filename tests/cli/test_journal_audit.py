@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.journal import Entry, Journal, Settlement, State, Step
-from soap_handler.journal.proof import operator
+from soap_handler.journal.databases.proof import operator
 from soap_handler.notifications import MessageReceived
 from tests.cli.conftest import Run, write_configuration
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from soap_handler.app import App
 from soap_handler.console.health import KEPT_SECONDS, CommitProbe
 from soap_handler.dispatch.handlers import Handlers
-from soap_handler.journal.heartbeat import beat
+from soap_handler.journal.databases.heartbeat import beat
 from soap_handler.server.console_listener import ConsoleListener
 from soap_handler.server.supervisor import listen
 from tests.console.asking import console_of, get, get_json, ready, with_console

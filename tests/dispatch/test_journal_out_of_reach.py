@@ -16,7 +16,8 @@ from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Journal, Settlement, State, Step, sqlite
+from soap_handler.journal import Journal, Settlement, State, Step
+from soap_handler.journal.databases import sqlite
 from tests.dispatch.dispatching import (
     ACCOUNT,
     dispatching,

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text, bind
 from sqlalchemy.exc import DBAPIError
 
 from soap_handler.fast.compiled_sql import COMPILED, ROWS_PER_INSERT, pad_to_power_of_two
-from soap_handler.journal.engine import open_engine
+from soap_handler.journal.databases.engine import open_engine
 from soap_handler.journal.execute import PLAIN, Instant, execute, query
 
 if TYPE_CHECKING:

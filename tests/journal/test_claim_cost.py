@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.journal import Journal, State, Step, order, queries
 from soap_handler.journal.claim import ClaimRequest, claim, due
-from soap_handler.journal.engine import open_engine
+from soap_handler.journal.databases.engine import open_engine
 from soap_handler.journal.execute import PLAIN, query
 from soap_handler.journal.settle import settle
 from tests.journal.engines import statements_of

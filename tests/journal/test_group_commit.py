@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import create_engine, event, text
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
-from soap_handler.journal import Entry, Journal, Selection, State, audit
-from soap_handler.journal.heartbeat import beat
+from soap_handler.journal import Entry, Journal, Selection, State
+from soap_handler.journal.databases.heartbeat import beat
+from soap_handler.journal.operator import audit
 from soap_handler.notifications import MessageReceived
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import LEASE, START, ended, entry, message

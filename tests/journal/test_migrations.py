@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 
 from soap_handler.errors import SchemaError
 from soap_handler.journal import Journal, Selection, migrate
-from soap_handler.journal.engine import open_engine
+from soap_handler.journal.databases.engine import open_engine
 from soap_handler.journal.schema import metadata
 from tests.journal.engines import without_journal
 from tests.journal.entries import entry

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 
 from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
 from soap_handler.journal.claim import ClaimRequest, claim
-from soap_handler.journal.engine import open_engine
+from soap_handler.journal.databases.engine import open_engine
 from soap_handler.journal.insert import record
 from soap_handler.journal.order import BLOCKED_RECHECK
 from soap_handler.journal.settle import settle

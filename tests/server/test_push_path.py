@@ -34,7 +34,7 @@ EMS: Final = EmsAccount(
 MAX_FILES: Final = 14
 MAX_LINES: Final = 2900
 """Of the files between the socket and the commit."""
-MAX_LINES_TO_THE_END: Final = 8800
+MAX_LINES_TO_THE_END: Final = 9100
 """Of the files of a push, of its handler's run and of its delete."""
 
 

@@ -14,7 +14,7 @@ from soap_handler.console.access.logins import LoginRefused
 from soap_handler.console.access.sessions import SESSION_ID, Cookies
 from soap_handler.console.access.visitors import EXTENSION, Access, access, may_operate, may_read_bodies, visitor
 from soap_handler.console.parts import parts, row_number
-from soap_handler.journal.audit import trail
+from soap_handler.journal.operator.audit import trail
 
 if TYPE_CHECKING:
     from flask import Flask

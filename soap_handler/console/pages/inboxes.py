@@ -11,8 +11,8 @@ from flask import render_template, request
 from soap_handler.console.pages.messages import ahead
 from soap_handler.console.pages.site import ask, site
 from soap_handler.console.parts import parts
-from soap_handler.journal.inbox_gates import gates
-from soap_handler.journal.reconciliations import latest_runs, runs
+from soap_handler.journal.inbox.gates import gates
+from soap_handler.journal.inbox.reconciliations import latest_runs, runs
 from soap_handler.settings import name_key
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal.database_errors import reason
+from soap_handler.journal.databases.errors import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.journal.databases.proof import operator
 from soap_handler.journal.erasure import book, sqlite_file
 from soap_handler.journal.erasure import erase as statements
 from soap_handler.journal.erasure.erase import Erasure, ErasureRequest
-from soap_handler.journal.proof import operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from soap_handler.journal.inbox_gates import gates
+from soap_handler.journal.inbox.gates import gates
+from soap_handler.journal.inbox.reconciliations import latest_runs
 from soap_handler.journal.questions.deaths import by_error
 from soap_handler.journal.questions.deliveries import deliveries
 from soap_handler.journal.questions.pace import pace
@@ -16,7 +17,6 @@ from soap_handler.journal.questions.processes import processes
 from soap_handler.journal.questions.size import size
 from soap_handler.journal.questions.states import consistently, states
 from soap_handler.journal.questions.waiting import waiting
-from soap_handler.journal.reconciliations import latest_runs
 from soap_handler.journal.records import State, Step
 from soap_handler.journal.schema import notification
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from soap_handler.journal.inbox.reconciliations import Reconciliation
     from soap_handler.journal.journal import Journal
     from soap_handler.journal.questions.deaths import Deaths
     from soap_handler.journal.questions.deliveries import Delivery
     from soap_handler.journal.questions.pace import Pace
     from soap_handler.journal.questions.processes import Process
     from soap_handler.journal.questions.waiting import Waiting
-    from soap_handler.journal.reconciliations import Reconciliation
 
 
 @dataclass(frozen=True, slots=True)

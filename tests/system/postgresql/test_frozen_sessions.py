@@ -14,7 +14,8 @@ from sqlalchemy import make_url, text
 
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.fast.postgresql_pipeline import PipelinedCommit
-from soap_handler.journal import Journal, journal, listen_notify, silence
+from soap_handler.journal import Journal, journal
+from soap_handler.journal.databases import listen_notify, silence
 from soap_handler.settings import JournalSettings, ServerSettings
 from tests.journal.entries import LEASE, entry
 from tests.support.events import captured_events

@@ -14,7 +14,7 @@ from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.journal import Journal, Selection
-from soap_handler.journal.listen_notify import NOTIFY_SECONDS
+from soap_handler.journal.databases.listen_notify import NOTIFY_SECONDS
 from soap_handler.settings import HandlerSettings
 from tests.journal.entries import LEASE, entry
 from tests.support.waiting import wait_for

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
 from soap_handler.journal.claim import ClaimRequest, claim
-from soap_handler.journal.engine import connect_to_write, open_engine
+from soap_handler.journal.databases.engine import connect_to_write, open_engine
 from soap_handler.journal.execute import PLAIN
 from soap_handler.journal.settle import settle
 from tests.journal.engines import statements_of

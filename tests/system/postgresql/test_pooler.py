@@ -13,8 +13,9 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import Journal, State, examine, silence
-from soap_handler.journal.pooler import SESSIONS, sessions_available
+from soap_handler.journal import Journal, State, examine
+from soap_handler.journal.databases import silence
+from soap_handler.journal.databases.pooler import SESSIONS, sessions_available
 from tests.journal.entries import LEASE, ended, entry
 from tests.support.events import captured_events
 from tests.support.waiting import wait_for

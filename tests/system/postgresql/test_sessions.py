@@ -12,7 +12,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, make_url, text
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.fast.compiled_sql import COMPILED
 from soap_handler.journal import Journal
-from soap_handler.journal.engine import open_engine
+from soap_handler.journal.databases.engine import open_engine
 from soap_handler.journal.execute import PLAIN, execute
 from tests.support.waiting import wait_for
 

@@ -1,0 +1,1 @@
+"""Copies of the journal: made while the service runs, and put back."""

@@ -1,0 +1,1 @@
+"""Copies of the journal: made while it is in use, and put back."""

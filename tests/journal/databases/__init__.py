@@ -1,0 +1,1 @@
+"""The two databases under the journal: files, sessions, stalls and outages."""

@@ -1,0 +1,1 @@
+"""What a person orders, and the trail of it."""
