@@ -46,7 +46,7 @@ class Command(Sink):
         values = form(delivery)
         text = written(values) if self._format == "json" else encoded(delivery, self._format)
         # Files, not pipes: a program need not read its input, and one that it leaves behind must not hold us up.
-        with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
+        with _unnamed_file() as stdin, tempfile.TemporaryFile(buffering=0) as stderr:
             stdin.write(text.encode() + b"\n")
             stdin.seek(0)
             code = self._run(stdin, stderr, variables(values))
@@ -84,6 +84,16 @@ class Command(Sink):
             if program.returncode is None:
                 _kill_group(program)
                 program.wait()
+
+
+def _unnamed_file() -> IO[bytes]:
+    """Return an empty file for what is short: in memory on Linux, since a file on a disk takes as long as a program.
+
+    What a program writes has no bound, so that goes to a disk.
+    """
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("notification"), "w+b", buffering=0)  # noqa: PTH123 - the caller closes it
+    return tempfile.TemporaryFile(buffering=0)
 
 
 def _ended(program: subprocess.Popen[bytes], timeout: float) -> int:
