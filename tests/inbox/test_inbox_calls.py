@@ -137,7 +137,7 @@ def test_the_connection_is_kept_alive() -> None:
 
 
 def test_many_threads_may_call_at_once() -> None:
-    """Each thread has its own connection; the parsed WSDL is shared."""
+    """No two threads share a connection at once; the parsed WSDL is shared."""
     errors: list[BaseException] = []
 
     def delete_some(inbox: Inbox) -> None:
@@ -157,7 +157,8 @@ def test_many_threads_may_call_at_once() -> None:
         inbox.close()
     assert errors == []
     assert {tuple(call.ids) for call in server.calls} == {(_ID, _OTHER)}
-    assert (len(server.calls), server.connections) == (80, 8)
+    assert len(server.calls) == 80
+    assert server.connections <= 8  # fewer where one thread ends before another begins
 
 
 # -- the wrong ones --
