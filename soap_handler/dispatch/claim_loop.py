@@ -91,25 +91,32 @@ class ClaimLoop(BackgroundLoop):
         due. The claim after a rest proves besides that the journal can still be written.
         """
         self._look_after_runs()
-        limit = self._limit()
-        self._lacks_room = limit <= 0 or self._pool.has_suspect
-        if self._lacks_room:
-            limit = self._limit()  # again: a run that ended before that woke nothing
-        claims_at_once = self._expects_more or self._lacks_room or self._has_rested or self._admission.in_burst()
-        seconds = 0.0 if claims_at_once else self._until_due()
+        limit = self._room()
+        wait = 0.0 if self._claims_without_a_look() else self._until_due()
         pauses = self._admission.in_burst() or self._admission.pause > 0
         self._results.hand_in(1 if pauses else _RESULTS_PER_CLAIM)
-        if seconds > 0:
+        if wait > 0:
             self._admission.give_back(limit)
         else:
             self._expects_more = self._claim(limit) if limit > 0 else self._put_off()
-        if pause := self._admission.pause:
-            self.stopping.wait(pause)
-        if self._lacks_room and not (self._expects_more or self._admission.in_burst()):
-            return self._until_due() or self._poll_seconds
-        if seconds > 0:
+        self.stopping.wait(self._admission.pause)
+        if wait > 0:
             self._results.hand_in()  # what came during the pause: no claim follows now that it could go with
-        return seconds
+        elif self._lacks_room and not (self._expects_more or self._admission.in_burst()):
+            return self._until_due() or self._poll_seconds
+        return wait
+
+    def _room(self) -> int:
+        """Return how many may be claimed now, and note whether a run that ends must wake the loop."""
+        limit = self._limit()
+        self._lacks_room = limit <= 0 or self._pool.has_suspect
+        if not self._lacks_room:
+            return limit
+        self._admission.give_back(limit)
+        return self._limit()  # again: a run that ended before that note woke nothing
+
+    def _claims_without_a_look(self) -> bool:
+        return self._expects_more or self._lacks_room or self._has_rested or self._admission.in_burst()
 
     def _look_after_runs(self) -> None:
         self._pool.give_up_hanging()
