@@ -52,10 +52,16 @@ def _move(run: Run, site: Site, file: Path) -> None:
 
 def _delete(run: Run, site: Site, file: Path) -> None:
     """Delete the file; what it held was saved beside it, and a person puts that in its place."""
+    before = _rescued(file)
     file.unlink()
     _wait_until_refused(run, site)
-    (saved,) = file.parent.glob(f"{file.name}.rescued-*")
+    (saved,) = _rescued(file) - before
     saved.rename(file)
+
+
+def _rescued(file: Path) -> set[Path]:
+    """Return what was saved beside the file; of one that was replaced, too."""
+    return set(file.parent.glob(f"{file.name}.rescued-*"))
 
 
 def _delete_log(run: Run, site: Site, file: Path) -> None:
