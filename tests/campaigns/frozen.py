@@ -25,18 +25,27 @@ def frozen(run: Run) -> None:
 
 
 def _sessions(run: Run) -> None:
-    """Stop the service's sessions: it makes new ones while they still stand. Then stop the whole server."""
+    """Stop the service's sessions: it makes new ones while they still stand. Then stop the whole server.
+
+    Each second time they are stopped wherever they are, in the midst of a commit perhaps: then nothing may get through
+    until they go on.
+    """
     rounds = run.scaled(20, 1)
     share = run.scaled(1000, 40) // rounds
     with PostgreSQL(run.folder) as server, run.site(journal=server.url("journal"), sections=SECTIONS) as site:
         site.start()
-        for _ in range(rounds):
+        for number in range(rounds):
             site.tell(share)
-            server.freeze_sessions()
+            if number % 2 == 0:
+                server.freeze_idle_sessions()
+            else:
+                server.freeze_sessions()
             site.tell(4)
             site.until(lambda: refused(site), "while the sessions stand still, pushes get a Server fault")
-            site.until(lambda: not site.counts.waiting, "pushes are taken over new sessions")
+            if number % 2 == 0:
+                site.until(lambda: not site.counts.waiting, "pushes are taken over new sessions")
             server.thaw()
+            site.until(lambda: not site.counts.waiting, "pushes are taken when the sessions go on")
             run.tally("sessions stopped")
         _end_while(run, site, server.freeze, server.thaw)
 
