@@ -76,6 +76,8 @@ def command(name: str) -> tuple[int, list[dict[str, Any]]]:
     campaigns = typer.Typer()
     campaigns.command()(main)
     ended = CliRunner().invoke(campaigns, [name, "--scale", str(SMALL), "--json"])
+    if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+        raise ended.exception  # a fault of the campaign itself
     return ended.exit_code, json.loads(ended.stdout)
 
 
