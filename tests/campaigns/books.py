@@ -103,7 +103,7 @@ class Books:
     def story(self, key: str) -> str:
         """Say what the diary and the journal have of one notification."""
         calls = ", ".join(f"{run.process} {run.end or 'cut off'}" for run in self.diary.runs[key])
-        tries = ", ".join(f"{process(one)} {one.step} {one.outcome} {one.error or ''}" for one in self.attempts[key])
+        tries = ", ".join(f"{one.owner} {one.step} {one.outcome} {one.error or ''}" for one in self.attempts[key])
         return f"{key}: called {calls}; attempts {tries}"
 
     def _excused(self, key: str, runs: list[Run], gone: set[int]) -> bool:
