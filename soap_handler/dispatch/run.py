@@ -247,7 +247,7 @@ class Runner:
         return True
 
     def _kills(self, claim: Claim) -> bool:
-        """Whether a suspect has ended so many processes that it must not end one more, whatever patience is left.
+        """Whether a suspect has ended so many processes that it must not end one more, whatever attempts are left.
 
         Two counts must say so. Attempts alone may be those of an outage. Leases alone may have been lost beside another
         notification, which ended the process.

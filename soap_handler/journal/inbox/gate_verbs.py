@@ -1,4 +1,4 @@
-"""The verbs of the inboxes' gates: what ``Journal.gates`` offers. The statements are in ``inbox_gates``."""
+"""The verbs of the inboxes' gates: what ``Journal.gates`` offers. The statements are in ``gates``."""
 
 from __future__ import annotations
 
