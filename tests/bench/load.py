@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import statistics
 import subprocess
 from dataclasses import dataclass
 from enum import StrEnum
@@ -64,6 +65,24 @@ class Load:
 def warm_up(url: str, connections: int, api: Api = Api.SOAP) -> Load:
     """Push for a second that is not measured: what is imported, opened and compiled once is not the cost of a push."""
     return push(url, connections, 1, api)
+
+
+def push_in_bursts(url: str, connections: int, bursts: int, api: Api = Api.SOAP) -> Load:
+    """Push in bursts of one second, each over new connections.
+
+    The kernel gives each connection to any of a service's processes, and a push is half as dear where one of them has
+    all the connections as where two share them. One draw a second makes runs of several processes comparable.
+    """
+    seen = [push(url, connections, 1, api) for _ in range(bursts)]
+    return Load(
+        requests=sum(each.requests for each in seen),
+        seconds=sum(each.seconds for each in seen),
+        not_2xx=sum(each.not_2xx for each in seen),
+        socket_errors=sum(each.socket_errors for each in seen),
+        p50_ms=statistics.median(each.p50_ms for each in seen),
+        p99_ms=statistics.median(each.p99_ms for each in seen),
+        refusals=api is Api.REFUSED,
+    )
 
 
 def push(url: str, connections: int, seconds: float, api: Api = Api.SOAP) -> Load:

@@ -49,13 +49,13 @@ class Reading:
     dispatched: float
     """The share of what arrived that was handled before the burst ended."""
 
-    def booked(self, warm: load.Load, rows: int) -> Reading:
+    def booked(self, warm: load.Load, rows: int, bursts: int = 1) -> Reading:
         """Return the reading with what the books say: so many rows are new, those of the warming up included."""
         answered = warm.answered + self.answered
         refused = warm.refused + self.refused
         if self.api is Api.REFUSED:
             return replace(self, refused=refused, extra=rows)
-        unheard = 2 * self.connections + refused  # stored perhaps, when wrk had stopped to listen: twice
+        unheard = (1 + bursts) * self.connections + refused  # stored perhaps, when wrk had stopped to listen
         return replace(self, refused=refused, missing=max(0, answered - rows), extra=max(0, rows - answered - unheard))
 
 
@@ -71,6 +71,17 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.server}, {self.api}, {self.connections} connections, {self.history:,} rows before"
+
+    @property
+    def bursts(self) -> int:
+        """How often the connections are opened: once for one process, each second for several."""
+        return max(1, round(self.seconds)) if self.server in _SEVERAL_PROCESSES else 1
+
+    def push(self, url: str) -> load.Load:
+        """Push as long as the cell says."""
+        if self.bursts > 1:
+            return load.push_in_bursts(url, self.connections, self.bursts, self.api)
+        return load.push(url, self.connections, self.seconds, self.api)
 
     def measure(self, journals: Journals, candidate: Candidate = THIS) -> Reading:
         """Run the server under load."""
@@ -101,7 +112,7 @@ def cells(
 def _push(cell: Cell, started: processes.Running) -> Reading:
     """Return what was seen, without what the books say."""
     before = started.used()
-    seen = load.push(started.url, cell.connections, cell.seconds, cell.api)
+    seen = cell.push(started.url)
     after = started.used()
     return Reading(
         server=cell.server,
@@ -168,7 +179,7 @@ def _ours(cell: Cell, folder: Path, journal: str, candidate: Candidate) -> Readi
         ended = time.time()
     handled, received = books.handled(journal, begun, ended), books.received(journal, begun)
     rows = books.rows(journal, "notification") - cell.history
-    return replace(reading, dispatched=handled / max(1, received)).booked(warm, rows)
+    return replace(reading, dispatched=handled / max(1, received)).booked(warm, rows, cell.bursts)
 
 
 _RUNS: Final[dict[str, Callable[[Cell, Path, Journals, Candidate], Reading]]] = {
@@ -179,6 +190,7 @@ _RUNS: Final[dict[str, Callable[[Cell, Path, Journals, Candidate], Reading]]] = 
     TWO: _sqlite,
     TWO_POSTGRESQL: _postgresql,
 }
+_SEVERAL_PROCESSES: Final = {TWO, TWO_POSTGRESQL}
 _NOT_ALONE: Final = {TWO_POSTGRESQL}  # one connection at a time says nothing about these
 
 
