@@ -207,9 +207,12 @@ class HandlerPool:
             seconds = time.monotonic() - began
             self._call_seconds += (seconds - self._call_seconds) * _AVERAGE_WEIGHT
             self._handler_seconds += (seconds / len(runs) - self._handler_seconds) * _AVERAGE_WEIGHT
+        if Outcome.GIVEN_UP not in outcomes:
+            self._finish(runs)
+            return True
         late = [run for run, outcome in zip(runs, outcomes, strict=True) if outcome is Outcome.GIVEN_UP]
-        self._finish([run for run in runs if run not in late] if late else runs)
-        return not late or self._rejoin(late)
+        self._finish([run for run in runs if run not in late])
+        return self._rejoin(late)
 
     def _begin(self, claims: Sequence[Claim]) -> list[Run]:
         runs = [Run(claim) for claim in claims]

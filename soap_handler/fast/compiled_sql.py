@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from sqlalchemy import BindParameter, Executable, Insert, Select
 from sqlalchemy.exc import DBAPIError
 
-from soap_handler.fast.json_rows import as_json, json_form, sqlite_json_form
+from soap_handler.fast import value_rows
+from soap_handler.fast.json_rows import as_json, json_form
 from soap_handler.journal.databases.postgresql import execute_many
-from soap_handler.journal.execute import Executor
+from soap_handler.journal.execute import Executor, Instant, from_number, to_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Dialect
+    from sqlalchemy.types import TypeEngine
 
     from soap_handler.journal.execute import Values
 
@@ -32,11 +34,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ROWS_PER_INSERT: Final = 16
-"""Rows of one INSERT: each number is a statement of its own, which the driver keeps; with 32, 1 MB more."""
 STATEMENTS_KEPT: Final = 256
 
-_VALUES: Final = re.compile(r"VALUES (\([^()]+\))")
 _CHANGES: Final = re.compile(r"(?:INSERT|UPDATE)\b")
 _IN_LIST: Final = re.compile(r"IN \(__\[POSTCOMPILE_(\w+)\]\)")
 
@@ -46,14 +45,11 @@ class CompiledExecutor(Executor):
 
     def execute(self, connection: Connection, statement: Executable, rows: Sequence[Values]) -> int:
         """Execute a statement once for each row of values; return how many rows of the database changed."""
-        on_sqlite = connection.dialect.name == "sqlite"
-        if on_sqlite and len(rows) == 1:
-            return _compiled(statement, connection.dialect, tuple(rows[0])).run(connection, rows)
-        if text := sqlite_json_form(statement) if on_sqlite else json_form(statement):
-            return _driven(connection, lambda cursor: int(cursor.execute(text, {"rows": as_json(rows)}).rowcount))
         compiled = _compiled(statement, connection.dialect, tuple(rows[0]))
-        if on_sqlite and isinstance(statement, Insert):
-            return compiled.insert(connection, rows)
+        if connection.dialect.name == "sqlite":
+            return compiled.run(connection, rows) if len(rows) == 1 else _run_on_sqlite(connection, compiled, rows)
+        if text := json_form(statement):
+            return _driven(connection, lambda cursor: int(cursor.execute(text, {"rows": as_json(rows)}).rowcount))
         return compiled.run(connection, rows)
 
     def query(self, connection: Connection, statement: Executable, values: Values | Sequence[Values]) -> Sequence[Any]:
@@ -78,6 +74,7 @@ class _Compiled:
 
     def __init__(self, statement: Any, dialect: Dialect, names: tuple[str, ...]) -> None:  # noqa: ANN401 - any statement
         """``names`` are those of the values that each execution will give."""
+        self.statement = statement
         compiled = statement.compile(dialect=dialect, column_keys=names)
         self._list = next(iter(_IN_LIST.findall(compiled.string)), "")  # the one value that is a list of numbers
         self._constants = {name: value for name, value in compiled.params.items() if name not in names}
@@ -109,18 +106,9 @@ class _Compiled:
         text = many[0][0]
         return _driven(connection, lambda cursor: _run(cursor, text, [arranged for _, arranged in many]))
 
-    def insert(self, connection: Connection, rows: Sequence[Values]) -> int:
-        """Insert rows on SQLite, some at a time in one statement.
-
-        The driver gives up Python's lock for every statement that it runs. With one statement for each row, this
-        thread and the one that reads requests would take turns row by row, which costs more than the insert.
-        """
-        arranged = [self._arranged(row)[1] for row in rows]
-        some_at_a_time = [arranged[at : at + ROWS_PER_INSERT] for at in range(0, len(arranged), ROWS_PER_INSERT)]
-        inserts = [
-            (_repeated(self._text, len(some)), [value for row in some for value in row]) for some in some_at_a_time
-        ]
-        return _driven(connection, lambda cursor: sum(int(cursor.execute(*each).rowcount) for each in inserts))
+    def values(self, rows: Iterable[Values]) -> tuple[str, list[Sequence[Any]]]:
+        """Return the text for one row, and the values of each."""
+        return self._text, [self._arranged(row)[1] for row in rows]
 
     def _arranged(self, values: Values) -> tuple[str, Any]:
         """Return the text and the values as the driver takes them."""
@@ -138,15 +126,25 @@ class _Compiled:
 
 def _converted(names: Mapping[BindParameter[Any], str], dialect: Dialect) -> list[tuple[str, Convert]]:
     """Return the parameters that the driver does not take as they are, and what makes of each what it takes."""
-    converters = ((name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for bind, name in names.items())
+    converters = ((name, _to_driver(bind.type, dialect)) for bind, name in names.items())
     return [(name, convert) for name, convert in converters if convert is not None]
+
+
+def _to_driver(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """Return what makes of a value what the driver takes; the journal's times without the two calls of their type."""
+    return to_number if isinstance(kind, Instant) else kind.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _result_converters(statement: Select[Any], dialect: Dialect) -> list[tuple[int, Convert]]:
     """Return the places of a row whose values are not what the driver gives, and what makes of each what it is."""
-    types = (column.type.dialect_impl(dialect) for column in statement.selected_columns)
-    converters = ((place, kind.result_processor(dialect, None)) for place, kind in enumerate(types))
+    types = (column.type for column in statement.selected_columns)
+    converters = ((place, _from_driver(kind, dialect)) for place, kind in enumerate(types))
     return [(place, convert) for place, convert in converters if convert is not None]
+
+
+def _from_driver(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """Return what makes a value of what the driver gives, as above."""
+    return from_number if isinstance(kind, Instant) else kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
 def _driven(connection: Connection, call: Callable[[Any], T]) -> T:
@@ -167,6 +165,19 @@ def _driven(connection: Connection, call: Callable[[Any], T]) -> T:
         cursor.close()
 
 
+def _run_on_sqlite(connection: Connection, compiled: _Compiled, rows: Sequence[Values]) -> int:
+    """Execute a change for several rows, some at a time in one statement where it can be one."""
+    if form := value_rows.update_form(compiled.statement):
+        text, arrange = form
+        values: list[Sequence[Any]] = [arrange(row) for row in rows]
+    elif isinstance(compiled.statement, Insert):
+        text, values = compiled.values(rows)
+    else:
+        return compiled.run(connection, rows)
+    changes = value_rows.statements(text, values)
+    return _driven(connection, lambda cursor: sum(int(cursor.execute(*each).rowcount) for each in changes))
+
+
 def _run(cursor: Any, text: str, rows: Sequence[Any]) -> int:  # noqa: ANN401 - the driver's
     if len(rows) == 1:
         cursor.execute(text, rows[0])
@@ -184,12 +195,6 @@ def _all_or_nothing(text: str) -> str:
     random keys that took twice as long as the insert itself.
     """
     return _CHANGES.sub(lambda found: f"{found[0]} OR ROLLBACK", text, count=1)
-
-
-@lru_cache(maxsize=2 * ROWS_PER_INSERT)
-def _repeated(text: str, count: int) -> str:
-    """Return an INSERT of one row as one of several."""
-    return _VALUES.sub(lambda found: "VALUES " + ", ".join([found[1]] * count), text, count=1)
 
 
 def pad_to_power_of_two(numbers: Iterable[int]) -> list[int]:

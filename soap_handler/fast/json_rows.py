@@ -1,14 +1,12 @@
-"""Rows as one JSON parameter: what the database executes for many rows at once, in one statement of one text.
+"""Rows as one JSON parameter: what PostgreSQL executes for many rows at once, in one statement of one text.
 
-On PostgreSQL, psycopg would write each value of each row, and the server would execute each row: for 64 results three
-times as long. On SQLite the driver gives up Python's lock for each row and must get it back from threads that deliver.
-The price: these statements exist twice or three times. Tests hold all forms to the same results.
+psycopg would write each value of each row, and the server would execute each row: for 64 results three times as long.
+The price: these statements exist twice. Tests hold both forms to the same results.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from base64 import b64encode
 from datetime import datetime
 from functools import cache
@@ -78,44 +76,6 @@ ATTEMPT: Final = """
         seq bigint, step text, started_at bigint, ended_at bigint, outcome text, error text, owner text
     )
 """
-
-SETTLE_SQLITE: Final = """
-    UPDATE OR ROLLBACK notification SET
-        state = given._state, due_at = given._due_at, owner = NULL, leased_at = -1, parked_at = NULL,
-        handled_at = coalesce(notification.handled_at, given._handled_at), done_at = given._done_at,
-        attempts = coalesce(given._attempts, notification.attempts)
-    FROM (
-        SELECT json_extract(value, '$._seq') AS _seq, json_extract(value, '$._state') AS _state,
-            json_extract(value, '$._due_at') AS _due_at, json_extract(value, '$._handled_at') AS _handled_at,
-            json_extract(value, '$._done_at') AS _done_at, json_extract(value, '$._attempts') AS _attempts
-        FROM json_each(:rows)
-    ) AS given
-    WHERE notification.seq = given._seq
-"""
-
-UNBLOCK_SQLITE: Final = """
-    UPDATE OR ROLLBACK notification SET
-        due_at = (SELECT max(json_extract(value, '$._at')) FROM json_each(:rows)), parked_at = NULL
-    WHERE parked_at IS NOT NULL AND seq IN (
-        SELECT (
-            SELECT other.seq FROM notification AS other
-            WHERE other.state = 'received' AND other.account = json_extract(value, '$._account')
-                AND other.originator = json_extract(value, '$._originator') AND other.leased_at = -1
-            ORDER BY other.leased_at, other.seq LIMIT 1
-        ) FROM json_each(:rows)
-    )
-"""
-
-SQLITE_HAS_JSON: Final = sqlite3.sqlite_version_info >= (3, 38)
-"""Whether JSON is part of SQLite for certain; an older one executes row by row."""
-
-
-@cache
-@cache
-def sqlite_json_form(statement: Executable) -> str | None:
-    """Return the form of a statement that takes its rows as JSON on SQLite, if there is one."""
-    forms: dict[Executable, str] = {settle.SETTLE: SETTLE_SQLITE, order.UNBLOCK: UNBLOCK_SQLITE}
-    return forms.get(statement) if SQLITE_HAS_JSON else None
 
 
 @cache

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text, bindparam, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from soap_handler.fast.compiled_sql import COMPILED, ROWS_PER_INSERT, pad_to_power_of_two
+from soap_handler.fast.compiled_sql import COMPILED, pad_to_power_of_two
+from soap_handler.fast.value_rows import ROWS_PER_STATEMENT
 from soap_handler.journal.databases.engine import open_engine
 from soap_handler.journal.execute import PLAIN, Instant, execute, query
 
@@ -65,7 +66,7 @@ def numbers(connection: Connection) -> list[int]:
 
 
 @both_ways
-@pytest.mark.parametrize("count", [1, ROWS_PER_INSERT, 3 * ROWS_PER_INSERT + 1])
+@pytest.mark.parametrize("count", [1, ROWS_PER_STATEMENT, 3 * ROWS_PER_STATEMENT + 1])
 def test_any_number_of_rows_is_inserted(tmp_path: Path, executor: Executor, count: int) -> None:
     """Each row has its own values, of the types of the columns."""
     with opened(tmp_path, executor) as connection:
