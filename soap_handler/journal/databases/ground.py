@@ -259,9 +259,11 @@ class Ground:
         return saved
 
     def _copy(self, driver: sqlite3.Connection) -> str:
-        copy = f"{self.path}.rescued-{clock.now():%Y%m%dT%H%M%S}-{os.getpid()}"
         try:
-            os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            copy = _new_file(f"{self.path}.rescued-{clock.now():%Y%m%dT%H%M%S}-{os.getpid()}")
+        except OSError as error:
+            return f"nothing ({type(error).__name__})"
+        try:
             with closing(sqlite3.connect(copy)) as target:
                 driver.backup(target)
         except (sqlite3.Error, OSError) as error:
@@ -276,6 +278,23 @@ class Ground:
         """Say that the log has grown, each time it has doubled."""
         self.alarm = 2 * size
         telemetry.emit("journal_log_grows", megabytes=size >> 20)
+
+
+def _new_file(path: str) -> str:
+    """Make an empty file for its owner alone; return its path, which has a number where the name is taken.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    name, number = path, 1
+    while True:
+        try:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            number += 1
+            name = f"{path}-{number}"
+        else:
+            return name
 
 
 def _difference(had: Files, found: Files) -> str:

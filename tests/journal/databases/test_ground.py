@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from soap_handler import clock
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Entry, Journal, Selection, State
 from soap_handler.journal.databases import ground
@@ -131,6 +132,27 @@ def test_a_deleted_file_is_saved_beside_it(journal: Journal, file: Path, events:
     copy.rename(file)
     assert stored(journal) in {2, 3}
     assert not journal.record(entry(1))
+
+
+def test_a_second_loss_in_the_same_second_is_saved_too(
+    journal: Journal, file: Path, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its copy gets a name that is free; the first copy is left as it is."""
+    monkeypatch.setattr(clock, "now", lambda: START)
+    whole = file.with_name("whole.db")
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(whole)) as target:
+        source.backup(target)
+    delete_all(file)
+    with pytest.raises(JournalUnavailableError):
+        journal.record(entry(3))
+    whole.rename(file)
+    assert journal.record(entry(4))
+    delete_all(file)
+    with pytest.raises(JournalUnavailableError):
+        journal.record(entry(5))
+    first, second = (Path(lost["saved"].removeprefix("copied to ")) for lost in named(events, "journal_file_lost"))
+    assert first != second
+    assert (content(first) in {2, 3}, content(second) in {3, 4}) == (True, True)
 
 
 def test_a_restored_copy_is_opened(journal: Journal, file: Path) -> None:
