@@ -100,6 +100,20 @@ def test_a_list_of_numbers_is_one_parameter(tmp_path: Path, executor: Executor, 
         assert shifted == len(wanted)
 
 
+@both_ways
+def test_a_query_needs_no_values(tmp_path: Path, executor: Executor) -> None:
+    """With constants of its own or without any."""
+    with opened(tmp_path, executor) as connection:
+        execute(connection, INSERT, [row(1), row(2)])
+        assert [tuple(each) for each in query(connection, select(TABLE.c.at, TABLE.c.name), {})] == [
+            (row(1)["at"], "1"),
+            (row(2)["at"], "2"),
+        ]
+        assert [tuple(each) for each in query(connection, select(TABLE.c.number).where(TABLE.c.name == "2"), {})] == [
+            (2,)
+        ]
+
+
 def test_a_row_that_breaks_a_constraint_leaves_nothing_of_the_transaction(tmp_path: Path) -> None:
     """SQLite rolls back all of it at once, so that it need not be able to roll back one statement."""
     with opened(tmp_path) as connection:
