@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event
 
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.fast.inline_commit import ENTRIES_INLINE, InlineCommit
@@ -15,6 +14,7 @@ from soap_handler.journal import Entry, Journal, Selection
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import entry, message
 from tests.journal.ways import FAST
+from tests.support.database import each_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,10 +68,10 @@ def test_on_a_slow_disk_the_thread_commits(url: str) -> None:
             by.append(threading.current_thread().name)
             time.sleep(pause)
 
-        event.listen(journal._engine, "commit", commit)
-        for number in range(1, 61):
-            assert journal.record_all([entry(number)]) == [True]
-            pause = 0.02 if number < 20 else 0.0
+        with each_commit(url, commit):
+            for number in range(1, 61):
+                assert journal.record_all([entry(number)]) == [True]
+                pause = 0.02 if number < 20 else 0.0
     mine = threading.current_thread().name
     assert by[0] == mine
     assert by[5:20] == ["journal"] * 15

@@ -185,9 +185,9 @@ def work(journal: Journal, trace: Path, until: float) -> None:
             note(trace, f"{told.originator} begin {told.body}")
             failed = each.attempts == 1 and int(told.body) % 7 == 0
             note(trace, f"{told.originator} end {told.body} {failed}")
-            due = journal._clock() if failed else None
+            due = journal.now() if failed else None
             state, error = (State.RECEIVED, "broken") if failed else (State.DONE, None)
-            journal.settle([Settlement(each, Step.HANDLE, state, due, each.leased_at, journal._clock(), error)])
+            journal.settle([Settlement(each, Step.HANDLE, state, due, each.leased_at, journal.now(), error)])
 
 
 def note(trace: Path, line: str) -> None:

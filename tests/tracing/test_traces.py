@@ -24,6 +24,7 @@ from soap_handler.trace_context import current
 from soap_handler.tracing.assembly import Tracing
 from soap_handler.tracing.journal import TracedJournal
 from tests.sinks.test_webhook import endpoint
+from tests.support.database import opened
 from tests.support.events import captured_events
 from tests.support.waiting import wait_for
 from tests.support.wire import Connection, envelope, header, operation, request
@@ -219,8 +220,9 @@ def test_a_transactional_handler_says_what_its_transaction_did(tmp_path: Path, e
 
 def test_one_that_the_database_refuses_leaves_no_span_open(tmp_path: Path, spans: Spans) -> None:
     """What is stored together and refused is stored singly; each span ends once."""
-    with Tracing().journal(f"sqlite:///{tmp_path / 'journal.db'}", watchers=()) as journal:
-        with journal._engine.begin() as connection:
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    with Tracing().journal(url, watchers=()) as journal:
+        with opened(url) as connection:
             connection.execute(
                 text(
                     "CREATE TRIGGER odd BEFORE INSERT ON notification WHEN NEW.originator = 'odd' "

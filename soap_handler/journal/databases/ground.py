@@ -76,9 +76,9 @@ def set_up(engine: Engine, ground: Ground) -> None:
     event.listen(engine, "connect", opened)
 
 
-def ground_of(engine: Engine) -> Ground:
-    """Return the place of the files of an engine."""
-    ground: Ground = engine.get_execution_options()[GROUND]
+def ground_of(connection: Connection | Engine) -> Ground:
+    """Return the place of the files of an engine, or of a connection of it."""
+    ground: Ground = connection.get_execution_options()[GROUND]
     return ground
 
 

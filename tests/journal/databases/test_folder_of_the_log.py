@@ -109,9 +109,7 @@ def test_a_folder_that_has_just_changed_is_not_relied_on(
     changed_at = [4_000_000_000 * step_ns + (step_ns == 1)]
     monkeypatch.setattr(sqlite_transaction, "_folder_at", lambda _: (1, 2, changed_at[0]))
     with Journal(sqlite_url) as journal:
-        footing = sqlite_transaction.Footing(
-            ground.ground_of(journal._engine), sqlite_transaction.Files((1, 1), (1, 2))
-        )
+        footing = sqlite_transaction.Footing(journal.read(ground.ground_of), sqlite_transaction.Files((1, 1), (1, 2)))
         for begin in (100.0, 200.0):
             answers = [
                 sqlite_transaction.log_is_the_same(footing, begin + number * settles_in / 2.5) for number in range(4)

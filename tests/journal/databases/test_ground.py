@@ -232,10 +232,10 @@ def test_a_vacuum_is_no_loss(journal: Journal, file: Path, events: list[dict[str
     assert named(events, "journal_file_lost") == []
 
 
-def fill(journal: Journal, first: int) -> None:
+def fill(journal: Journal, file: Path, first: int) -> None:
     """Store many, and have all of them in the file itself."""
     journal.record_all([Entry(replace(message(number), body="x" * 300), START) for number in range(first, first + 200)])
-    with closing(sqlite3.connect(f"file:{journal._engine.url.database}?mode=rw", uri=True)) as other:
+    with closing(sqlite3.connect(f"file:{file}?mode=rw", uri=True)) as other:
         assert other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0] == 0
     journal.record(entry(first + 50))
 
@@ -244,10 +244,10 @@ def test_an_older_copy_that_is_written_over_the_file_is_noticed(
     journal: Journal, file: Path, events: list[dict[str, Any]]
 ) -> None:
     """``cp backup.db journal.db`` leaves the file's place and number as they are, and a copy may be a whole journal."""
-    fill(journal, 100)
+    fill(journal, file, 100)
     copy = file.with_name("copy.db")
     subprocess.run(["cp", file, copy], check=True)
-    fill(journal, 300)
+    fill(journal, file, 300)
     subprocess.run(["cp", copy, file], check=True)  # another process: this one would give up SQLite's locks
     with pytest.raises(JournalUnavailableError, match="older copy"):
         journal.record(entry(1000))
@@ -259,18 +259,18 @@ def test_an_older_copy_of_the_same_size_is_noticed_by_its_mark(
 ) -> None:
     """A journal whose old rows are purged does not grow: each minute in which it is written to counts a mark up."""
     monkeypatch.setattr(ground, "_MARK_SECONDS", 0.0)
-    ground.ground_of(journal._engine).mark_at = 0.0
-    fill(journal, 100)
+    journal.read(ground.ground_of).mark_at = 0.0
+    fill(journal, file, 100)
     with closing(sqlite3.connect(f"file:{file}?mode=rw", uri=True, isolation_level=None)) as other:
         other.execute("CREATE TABLE waste (filling BLOB)")
         other.execute("INSERT INTO waste VALUES (zeroblob(2000000))")
         other.execute("DROP TABLE waste")
         other.execute("PRAGMA wal_checkpoint(PASSIVE)")
-    fill(journal, 400)
+    fill(journal, file, 400)
     copy = file.with_name("copy.db")
     subprocess.run(["cp", file, copy], check=True)
-    fill(journal, 700)
-    fill(journal, 1000)
+    fill(journal, file, 700)
+    fill(journal, file, 1000)
     assert copy.stat().st_size == file.stat().st_size
     assert events == []
     subprocess.run(["cp", copy, file], check=True)
@@ -292,7 +292,7 @@ def test_a_mark_is_made_where_something_was_written(
     journal.record(entry(10))
     assert mark() == first, "the minute is not over"
     monkeypatch.setattr(ground, "_MARK_SECONDS", 0.0)
-    ground.ground_of(journal._engine).mark_at = 0.0
+    journal.read(ground.ground_of).mark_at = 0.0
     journal.record(entry(11))
     assert mark() == first + 1
     for _ in range(3):
@@ -374,7 +374,7 @@ def test_who_only_looks_makes_no_journal(engine: str, request: pytest.FixtureReq
 
 def test_a_log_that_grows_behind_a_reader_is_said(journal: Journal, file: Path, events: list[dict[str, Any]]) -> None:
     """Once, and again when it has doubled."""
-    ground.ground_of(journal._engine).alarm = 200_000
+    journal.read(ground.ground_of).alarm = 200_000
     with closing(sqlite3.connect(file, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM notification").fetchone()
