@@ -71,7 +71,7 @@ def test_any_number_of_rows_is_inserted(tmp_path: Path, executor: Executor, coun
     with opened(tmp_path, executor) as connection:
         rows = [row(number) for number in range(count)]
         assert execute(connection, INSERT, rows) == count
-        assert [dict(each._mapping) for each in connection.execute(TABLE.select().order_by(TABLE.c.number))] == rows
+        assert [dict(each) for each in connection.execute(TABLE.select().order_by(TABLE.c.number)).mappings()] == rows
 
 
 @both_ways

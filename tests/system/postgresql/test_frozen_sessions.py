@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
     from tests.journal.engines import PostgreSQL
     from tests.journal.ways import Way
 
@@ -135,13 +137,17 @@ def recorded_error(opened: Journal) -> bool:
 
 def test_a_session_that_stops_in_a_query_ends_it(url: str, sessions: Sessions) -> None:
     """The connection was alive when it was taken; the limit holds in the midst of its work."""
-    with Journal(url, timeout=TIMEOUT) as opened, opened._engine.connect() as connection:
+
+    def query(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
-        driver.silence_limit = TIMEOUT
         sessions.stop()
         with pytest.raises(Exception, match="no answer within"):
             connection.execute(text("SELECT 1"))
         assert driver.closed
+        raise OSError("as a query ends whose connection is gone")
+
+    with Journal(url, timeout=TIMEOUT) as opened, pytest.raises(JournalUnavailableError):
+        opened.read(query, silence=TIMEOUT)
 
 
 def test_a_listener_finds_another_connection(url: str, sessions: Sessions, events: list[dict[str, Any]]) -> None:
