@@ -48,6 +48,8 @@ class Dispatcher:
         Without an ``admission`` it takes all that it can handle. ``stands_still`` is called, again and again, while
         every handler thread hangs: only a new process helps then. ``runner`` makes what carries out runs.
         """
+        self.destination = destination
+        """Where the notifications go; it is closed at the end."""
         self._admission = admission or Admission()
         lease = LeaseTimes(destination.timeout)
         settlements = Settlements(
@@ -68,7 +70,6 @@ class Dispatcher:
             stands_still=stands_still,
             destination=destination,
         )
-        self._close = destination.close
 
     def start(self) -> None:
         """Begin to claim and handle."""
@@ -91,7 +92,7 @@ class Dispatcher:
             self.results.retry()
         self.pool.close()
         if not self.busy:
-            self._close()
+            self.destination.close()
         return not self.busy
 
     def _gathers_for(self, results: int) -> float:

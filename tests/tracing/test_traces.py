@@ -21,8 +21,9 @@ from soap_handler.journal import Entry, Selection, State
 from soap_handler.settings import HandlerSettings, LogSettings, ReconcileSettings, TracingSettings
 from soap_handler.settings.sinks import RouteSettings, WebhookSettings
 from soap_handler.trace_context import current
-from soap_handler.tracing.assembly import Tracing
+from soap_handler.tracing import exporting
 from soap_handler.tracing.journal import TracedJournal
+from soap_handler.tracing.spans import Spans as MadeSpans
 from tests.sinks.test_webhook import endpoint
 from tests.support.database import opened
 from tests.support.events import captured_events
@@ -221,7 +222,8 @@ def test_a_transactional_handler_says_what_its_transaction_did(tmp_path: Path, e
 def test_one_that_the_database_refuses_leaves_no_span_open(tmp_path: Path, spans: Spans) -> None:
     """What is stored together and refused is stored singly; each span ends once."""
     url = f"sqlite:///{tmp_path / 'journal.db'}"
-    with Tracing().journal(url, watchers=()) as journal:
+    made = MadeSpans(exporting.provider())
+    with TracedJournal(url, spans=made) as journal:
         with opened(url) as connection:
             connection.execute(
                 text(
@@ -233,8 +235,7 @@ def test_one_that_the_database_refuses_leaves_no_span_open(tmp_path: Path, spans
         entries = [Entry(replace(arrived(n), originator="odd" if n == 1 else "447700900123"), now) for n in range(3)]
         with pytest.raises(JournalRefusedError):
             journal.record_all(entries)
-        assert isinstance(journal, TracedJournal)
-        assert journal._spans._open == {}
+        assert made.under_way == 0
     assert sorted(attributes(span)["result"] for span in spans.of("recover")) == ["not stored", "stored", "stored"]
 
 

@@ -170,7 +170,7 @@ def test_a_pushing_connection_is_given_up(url: str, sessions: Sessions, events: 
         assert isinstance(pipeline, PipelinedCommit)
         sockets: dict[int, Any] = {}
         pipeline.attach(sockets)
-        wait_for(lambda: recorded(opened) and pipeline._ready is not None)
+        wait_for(lambda: recorded(opened) and pipeline.is_ready)
         sent = opened.submit_all([entry(7)])
         assert len(sockets) == 1
         sessions.stop()
