@@ -170,7 +170,7 @@ def test_results_of_a_pause_go_with_the_next_claim(journal: Journal, monkeypatch
         pause = 2.0
 
     monkeypatch.setattr(journal, "submit_settlements", noted)
-    monkeypatch.setattr(dispatcher, "_GATHER_SECONDS", 10.0)
+    monkeypatch.setattr(dispatcher, "GATHER_SECONDS", 10.0)
     journal.record_all([entry(number) for number in range(2)])
     with dispatching(journal, lambda _: None, admission=Busy()):
         wait_for(lambda: in_state(journal, State.HANDLED) == 2)

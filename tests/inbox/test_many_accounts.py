@@ -206,10 +206,9 @@ def test_threads_are_made_as_needed_up_to_a_number() -> None:
         assert not thread.is_alive()
 
 
-def test_threads_without_work_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_without_work_end() -> None:
     """And are made again when there is some."""
-    monkeypatch.setattr("soap_handler.inbox.workers._IDLE_SECONDS", 0.01)
-    workers = Workers("test worker", 3)
+    workers = Workers("test worker", 3, idle_seconds=0.01)
     done: list[threading.Thread] = []
     for number in (1, 2, 3):
         workers.submit(lambda: done.append(threading.current_thread()))

@@ -42,7 +42,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no other process that has to see that the log is gone."""
-    monkeypatch.setattr(ground, "_SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(ground, "SETTLING_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ def test_an_older_copy_of_the_same_size_is_noticed_by_its_mark(
     journal: Journal, file: Path, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A journal whose old rows are purged does not grow: each minute in which it is written to counts a mark up."""
-    monkeypatch.setattr(ground, "_MARK_SECONDS", 0.0)
+    monkeypatch.setattr(ground, "MARK_SECONDS", 0.0)
     journal.read(ground.ground_of).mark_at = 0.0
     fill(journal, file, 100)
     with closing(sqlite3.connect(f"file:{file}?mode=rw", uri=True, isolation_level=None)) as other:
@@ -291,7 +291,7 @@ def test_a_mark_is_made_where_something_was_written(
     first = mark()
     journal.record(entry(10))
     assert mark() == first, "the minute is not over"
-    monkeypatch.setattr(ground, "_MARK_SECONDS", 0.0)
+    monkeypatch.setattr(ground, "MARK_SECONDS", 0.0)
     journal.read(ground.ground_of).mark_at = 0.0
     journal.record(entry(11))
     assert mark() == first + 1

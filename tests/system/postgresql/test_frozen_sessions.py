@@ -39,9 +39,9 @@ TIMEOUT = 0.4
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all limits be short."""
     monkeypatch.setattr(silence, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(journal, "_SILENCE_MARGIN_SECONDS", 0.2)
-    monkeypatch.setattr(listen_notify, "_SILENCE_LIMIT_SECONDS", 0.5)
-    monkeypatch.setattr(listen_notify, "_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(journal, "SILENCE_MARGIN_SECONDS", 0.2)
+    monkeypatch.setattr(listen_notify, "SILENCE_LIMIT_SECONDS", 0.5)
+    monkeypatch.setattr(listen_notify, "SILENCE_SECONDS", 0.3)
 
 
 class Sessions:

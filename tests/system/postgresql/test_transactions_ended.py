@@ -135,7 +135,7 @@ def test_what_a_handler_does_to_its_connection_ends_no_thread(journal: Journal, 
 
 def test_a_database_without_a_free_connection_is_no_attempt(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """No handler was called, so nothing comes nearer to dead; it goes on when there is a connection."""
-    monkeypatch.setattr(run, "_NOT_BEGUN_PAUSE", timedelta(milliseconds=5))
+    monkeypatch.setattr(run, "NOT_BEGUN_PAUSE", timedelta(milliseconds=5))
     refused: list[None] = []
 
     def refuse(*_: object) -> None:
