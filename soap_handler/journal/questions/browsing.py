@@ -71,9 +71,9 @@ class Page:
 
 
 def browse(
-    connection: Connection, wanted: Search, ahead: timedelta, *, most: int = ROWS, seconds: float = SECONDS
+    connection: Connection, wanted: Search, ahead: timedelta, *, most: int = ROWS, seconds: float | None = None
 ) -> Page:
-    """Return the next page of what is wanted.
+    """Return the next page of what is wanted, of ``most`` rows, after ``seconds`` (:data:`SECONDS`) at the latest.
 
     ``ahead`` is by how much the queue's clock is ahead of the wall clock, by which people read due times.
     """
@@ -81,7 +81,9 @@ def browse(
     total: int | None = None
     looked_to: int | None = None
     if narrow is None:
-        rows, looked_to = _look_back(connection, _conditions(wanted), wanted.before, most, seconds)
+        rows, looked_to = _look_back(
+            connection, _conditions(wanted), wanted.before, most, SECONDS if seconds is None else seconds
+        )
     else:
         conditions = [*_conditions(replace(wanted, begins=None)), *narrow]
         total = int(connection.scalar(select(func.count()).select_from(notification).where(*conditions)) or 0)

@@ -35,8 +35,11 @@ OTHER_HOST: Final = "192.0.2.7"
 
 
 class _Health:
+    reasons: tuple[str, ...] = ()
+    """Why the service is not ready."""
+
     def readiness(self) -> Readiness:
-        return Readiness(())
+        return Readiness(self.reasons)
 
 
 COOKIES = ("soap_handler", "__Host-soap_handler")

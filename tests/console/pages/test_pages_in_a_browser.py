@@ -138,7 +138,7 @@ def test_a_long_search_goes_on_by_itself(browser: Chrome, tmp_path: Path, monkey
     """With script the rows come until all was looked through; without, the link leads there."""
     monkeypatch.setattr(journal_browsing, "FIRST_WINDOW", 2)
     monkeypatch.setattr(journal_browsing, "WINDOW_SECONDS", 0.0)
-    monkeypatch.setattr(journal_browsing.browse, "__kwdefaults__", {"most": 50, "seconds": 0.0})
+    monkeypatch.setattr(journal_browsing, "SECONDS", 0.0)
     with console_on(settings_of(tmp_path)) as console, served(console) as at:
         now = console.journal.now()
         many = [MessageReceived(account=REFERENCE, id=f"m{each}", originator=f"44770090{each:04}") for each in range(9)]
