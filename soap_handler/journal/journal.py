@@ -113,9 +113,9 @@ class Journal(QueueVerbs, UpkeepVerbs, ReadingVerbs):
         # still see the old state.
         self.committer: Committer = committer(self._engine, self._announcer, last=claim)
         """The seam through which this journal writes."""
-        self.gates = InboxGates(self.committer, self.wait, self.read, self.queue_now, self._instance)
+        self.gates = InboxGates(self, self._instance)
         """The gates of the inboxes, shared by all processes."""
-        self.erasures = Erasures(self.committer, self.wait, self.read, self._clock, self._engine)
+        self.erasures = Erasures(self, self._engine)
         """What removes a phone number."""
 
     def close(self, seconds: float | None = None) -> bool:
