@@ -42,6 +42,7 @@ def accounts(run: Run) -> None:
         site.start()
         idle, push = _measure(site)
         _tell(site, 5)
+        site.settle_down(120)
         site.stop()
     several = [dataclasses.replace(ACCOUNT, reference=f"EX{number:07d}") for number in range(1, count + 1)]
     with run.site(accounts=several) as site:
