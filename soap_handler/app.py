@@ -201,11 +201,12 @@ class App:
         """What serves the console; ``None`` where there is none, or where it is a process of its own."""
         self._tell_console: Callable[[Settings], None] = lambda _: None  # it is another process, or there is none
         for_console = listen_for_console(settings.console) if slot is None else []
-        self._accounts = Accounts(settings.account)
+        self.accounts = Accounts(settings.account)
+        """Those whose pushes are taken now; a reload replaces them."""
         self.journal = open_journal(settings, self.seams, self._tracing)
         try:  # after the journal is open: the customer's module may change the working directory
             self.journal.prove_writable()
-            adopt(self.journal, self._accounts)
+            adopt(self.journal, self.accounts)
             self._build_background(settings, routes.destinations(settings, plugged))
             self.server = self._build_server(settings, sockets)
         except (OSError, HandlerNotFoundError, JournalUnavailableError):
@@ -218,9 +219,9 @@ class App:
     def _build_background(self, settings: Settings, destinations: Sequence[Destination]) -> None:
         """Build what runs beside the server."""
         admissions = [self.seams.admission() for _ in destinations]
-        self.deleters = Deleters(self._accounts, self.journal, settings.delete, admissions[0])
+        self.deleters = Deleters(self.accounts, self.journal, settings.delete, admissions[0])
         self.reconcile_schedule = ReconcileSchedule(
-            self._accounts, self.journal, settings.reconcile, settings.delete, self.deleters.connections
+            self.accounts, self.journal, settings.reconcile, settings.delete, self.deleters.connections
         )
         self.retention = Retention(
             self.journal, settings.journal.retention, audit_days=settings.journal.audit_retention
@@ -243,10 +244,10 @@ class App:
         server = settings.server
         throttle = Throttle(server.login_failures_allowed, server.login_failure_delay)
         if wanted := routes.wants_requests(settings):
-            self._receiver: Receiver = KeepingReceiver(wanted, self._accounts, throttle)
+            self._receiver: Receiver = KeepingReceiver(wanted, self.accounts, throttle)
             faces = build_faces(server, self._receiver, Seams())  # the quick readers keep no request
         else:
-            self._receiver = Receiver(self._accounts, throttle)
+            self._receiver = Receiver(self.accounts, throttle)
             faces = build_faces(server, self._receiver, self.seams)
         if self._tracing:
             faces = self._tracing.faces(faces)
@@ -296,14 +297,14 @@ class App:
         try:
             if self._loads_target:
                 target.refuse_unnamed_output(settings.model_copy(update={"handler": self._settings.handler}))
-            accounts = Accounts(settings.account, self._accounts)
+            accounts = Accounts(settings.account, self.accounts)
             deleters = self.deleters.prepare(list(accounts), settings.delete)
             runs = self.reconcile_schedule.prepare(accounts, settings.reconcile, settings.delete)
             adopt(self.journal, accounts)
         except (SoapHandlerError, OSError) as error:
             telemetry.emit("reload_refused", problem=str(error))
             return
-        self._accounts = accounts
+        self.accounts = accounts
         self.deleters.expect(accounts)
         self._receiver.accounts = accounts
         self._tell_console(settings)
@@ -318,7 +319,7 @@ class App:
     def _adopt_late(self) -> None:
         """Adopt what came under the former names until the receiver had the new ones."""
         try:
-            adopt(self.journal, self._accounts)
+            adopt(self.journal, self.accounts)
         except JournalUnavailableError as error:  # it is found at the next start or reload
             telemetry.emit("adoption_put_off", reason=str(error))
 

@@ -54,6 +54,18 @@ READS_WALL_CLOCK: Final = {
 """The modules that read the wall clock, and what for: never for a pause, a time limit, a lease or a due time."""
 
 
+PRIVATE_OF_OTHERS: Final = {
+    "_Element": "lxml's type of an element has no other name",
+    "_ElementTree": "the same of a document",
+    "_cache": "where Python remembers encodings",
+    "_exit": "os._exit, which is documented",
+    "_replace": "of a named tuple, which is documented",
+}
+"""The private names that tests use, all of libraries, and why. Of the product's own they use none."""
+PATCHES: Final = {"setattr", "delattr", "getattr", "object"}
+"""The functions that take a name as a text: of monkeypatch, of mock, and Python's own."""
+
+
 def modules() -> Iterator[tuple[str, ast.Module]]:
     """Return each module of the package, by its path in it."""
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -92,6 +104,38 @@ def test_no_function_is_longer_than_a_screen() -> None:
         if isinstance(node, ast.FunctionDef)
     }
     assert {name: size for name, size in sizes.items() if size > FUNCTION_LINES} == {}
+
+
+def private_names(tree: ast.Module) -> Iterator[str]:
+    """Return the private names of others that a file uses: of attributes, of imports, and in texts that name these."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self" | "cls")):
+                continue
+            case ast.Attribute(attr=name):
+                names = [name]
+            case ast.ImportFrom(names=aliases):
+                names = [alias.name for alias in aliases]
+            case ast.Call(args=arguments) if _called(node) in PATCHES:
+                names = [str(each.value).rpartition(".")[2] for each in arguments[:2] if isinstance(each, ast.Constant)]
+            case _:
+                continue
+        yield from (name for name in names if re.match("_[^_]", name))
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def test_tests_use_public_names() -> None:
+    """What a test needs is worth a name that others may use too; a private one may change without a word."""
+    used = {
+        f"{path.relative_to(TESTS)}: {name}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for name in private_names(ast.parse(path.read_text(encoding="utf-8")))
+        if name not in PRIVATE_OF_OTHERS
+    }
+    assert used == set()
 
 
 def test_each_module_opens_with_one_sentence() -> None:
@@ -180,3 +224,6 @@ def test_the_rules_notice_what_breaks_them() -> None:
     assert not opening_sentence(tree).endswith(".")
     assert len(list(calls(tree, PARSERS))) == 1
     assert len(list(calls(tree, {"emit"}))) == 1
+    for text in ("x._y", "from x import _y", "monkeypatch.setattr(x, '_y', 1)", "monkeypatch.setattr('x._y', 1)"):
+        assert list(private_names(ast.parse(text))) == ["_y"], text
+    assert list(private_names(ast.parse("self._x = x.__dict__"))) == []

@@ -37,7 +37,8 @@ class SlowChecks:
         self._running: dict[bytes, Future[bool]] = {}
         self._wrong: OrderedDict[bytes, None] = OrderedDict()
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
-        self._queued = 0
+        self.queued = 0
+        """How many pairs wait for their turn."""
         self._lock = threading.Lock()
 
     def identity(self, account: str, username: str, password: str) -> bytes:
@@ -96,15 +97,15 @@ class SlowChecks:
 
     def _wait_for_slot(self) -> None:
         with self._lock:
-            if self._queued >= _QUEUED:
+            if self.queued >= _QUEUED:
                 raise CredentialsUncheckedError
-            self._queued += 1
+            self.queued += 1
         try:
             if not self._slots.acquire(timeout=_QUEUE_SECONDS):
                 raise CredentialsUncheckedError
         finally:
             with self._lock:
-                self._queued -= 1
+                self.queued -= 1
 
     def _end(self, pair: bytes, *, wrong: bool = False) -> None:
         with self._lock:

@@ -65,7 +65,7 @@ def _let_the_next_end_it() -> None:
 
 def _program() -> Callable[[], None]:
     """Load the commands; return what runs the one that was given."""
-    _load_structlog()
+    load_structlog()
     from soap_handler.cli.program import program  # noqa: PLC0415 - here, so that nothing is loaded by a mere import
 
     def run() -> None:
@@ -77,7 +77,7 @@ def _program() -> Callable[[], None]:
     return run
 
 
-def _load_structlog() -> None:
+def load_structlog() -> None:
     """Import structlog while rich is hidden, which saves a server 4 MB.
 
     structlog imports rich where it is installed, to draw tracebacks. Ours are plain, because rich's show local

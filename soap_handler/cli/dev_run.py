@@ -137,10 +137,10 @@ def _introduction(plan: Plan, journal: Path, inbox_url: str) -> list[str]:
         f"EMS inbox  {inbox_url}",
         f"console    {plan.console}",
     ]
-    return [*lines, "Send a message from another terminal (Ctrl-C here ends it):", f"  {_push_command(plan)}"]
+    return [*lines, "Send a message from another terminal (Ctrl-C here ends it):", f"  {push_command(plan)}"]
 
 
-def _push_command(plan: Plan) -> str:
+def push_command(plan: Plan) -> str:
     """Return a command that sends a message. A configuration has the login; the one that is made up is shown."""
     words = ["soap-handler", "push", "MessageReceived", "--url", plan.url]
     if plan.file is None:

@@ -45,15 +45,17 @@ _STEPS: Final = {
     Step.HANDLE: "handler", Step.DELETE: "delete", Step.PUSH: "pushed again", Step.REPLAY: "replay",
     Step.GIVE_UP: "give-up",
 }  # fmt: skip
-_ROWS_PER_QUERY: Final = 1_000
-_LATE_ROWS: Final = 500  # numbers below the newest: on PostgreSQL a lower number may be committed later
+ROWS_PER_QUERY: Final = 1_000
+"""Rows that one query reads."""
+LATE_ROWS: Final = 500
+"""Numbers below the newest: on PostgreSQL a lower number may be committed later."""
 
 
 def print_list(journal: Journal, wanted: Selection, limit: int) -> None:
     """Print the latest of a selection, and how many there are of it in all."""
     seqs, total = journal.read(partial(questions.found, selection=wanted, most=limit))
-    for start in range(0, len(seqs), _ROWS_PER_QUERY):
-        part = tuple(seqs[start : start + _ROWS_PER_QUERY])
+    for start in range(0, len(seqs), ROWS_PER_QUERY):
+        part = tuple(seqs[start : start + ROWS_PER_QUERY])
         _print(journal, journal.records(Selection(seqs=part)), titles=not start)
     terminal = columns.on_terminal()
     where = f"; times are {times.zone(journal.now())}" if terminal else ""
@@ -90,18 +92,18 @@ class Following:
         found = self._all_recent()
         new = [*(each for each in found if each.seq not in self.known), *first]
         self._last = max([self._last, *(each.seq for each in found)])
-        late = self._last - _LATE_ROWS
+        late = self._last - LATE_ROWS
         self.known = {seq for seq in (*self.known, *(each.seq for each in found)) if seq > late}
         return new[::-1]
 
     def _recent(self) -> Selection:
-        return replace(self._wanted, after=self._last - _LATE_ROWS)
+        return replace(self._wanted, after=self._last - LATE_ROWS)
 
     def _all_recent(self) -> list[Record]:
         """Return what may be new. Rows that come between two pages shift them, so that some are found twice."""
         found: dict[int, Record] = {}
         read = 0
-        while page := self._journal.records(self._recent(), _ROWS_PER_QUERY, read):
+        while page := self._journal.records(self._recent(), ROWS_PER_QUERY, read):
             found |= {each.seq: each for each in page}
             read += len(page)
         return sorted(found.values(), key=lambda each: -each.seq)

@@ -13,21 +13,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_WAIT_SECONDS: Final = 2.0  # for a fresh value; then the last one has to do
+_WAIT_SECONDS: Final = 2.0
 _SHARE: Final = 20  # a value is kept for so many times as long as it took: no more than a twentieth of one processor
 
 
 class Refreshed(Generic[T]):
     """Keeps the latest value of a function. Thread-safe; the function runs in one thread at a time."""
 
-    def __init__(self, function: Callable[[], T], kept: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        function: Callable[[], T],
+        kept: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        wait_seconds: float = _WAIT_SECONDS,
+    ) -> None:
         """``kept`` is for how many seconds a value is fresh; one that took long to find out is kept for longer.
 
-        An error of the function leaves no value.
+        A fresh value is waited for ``wait_seconds`` long; then the last one has to do. An error of the function leaves
+        no value.
         """
         self._function = function
         self._kept = kept
         self._clock = clock
+        self._wait_seconds = wait_seconds
         self._lock = threading.Lock()
         self._value: T | None = None
         self._fresh_until = float("-inf")
@@ -42,7 +51,7 @@ class Refreshed(Generic[T]):
             if done is None:
                 done = self._under_way = threading.Event()
                 threading.Thread(target=self._refresh, args=(done,), name="console refresh", daemon=True).start()
-        done.wait(_WAIT_SECONDS)
+        done.wait(self._wait_seconds)
         return self._value
 
     def _refresh(self, done: threading.Event) -> None:

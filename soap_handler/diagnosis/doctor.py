@@ -49,7 +49,7 @@ def _transport(visit: Visit, addresses: list[str]) -> Iterator[Finding]:
         yield from certificate.judge_tls(visit)
         return
     mend = "put a TLS proxy before the service (soap-handler deploy nginx), and register its https address"
-    judge = warning if _is_this_machine(addresses) else wrong
+    judge = warning if is_this_machine(addresses) else wrong
     yield judge("https", "the address is http: EMS would send the password in the clear", mend)
 
 
@@ -71,5 +71,6 @@ def _service(visit: Visit, *, trusted: bool) -> Iterator[Finding]:
         yield service.judge_clock(reply)
 
 
-def _is_this_machine(addresses: list[str]) -> bool:
+def is_this_machine(addresses: list[str]) -> bool:
+    """Whether all addresses are of the loopback interface."""
     return all(ipaddress.ip_address(each.partition("%")[0]).is_loopback for each in addresses)

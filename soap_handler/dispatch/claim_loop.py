@@ -51,9 +51,11 @@ class ClaimLoop(BackgroundLoop):
         in_order: bool,
         stands_still: Callable[[], None],
         destination: Destination,
+        poll_seconds: float,
     ) -> None:
         """``in_order``: of one originator on one account, one at a time, across all who share the journal.
 
+        ``poll_seconds`` is the longest time between two looks at the journal that no commit asked for.
         ``stands_still`` is called, again and again, while every handler thread hangs and none is replaced any more.
         """
         super().__init__("dispatch")
@@ -72,7 +74,7 @@ class ClaimLoop(BackgroundLoop):
         self._lacks_room = True  # whether more could be claimed if a run ended
         self._has_rested = True  # whether nothing woke it before the present round
         self._expects_more = False  # whether the last claim took as much as it could
-        self._poll_seconds = min(POLL_SECONDS, lease.timeout / 4)
+        self._poll_seconds = min(poll_seconds, lease.timeout / 4)
 
     def start(self) -> None:
         """Begin; each commit that may have made work wakes the loop."""

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.dispatch.admission import Admission
-from soap_handler.dispatch.claim_loop import ClaimLoop
+from soap_handler.dispatch.claim_loop import POLL_SECONDS, ClaimLoop
 from soap_handler.dispatch.handler_pool import HandlerPool
 from soap_handler.dispatch.lease import LeaseTimes
 from soap_handler.dispatch.results import Results
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from soap_handler.journal import Journal
 
 _DRAIN_POLL_SECONDS: Final = 0.1  # between two looks at what a drain still waits for
-_GATHER_SECONDS: Final = 0.02  # that a result may wait for others while there is enough to do
+GATHER_SECONDS: Final = 0.02
+"""That a result may wait for others while there is enough to do."""
 _BURST_GATHER_SECONDS: Final = 0.1  # as long as a burst's claims are apart: results go with the next one
 
 
@@ -41,13 +42,17 @@ class Dispatcher:
         admission: Admission | None = None,
         stands_still: Callable[[], None] = lambda: None,
         runner: Callable[..., Runner] = Runner,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         """``needs_delete`` says of an account, by its reference, whether its messages must leave an EMS inbox.
 
         ``in_order``: of one originator on one account, one after the other, across all who share the journal.
         Without an ``admission`` it takes all that it can handle. ``stands_still`` is called, again and again, while
         every handler thread hangs: only a new process helps then. ``runner`` makes what carries out runs.
+        ``poll_seconds`` is the longest time between two looks at the journal that no commit asked for.
         """
+        self.destination = destination
+        """Where the notifications go; it is closed at the end."""
         self._admission = admission or Admission()
         lease = LeaseTimes(destination.timeout)
         settlements = Settlements(
@@ -67,8 +72,8 @@ class Dispatcher:
             in_order=in_order,
             stands_still=stands_still,
             destination=destination,
+            poll_seconds=poll_seconds,
         )
-        self._close = destination.close
 
     def start(self) -> None:
         """Begin to claim and handle."""
@@ -91,7 +96,7 @@ class Dispatcher:
             self.results.retry()
         self.pool.close()
         if not self.busy:
-            self._close()
+            self.destination.close()
         return not self.busy
 
     def _gathers_for(self, results: int) -> float:
@@ -104,7 +109,7 @@ class Dispatcher:
         if self._admission.in_burst():
             return _BURST_GATHER_SECONDS
         waits = self._admission.pause > 0 or self.pool.has_quick_work_beside(results)
-        return _GATHER_SECONDS if waits else 0.0
+        return GATHER_SECONDS if waits else 0.0
 
     @property
     def busy(self) -> int:

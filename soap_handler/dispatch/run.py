@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 _NO_ATTEMPT_LEFT: Final = "no attempt is left: the last ones never ended, as the process died or the lease ran out"
 _DEATHS_ALLOWED: Final = 10  # processes that one notification may end
-_NOT_BEGUN_PAUSE: Final = timedelta(seconds=1)  # until a run that could not begin is claimed again
+NOT_BEGUN_PAUSE: Final = timedelta(seconds=1)
+"""Until a run that could not begin is claimed again."""
 
 
 class Outcome(Enum):
@@ -164,7 +165,7 @@ class Runner:
         elif outcome is Outcome.IGNORED:
             self._results.add(self._settlements.ignored(run.claim, run.started_at))
         elif outcome is Outcome.NOT_BEGUN:
-            self.release([run.claim], _NOT_BEGUN_PAUSE)
+            self.release([run.claim], NOT_BEGUN_PAUSE)
         self._count(run, outcome)
         return outcome
 
@@ -190,7 +191,7 @@ class Runner:
         if settled := [self._settlement(run) for run, outcome in ended if outcome in _TO_SETTLE]:
             self._results.add(*settled)
         if waiting := [run.claim for run, outcome in zip(runs, outcomes, strict=True) if outcome is Outcome.NOT_BEGUN]:
-            self.release(waiting, _NOT_BEGUN_PAUSE)
+            self.release(waiting, NOT_BEGUN_PAUSE)
         for run, outcome in zip(runs, outcomes, strict=True):
             self._count(run, outcome)
         return outcomes

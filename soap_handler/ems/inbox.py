@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from lxml import etree
@@ -98,6 +99,13 @@ class InboxService:
         """End the orders of :meth:`outage` and :meth:`answer_with_fault`."""
         self._ordered_fault = None
         self._soap.end()
+
+    def change_password(self, reference: str, password: str) -> None:
+        """Have an account log in with another password from now on, as after a change at EMS."""
+        self._accounts = {
+            name: replace(account, password=password) if account.reference == reference else account
+            for name, account in self._accounts.items()
+        }
 
     def start(self) -> Self:
         """Begin to answer."""

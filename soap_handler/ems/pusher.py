@@ -93,7 +93,7 @@ class Pusher:
         self._tally: Counter[str] = Counter()
         self._pushed: set[str] = set()
         self._sent: set[str] = set()
-        self._acknowledged: set[str] = set()
+        self._acknowledged: dict[str, int] = {}
         self._threads: list[threading.Thread] = []
 
     @property
@@ -120,6 +120,14 @@ class Pusher:
         with self._changed:
             distinct = {"pushed": len(self._pushed), "acknowledged": len(self._acknowledged)}
             return {**self._tally, **distinct, "waiting": len(self._due) + self._sending}
+
+    def acknowledged(self) -> dict[str, int]:
+        """Return the key of each notification that was answered with 200, and when it first was.
+
+        The times are nanoseconds of the monotonic clock.
+        """
+        with self._changed:
+            return dict(self._acknowledged)
 
     def waiting(self) -> list[Delivery]:
         """Return the queued deliveries, soonest first, without those that are being sent."""
@@ -194,7 +202,7 @@ class Pusher:
             self._changed.notify_all()
 
     def _succeeded(self, delivery: Delivery) -> None:
-        self._acknowledged.add(delivery.key)
+        self._acknowledged.setdefault(delivery.key, time.monotonic_ns())
         delivery.failures = 0
         if delivery.plan.duplicate and not delivery.acknowledged:
             self._schedule(delivery, time.monotonic() + self._settings.first_retry)

@@ -100,6 +100,10 @@ class SimulatedEms:
         """Wait until nothing is left to push, at most ``timeout`` seconds; return whether it is."""
         return self._pusher.wait_until_quiet(timeout)
 
+    def acknowledged(self) -> dict[str, int]:
+        """Return the key of each notification that was answered with 200, and when it first was (monotonic, in ns)."""
+        return self._pusher.acknowledged()
+
     def waiting(self) -> list[Delivery]:
         """Return the queued deliveries, soonest first; each says how its last call failed."""
         return self._pusher.waiting()

@@ -60,6 +60,11 @@ class PipelinedCommit(GroupCommit):
         self._loop = threading.get_ident()
         self._sockets = sockets
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a connection waits for the loop's first push."""
+        return self._ready is not None
+
     def detach(self) -> None:
         """End that. What is under way fails, as its answer would reach no one; what waits is left to the thread."""
         connection, self._attached = self._attached, None

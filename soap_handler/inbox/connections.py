@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from soap_handler.settings import InboxSettings
 
 _IDLE_SECONDS: Final = 60.0  # a firewall that forgets a connection does so after some minutes, and says nothing
-_KEPT_CONNECTIONS: Final = 32  # of all inboxes together; EMS need not hold one for each of a thousand accounts
+_MOST_IDLE: Final = 32  # of all inboxes together; EMS need not hold one for each of a thousand accounts
 
 
 class _Idle(NamedTuple):
@@ -32,10 +32,18 @@ class Connections:
     credentials go with each call, and cookies are not kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle_seconds: float = _IDLE_SECONDS, most_idle: int = _MOST_IDLE) -> None:
+        """Keep ``most_idle`` connections that wait for a call, each for no longer than ``idle_seconds``."""
+        self._idle_seconds = idle_seconds
+        self._most_idle = most_idle
         self._idle: list[_Idle] = []  # idle longest first
         self._closed = False
         self._lock = threading.Lock()
+
+    @property
+    def idle(self) -> int:
+        """How many connections wait for their next call."""
+        return len(self._idle)
 
     @contextmanager
     def to(self, inbox: InboxSettings) -> Iterator[Transport]:
@@ -55,10 +63,10 @@ class Connections:
             self.close_idle()
 
     def close_idle(self) -> None:
-        """Close the connections that have not been used for a minute, and those that are too many."""
-        before = float("inf") if self._closed else time.monotonic() - _IDLE_SECONDS
+        """Close the connections that have not been used for long, and those that are too many."""
+        before = float("inf") if self._closed else time.monotonic() - self._idle_seconds
         with self._lock:
-            surplus = len(self._idle) - _KEPT_CONNECTIONS
+            surplus = len(self._idle) - self._most_idle
             kept = [each for place, each in enumerate(self._idle) if each.since > before and place >= surplus]
             ended, self._idle = [each for each in self._idle if each not in kept], kept
         for each in ended:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from soap_handler.log_throttle import LogThrottle
 
 POLL_SECONDS: Final = 1.0
-"""Between two looks at the journal that nothing woke us for: finds what other processes handled."""
+"""Between two looks at the journal that no commit asked for: finds what other processes handled."""
 _GATHER_SECONDS: Final = 0.2  # a delete is not urgent, and one call for ten messages is kinder than ten calls
 _CALLS_AT_ONCE: Final = 32  # so many inboxes may be slow before another one waits for them
 
@@ -38,10 +38,13 @@ class DeleteSchedule(BackgroundLoop):
         admission: Admission,
         log_throttle: LogThrottle,
         connections: Connections,
+        *,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         """Have ``deleters`` work: those in use, by account. They may change at any time.
 
-        Of their ``connections``, those that are idle are closed in time.
+        Of their ``connections``, those that are idle are closed in time. ``poll_seconds`` is the time between two looks
+        at the journal that no commit asked for.
         """
         super().__init__("deletion")
         self._deleters = deleters
@@ -49,6 +52,7 @@ class DeleteSchedule(BackgroundLoop):
         self._admission = admission
         self._log_throttle = log_throttle
         self._connections = connections
+        self._poll_seconds = poll_seconds
         self._workers = Workers("deletion call", _CALLS_AT_ONCE)
 
     def start(self) -> None:
@@ -66,10 +70,10 @@ class DeleteSchedule(BackgroundLoop):
         """Have each deleter that has something to do begin a turn; return for how many seconds there is no more."""
         self._connections.close_idle()
         if not self._deleters:
-            return POLL_SECONDS
+            return self._poll_seconds
         due = self._journal.next_deletions()
         gates = {gate.account: gate for gate in self._journal.gates.closed()} if due else {}
-        seconds = POLL_SECONDS
+        seconds = self._poll_seconds
         for account, at in due.items():
             deleter = self._deleters.get(account)
             if deleter is None or deleter.is_busy:
@@ -95,10 +99,9 @@ class DeleteSchedule(BackgroundLoop):
             telemetry.emit("deletion_waits_for_journal", account=None, reason=str(error), times=times)
         return FAILED_ROUND.longest(self.failures)
 
-    @staticmethod
-    def _seconds_until_turn(deleter: Deleter, due: float, gate: InboxGate | None) -> float:
+    def _seconds_until_turn(self, deleter: Deleter, due: float, gate: InboxGate | None) -> float:
         """Return in how many seconds the deleter has something to do, as far as is known."""
         if gate is not None and deleter.is_kept_by(gate):
-            return POLL_SECONDS
+            return self._poll_seconds
         at_once = deleter.has_untold or (gate is not None and deleter.may_be_corrected(gate))
         return max(0.0 if at_once else due, deleter.seconds_to_rest())

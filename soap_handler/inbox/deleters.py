@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from soap_handler import telemetry
 from soap_handler.dispatch.admission import Admission
 from soap_handler.inbox.connections import Connections
-from soap_handler.inbox.delete_schedule import DeleteSchedule
+from soap_handler.inbox.delete_schedule import POLL_SECONDS, DeleteSchedule
 from soap_handler.inbox.deleter import Deleter
 from soap_handler.log_throttle import LogThrottle
 from soap_handler.metrics.catalogue import CIRCUIT_OPEN
@@ -46,16 +46,24 @@ class Deleters:
         journal: Journal,
         settings: DeleteSettings,
         admission: Admission | None = None,
+        *,
+        connections: Connections | None = None,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        """Build a deleter for each account. The journal is not closed by this class."""
+        """Build a deleter for each account. The journal is not closed by this class; ``connections`` are.
+
+        ``poll_seconds`` is the time between two looks at the journal that no commit asked for.
+        """
         self._journal = journal
         self._settings = settings
         self._admission = admission or Admission()
         self._log_throttle = LogThrottle()
-        self.connections = Connections()
+        self.connections = connections or Connections()
         """Those to the inboxes, which reconciliation borrows too."""
         self._running: dict[str, Deleter] = {}
-        self._schedule = DeleteSchedule(self._running, journal, self._admission, self._log_throttle, self.connections)
+        self._schedule = DeleteSchedule(
+            self._running, journal, self._admission, self._log_throttle, self.connections, poll_seconds=poll_seconds
+        )
         self._names = _names_of(accounts)
         self._stopped = False
         self._lock = threading.Lock()

@@ -16,10 +16,11 @@ _IDLE_SECONDS: Final = 5.0  # after which a thread without work ends
 class Workers:
     """Carries out tasks in daemon threads, a bounded number at once. A task must not raise."""
 
-    def __init__(self, name: str, most: int) -> None:
-        """``most`` threads at once, named ``name``."""
+    def __init__(self, name: str, most: int, *, idle_seconds: float = _IDLE_SECONDS) -> None:
+        """``most`` threads at once, named ``name``. One that has no work for ``idle_seconds`` ends."""
         self._name = name
         self._most = most
+        self._idle_seconds = idle_seconds
         self._tasks: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._threads: set[threading.Thread] = set()
         self._free = 0  # threads that wait for a task, less the tasks that wait for a thread
@@ -57,7 +58,7 @@ class Workers:
     def _next(self) -> Callable[[], object] | None:
         """Return the next task, or ``None`` for the end of this thread."""
         try:
-            task = self._tasks.get(timeout=_IDLE_SECONDS)
+            task = self._tasks.get(timeout=self._idle_seconds)
         except Empty:
             task = None
         with self._lock:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from soap_handler.journal.records import Entry
 
 T = TypeVar("T")
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 class Access(ABC):
@@ -57,3 +59,17 @@ class Access(ABC):
     @abstractmethod
     def read(self, query: Callable[[Connection], T], silence: float | None = None) -> T:
         """Carry out a query; ``silence`` is how long (seconds) the server may say nothing, where that is known."""
+
+
+class SubjectVerbs:
+    """Verbs of one subject, which a journal offers by an attribute such as ``Journal.gates``.
+
+    Their errors are those of the journal's own verbs.
+    """
+
+    def __init__(self, journal: Access) -> None:
+        self._journal = journal
+
+    def _write(self, verb: Callable[[Connection, Sequence[A]], Sequence[R]], argument: A) -> R:
+        """Carry out a verb in the next transaction, and wait for its commit."""
+        return self._journal.wait(self._journal.committer.submit(verb, argument))

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 KNOWN: Final = "not called: known under another name of the account"
 """How the history calls it where a message that waits came under another name too."""
-_ROWS_PER_STEP: Final = 500  # in one transaction
+ROWS_PER_STEP: Final = 500
+"""Rows that are rewritten in one transaction."""
 _LATE_ROWS: Final = 10_000  # numbers below the newest: on PostgreSQL a lower number may be committed later
 _STEP_LIMIT_SECONDS: Final = 60.0  # for one step
 _TRIES: Final = 3  # on PostgreSQL a push may store the same message meanwhile
@@ -151,7 +152,7 @@ def _rewrite_next(connection: Connection, step: _Step) -> tuple[int, int | None]
         select(*columns, _table.erased_at)
         .where(_table.seq > step.after, _table.account.in_(step.references))
         .order_by(_table.seq)
-        .limit(_ROWS_PER_STEP)
+        .limit(ROWS_PER_STEP)
         .with_for_update()
     ).all()
     if not rows:

@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SILENCE_MARGIN_SECONDS: Final = 1.0  # a caller is told of its own limit first
+SILENCE_MARGIN_SECONDS: Final = 1.0
+"""More than a caller waits, until a silent server is given up: the caller is told of its own limit first."""
 _CLOSE_SECONDS: Final = 30.0
 _LEAST_SECONDS: Final = 0.05  # that a commit is waited for
 
@@ -86,7 +87,7 @@ class Journal(QueueVerbs, UpkeepVerbs, ReadingVerbs):
             SchemaError: its tables are of a newer release.
         """
         self._queue_clock = wall_clock.QueueClock(clock)
-        silence_limit = timeout + _SILENCE_MARGIN_SECONDS
+        silence_limit = timeout + SILENCE_MARGIN_SECONDS
         self._engine = open_engine(url, execute, self._queue_clock, create=create, silence_limit=silence_limit)
         self._on_psycopg = is_psycopg(self._engine)
         self._timeout = timeout
@@ -112,9 +113,9 @@ class Journal(QueueVerbs, UpkeepVerbs, ReadingVerbs):
         # still see the old state.
         self.committer: Committer = committer(self._engine, self._announcer, last=claim)
         """The seam through which this journal writes."""
-        self.gates = InboxGates(self.committer, self.wait, self.read, self.queue_now, self._instance)
+        self.gates = InboxGates(self, self._instance)
         """The gates of the inboxes, shared by all processes."""
-        self.erasures = Erasures(self.committer, self.wait, self.read, self._clock, self._engine)
+        self.erasures = Erasures(self, self._engine)
         """What removes a phone number."""
 
     def close(self, seconds: float | None = None) -> bool:
@@ -125,7 +126,7 @@ class Journal(QueueVerbs, UpkeepVerbs, ReadingVerbs):
         """
         limit = max(_CLOSE_SECONDS, self._timeout) if seconds is None else seconds
         committed = self.committer.close(limit)
-        heard = self._announcer.close(_SILENCE_MARGIN_SECONDS)
+        heard = self._announcer.close(SILENCE_MARGIN_SECONDS)
         if not (committed and heard):
             telemetry.emit("journal_not_closed", seconds=limit)
         self._engine.dispose()

@@ -38,7 +38,8 @@ REFRESH_SECONDS: Final = 1.0
 """How long a process on PostgreSQL trusts its last look at the database's clock."""
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
-_SERVER_NOW: Final = "CAST(extract(epoch FROM {}()) * 1000000 AS BIGINT)"
+SERVER_NOW: Final = "CAST(extract(epoch FROM {}()) * 1000000 AS BIGINT)"
+"""PostgreSQL's clock, by one of its functions, as an :class:`Instant` is stored."""
 _JUMP: Final = timedelta(seconds=2)  # a difference of more is no delay of the network
 _FALL_SECONDS: Final = 5.0  # after a fall: what was written just before it was noticed comes in that time
 _LOOK_LIMIT_SECONDS: Final = 0.5  # a slower answer says too little about the moment at which it was given
@@ -115,7 +116,7 @@ def follow(connection: Connection, lease: timedelta) -> Doubts:
 
 def _look(connection: Connection, queue_clock: QueueClock) -> None:
     asked = clock.uptime()
-    number = connection.scalar(select(literal_column(_SERVER_NOW.format("clock_timestamp"))))
+    number = connection.scalar(select(literal_column(SERVER_NOW.format("clock_timestamp"))))
     answered = clock.uptime()
     moment = from_number(number)
     if moment is not None and (answered - asked < _LOOK_LIMIT_SECONDS or queue_clock.zero is None):
@@ -138,7 +139,7 @@ def set_to(queue_clock: QueueClock, moment: datetime, at: float) -> None:
 
 def is_right(now: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Return the condition that an instant is the present one by PostgreSQL's clock, give or take a little."""
-    server: ColumnElement[datetime] = literal_column(_SERVER_NOW.format("statement_timestamp"), Instant())
+    server: ColumnElement[datetime] = literal_column(SERVER_NOW.format("statement_timestamp"), Instant())
     return now.between(_plus(server, -_JUMP), _plus(server, _JUMP))
 
 

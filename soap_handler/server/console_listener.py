@@ -93,6 +93,8 @@ class ConsoleListener(Background):
     def __init__(self, application: Callable[..., Any], sockets: Sequence[socket.socket]) -> None:
         """``sockets`` listen already; they are closed at the end."""
         super().__init__("console")
+        self.application = application
+        """What is served."""
         self.sockets: dict[int, Any] = {}
         """waitress's map of what its loop waits for, by file number."""
         self._server = create_server(

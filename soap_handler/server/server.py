@@ -28,7 +28,8 @@ _DRAIN_POLL_SECONDS: Final = 0.02
 _NEXT_REQUEST_SECONDS: Final = (
     0.1  # during a drain: a request may be on its way on a connection that was busy so lately
 )
-_SILENCE_SECONDS: Final = 2.0  # during a drain: without a byte for so long, the rest of a request is not waited for
+SILENCE_SECONDS: Final = 2.0
+"""During a drain: without a byte for so long, the rest of a request is not waited for."""
 _DISCARDED_BYTES: Final = 64 * 1024 * 1024  # a longer body is not read to its end, so its sender may miss our answer
 _UNLIMITED: Final = 2**30  # for the limits of waitress that ``Limits`` replaces
 
@@ -226,4 +227,4 @@ def end_threads(dispatcher: Any, timeout: float) -> None:  # noqa: ANN401 - wait
 def _is_in_flight(channel: Channel, now: float) -> bool:
     """Whether an answer is owed, or a request is arriving or may be about to."""
     silent = now - channel.active
-    return channel.has_pending_response or silent < (_SILENCE_SECONDS if channel.request else _NEXT_REQUEST_SECONDS)
+    return channel.has_pending_response or silent < (SILENCE_SECONDS if channel.request else _NEXT_REQUEST_SECONDS)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from soap_handler.sinks.base import Delivery
 
 _IDLE_SECONDS: Final = 25.0  # after which a connection is made anew; RabbitMQ's heartbeat timeout is 60
-_FRESH_SECONDS: Final = 0.5  # for which a connection that has just confirmed a message is not looked at again
+FRESH_SECONDS: Final = 0.5
+"""For which a connection that has just confirmed a message is not looked at again."""
 _PERSISTENT: Final = 2
 
 
@@ -115,7 +116,7 @@ class Amqp(Sink):
         rested = time.monotonic() - self._local.used
         if rested > _IDLE_SECONDS:
             return False
-        if rested < _FRESH_SECONDS and channel.is_open:
+        if rested < FRESH_SECONDS and channel.is_open:
             return True  # a look at the socket takes an eighth of a delivery's CPU time
         try:
             channel.connection.process_data_events(0)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DATA_ERROR: Final = 65
 """EX_DATAERR: the program will never take this notification."""
 _OWN_VARIABLES: Final = "SOAP_HANDLER_"  # settings of the service, which may hold passwords
-_VARIABLE_LIMIT_BYTES: Final = 100_000  # bytes; Linux takes 131,072 for one
+_VARIABLE_LIMIT_BYTES: Final = 100_000  # of UTF-8; Linux takes 131,072 for one
 _TRACE_STATE: Final = "TRACESTATE"
 _STDERR_SHOWN: Final = 400  # characters of its end
 
@@ -126,7 +126,7 @@ def variables(values: Mapping[str, Any]) -> dict[str, str]:
     found = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
     for name, value in values.items():
         text = _as_variable(value)
-        if text is not None and len(text) <= _VARIABLE_LIMIT_BYTES:
+        if text is not None and len(text.encode()) <= _VARIABLE_LIMIT_BYTES:
             found[f"SMS_{name.upper()}"] = text
     found.pop(_TRACE_STATE, None)  # what the service was started with belongs to another trace
     return {**found, VARIABLE: current() or made_up(values["key"])}

@@ -40,7 +40,7 @@ def provider() -> TracerProvider:
     if isinstance(present, TracerProvider):
         return present
     made = TracerProvider(resource=_resource(), shutdown_on_exit=False)  # ended by `end`, which has a limit
-    for exporter in _exporters(os.environ):
+    for exporter in exporters(os.environ):
         made.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(made)
     return made
@@ -65,7 +65,12 @@ def _resource() -> Resource:
     return Resource.create(ours)
 
 
-def _exporters(environment: Mapping[str, str]) -> Iterator[SpanExporter]:
+def exporters(environment: Mapping[str, str]) -> Iterator[SpanExporter]:
+    """Yield the exporters that the environment names.
+
+    Raises:
+        TracingError: one is not installed or cannot be made.
+    """
     for name in (environment.get("OTEL_TRACES_EXPORTER") or "otlp").split(","):
         if name.strip() not in {"", "none"}:
             yield _exporter(_entry_point(name.strip(), environment))

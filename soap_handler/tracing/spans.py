@@ -38,6 +38,11 @@ class Spans:
         self._tracer = provider.get_tracer("soap_handler")
         self._open: dict[str, Span] = {}  # those whose commit is under way, by their context
 
+    @property
+    def under_way(self) -> int:
+        """How many spans are open for a commit that is under way."""
+        return len(self._open)
+
     def push(self, entry: Entry, request: Request, api: str, began: int) -> Entry:
         """Begin the span of each notification of a request; return the entry with their contexts.
 

@@ -132,7 +132,7 @@ def test_a_flood_leaves_one_line_a_minute(tmp_path: Path) -> None:
         for connection in connections:
             assert connection.answer().status == 500
             connection.close()
-        assert strict.app._accounts.refused == 12
+        assert strict.app.accounts.refused == 12
     lines = [line for line in logged if line["event"] == "authentication_failed"]
     assert len(lines) == 3
     assert "wrong" not in str(lines)

@@ -13,7 +13,9 @@ from pydantic import SecretStr
 
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.accounts.authentication import Credentials
+from soap_handler.accounts.equal_work import EqualWork
 from soap_handler.accounts.passwords import PasswordHash, hash_password, is_foreign_hash, is_hash
+from soap_handler.accounts.slow_checks import SlowChecks
 from soap_handler.accounts.verifiers import HashVerifier
 from soap_handler.errors import AuthenticationError, CredentialsUncheckedError
 from soap_handler.settings import AccountSettings, PushCredentials
@@ -190,40 +192,39 @@ def test_equal_pairs_in_flight_share_one_check(monkeypatch: pytest.MonkeyPatch) 
     assert begun == ["pleaseletmein"]
 
 
-def test_pairs_that_differ_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_that_differ_wait_for_their_turn() -> None:
     """The right pairs of more accounts than are checked at once are all found right."""
-    monkeypatch.setattr(PasswordHash, "verify", lambda _, password: not Event().wait(0.02) and password == "right")
-    accounts = Accounts([account(f"EX{number}", ("ems", RFC_7914)) for number in range(8)])
+    checks = SlowChecks()
+
+    def slow() -> bool:
+        return not Event().wait(0.02)
+
     with ThreadPoolExecutor(8) as threads:
-        answers = [threads.submit(refused, accounts, Credentials("ems", "right", f"EX{number}")) for number in range(8)]
-        assert not any(answer.result(10) for answer in answers)
+        answers = [threads.submit(checks.check, b"%d" % number, lambda _: True, slow) for number in range(8)]
+        assert all(answer.result(10) for answer in answers)
 
 
-def test_a_queue_that_is_full_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_is_full_is_no_refusal() -> None:
     """What cannot even wait is not called wrong; the caller comes again."""
-    gate = threading.Event()
-    monkeypatch.setattr(PasswordHash, "verify", lambda *_: gate.wait(10))
-    accounts = Accounts([HASHED])
-    pairs = [Credentials("ems", f"guess {number}", "EX1") for number in range(10)]
+    checks, gate = SlowChecks(), threading.Event()
     with ThreadPoolExecutor(10) as threads:
-        waiting = [threads.submit(accounts.authenticate, pair) for pair in pairs]
-        checks = accounts._work._checks
-        wait_for(lambda: checks._queued == 8)
+        waiting = [threads.submit(checks.check, b"%d" % number, lambda _: True, gate.wait) for number in range(10)]
+        wait_for(lambda: checks.queued == 8)
         with pytest.raises(CredentialsUncheckedError) as caught:
-            accounts.authenticate(RIGHT)
+            checks.check(b"one more", lambda _: True, gate.wait)
         assert not caught.value.delayed
         gate.set()
-        assert {each.result(10).reference for each in waiting} == {"EX1"}
+        assert all(each.result(10) for each in waiting)
 
 
 def test_hashes_of_other_costs_cost_the_same_everywhere() -> None:
     """An account whose hash is dearer than usual cannot be told from an unknown one by the time of a refusal."""
     dear = str(PasswordHash(15, 8, 1, b"salt" * 4, b"digest" * 4))
-    accounts = Accounts([account("EX1", ("ems", RFC_7914)), account("EX2", ("ems", dear)), PLAIN])
-    work = accounts._work
-    known = [each.verifiers for each in accounts]
+    own = [[HashVerifier("ems", PasswordHash.parse(RFC_7914))], [HashVerifier("ems", PasswordHash.parse(dear))], []]
+    work = EqualWork(own)
     costs = [
-        sorted(one.costs for one in verifiers if isinstance(one, HashVerifier)) for verifiers in (*known, work.decoys)
+        sorted(one.costs for one in verifiers if isinstance(one, HashVerifier))
+        for verifiers in (*map(work.padded, own), work.decoys)
     ]
     assert costs == [[(14, 8, 1), (15, 8, 1)]] * 4
 
@@ -239,11 +240,11 @@ def test_every_refusal_takes_the_same_number_of_checks(checks: Checks) -> None:
     assert costs == {2}
 
 
-def test_few_checks_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_checks_run_at_once() -> None:
     """However many guess at the same moment, the machine is left to those who are known."""
     gate, running, most, lock = threading.Event(), 0, 0, threading.Lock()
 
-    def slow(_self: PasswordHash, _password: str) -> bool:
+    def slow() -> bool:
         nonlocal running, most
         with lock:
             running += 1
@@ -253,16 +254,13 @@ def test_few_checks_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
             running -= 1
         return False
 
-    monkeypatch.setattr(PasswordHash, "verify", slow)
-    accounts = Accounts([HASHED])
-    pairs = [Credentials("ems", f"guess {number}", "EX1") for number in range(8)]
+    checks = SlowChecks()
     with ThreadPoolExecutor(8) as threads:
-        answers = [threads.submit(refused, accounts, pair) for pair in pairs]
-        wait_for(lambda: accounts._work._checks._queued == 6)
+        answers = [threads.submit(checks.check, b"%d" % number, lambda _: True, slow) for number in range(8)]
+        wait_for(lambda: checks.queued == 6)
         gate.set()
-        assert all(answer.result(10) for answer in answers)
+        assert not any(answer.result(10) for answer in answers)
     assert most == 2
-    assert accounts.refused == 8
 
 
 def test_what_was_proved_stays_so_across_a_change(checks: Checks) -> None:

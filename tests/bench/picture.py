@@ -20,8 +20,8 @@ _FOOT: Final = 40
 
 _INK: Final = "#1f2328"
 _GREY: Final = "#59636e"
-_MARK: Final = "#cf222e"
-_COLOURS: Final = {PLAIN: "#818b98", CONSTANT: "#d1d9e0", ONE: "#54aeff", TWO: "#0969da", TWO_POSTGRESQL: "#8250df"}
+MARK: Final = "#cf222e"
+COLOURS: Final = {PLAIN: "#818b98", CONSTANT: "#d1d9e0", ONE: "#54aeff", TWO: "#0969da", TWO_POSTGRESQL: "#8250df"}
 
 
 def svg(rows: list[dict[str, Any]]) -> str:
@@ -70,11 +70,11 @@ def _ground(height: int) -> Tree.Element:
 def _bar(root: Tree.Element, top: int, row: dict[str, Any], scale: float) -> None:
     width = max(1.0, row["ratio"] * scale)
     _text(root, _LEFT - 10, top + 13.5, row["server"], anchor="end")
-    _rect(root, (_LEFT, top, width, _BAR), _COLOURS[row["server"]], radius=2)
+    _rect(root, (_LEFT, top, width, _BAR), COLOURS[row["server"]], radius=2)
     mark = _mark(row)
     behind = _LEFT + width
     if mark is not None:
-        _rect(root, (_LEFT + mark * scale - 1, top - 2, 2, _BAR + 4), _MARK)
+        _rect(root, (_LEFT + mark * scale - 1, top - 2, 2, _BAR + 4), MARK)
         if behind + _RIGHT > _LEFT + mark * scale:  # no room for the figures before the mark
             behind = max(behind, _LEFT + mark * scale)
     figures = _text(root, behind + 8, top + 13.5, "")
@@ -88,7 +88,7 @@ def _mark(row: dict[str, Any]) -> float | None:
 
 
 def _legend(root: Tree.Element, line: int) -> None:
-    _rect(root, (_LEFT, line - 12, 2, 16), _MARK)
+    _rect(root, (_LEFT, line - 12, 2, 16), MARK)
     _text(root, _LEFT + 10, line, "target", colour=_GREY, size=12)
 
 

@@ -367,8 +367,8 @@ def test_the_picture_is_svg_with_a_bar_and_its_figures_for_each_row() -> None:
     name = "{http://www.w3.org/2000/svg}"
     colours = [each.get("fill") for each in root.iter(f"{name}rect")]
     assert root.tag == f"{name}svg"
-    assert [colours.count(picture._COLOURS[server]) for server in targets.OURS] == [3, 3, 3]
-    assert colours.count(picture._MARK) == len(targets.RECEIVE) + 1  # the legend
+    assert [colours.count(picture.COLOURS[server]) for server in targets.OURS] == [3, 3, 3]
+    assert colours.count(picture.MARK) == len(targets.RECEIVE) + 1  # the legend
     assert sum(str(text.text).endswith("/s") for text in root.iter(f"{name}tspan")) == len(rows)
 
 

@@ -42,6 +42,7 @@ def accounts(run: Run) -> None:
         site.start()
         idle, push = _measure(site)
         _tell(site, 5)
+        site.settle_down(120)
         site.stop()
     several = [dataclasses.replace(ACCOUNT, reference=f"EX{number:07d}") for number in range(1, count + 1)]
     with run.site(accounts=several) as site:
@@ -106,9 +107,8 @@ def _processor_seconds(site: Site) -> float:
 @contextmanager
 def _refusing(site: Site, several: Sequence[EmsAccount]) -> Iterator[None]:
     """Let EMS have another password for the inboxes of some accounts for a while."""
-    known = site.ems.inbox._accounts
     for one in several:
-        known[one.reference.casefold()] = dataclasses.replace(one, password="another")
+        site.ems.inbox.change_password(one.reference, "another")
     yield
     for one in several:
-        known[one.reference.casefold()] = one
+        site.ems.inbox.change_password(one.reference, one.password)

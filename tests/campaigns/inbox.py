@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,16 +79,10 @@ def _trouble(site: Site, trouble: OutageKind | VendorCode | str) -> Iterator[Non
         case VendorCode():
             site.ems.inbox.answer_with_fault(trouble)
         case _:
-            _password(site, "another")
+            site.ems.inbox.change_password(ACCOUNT.reference, "another")
     yield
     site.ems.inbox.restore()
-    _password(site, ACCOUNT.password)
-
-
-def _password(site: Site, password: str) -> None:
-    accounts = site.ems.inbox._accounts
-    for name, account in accounts.items():
-        accounts[name] = dataclasses.replace(account, password=password)
+    site.ems.inbox.change_password(ACCOUNT.reference, ACCOUNT.password)
 
 
 @contextlib.contextmanager

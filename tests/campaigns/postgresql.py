@@ -33,7 +33,7 @@ class PostgreSQL(postgresql.PostgreSQL):
             raise SkippedError(str(reason)) from None
 
     def __enter__(self) -> Self:
-        self._folder.mkdir()
+        self.folder.mkdir()
         self.make()
         self.start()
         self.database("journal")

@@ -20,21 +20,6 @@ if TYPE_CHECKING:
 _RESERVED: Final = {"handled", "done", "dead"}
 
 
-class _Acknowledgements(set[str]):
-    """The pusher's set of what was acknowledged, with the time of each."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.nanoseconds: dict[str, int] = {}
-
-    def add(self, key: str, /) -> None:
-        self.nanoseconds.setdefault(key, time.monotonic_ns())
-        super().add(key)
-
-    def until(self, nanoseconds: int) -> set[str]:
-        return {key for key, when in list(self.nanoseconds.items()) if when <= nanoseconds}
-
-
 def power(run: Run) -> None:
     """Cut the power again and again; after each cut the service goes on with what the disk holds."""
     cuts = run.scaled(40, 3)
@@ -69,7 +54,6 @@ class _Examiner:
         self._site = site
         self._images = run.folder / "image"
         self._images.mkdir()
-        self._acknowledged = site.ems._pusher._acknowledged = _Acknowledgements()
 
     def examine(self, machine: disk.Disk, happened: list[disk.Event]) -> None:
         """Let everything happen to the machine that was recorded."""
@@ -82,7 +66,8 @@ class _Examiner:
                 following = happened[number + 1 : number + 2]
                 moment = following[0].nanoseconds - 1 if following else time.monotonic_ns()
                 gone = {key for key, when in deleted.items() if when <= event.nanoseconds}
-                self._look(machine, self._acknowledged.until(moment), gone)
+                owed = {key for key, when in self._site.ems.acknowledged().items() if when <= moment}
+                self._look(machine, owed, gone)
 
     def _look(self, machine: disk.Disk, owed: set[str], gone: set[str]) -> None:
         disk.put(machine.after_a_crash(self._run.rng), self._images)

@@ -163,7 +163,7 @@ class Site:
     @property
     def acknowledged(self) -> set[str]:
         """The keys of what EMS was answered with 200 so far."""
-        return set(self.ems._pusher._acknowledged)
+        return set(self.ems.acknowledged())
 
     @property
     def counts(self) -> Counts:

@@ -86,7 +86,7 @@ def test_neither_ems_nor_another_journal_is_touched(run: Run, tmp_path: Path) ->
     (simulated,) = dev_plan.accounts(wanted())
     assert (simulated.username, simulated.password) == ("someone", "secret")
     assert (simulated.push_username, simulated.push_password) == ("ems", "s3cret")
-    shown = dev_run._push_command(plan)
+    shown = dev_run.push_command(plan)
     assert "s3cret" not in shown
     assert shown.startswith(f"soap-handler push MessageReceived --url {plan.url} --body")
 
@@ -95,7 +95,7 @@ def test_without_a_configuration_there_is_an_account(run: Run, tmp_path: Path) -
     """Notifications are printed, unless handlers are named, with the kinds that have none."""
     plan = dev_plan.plan(wanted(), tmp_path / "dev.db", URL)
     assert plan.settings.handler.target == "soap_handler.sinks.stdout:handlers"
-    assert "--username ems --password dev" in dev_run._push_command(plan)
+    assert "--username ems --password dev" in dev_run.push_command(plan)
     plan = dev_plan.plan(wanted(target="sms:on", ignore=(Kind.MESSAGE_EVENT,)), tmp_path / "dev.db", URL, (4712, 4713))
     assert (plan.settings.handler.target, plan.settings.handler.ignore) == ("sms:on", ("MessageEvent",))
     assert plan.url == "http://127.0.0.1:4712/AccountEventHandler"

@@ -227,8 +227,8 @@ def test_what_is_stored_later_is_followed(
 
 def test_what_is_followed_is_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list that is followed for weeks keeps the numbers that may come again, and leaves out none."""
-    monkeypatch.setattr(journal_lines, "_LATE_ROWS", 5)
-    monkeypatch.setattr(journal_lines, "_ROWS_PER_QUERY", 3)
+    monkeypatch.setattr(journal_lines, "LATE_ROWS", 5)
+    monkeypatch.setattr(journal_lines, "ROWS_PER_QUERY", 3)
     with Journal(f"sqlite:///{folder / 'journal.db'}") as journal:
         following = journal_lines.Following(journal, Selection(), 2)
         shown = [each.key for each in following.next()]

@@ -333,7 +333,7 @@ def test_ctrl_c_in_another_command_is_quiet(run: Run, monkeypatch: pytest.Monkey
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("soap_handler.cli._load_structlog", interrupt)
+    monkeypatch.setattr("soap_handler.cli.load_structlog", interrupt)
     result = run("docs")
     assert (result.code, result.err) == (130, "")
     assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL

@@ -5,15 +5,10 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from typing import TYPE_CHECKING
 
-from soap_handler.console import refreshed
 from soap_handler.console.refreshed import Refreshed
 from tests.support.events import captured_events
 from tests.support.waiting import wait_for
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def test_it_is_looked_for_once_while_it_is_fresh() -> None:
@@ -42,9 +37,8 @@ def test_what_took_long_is_kept_for_longer() -> None:
     assert value.get() == 2
 
 
-def test_what_hangs_holds_up_no_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_hangs_holds_up_no_one() -> None:
     """The last value has to do, and one thread hangs, not one for each who asks."""
-    monkeypatch.setattr(refreshed, "_WAIT_SECONDS", 0.05)
     now, go_on, calls = [0.0], threading.Event(), []
 
     def hanging() -> int:
@@ -53,7 +47,7 @@ def test_what_hangs_holds_up_no_one(monkeypatch: pytest.MonkeyPatch) -> None:
             go_on.wait(20)
         return len(calls)
 
-    value = Refreshed(hanging, 5.0, lambda: now[0])
+    value = Refreshed(hanging, 5.0, lambda: now[0], wait_seconds=0.05)
     assert value.get() == 1
     now[0] = 10.0
     begun = time.monotonic()

@@ -100,7 +100,7 @@ def test_nothing_grows(soap: SoapService) -> None:
         attack(round_)
     gc.collect()
     assert (threading.active_count(), _open_files()) == (threads, files)
-    assert [name for name in encodings._cache if "klingon" in name] == []  # where Python remembers the unknown
+    assert [name for name in encodings._cache if "klingon" in name] == []
     assert _resident() - memory < 8 * 1024 * 1024
 
 

@@ -161,7 +161,7 @@ def test_an_http_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(stand_in) as port:
         found = verdicts(list(examine(visit(port))))
         assert (found["https"], found["right password"]) == (Verdict.WARNING, Verdict.OK)
-        monkeypatch.setattr("soap_handler.diagnosis.doctor._is_this_machine", lambda _: False)
+        monkeypatch.setattr("soap_handler.diagnosis.doctor.is_this_machine", lambda _: False)
         found = verdicts(list(examine(visit(port))))
         assert (found["https"], found["right password"]) == (Verdict.WRONG, Verdict.SKIPPED)
 

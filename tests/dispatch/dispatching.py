@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, text
 
+from soap_handler.dispatch.claim_loop import POLL_SECONDS
 from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.dispatch.handlers import Handlers
@@ -45,6 +46,7 @@ def dispatching(
     handler: Callable[[Notification], None] | Handlers,
     *,
     admission: Admission | None = None,
+    poll_seconds: float = POLL_SECONDS,
     **values: Any,
 ) -> Iterator[Dispatcher]:
     """Run a dispatcher; the account that has an inbox is ``ACCOUNT``."""
@@ -52,7 +54,11 @@ def dispatching(
     if not isinstance(handler, Handlers):
         handlers.all_kinds(handler)
     dispatcher = Dispatcher(
-        journal, of_handlers(handlers, settings(**values)), {ACCOUNT}.__contains__, admission=admission
+        journal,
+        of_handlers(handlers, settings(**values)),
+        {ACCOUNT}.__contains__,
+        admission=admission,
+        poll_seconds=poll_seconds,
     )
     dispatcher.start()
     try:

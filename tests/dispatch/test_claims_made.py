@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from soap_handler.dispatch import claim_loop
 from soap_handler.dispatch.breaker import Breaker
 from soap_handler.dispatch.destination import of_handlers
 from soap_handler.dispatch.dispatcher import Dispatcher
@@ -21,13 +20,8 @@ if TYPE_CHECKING:
     from soap_handler.journal import Claim, Journal
     from soap_handler.notifications import Notification
 
-FAR: dict[str, Any] = {"timeout": 4000}
-"""A time limit of handlers by which the loop polls as seldom as it may."""
-
-
-@pytest.fixture(autouse=True)
-def poll_is_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claim_loop, "POLL_SECONDS", 1000.0)
+FAR: dict[str, Any] = {"timeout": 4000, "poll_seconds": 1000.0}
+"""With this the next poll is far; it comes in a quarter of the handlers' time limit at the latest."""
 
 
 @pytest.fixture
@@ -101,9 +95,9 @@ def test_a_destination_that_works_again_is_given_the_rest(journal: Journal) -> N
     breaker.failed("busy", after=0.2)
     handlers = Handlers()
     handlers.all_kinds(lambda _: breaker.succeeded())
-    destination = replace(of_handlers(handlers, settings(**FAR)), breaker=breaker)
+    destination = replace(of_handlers(handlers, settings(timeout=FAR["timeout"])), breaker=breaker)
     journal.record_all([entry(number) for number in range(5)])
-    dispatcher = Dispatcher(journal, destination, lambda _: False)
+    dispatcher = Dispatcher(journal, destination, lambda _: False, poll_seconds=FAR["poll_seconds"])
     dispatcher.start()
     try:
         wait_for(lambda: in_state(journal, State.DONE) == 5)

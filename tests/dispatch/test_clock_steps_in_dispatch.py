@@ -10,6 +10,7 @@ import pytest
 
 from soap_handler.clock import uptime
 from soap_handler.journal import Journal, State
+from soap_handler.journal.execute import QUEUE_CLOCK
 from soap_handler.journal.queue_clock import set_to
 from tests.dispatch.dispatching import dispatching, entry, in_state, outcomes
 from tests.support.waiting import wait_for
@@ -60,7 +61,7 @@ def test_a_lease_that_seems_to_have_run_out_is_not_claimed_by_who_works_on_it(jo
     journal.record(entry(1))
     with dispatching(journal, handler, timeout=30) as dispatcher:
         assert handler.begun.wait(15)
-        queue_clock = journal._queue_clock
+        queue_clock = journal.read(lambda connection: connection.get_execution_options()[QUEUE_CLOCK])
         set_to(queue_clock, queue_clock.now() + timedelta(hours=1), uptime())
         journal.record(entry(2))
         wait_for(lambda: in_state(journal, State.HANDLED) == 1)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from soap_handler.dispatch import claim_loop
 from soap_handler.dispatch.handlers import Handlers
 from soap_handler.fast.load_shedding import LoadShedding
 from soap_handler.fast.scoreboard import Scoreboard, WorkerSlot
@@ -99,16 +98,14 @@ def test_what_another_process_recorded_is_found(journal: Journal, url: str) -> N
         wait_for(lambda: handled, 10)
 
 
-def test_a_burst_at_another_process_is_not_slept_through(
-    journal: Journal, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_burst_at_another_process_is_not_slept_through(journal: Journal, url: str) -> None:
     """A process without calls to answer does the handling, and does not wait for its next poll of the journal."""
-    monkeypatch.setattr(claim_loop, "POLL_SECONDS", 60.0)
     board = Scoreboard(2)
     busy, free = WorkerSlot(board, 0), WorkerSlot(board, 1)
     for place in (busy, free):
         place.join()
-    with Journal(url) as other, dispatching(journal, lambda _: None, admission=LoadShedding(free), timeout=300):
+    far: dict[str, Any] = {"timeout": 300, "poll_seconds": 60.0}
+    with Journal(url) as other, dispatching(journal, lambda _: None, admission=LoadShedding(free), **far):
         journal.record(entry(100))
         wait_for(lambda: in_state(journal, State.HANDLED) == 1)
         other.record_all([entry(number) for number in range(100)])

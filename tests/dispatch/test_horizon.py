@@ -26,11 +26,10 @@ def of(account: str, number: int, originator: int) -> Entry:
 def steps(journal: Journal, question: Callable[[], object]) -> int:
     """Count the steps of SQLite's machine during a question, in whatever thread."""
     counted: list[int] = []
-    connections: list[Any] = []
-    with journal._engine.connect() as reading:
-        connections = [reading.connection.driver_connection, journal.committer.connection.connection.driver_connection]  # type: ignore[attr-defined]
-        for each in connections:
-            each.set_progress_handler(lambda: counted.append(1), 10)
+    reading: Any = journal.read(lambda connection: connection.connection.driver_connection)
+    connections = [reading, journal.committer.connection.connection.driver_connection]  # type: ignore[attr-defined]
+    for each in connections:
+        each.set_progress_handler(lambda: counted.append(1), 10)
     question()
     for each in connections:
         each.set_progress_handler(None, 1)

@@ -165,7 +165,7 @@ def test_a_journal_out_of_reach_is_no_attempt(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, log: list[Any], verb: str
 ) -> None:
     """While there is no connection for a transaction, or no commit for a begin, no handler is called or blamed."""
-    monkeypatch.setattr(run, "_NOT_BEGUN_PAUSE", timedelta(milliseconds=5))
+    monkeypatch.setattr(run, "NOT_BEGUN_PAUSE", timedelta(milliseconds=5))
     handled: list[Notification] = []
     handlers = Handlers()
     handlers.all_kinds(transactional=True)(lambda told, _: handled.append(told))

@@ -88,7 +88,7 @@ def test_wrong_passwords_are_refused_in_the_loop(service: Service, monkeypatch: 
     with Connection(service.port) as connection:
         connection.send(push() + wrong + wrong + push())
         assert [fault_code(connection.answer()) for _ in range(4)] == [None, "Client", "Client", None]
-    assert service.app._accounts.refused == 2
+    assert service.app.accounts.refused == 2
 
 
 def test_what_is_slow_holds_up_no_other(tmp_path: Path) -> None:

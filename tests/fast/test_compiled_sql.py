@@ -72,7 +72,7 @@ def test_any_number_of_rows_is_inserted(tmp_path: Path, executor: Executor, coun
     with opened(tmp_path, executor) as connection:
         rows = [row(number) for number in range(count)]
         assert execute(connection, INSERT, rows) == count
-        assert [dict(each._mapping) for each in connection.execute(TABLE.select().order_by(TABLE.c.number))] == rows
+        assert [dict(each) for each in connection.execute(TABLE.select().order_by(TABLE.c.number)).mappings()] == rows
 
 
 @both_ways
@@ -99,6 +99,20 @@ def test_a_list_of_numbers_is_one_parameter(tmp_path: Path, executor: Executor, 
         assert execute(connection, SHIFT, [{"numbers": wanted, "_at": MOMENT}]) == len(wanted)
         shifted = connection.scalar(select(func.count()).where(TABLE.c.number >= 100, TABLE.c.at == MOMENT))
         assert shifted == len(wanted)
+
+
+@both_ways
+def test_a_query_needs_no_values(tmp_path: Path, executor: Executor) -> None:
+    """With constants of its own or without any."""
+    with opened(tmp_path, executor) as connection:
+        execute(connection, INSERT, [row(1), row(2)])
+        assert [tuple(each) for each in query(connection, select(TABLE.c.at, TABLE.c.name), {})] == [
+            (row(1)["at"], "1"),
+            (row(2)["at"], "2"),
+        ]
+        assert [tuple(each) for each in query(connection, select(TABLE.c.number).where(TABLE.c.name == "2"), {})] == [
+            (2,)
+        ]
 
 
 def test_a_row_that_breaks_a_constraint_leaves_nothing_of_the_transaction(tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.fast.inline_commit import ENTRIES_INLINE, InlineCommit
+from soap_handler.fast.inline_commit import ENTRIES_INLINE
 from soap_handler.journal import Entry, Journal, Selection
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import entry, message
 from tests.journal.ways import FAST
+from tests.support.database import each_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,10 +68,10 @@ def test_on_a_slow_disk_the_thread_commits(url: str) -> None:
             by.append(threading.current_thread().name)
             time.sleep(pause)
 
-        event.listen(journal._engine, "commit", commit)
-        for number in range(1, 61):
-            assert journal.record_all([entry(number)]) == [True]
-            pause = 0.02 if number < 20 else 0.0
+        with each_commit(url, commit):
+            for number in range(1, 61):
+                assert journal.record_all([entry(number)]) == [True]
+                pause = 0.02 if number < 20 else 0.0
     mine = threading.current_thread().name
     assert by[0] == mine
     assert by[5:20] == ["journal"] * 15
@@ -88,13 +88,15 @@ def test_what_fails_in_the_callers_thread_fails_alone(url: str) -> None:
         assert journal.record_all([entry(1)]) == [True]
 
 
-def test_a_large_push_is_left_to_the_thread(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_push_is_left_to_the_thread(url: str) -> None:
     """Its commit would hold up the caller for too long."""
     with Journal(url, **FAST) as journal:
         get_quick(journal)
-        monkeypatch.setattr(InlineCommit, "_commit_inline", lambda *_: pytest.fail("it was committed inline"))
-        commit = journal.submit_all([entry(number) for number in range(ENTRIES_INLINE + 1)])
-        assert commit.result(30).count(True) == ENTRIES_INLINE
+        by: list[str] = []
+        with each_commit(url, lambda _: by.append(threading.current_thread().name)):
+            commit = journal.submit_all([entry(number) for number in range(ENTRIES_INLINE + 1)])
+            assert commit.result(30).count(True) == ENTRIES_INLINE
+        assert by == ["journal"]
 
 
 def test_a_closed_journal_commits_nothing_inline(url: str) -> None:

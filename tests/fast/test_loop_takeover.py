@@ -8,9 +8,9 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
 
 from soap_handler.settings import ServerSettings
+from tests.support.database import each_commit
 from tests.support.events import captured_events
 from tests.support.service import Service, serving, settings_for
 from tests.support.waiting import wait_for
@@ -26,11 +26,10 @@ TIMEOUT = 1.0
 class StandingDisk:
     """Holds up each commit of a service for as long as it is told to: an fsync that does not return."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self) -> None:
         self._go_on = threading.Event()
         self._go_on.set()
         self.held_up: list[str] = []
-        event.listen(service.app.journal._engine, "commit", self._commit)
 
     def stand_still(self) -> None:
         self._go_on.clear()
@@ -38,7 +37,7 @@ class StandingDisk:
     def go_on(self) -> None:
         self._go_on.set()
 
-    def _commit(self, _connection: object) -> None:
+    def commit(self, _connection: object) -> None:
         if not self._go_on.is_set():
             self.held_up.append(threading.current_thread().name)
             self._go_on.wait(30)
@@ -52,10 +51,11 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 @pytest.fixture
-def disk(service: Service) -> Iterator[StandingDisk]:
-    found = StandingDisk(service)
-    yield found
-    found.go_on()
+def disk(service: Service, tmp_path: Path) -> Iterator[StandingDisk]:  # noqa: ARG001 - it comes first
+    found = StandingDisk()
+    with each_commit(f"sqlite:///{tmp_path / 'journal.db'}", found.commit):
+        yield found
+        found.go_on()
 
 
 def push() -> bytes:

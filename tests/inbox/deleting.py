@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from soap_handler.accounts.authentication import Account
@@ -76,9 +76,10 @@ def deleters_of(
     how: DeleteSettings = QUICK,
     account: str = ACCOUNT,
     admission: Admission | None = None,
+    **terms: Any,
 ) -> Deleters:
     """Build what empties the inbox of one account. It is not started."""
-    return Deleters([account_of(inbox, account)], journal, how, admission)
+    return Deleters([account_of(inbox, account)], journal, how, admission, **terms)
 
 
 def account_of(inbox: InboxSettings, account: str = ACCOUNT) -> Account:
@@ -92,9 +93,10 @@ def deleting(
     how: DeleteSettings = QUICK,
     account: str = ACCOUNT,
     admission: Admission | None = None,
+    **terms: Any,
 ) -> Iterator[Deleter]:
     """Empty the inbox of one account; afterwards nothing is under way."""
-    deleters = deleters_of(journal, inbox, how, account, admission)
+    deleters = deleters_of(journal, inbox, how, account, admission, **terms)
     deleters.start()
     try:
         yield next(iter(deleters))

@@ -63,10 +63,9 @@ def test_between_two_calls_the_machine_is_left_to_others_as_long_as_they_need_it
     assert [len(call.ids) for call in server.calls] == [10] * 5
 
 
-def test_the_journal_wakes_the_deleter(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_journal_wakes_the_deleter(journal: Journal) -> None:
     """A message that is handled now is deleted now, not at the next look."""
-    monkeypatch.setattr("soap_handler.inbox.delete_schedule.POLL_SECONDS", 1000.0)
-    with Server(right) as server, deleting(journal, settings(server.url)):
+    with Server(right) as server, deleting(journal, settings(server.url), poll_seconds=1000.0):
         for number in range(3):
             handle(journal, [number])
             wait_for(all_done(journal, number + 1))

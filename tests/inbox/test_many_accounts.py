@@ -57,9 +57,8 @@ def test_a_commit_has_one_look_made_for_all_accounts(journal: Journal, monkeypat
         return looks[-1]
 
     monkeypatch.setattr(journal, "next_deletions", counted)
-    monkeypatch.setattr("soap_handler.inbox.delete_schedule.POLL_SECONDS", 1000.0)
     with Server(right) as server:
-        deleters = Deleters(accounts_at(server.url), journal, QUICK)
+        deleters = Deleters(accounts_at(server.url), journal, QUICK, poll_seconds=1000.0)
         deleters.start()
         wait_for(lambda: len(looks) == 1)
         handle(journal, [1], "EX0000007")
@@ -104,9 +103,8 @@ def test_no_cookie_of_one_account_goes_with_the_call_of_another() -> None:
     assert not any("4711" in str(call) for call in server.calls)
 
 
-def test_few_connections_are_kept_for_many_accounts(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_connections_are_kept_for_many_accounts(journal: Journal) -> None:
     """EMS need not hold one for each call that was made at once."""
-    monkeypatch.setattr("soap_handler.inbox.connections._KEPT_CONNECTIONS", 2)
     gate = threading.Barrier(5, timeout=10)
 
     def together(call: Call, connection: Connection) -> None:
@@ -115,14 +113,14 @@ def test_few_connections_are_kept_for_many_accounts(journal: Journal, monkeypatc
 
     with Server(together) as server:
         known = accounts_at(server.url, 5)
-        deleters = Deleters(known, journal, QUICK)
+        deleters = Deleters(known, journal, QUICK, connections=Connections(most_idle=2))
         for number, account in enumerate(known):
             handle(journal, [number], account.reference)
         deleters.start()
         wait_for(all_done(journal, 5))
-        wait_for(lambda: len(deleters.connections._idle) == 2)
+        wait_for(lambda: deleters.connections.idle == 2)
         assert deleters.stop(lambda: 10.0)
-        assert deleters.connections._idle == []
+        assert deleters.connections.idle == 0
 
 
 def test_replaced_deleters_are_let_go(journal: Journal) -> None:
@@ -141,29 +139,27 @@ def test_replaced_deleters_are_let_go(journal: Journal) -> None:
         assert "another" in server.calls[-1].body
 
 
-def test_an_idle_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("idle_seconds", "connections"), [(60.0, 1), (0.0, 2)])
+def test_a_connection_that_was_idle_for_long_is_not_used_again(idle_seconds: float, connections: int) -> None:
     """A firewall may have forgotten it, and says nothing: a call on it would only time out."""
     with Server(right) as server:
-        inbox = Inbox("EX1", settings(server.url))
+        shared = Connections(idle_seconds=idle_seconds)
+        inbox = Inbox("EX1", settings(server.url), shared)
         inbox.delete(["1"])
         inbox.delete(["2"])
-        assert server.connections == 1
-        monkeypatch.setattr("soap_handler.inbox.connections._IDLE_SECONDS", 0.0)
-        inbox.delete(["3"])
-        assert server.connections == 2
-        inbox.close()
+        assert server.connections == connections
+        shared.close()
 
 
-def test_connections_that_are_idle_are_closed_in_time(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_that_are_idle_are_closed_in_time(journal: Journal) -> None:
     """They hold places at EMS and at each firewall, and an account may have no delete for days."""
-    monkeypatch.setattr("soap_handler.inbox.delete_schedule.POLL_SECONDS", 0.05)
     with Server(right) as server:
-        deleters = deleters_of(journal, settings(server.url))
+        shared = Connections(idle_seconds=0.5)
+        deleters = deleters_of(journal, settings(server.url), connections=shared, poll_seconds=0.05)
         deleters.start()
         handle(journal, [1])
-        wait_for(lambda: len(deleters.connections._idle) == 1)
-        monkeypatch.setattr("soap_handler.inbox.connections._IDLE_SECONDS", 0.0)
-        wait_for(lambda: deleters.connections._idle == [])
+        wait_for(all_done(journal, 1))
+        wait_for(lambda: shared.idle == 0)
         assert deleters.stop(lambda: 10.0)
 
 
@@ -210,10 +206,9 @@ def test_threads_are_made_as_needed_up_to_a_number() -> None:
         assert not thread.is_alive()
 
 
-def test_threads_without_work_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_without_work_end() -> None:
     """And are made again when there is some."""
-    monkeypatch.setattr("soap_handler.inbox.workers._IDLE_SECONDS", 0.01)
-    workers = Workers("test worker", 3)
+    workers = Workers("test worker", 3, idle_seconds=0.01)
     done: list[threading.Thread] = []
     for number in (1, 2, 3):
         workers.submit(lambda: done.append(threading.current_thread()))
@@ -223,9 +218,14 @@ def test_threads_without_work_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_tasks_that_have_no_thread_are_given_back_at_the_end() -> None:
     """So that nothing waits for ever for what is not begun."""
-    workers, gate = Workers("test worker", 1), threading.Event()
-    workers.submit(gate.wait)
-    wait_for(workers._tasks.empty)
+    workers, begun, gate = Workers("test worker", 1), threading.Event(), threading.Event()
+
+    def first() -> None:
+        begun.set()
+        gate.wait(10)
+
+    workers.submit(first)
+    assert begun.wait(10)
     waiting: list[Callable[[], object]] = [dict, list]
     for task in waiting:
         workers.submit(task)

@@ -99,7 +99,7 @@ def test_back_and_forth(journal: Journal) -> None:
 
 def test_many_rows_and_several_processes(url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """All who start at once may do it; each row is rewritten once."""
-    monkeypatch.setattr("soap_handler.journal.account_names._ROWS_PER_STEP", 7)
+    monkeypatch.setattr("soap_handler.journal.account_names.ROWS_PER_STEP", 7)
     with Journal(url, clock=clock) as first, Journal(url, clock=clock) as second:
         adopt(first, [Named(OLD)])
         first.record_all([Entry(message(number, OLD), START) for number in range(60)])

@@ -196,7 +196,7 @@ def move_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], N
 
     def move(seconds: int) -> None:
         moved = f"CAST((extract(epoch FROM {{}}()) + ({seconds})) * 1000000 AS BIGINT)"
-        monkeypatch.setattr(queue_clock, "_SERVER_NOW", moved)
+        monkeypatch.setattr(queue_clock, "SERVER_NOW", moved)
         claiming.due.cache_clear()
 
     yield move

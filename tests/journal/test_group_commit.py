@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, text
 
 from soap_handler.errors import JournalRefusedError, JournalUnavailableError
 from soap_handler.journal import Entry, Journal, Selection, State
@@ -18,20 +18,21 @@ from soap_handler.journal.operator import audit
 from soap_handler.notifications import MessageReceived
 from tests.journal.engines import writers_held_up
 from tests.journal.entries import LEASE, START, ended, entry, message
+from tests.support.database import each_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
     from tests.journal.ways import Way
 
 
 @pytest.fixture
-def commits(journal: Journal) -> list[object]:
+def commits(journal: Journal, url: str) -> Iterator[list[object]]:  # noqa: ARG001 - it comes first
     """Every commit of the journal from now on."""
     seen: list[object] = []
-    event.listen(journal._engine, "commit", seen.append)
-    return seen
+    with each_commit(url, seen.append):
+        yield seen
 
 
 def test_what_queues_up_shares_one_commit(journal: Journal, url: str, commits: list[object]) -> None:

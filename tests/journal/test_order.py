@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from soap_handler.clock import QueueClock
 from soap_handler.journal import Entry, Journal, Selection, Settlement, State, Step
 from soap_handler.journal.claim import ClaimRequest, claim
 from soap_handler.journal.databases.engine import open_engine
+from soap_handler.journal.execute import PLAIN
 from soap_handler.journal.insert import record
 from soap_handler.journal.order import BLOCKED_RECHECK
 from soap_handler.journal.settle import settle
@@ -25,6 +28,10 @@ from soap_handler.notifications import MessageEvent, MessageReceived, Subscripti
 from tests.journal.entries import ANN, BOB, LEASE, START, Clock, bodies, claim_in_order, ended, message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
     from soap_handler.journal import Claim
     from tests.journal.engines import PostgreSQL
     from tests.journal.ways import Way
@@ -185,9 +192,9 @@ def work(journal: Journal, trace: Path, until: float) -> None:
             note(trace, f"{told.originator} begin {told.body}")
             failed = each.attempts == 1 and int(told.body) % 7 == 0
             note(trace, f"{told.originator} end {told.body} {failed}")
-            due = journal._clock() if failed else None
+            due = journal.now() if failed else None
             state, error = (State.RECEIVED, "broken") if failed else (State.DONE, None)
-            journal.settle([Settlement(each, Step.HANDLE, state, due, each.leased_at, journal._clock(), error)])
+            journal.settle([Settlement(each, Step.HANDLE, state, due, each.leased_at, journal.now(), error)])
 
 
 def note(trace: Path, line: str) -> None:
@@ -304,12 +311,21 @@ def test_other_originators_are_not_held_up_by_a_long_queue(url: str, way: Way) -
         assert time.monotonic() - began < 5
 
 
+@contextlib.contextmanager
+def other_host(url: str, clock: Clock, way: Way) -> Iterator[Engine]:
+    """Open the database as the journal of another host does."""
+    engine = open_engine(url, way.get("execute", PLAIN), QueueClock(clock))
+    yield engine
+    engine.dispose()
+
+
 def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL, way: Way) -> None:
     """While another host looks at the first one in a transaction, neither it nor the next one is given out."""
-    with Journal(postgresql.empty_journal(), clock=(clock := Clock()), **way) as journal:
+    url, clock = postgresql.empty_journal(), Clock()
+    with Journal(url, clock=clock, **way) as journal, other_host(url, clock, way) as host:
         store(journal, 1)
         store(journal, 2)
-        with journal._engine.connect() as other:
+        with host.connect() as other:
             (theirs,) = claim(other, [ClaimRequest(Step.HANDLE, "other", START, LEASE, 1, in_order=True)])
             assert bodies(theirs) == ["1"]
             assert claim_in_order(journal) == []
@@ -320,8 +336,9 @@ def test_two_hosts_never_start_two_of_one_originator(postgresql: PostgreSQL, way
 
 def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgresql: PostgreSQL, way: Way) -> None:
     """Its number is lower, but the next one was seen, and begun by another host, before it was there."""
-    with Journal(postgresql.empty_journal(), clock=(clock := Clock()), **way) as journal:
-        with journal._engine.connect() as late, journal._engine.connect() as other:
+    url, clock = postgresql.empty_journal(), Clock()
+    with Journal(url, clock=clock, **way) as journal, other_host(url, clock, way) as host:
+        with host.connect() as late, host.connect() as other:
             record(late, [Entry(message(1), START)])
             store(journal, 2)
             (theirs,) = claim(other, [ClaimRequest(Step.HANDLE, "other", START, LEASE, 1, in_order=True)])
@@ -338,10 +355,11 @@ def test_one_that_was_committed_late_does_not_start_beside_its_successor(postgre
 
 def test_no_row_is_blocked_behind_one_that_is_just_ending(postgresql: PostgreSQL, way: Way) -> None:
     """While the first one is settled in an open transaction, the next one is only put off for a moment."""
-    with Journal(postgresql.empty_journal(), clock=(clock := Clock()), **way) as journal:
+    url, clock = postgresql.empty_journal(), Clock()
+    with Journal(url, clock=clock, **way) as journal, other_host(url, clock, way) as host:
         store(journal, 1)
         (first,) = claim_in_order(journal)
-        with journal._engine.connect() as other:
+        with host.connect() as other:
             settle(other, [[ended(first, State.DONE)]])
             store(journal, 2)
             assert claim_in_order(journal) == []

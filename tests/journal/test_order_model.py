@@ -30,8 +30,6 @@ from tests.journal.ways import FAST, PLAIN, Way
 from tests.support.empty_journal import empty_journal
 
 if TYPE_CHECKING:
-    import pytest
-
     from soap_handler.journal import Claim
     from tests.journal.engines import PostgreSQL
 
@@ -156,16 +154,16 @@ class TestOrderAgainstItsModel(OrderMachine.TestCase):  # type: ignore[misc, val
     """On SQLite, the plain way."""
 
 
-def test_order_against_its_model_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+class FastMachine(OrderMachine):
+    way = FAST
+
+
+def test_order_against_its_model_the_fast_way() -> None:
     """On SQLite, the fast way."""
-    monkeypatch.setattr(OrderMachine, "way", FAST)
-    run_state_machine_as_test(OrderMachine, settings=settings(max_examples=10, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(FastMachine, settings=settings(max_examples=10, stateful_step_count=25, deadline=None))
 
 
-def test_order_against_its_model_on_postgresql(
-    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, way: Way
-) -> None:
+def test_order_against_its_model_on_postgresql(postgresql: PostgreSQL, way: Way) -> None:
     """On PostgreSQL."""
-    monkeypatch.setattr(OrderMachine, "way", way)
-    monkeypatch.setattr(OrderMachine, "postgresql", postgresql)
-    run_state_machine_as_test(OrderMachine, settings=settings(max_examples=6, stateful_step_count=25, deadline=None))
+    machine = type("Machine", (OrderMachine,), {"way": way, "postgresql": postgresql})
+    run_state_machine_as_test(machine, settings=settings(max_examples=6, stateful_step_count=25, deadline=None))

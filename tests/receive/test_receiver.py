@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
 
 from soap_handler.contract import NAMESPACE
 from soap_handler.settings import ServerSettings
 from tests.faces.soap.answers import assert_proper
+from tests.support.database import each_commit
 from tests.support.events import captured_events
 from tests.support.service import Service, serving, settings_for
 from tests.support.waiting import wait_for
@@ -165,12 +165,11 @@ def locked(folder: Path) -> Iterator[None]:
 class Recorded:
     """Counts how many notifications each transaction of a service put in."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self) -> None:
         self.transactions: list[int] = []
         self._stored = 0
-        event.listen(service.app.journal._engine, "commit", self._committing)
 
-    def _committing(self, connection: DatabaseConnection) -> None:
+    def committing(self, connection: DatabaseConnection) -> None:
         (stored,) = connection.connection.cursor().execute("SELECT count(*) FROM notification").fetchone()
         if stored > self._stored:
             self.transactions.append(stored - self._stored)
@@ -182,7 +181,8 @@ def test_requests_that_arrive_together_share_a_commit_and_are_answered_after_it(
     callers = 6
     settings = settings_for(tmp_path, server=ServerSettings(port=0, threads=callers))
     with serving(settings) as service, contextlib.ExitStack() as stack:
-        recorded = Recorded(service)
+        recorded = Recorded()
+        stack.enter_context(each_commit(f"sqlite:///{tmp_path / 'journal.db'}", recorded.committing))
         connections = [stack.enter_context(Connection(service.port)) for _ in range(callers)]
         with locked(tmp_path):
             for connection in connections:

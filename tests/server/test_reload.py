@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from soap_handler.settings import (
     PushCredentials,
     Settings,
 )
+from tests.console.asking import get
 from tests.support.events import captured_events
 from tests.support.service import serving, settings_for
 from tests.support.waiting import wait_for
@@ -147,13 +149,17 @@ def test_the_circuit_of_a_lost_inbox_is_not_open_for_ever(tmp_path: Path) -> Non
     settings = changed(settings_for(tmp_path), account(PASSWORD, inbox=inbox), console=ConsoleSettings(port=0))
     with serving(settings) as service:
         assert service.post(message()).status == 200
-        wait_for(lambda: open_circuits(service.app) == [1.0])
+        wait_for(lambda: open_circuits(service.app) == ["1.0"])
         service.app.reload(changed(settings, account(PASSWORD)))
-        assert open_circuits(service.app) == [0.0]
+        wait_for(lambda: open_circuits(service.app) == ["0.0"])
 
 
-def open_circuits(app: App) -> list[float]:
-    return [cells[0] for key, cells in app._slot.board.totals().items() if key[:2] == (CIRCUIT_OPEN.name, "inbox")]
+def open_circuits(app: App) -> list[str]:
+    """Return what the metrics say of each circuit of an inbox."""
+    assert app.console is not None
+    status, _, text = get(app.console.port, "/metrics")
+    assert status == 200
+    return re.findall(rf'^{CIRCUIT_OPEN.name}{{[^}}]*"inbox"[^}}]*}} (.*)$', text, re.MULTILINE)
 
 
 def test_a_wrong_configuration_changes_nothing_and_each_problem_is_logged(tmp_path: Path) -> None:
@@ -270,7 +276,7 @@ def test_a_bad_value_in_the_last_account_changes_nothing(tmp_path: Path, inbox: 
 def unchanged(app: App) -> list[object]:
     """Return all that a reload replaces."""
     parts = [*app.deleters, *app.reconcile_schedule]
-    return [*app._accounts, app._receiver.accounts, *parts, *(each.stopping.is_set() for each in parts)]
+    return [app.accounts, *parts, *(each.stopping.is_set() for each in parts)]
 
 
 @pytest.mark.parametrize("part", ["deleters.Deleter", "reconcile_schedule.Inbox", "reconcile_schedule.LoginGate"])

@@ -158,7 +158,7 @@ def test_a_drain_ends_however_busy_a_connection_is() -> None:
 @pytest.mark.parametrize("sent", [b"", b"\r\n", b"POST / HT", b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf"])
 def test_a_drain_does_not_wait_for_callers_that_say_nothing_more(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle connection, and a request whose sender fell silent, cost at most a short wait."""
-    monkeypatch.setattr(server_module, "_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(server_module, "SILENCE_SECONDS", 0.3)
     gated = Gated()
     with running(gated, drain=30) as server, Connection(server.port) as caller:
         caller.send(sent)

@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -98,7 +98,7 @@ def test_only_a_loop_that_turns_gives_signs_of_life(systemd: NotifySocket, servi
         held.set()
         go.wait(30)
 
-    listener: Any = service.app.server._listeners[0]
+    listener = next(each for each in service.app.server.sockets.values() if hasattr(each, "task_dispatcher"))
     listener.trigger.pull_trigger(hang)  # waitress calls it in the loop
     assert held.wait(15)
     known = systemd.signs()

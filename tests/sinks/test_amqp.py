@@ -169,7 +169,7 @@ def test_a_connection_that_died_while_it_rested_is_no_failure(
     broker: RabbitMq, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A firewall forgets idle connections: the next delivery uses a new one and succeeds."""
-    monkeypatch.setattr("soap_handler.sinks.amqp._FRESH_SECONDS", 0.0)  # as if it had rested for longer
+    monkeypatch.setattr("soap_handler.sinks.amqp.FRESH_SECONDS", 0.0)  # as if it had rested for longer
     with amqp(broker, **declared("rested")) as sink:
         sink.deliver(received("1"))
         cut_connections(broker.port)

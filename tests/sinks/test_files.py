@@ -19,6 +19,7 @@ from soap_handler.settings.sinks import FilesSettings
 from soap_handler.sinks.files import TEMPORARY_PREFIX, Files
 from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received
 from tests.sinks.test_routes import Running, routed
+from tests.support.database import opened
 from tests.support.waiting import wait_for
 from tests.support.wire import PASSWORD, PATH, ask, message, post, request
 
@@ -97,7 +98,7 @@ def test_from_a_push_to_its_file_byte_by_byte(tmp_path: Path, kind: str, fast_pa
             expected = body.replace(PASSWORD.encode(), b"***")
             wait_for(partial(_has, spool, expected))
         assert post(port, message("MessageEvent")).confirms
-        with service.app.journal._engine.connect() as connection:
+        with opened(f"sqlite:///{tmp_path / 'journal.db'}") as connection:
             kept = connection.execute(text("SELECT kind FROM notification WHERE envelope IS NOT NULL")).scalars()
             assert set(kept) == {"MessageReceived"}
     finally:

@@ -120,7 +120,7 @@ def test_an_outage_of_the_destination_uses_up_no_attempt(tmp_path: Path, hook: E
     service = Running(routed(tmp_path, [{"sink": "crm"}], {"crm": sink}))
     try:
         service.receive(*(message(number) for number in range(60)))
-        breaker = service.app.dispatchers[0]._claims._breaker
+        breaker = service.app.dispatchers[0].destination.breaker
         assert breaker is not None
         wait_for(lambda: not breaker.is_closed)
         tried = len(hook.requests)
@@ -153,7 +153,7 @@ def test_one_that_fails_each_time_does_not_keep_the_sink_paused(tmp_path: Path, 
     hook.answer = lambda body: (500, {}) if b'"bad"' in body else (204, {})
     service = Running(routed(tmp_path, [{"sink": "crm"}], {"crm": {"type": "webhook", "url": hook.url}}))
     try:
-        breaker = service.app.dispatchers[0]._claims._breaker
+        breaker = service.app.dispatchers[0].destination.breaker
         assert breaker is not None
         for _ in range(FAILURES_TO_OPEN):
             breaker.failed("HTTP 500")

@@ -23,6 +23,7 @@ from soap_handler.sinks import sql
 from soap_handler.sinks.form import form
 from soap_handler.sinks.sql import Sql, ddl
 from tests.sinks.deliveries import ALL_KINDS, AWKWARD, received
+from tests.support.database import opened
 from tests.support.postgresql import PostgreSQL, running
 
 if TYPE_CHECKING:
@@ -130,9 +131,9 @@ def table(url: str, **settings: Any) -> Iterator[Sql]:
         sink.close()
 
 
-def rows(sink: Sql) -> list[dict[str, Any]]:
-    with sink._engine.connect() as connection:
-        return [dict(row._mapping) for row in connection.execute(sink.table.select())]
+def rows(url: str, sink: Sql) -> list[dict[str, Any]]:
+    with opened(url) as connection:
+        return [dict(row) for row in connection.execute(sink.table.select()).mappings()]
 
 
 def test_each_kind_becomes_a_row_once(url: str) -> None:
@@ -142,9 +143,9 @@ def test_each_kind_becomes_a_row_once(url: str) -> None:
         sink.create_table()  # again: it is there already
         for delivery in ALL_KINDS * 2:
             sink.deliver(delivery)
-        found = {row["key"]: row for row in rows(sink)}
+        found = {row["key"]: row for row in rows(url, sink)}
         assert sorted(found) == sorted(each.notification.key for each in ALL_KINDS)
-        assert len(rows(sink)) == len(ALL_KINDS)
+        assert len(rows(url, sink)) == len(ALL_KINDS)
         assert "every column" in sink.probe()
     for delivery in ALL_KINDS:
         row = found[delivery.notification.key]
@@ -159,7 +160,7 @@ def test_each_text_can_be_stored(url: str) -> None:
         sink.create_table()
         for name, body in AWKWARD.items():
             sink.deliver(received(name, body))
-        found = {row["id"]: row for row in rows(sink)}
+        found = {row["id"]: row for row in rows(url, sink)}
     for name, body in AWKWARD.items():
         assert json.loads(found[name]["payload"])["body"] == body
         if name not in {"nul", "surrogate"}:
@@ -169,27 +170,26 @@ def test_each_text_can_be_stored(url: str) -> None:
 def test_a_table_of_ones_own_gets_its_own_columns(url: str) -> None:
     """Columns are mapped by name; further ones keep their defaults."""
     with table(url, table="inbox", columns={"key": "sms_key", "body": "words"}) as sink:
-        engine = sink._engine
-        with engine.begin() as connection:
+        with opened(url) as connection:
             connection.execute(
                 text("CREATE TABLE inbox (sms_key VARCHAR(200) UNIQUE, words VARCHAR(20), seen INT DEFAULT 0)")
             )
         sink.deliver(received(body="hi"))
-        with engine.connect() as connection:
+        with opened(url) as connection:
             assert connection.execute(text("SELECT words, seen FROM inbox")).all() == [("hi", 0)]
 
 
 def test_a_row_that_is_refused_does_not_refuse_the_others(url: str) -> None:
     """Another constraint, or a text that is too long, is that notification's fault; the others are there."""
     with table(url, table="inbox", columns={"key": "k", "body": "b"}) as sink:
-        with sink._engine.begin() as connection:
+        with opened(url) as connection:
             connection.execute(text("CREATE TABLE inbox (k VARCHAR(200) UNIQUE, b VARCHAR(9) CHECK (b <> 'bad'))"))
         if not url.startswith("mysql"):  # MariaDB calls a violated CHECK an operational error
             sink.deliver(received("1", "a"))
             with pytest.raises(SinkRefusedError):
                 sink.deliver(received("2", "bad"))
             sink.deliver(received("3", "c"))
-            assert sorted(row["b"] for row in rows(sink)) == ["a", "c"]
+            assert sorted(row["b"] for row in rows(url, sink)) == ["a", "c"]
         if not url.startswith("sqlite"):  # SQLite has no lengths
             with pytest.raises(SinkRefusedError):
                 sink.deliver(received("4", "x" * 10))
@@ -197,11 +197,12 @@ def test_a_row_that_is_refused_does_not_refuse_the_others(url: str) -> None:
 
 def test_several_rows_share_one_commit(postgresql_server: PostgreSQL) -> None:
     """One transaction for all that go together."""
-    with table(postgresql_server.database(), batch=10) as sink:
+    url = postgresql_server.database()
+    with table(url, batch=10) as sink:
         sink.create_table()
         sink.deliver(received("lone"))
         assert sink.deliver_all([received(str(number)) for number in range(9)]) == [None] * 9
-        with sink._engine.connect() as connection:
+        with opened(url) as connection:
             found = connection.execute(text("SELECT xmin::text, count(*) FROM sms_notification GROUP BY 1")).all()
     assert sorted(count for _, count in found) == [1, 9]
 
@@ -215,7 +216,7 @@ def test_with_many_connections_batches_are_smaller() -> None:
 def test_one_bad_row_of_a_batch_harms_no_other(url: str) -> None:
     """The batch is split: what is refused, or is there already, is told apart row by row."""
     with table(url, table="inbox", columns={"key": "k", "body": "b"}) as sink:
-        with sink._engine.begin() as connection:
+        with opened(url) as connection:
             connection.execute(text("CREATE TABLE inbox (k VARCHAR(200) UNIQUE, b VARCHAR(9) CHECK (b <> 'bad'))"))
         sink.deliver(received("1", "a"))
         verdicts = sink.deliver_all([received(*each) for each in zip("1234", ["a", "bad", "c", "d"], strict=True)])
@@ -223,12 +224,13 @@ def test_one_bad_row_of_a_batch_harms_no_other(url: str) -> None:
             [NoneType, SinkRefusedError, NoneType, NoneType],
             [NoneType, SinkDownError, NoneType, NoneType],  # MariaDB calls a violated CHECK an operational error
         )
-        assert sorted(row["b"] for row in rows(sink)) == ["a", "c", "d"]
+        assert sorted(row["b"] for row in rows(url, sink)) == ["a", "c", "d"]
 
 
 def test_a_database_that_is_away_fails_a_batch_once(mariadb: MariaDb) -> None:
     """One failure of the destination, whatever the number of rows; none is inserted alone."""
-    with table(mariadb.url("sms"), table="batch_away") as sink:
+    url = mariadb.url("sms")
+    with table(url, table="batch_away") as sink:
         sink.create_table()
         several = [received(str(number)) for number in range(5)]
         mariadb.stop()
@@ -236,15 +238,16 @@ def test_a_database_that_is_away_fails_a_batch_once(mariadb: MariaDb) -> None:
         mariadb.start()
         assert [each.is_echo for each in verdicts if isinstance(each, SinkDownError)] == [False, *[True] * 4]
         assert sink.deliver_all(several) == [None] * 5
-        assert len(rows(sink)) == 5
+        assert len(rows(url, sink)) == 5
 
 
 def test_no_row_is_inserted_alone_once_time_is_up(postgresql_server: PostgreSQL) -> None:
     """A table that is locked for longer fails the batch in half of the timeout, and that for all."""
-    with table(postgresql_server.database(), timeout=2) as sink:
+    url = postgresql_server.database()
+    with table(url, timeout=2) as sink:
         sink.create_table()
         several = [received(str(number)) for number in range(3)]
-        with sink._engine.begin() as connection:
+        with opened(url) as connection:
             connection.execute(text("LOCK TABLE sms_notification"))
             began = time.monotonic()
             assert all(isinstance(each, SinkDownError | RetryLater) for each in sink.deliver_all(several))
@@ -265,7 +268,7 @@ def test_a_missing_table_is_the_sinks_fault(url: str) -> None:
 def test_a_missing_column_is_named(url: str) -> None:
     """By the probe, before the first message comes."""
     with table(url, table="inbox", columns={"key": "k", "body": "b"}) as sink:
-        with sink._engine.begin() as connection:
+        with opened(url) as connection:
             connection.execute(text("CREATE TABLE inbox (k VARCHAR(200) UNIQUE)"))
         with pytest.raises(SinkDownError, match="no column b"):
             sink.probe()
@@ -273,7 +276,8 @@ def test_a_missing_column_is_named(url: str) -> None:
 
 def test_a_database_that_was_away_is_found_again(mariadb: MariaDb) -> None:
     """Killed and started again: the same sink goes on, and what it had confirmed is there."""
-    with table(mariadb.url("sms"), table="away") as sink:
+    url = mariadb.url("sms")
+    with table(url, table="away") as sink:
         sink.create_table()
         sink.deliver(received("1"))
         mariadb.stop()
@@ -281,7 +285,7 @@ def test_a_database_that_was_away_is_found_again(mariadb: MariaDb) -> None:
             sink.deliver(received("2"))
         mariadb.start()
         sink.deliver(received("2"))
-        assert sorted(row["id"] for row in rows(sink)) == ["1", "2"]
+        assert sorted(row["id"] for row in rows(url, sink)) == ["1", "2"]
 
 
 def test_a_refused_login_tells_no_password(mariadb: MariaDb) -> None:
@@ -327,5 +331,6 @@ def test_the_statement_is_one_that_the_database_knows(make: Any, expected: str) 
 
 
 def test_every_attribute_has_a_type() -> None:
-    """The settings and the sink know the same attributes."""
-    assert set(sql._TYPES) == SQL_ATTRIBUTES
+    """A table that is told no columns has one for each attribute that the settings know."""
+    table, columns = sql.table_of(SqlSettings.model_validate({"type": "sql", "url": "sqlite://"}))
+    assert set(columns) == set(table.columns.keys()) == SQL_ATTRIBUTES

@@ -18,6 +18,7 @@ from tests.support.events import captured_events
 from tests.support.service import ACCOUNTS, settings_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ALL = tuple(kind.value for kind in Kind)
@@ -39,6 +40,15 @@ def test_the_names_are_those_of_the_kinds() -> None:
     assert get_args(KindName) == ALL
 
 
+def registrations(handlers: Handlers) -> dict[Kind, Callable[[Any], Any]]:
+    return {
+        Kind.MESSAGE_RECEIVED: handlers.message_received,
+        Kind.MESSAGE_EVENT: handlers.message_event,
+        Kind.MESSAGE_ERROR: handlers.message_error,
+        Kind.SUBSCRIPTION_EVENT: handlers.subscription_event,
+    }
+
+
 @pytest.mark.parametrize(
     ("handled", "ignored", "problem"),
     [
@@ -57,7 +67,7 @@ def test_each_kind_is_handled_or_ignored(
     handlers = Handlers()
     for kind in Kind:
         if kind in handled:
-            handlers._register(print, [kind], False)  # noqa: FBT003 - private
+            registrations(handlers)[kind](print)
     if problem is None:
         target.refuse_gaps(handlers, settings(ignored))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from types import NoneType, SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from soap_handler.journal.records import Selection
 from soap_handler.settings.sinks import WebhookSettings
 from soap_handler.sinks.base import for_each
 from soap_handler.sinks.form import cloud_event, form
-from soap_handler.sinks.http import Reply
 from soap_handler.sinks.webhook import Webhook
 from tests.sinks.deliveries import ALL_KINDS, received
 from tests.sinks.test_routes import Running, message, routed
@@ -82,8 +82,11 @@ def test_a_failure_is_that_of_all_and_counts_once(hook: Endpoint) -> None:
     breaker = Breaker("crm")
     for error in failed:
         failure_of(error, breaker)
+    for _ in range(FAILURES_TO_OPEN - 2):
+        breaker.failed("HTTP 500")
     assert breaker.is_closed
-    assert breaker._failures == 1
+    breaker.failed("HTTP 500")
+    assert not breaker.is_closed
 
 
 def test_an_outage_in_the_midst_of_single_ones_is_that_of_the_rest(hook: Endpoint) -> None:
@@ -123,21 +126,20 @@ def test_a_service_delivers_in_batches(tmp_path: Path, hook: Endpoint) -> None:
     assert hook.connections <= 2  # whichever thread makes the request
 
 
-def test_no_delivery_is_given_up_while_its_batch_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_delivery_is_given_up_while_its_batch_goes_on(hook: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be sent after that, and once more: a slow endpoint that refuses takes the longest that there is."""
     now = [100.0]
-    address = SecretStr("http://127.0.0.1:9/")
-    settings = WebhookSettings(type="webhook", url=address, timeout=10.0, batch=10, concurrency=1)
-    sink = Webhook(settings)
+    settings = WebhookSettings(type="webhook", url=SecretStr(hook.url), timeout=10.0, batch=10, concurrency=1)
 
-    def refuse(*_: object, **__: object) -> Reply:
+    def refuse(_: bytes) -> tuple[int, dict[str, str]]:
         now[0] += 0.99 * settings.timeout
-        return Reply(400, {}, b"")
+        return 400, {}
 
-    monkeypatch.setattr(sink._sessions, "request", refuse)
+    hook.answer = refuse
     clock = SimpleNamespace(monotonic=lambda: now[0], time=time.time, time_ns=time.time_ns)
     monkeypatch.setattr("soap_handler.sinks.webhook.time", clock)
-    errors = sink.deliver_all([received(body=f"{number}") for number in range(10)])
+    with closing(Webhook(settings)) as sink:
+        errors = sink.deliver_all([received(body=f"{number}") for number in range(10)])
     assert {type(error) for error in errors} == {SinkRefusedError, RetryLater}
     assert now[0] - 100.0 <= settings.longest
 

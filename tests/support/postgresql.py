@@ -47,8 +47,10 @@ class PostgreSQL:
             NoPostgreSQLError: its programs or its driver are not on this machine.
         """
         self._programs = programs()
-        self._account = _USER if os.geteuid() == 0 else None  # the server refuses to run as root
-        self._folder = folder
+        self.account = _USER if os.geteuid() == 0 else None  # the server refuses to run as root
+        """Whose processes the server's are, if not ours."""
+        self.folder = folder
+        """Where its files are, and its socket."""
         self._port = port
         self._fsync = "on" if durable else "off"
         self._numbers = itertools.count(1)
@@ -60,11 +62,11 @@ class PostgreSQL:
 
     def make(self) -> None:
         """Make its files."""
-        if self._account:
-            shutil.chown(self._folder, self._account, self._account)
+        if self.account:
+            shutil.chown(self.folder, self.account, self.account)
         subprocess.run(
             [self._programs / "initdb", "-D", "data", "-U", _USER, "--auth=trust", "--no-sync", "-E", "UTF8"],
-            check=True, capture_output=True, user=self._account, group=self._account, cwd=self._folder,
+            check=True, capture_output=True, user=self.account, group=self.account, cwd=self.folder,
         )  # fmt: skip
 
     def start(self) -> None:
@@ -73,17 +75,17 @@ class PostgreSQL:
         Raises:
             NotStartedError: it ended, or did not answer in 30 seconds.
         """
-        command: list[str | Path] = [self._programs / "postgres", "-D", "data", "-k", self._folder]
+        command: list[str | Path] = [self._programs / "postgres", "-D", "data", "-k", self.folder]
         command += ["-c", f"fsync={self._fsync}"]  # synchronous_commit is on unless somebody asks otherwise
         command += ["-h", ""] if self._port is None else ["-h", "127.0.0.1", "-p", str(self._port)]
-        with (self._folder / "log.txt").open("ab") as log:
+        with (self.folder / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, user=self._account, group=self._account, cwd=self._folder
+                command, stdout=log, stderr=log, user=self.account, group=self.account, cwd=self.folder
             )
         deadline = time.monotonic() + 30
         while not self._answers():
             if time.monotonic() > deadline or self._process.poll() is not None:
-                raise NotStartedError((self._folder / "log.txt").read_text()[-1000:])
+                raise NotStartedError((self.folder / "log.txt").read_text()[-1000:])
             time.sleep(0.02)  # between two polls
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
@@ -113,7 +115,7 @@ class PostgreSQL:
     def url(self, database: str) -> str:
         """Return the SQLAlchemy URL of a database."""
         if self._port is None:
-            return f"postgresql+psycopg://{_USER}@/{database}?host={self._folder}"
+            return f"postgresql+psycopg://{_USER}@/{database}?host={self.folder}"
         return f"postgresql+psycopg://{_USER}@127.0.0.1:{self._port}/{database}"
 
     def database(self, name: str | None = None) -> str:

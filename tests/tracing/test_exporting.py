@@ -20,6 +20,7 @@ from soap_handler.diagnosis.finding import Verdict
 from soap_handler.errors import TracingError
 from soap_handler.settings import Settings, TracingSettings
 from soap_handler.tracing import exporting
+from tests.cli.conftest import write_configuration
 from tests.support.service import ACCOUNTS
 
 if TYPE_CHECKING:
@@ -93,22 +94,22 @@ def test_what_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch, environmen
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(TracingError, match=said):
-        list(exporting._exporters(os.environ))
+        list(exporting.exporters(os.environ))
 
 
-def test_check_says_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the service is started."""
+@pytest.mark.parametrize("enabled", [True, False])
+def test_check_says_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, enabled: bool) -> None:
+    """Before the service is started, where traces are on."""
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin-of-old")
-    settings = Settings(account=ACCOUNTS, tracing=TracingSettings(enabled=True))
-    (finding,) = check_findings._tracing(settings)
-    assert (finding.verdict, "zipkin-of-old" in finding.text) == (Verdict.WRONG, True)
-    assert list(check_findings._tracing(Settings(account=ACCOUNTS))) == []
+    path = write_configuration(tmp_path, f"[tracing]\nenabled = {str(enabled).lower()}")
+    found = [each for each in check_findings.findings(path, with_inbox=False) if each.what == "tracing"]
+    assert [(each.verdict, "zipkin-of-old" in each.text) for each in found] == [(Verdict.WRONG, True)] * enabled
 
 
 def test_none_exports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with any program that speaks OpenTelemetry."""
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
-    assert list(exporting._exporters(os.environ)) == []
+    assert list(exporting.exporters(os.environ)) == []
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,9 +21,11 @@ from soap_handler.journal import Entry, Selection, State
 from soap_handler.settings import HandlerSettings, LogSettings, ReconcileSettings, TracingSettings
 from soap_handler.settings.sinks import RouteSettings, WebhookSettings
 from soap_handler.trace_context import current
-from soap_handler.tracing.assembly import Tracing
+from soap_handler.tracing import exporting
 from soap_handler.tracing.journal import TracedJournal
+from soap_handler.tracing.spans import Spans as MadeSpans
 from tests.sinks.test_webhook import endpoint
+from tests.support.database import opened
 from tests.support.events import captured_events
 from tests.support.waiting import wait_for
 from tests.support.wire import Connection, envelope, header, operation, request
@@ -219,8 +221,10 @@ def test_a_transactional_handler_says_what_its_transaction_did(tmp_path: Path, e
 
 def test_one_that_the_database_refuses_leaves_no_span_open(tmp_path: Path, spans: Spans) -> None:
     """What is stored together and refused is stored singly; each span ends once."""
-    with Tracing().journal(f"sqlite:///{tmp_path / 'journal.db'}", watchers=()) as journal:
-        with journal._engine.begin() as connection:
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    made = MadeSpans(exporting.provider())
+    with TracedJournal(url, spans=made) as journal:
+        with opened(url) as connection:
             connection.execute(
                 text(
                     "CREATE TRIGGER odd BEFORE INSERT ON notification WHEN NEW.originator = 'odd' "
@@ -231,8 +235,7 @@ def test_one_that_the_database_refuses_leaves_no_span_open(tmp_path: Path, spans
         entries = [Entry(replace(arrived(n), originator="odd" if n == 1 else "447700900123"), now) for n in range(3)]
         with pytest.raises(JournalRefusedError):
             journal.record_all(entries)
-        assert isinstance(journal, TracedJournal)
-        assert journal._spans._open == {}
+        assert made.under_way == 0
     assert sorted(attributes(span)["result"] for span in spans.of("recover")) == ["not stored", "stored", "stored"]
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LOOKS: Final = "soap_handler.looks"
 """Where an application keeps its :class:`Looks`."""
 REFRESH_CHOICES: Final = (5, 15, 60)
-_KEPT_SECONDS: Final = 1.0
+KEPT_SECONDS: Final = 1.0
 """So long one look at the journal serves all who look."""
 _KEPT_TIMES: Final = 4  # as long as it took: of a large journal, no more than a fifth of one processor is for who looks
 _KEPT_LIMIT_SECONDS: Final = 20.0
@@ -85,7 +85,7 @@ class Looks:
         """
         with self._lock:
             age = self._clock() - self._at
-            if self._seen is not None and age <= min(max(_KEPT_SECONDS, _KEPT_TIMES * self._took), _KEPT_LIMIT_SECONDS):
+            if self._seen is not None and age <= min(max(KEPT_SECONDS, _KEPT_TIMES * self._took), _KEPT_LIMIT_SECONDS):
                 return self._seen
             former = self._seen if age <= _STALE_SECONDS else None
             under_way = self._under_way

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     Show = Callable[[int, int], None]
 
-_PAGES_PER_STEP: Final = 1024  # 4 MiB; Ctrl-C is obeyed between two steps
+PAGES_PER_STEP: Final = 1024
+"""Pages that are copied at once, 4 MiB: Ctrl-C is obeyed between two steps."""
 _COUNTED: Final = "notification"  # the table whose rows are counted by state; of the others all rows
 
 
@@ -113,7 +114,7 @@ def _copy(source: sqlite3.Connection, made: sqlite3.Connection, show: Show) -> d
     """
     source.execute("BEGIN")
     rows = count(source)
-    source.backup(made, pages=_PAGES_PER_STEP, progress=lambda _status, left, total: show(left, total))
+    source.backup(made, pages=PAGES_PER_STEP, progress=lambda _status, left, total: show(left, total))
     source.execute("COMMIT")
     made.execute("PRAGMA journal_mode = DELETE")  # the header says WAL, as that of the source; a log would be made
     return rows

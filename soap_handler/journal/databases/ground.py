@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.pool import ConnectionPoolEntry
 
-_SETTLING_SECONDS: Final = 2.5  # for every process to see that the log is gone: each looks once a second
+SETTLING_SECONDS: Final = 2.5
+"""For every process to see that the log is gone: each looks once a second."""
 _CHECKPOINT_TRIES: Final = 20
 _CHECKPOINT_PAUSE_SECONDS: Final = 0.05
 _FIRST_ALARM_BYTES: Final = 64 * 2**20  # of the log; it has 4 MB where no reader holds it back
-_MARK_SECONDS: Final = 60.0  # between two marks: an older copy is told from a file by its lower one
+MARK_SECONDS: Final = 60.0
+"""Between two marks: an older copy is told from a file by its lower one."""
 _MARK_AT: Final = 60  # where SQLite's header has user_version, which is for programs like this
 _SURE_SECONDS: Final = 0.05  # until a mark that seems too low is read again: another thread may have read a later one
 _KEEPS_NOTHING: Final = "keeps nothing when the service ends; expected a file, as in sqlite:///soap-handler.db"
@@ -76,9 +78,9 @@ def set_up(engine: Engine, ground: Ground) -> None:
     event.listen(engine, "connect", opened)
 
 
-def ground_of(engine: Engine) -> Ground:
-    """Return the place of the files of an engine."""
-    ground: Ground = engine.get_execution_options()[GROUND]
+def ground_of(connection: Connection | Engine) -> Ground:
+    """Return the place of the files of an engine, or of a connection of it."""
+    ground: Ground = connection.get_execution_options()[GROUND]
     return ground
 
 
@@ -98,7 +100,7 @@ class Ground:
         self._lock = threading.Lock()
         self._lost: Files | None = None  # what was open when a loss was noticed, until a journal is there again
         self._open_again_at = 0.0
-        self.mark_at = time.monotonic() + _MARK_SECONDS
+        self.mark_at = time.monotonic() + MARK_SECONDS
         """The monotonic time from which on :meth:`mark` has something to do."""
         self._changes = -1  # rows that were changed by the connection that made the last mark, until then
         self._mark: int | None = None  # the last that was met in the file itself, not in its log
@@ -188,7 +190,7 @@ class Ground:
             number = driver.execute("PRAGMA user_version").fetchone()[0]
             driver.execute(f"PRAGMA user_version = {number + 1}")
             self._changes = driver.total_changes
-            self.mark_at = time.monotonic() + _MARK_SECONDS
+            self.mark_at = time.monotonic() + MARK_SECONDS
 
     def is_overwritten(self, found: Files) -> bool:
         """Whether an older copy was written over the file, which has been written to: its mark is lower then.
@@ -248,7 +250,7 @@ class Ground:
         whole = (found.file != had.file or found.log in {None, had.log}) and _empty_log(driver)
         if found.file == had.file:
             if found.log != had.log:
-                self._open_again_at = time.monotonic() + _SETTLING_SECONDS
+                self._open_again_at = time.monotonic() + SETTLING_SECONDS
             return "the content of the log" if whole else "nothing"
         saved = (
             self._copy(driver) if _is_deleted(had.file) else "the file is elsewhere, and whole" if whole else "nothing"
@@ -259,9 +261,11 @@ class Ground:
         return saved
 
     def _copy(self, driver: sqlite3.Connection) -> str:
-        copy = f"{self.path}.rescued-{clock.now():%Y%m%dT%H%M%S}-{os.getpid()}"
         try:
-            os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            copy = _new_file(f"{self.path}.rescued-{clock.now():%Y%m%dT%H%M%S}-{os.getpid()}")
+        except OSError as error:
+            return f"nothing ({type(error).__name__})"
+        try:
             with closing(sqlite3.connect(copy)) as target:
                 driver.backup(target)
         except (sqlite3.Error, OSError) as error:
@@ -276,6 +280,23 @@ class Ground:
         """Say that the log has grown, each time it has doubled."""
         self.alarm = 2 * size
         telemetry.emit("journal_log_grows", megabytes=size >> 20)
+
+
+def _new_file(path: str) -> str:
+    """Make an empty file for its owner alone; return its path, which has a number where the name is taken.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    name, number = path, 1
+    while True:
+        try:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            number += 1
+            name = f"{path}-{number}"
+        else:
+            return name
 
 
 def _difference(had: Files, found: Files) -> str:

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 _CHANNEL: Final = "soap_handler_journal"
 NOTIFY_SECONDS: Final = 0.02
 """The least time between two NOTIFY of one process."""
-_SILENCE_LIMIT_SECONDS: Final = 10.0  # for an answer; nothing here takes long
-_SILENCE_SECONDS: Final = 10.0  # without a notification, after which the connection is tested
+SILENCE_LIMIT_SECONDS: Final = 10.0
+"""For an answer of the server; nothing here takes long."""
+SILENCE_SECONDS: Final = 10.0
+"""Without a notification, after which the connection is tested."""
 
 
 def notify(connection: Connection, sender: str) -> None:
@@ -85,7 +87,7 @@ class Listener(BackgroundLoop):
             SQLAlchemyError, OSError: there is no connection, or it was lost.
         """
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            limit_silence(connection, _SILENCE_LIMIT_SECONDS)
+            limit_silence(connection, SILENCE_LIMIT_SECONDS)
             if not self._was_connected and not is_durable(connection):
                 telemetry.emit("journal_not_durable", reason="PostgreSQL runs with fsync = off")
             connection.exec_driver_sql(f"LISTEN {_CHANNEL}")
@@ -115,7 +117,7 @@ class Listener(BackgroundLoop):
                 self._notify_pending = False
                 notify(connection, self._own)
                 self._notified_at = time.monotonic()
-            elif not self._wait(_SILENCE_SECONDS, driver):
+            elif not self._wait(SILENCE_SECONDS, driver):
                 connection.exec_driver_sql("SELECT 1")
             elif any(notice.payload != self._own for notice in _notices(driver)):
                 self._on_commit()

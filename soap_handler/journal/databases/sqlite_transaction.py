@@ -27,10 +27,13 @@ WAIT_MS: Final = "milliseconds to wait for the lock"
 """The name in the ``info`` of a connection that does nothing but write: SQLite's own waiting is turned off on it."""
 BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
 _TRUST_SECONDS: Final = 0.05  # a transaction right behind another one is compared only at its end
-_SETTLED_SECONDS: Final = 0.1  # longer than the step of the kernel's clock, by which a file system notes times
-_COARSE_SETTLED_SECONDS: Final = 3.0  # where the file system's own step is longer (FAT: 2 s)
+SETTLED_SECONDS: Final = 0.1
+"""Longer than the step of the kernel's clock, by which a file system notes times."""
+COARSE_SETTLED_SECONDS: Final = 3.0
+"""The same where the file system's own step is longer (FAT: 2 s)."""
 _COARSE_NS: Final = 10_000_000  # a time that is no multiple is of a file system whose step is that of the clock
-_LOOK_AT_LOG_SECONDS: Final = 1.0
+LOOK_AT_LOG_SECONDS: Final = 1.0
+"""Between two looks at the log itself, whatever its folder says."""
 _FOLDERS_TELL: Final = sys.platform == "linux"  # where a folder's time of change is that of its names, at once
 _LOCK_POLL_SECONDS: Final = 0.0003  # a part of what a commit takes
 
@@ -94,18 +97,19 @@ def log_is_the_same(footing: Footing, now: float) -> bool:
     """
     if not _FOLDERS_TELL:
         return False
-    folder = _folder_at(footing.ground.folder)
+    folder = folder_at(footing.ground.folder)
     if folder is None or folder != footing.folder:
         footing.folder, footing.folder_since = folder, now
-    elif now - footing.log_at < _LOOK_AT_LOG_SECONDS:
-        settles_in = _SETTLED_SECONDS if folder[2] % _COARSE_NS else _COARSE_SETTLED_SECONDS
+    elif now - footing.log_at < LOOK_AT_LOG_SECONDS:
+        settles_in = SETTLED_SECONDS if folder[2] % _COARSE_NS else COARSE_SETTLED_SECONDS
         if footing.log_at - footing.folder_since >= settles_in:
             return True
     footing.log_at = now
     return False
 
 
-def _folder_at(path: str) -> tuple[int, int, int] | None:
+def folder_at(path: str) -> tuple[int, int, int] | None:
+    """Return a folder's device, inode, and when its names changed, in nanoseconds; ``None`` where there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116 - as above
     except OSError:

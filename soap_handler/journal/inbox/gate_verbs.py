@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from soap_handler.journal import queue_clock
+from soap_handler.journal.access import SubjectVerbs
 from soap_handler.journal.inbox import gates as inbox_gates
 from soap_handler.journal.records import Selection, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
-    from soap_handler.journal.group_commit import Committer
+    from soap_handler.journal.access import Access
     from soap_handler.journal.inbox.gates import Entered, InboxGate, Refusal
 
 
-class InboxGates:
-    """The gates of one journal. Errors are those of the journal's own verbs."""
+class InboxGates(SubjectVerbs):
+    """The gates of one journal. Their instants are of the clock of due times."""
 
-    def __init__(
-        self,
-        committer: Committer,
-        wait: Callable[[Any], Any],
-        read: Callable[..., Any],
-        now: Callable[[], datetime],
-        instance: str,
-    ) -> None:
-        """``wait`` and ``read`` are the journal's own. ``now`` is the clock of due times.
-
-        ``instance`` tells this journal's callers from those of other processes.
-        """
-        self._committer = committer
-        self._wait = wait
-        self._read = read
-        self._now = now
+    def __init__(self, journal: Access, instance: str) -> None:
+        """``instance`` tells this journal's callers from those of other processes."""
+        super().__init__(journal)
         self._instance = instance
 
     def closed(self, account: str | None = None) -> list[InboxGate]:
         """Return the gates that are not open, of all accounts or of one."""
-        found: list[InboxGate] = self._read(lambda connection: inbox_gates.gates(connection, account))
-        return found
+        return self._journal.read(lambda connection: inbox_gates.gates(connection, account))
 
     def enter(
         self, account: str, owner: str, call: timedelta, longest_pause: timedelta, unlike: str | None = None
@@ -53,46 +39,44 @@ class InboxGates:
         """
         if unlike is not None:
             self._make_deletes_due(account)
-        now = self._now()
+        now = self._journal.queue_now()
         asked = inbox_gates.Entering(account, self._named(owner), now, now + call, longest_pause, unlike)
-        entered: Entered = self._wait(self._committer.submit(inbox_gates.enter, asked))
-        return entered
+        return self._write(inbox_gates.enter, asked)
 
     def leave(self, account: str, owner: str) -> None:
         """Let the next one try: this owner found out nothing."""
-        self._wait(self._committer.submit(inbox_gates.leave, (account, self._named(owner))))
+        self._write(inbox_gates.leave, (account, self._named(owner)))
 
     def prolong(self, account: str, owner: str, until: datetime) -> None:
         """Keep a gate closed until then, after a call that found out nothing."""
-        argument = (account, self._named(owner), until)
-        self._wait(self._committer.submit(inbox_gates.prolong, argument))
+        self._write(inbox_gates.prolong, (account, self._named(owner), until))
 
     def refuse(self, refusal: Refusal) -> None:
         """Close a gate after a refusal."""
-        self._wait(self._committer.submit(inbox_gates.refuse, refusal))
+        self._write(inbox_gates.refuse, refusal)
 
     def accept(self, account: str) -> None:
         """Open a gate: EMS accepted the login."""
-        self._wait(self._committer.submit(inbox_gates.accept, account))
+        self._write(inbox_gates.accept, account)
 
     def open(self, account: str | None = None) -> int:
         """Open the gate of an account, or of all, for a person; return how many deletes are due now that were not."""
-        self._wait(self._committer.submit(inbox_gates.open_gates, account))
+        self._write(inbox_gates.open_gates, account)
         return self._make_deletes_due(account)
 
     def _make_deletes_due(self, account: str | None) -> int:
         """Make due what waits to be deleted and is in no call now, some rows at a time; return how many there were."""
         deletes = Selection(state=State.HANDLED, account=None if account is None else (account,))
-        parts = queue_clock.held_back_in_parts(self._read, deletes, self._now())
-        return sum(self._committer.submit(queue_clock.release_due, seqs).result() for seqs in parts)
+        parts = queue_clock.held_back_in_parts(self._journal.read, deletes, self._journal.queue_now())
+        return sum(self._journal.committer.submit(queue_clock.release_due, seqs).result() for seqs in parts)
 
     def seconds_until(self, moment: datetime) -> float:
         """Return in how many seconds an instant of a gate is; negative when it has passed."""
-        return (moment - self._now()).total_seconds()
+        return (moment - self._journal.queue_now()).total_seconds()
 
     def moment_in(self, seconds: float) -> datetime:
         """Return the instant in so many seconds, as a gate has it."""
-        return self._now() + timedelta(seconds=seconds)
+        return self._journal.queue_now() + timedelta(seconds=seconds)
 
     def _named(self, owner: str) -> str:
         return f"{self._instance}:{owner}"

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     Read = Callable[[Callable[[Connection], Sequence[int]]], Sequence[int]]
 
-_ROWS_PER_STEP: Final = 500  # in one transaction: pushes wait for it
-_ROWS_PER_SEARCH: Final = 10_000
+ROWS_PER_STEP: Final = 500
+"""Rows that are changed in one transaction: pushes wait for it."""
+ROWS_PER_SEARCH: Final = 10_000
+"""Rows that one query looks for."""
 _seq = notification.c.seq
 
 
@@ -34,11 +36,11 @@ def found_in_parts(read: Read, conditions: Sequence[ColumnElement[bool]]) -> Ite
     (last,) = read(lambda connection: [connection.scalar(select(func.max(_seq))) or 0])
     after = 0
     while True:
-        query = select(_seq).where(*conditions, _seq > after, _seq <= last).order_by(_seq).limit(_ROWS_PER_SEARCH)
+        query = select(_seq).where(*conditions, _seq > after, _seq <= last).order_by(_seq).limit(ROWS_PER_SEARCH)
         found = read(partial(_numbers, query=query))
-        for begin in range(0, len(found), _ROWS_PER_STEP):
-            yield found[begin : begin + _ROWS_PER_STEP]
-        if len(found) < _ROWS_PER_SEARCH:
+        for begin in range(0, len(found), ROWS_PER_STEP):
+            yield found[begin : begin + ROWS_PER_STEP]
+        if len(found) < ROWS_PER_SEARCH:
             return
         after = found[-1]
 

@@ -32,9 +32,11 @@ SECONDS: Final = 0.1
 """How long one page looks for rows that have no index."""
 FEW: Final = 20_000
 """So many rows of an index are looked through at once."""
-_FIRST_WINDOW: Final = 4_000
+FIRST_WINDOW: Final = 4_000
+"""Rows that are looked through first."""
 _LARGEST_WINDOW: Final = 16_000  # where its rows are not in memory, it takes a multiple of the time of the one before
-_WINDOW_SECONDS: Final = 0.015  # a window that took less is followed by one of twice its size
+WINDOW_SECONDS: Final = 0.015
+"""A window that took less is followed by one of twice its size."""
 _INDEXED: Final = (State.RECEIVED, State.HANDLED, State.DEAD)
 _AFTER_ALL: Final = "\U0010ffff"
 _table = notification.c
@@ -69,9 +71,9 @@ class Page:
 
 
 def browse(
-    connection: Connection, wanted: Search, ahead: timedelta, *, most: int = ROWS, seconds: float = SECONDS
+    connection: Connection, wanted: Search, ahead: timedelta, *, most: int = ROWS, seconds: float | None = None
 ) -> Page:
-    """Return the next page of what is wanted.
+    """Return the next page of what is wanted, of ``most`` rows, after ``seconds`` (:data:`SECONDS`) at the latest.
 
     ``ahead`` is by how much the queue's clock is ahead of the wall clock, by which people read due times.
     """
@@ -79,7 +81,9 @@ def browse(
     total: int | None = None
     looked_to: int | None = None
     if narrow is None:
-        rows, looked_to = _look_back(connection, _conditions(wanted), wanted.before, most, seconds)
+        rows, looked_to = _look_back(
+            connection, _conditions(wanted), wanted.before, most, SECONDS if seconds is None else seconds
+        )
     else:
         conditions = [*_conditions(replace(wanted, begins=None)), *narrow]
         total = int(connection.scalar(select(func.count()).select_from(notification).where(*conditions)) or 0)
@@ -173,7 +177,7 @@ def _look_back(
     first, last = (connection.scalar(select(end(_table.seq))) for end in (func.min, func.max))
     edge = (last or 0) + 1 if before is None else before
     rows: list[Row[Any]] = []
-    size = _FIRST_WINDOW
+    size = FIRST_WINDOW
     began = time.monotonic()
     while first is not None and edge > first:
         window_began = time.monotonic()
@@ -185,7 +189,7 @@ def _look_back(
         edge, now = low, time.monotonic()
         if edge > first and now - began > seconds:
             return rows, edge
-        if now - window_began < _WINDOW_SECONDS:
+        if now - window_began < WINDOW_SECONDS:
             size = min(2 * size, _LARGEST_WINDOW)
     return rows, None
 

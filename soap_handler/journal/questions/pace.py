@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WINDOW: Final = timedelta(minutes=5)
 """How far back the pace is measured."""
-_REACH: Final = (1_000, 20_000)
+REACH: Final = (1_000, 20_000)
 """Rows to look back over: few where little happens; many, but no more, under load, where they span less time."""
 
 
@@ -94,7 +94,7 @@ def reach(
 
     Rows are numbered in the order of storing, so the last ones are the latest.
     """
-    steps = steps or _REACH
+    steps = steps or REACH
     last: int = connection.scalar(select(func.max(number))) or 0
     begins = since
     for rows in steps:

@@ -35,8 +35,15 @@ OTHER_HOST: Final = "192.0.2.7"
 
 
 class _Health:
+    reasons: tuple[str, ...] = ()
+    """Why the service is not ready."""
+
     def readiness(self) -> Readiness:
-        return Readiness(())
+        return Readiness(self.reasons)
+
+
+COOKIES = ("soap_handler", "__Host-soap_handler")
+"""The names that the console's cookie has, without TLS and with it."""
 
 
 class _Exposition:
@@ -97,7 +104,8 @@ class Browser:
     def cookies(self) -> dict[str, str]:
         """Return the cookies that the browser would send."""
         host = self._base.partition("://")[2].partition(":")[0]
-        return {each.key: each.value for each in (self.client._cookies or {}).values() if each.domain == host}
+        kept = (self.client.get_cookie(name, host) for name in COOKIES)
+        return {each.key: each.value for each in kept if each is not None}
 
     def _cookies(self) -> dict[str, str]:
         pairs = "; ".join(f"{name}={value}" for name, value in self.cookies().items())

@@ -11,7 +11,6 @@ from soap_handler.accounts.throttle import Throttle
 from soap_handler.console.access.logins import LoginRefused, Logins
 from soap_handler.console.access.sessions import Sessions
 from soap_handler.console.access.visitors import EXTENSION
-from soap_handler.console.health import Readiness
 from soap_handler.settings import ConsoleSettings
 from tests.console.access.desk import OTHER_HOST, PASSWORD, USERS, Browser, console_over
 from tests.support.events import captured_events
@@ -60,10 +59,10 @@ def test_a_wrong_login_is_refused(app: Flask, name: str, password: str) -> None:
     assert not any(given and given in str(events) for given in (name, password))
 
 
-def test_a_stranger_is_not_told_where_the_database_is(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stranger_is_not_told_where_the_database_is(app: Flask) -> None:
     """A probe needs no login; what the database said is for those who have one, and for this machine."""
     said = 'the journal does not commit: OperationalError: to 10.1.2.3 failed: password of user "soap_handler"'
-    monkeypatch.setattr(app.extensions["soap_handler"].health, "readiness", lambda: Readiness((said,)), raising=False)
+    app.extensions["soap_handler"].health.reasons = (said,)
     stranger = Browser(app, address=OTHER_HOST)
     answer = stranger.get("/health/ready")
     assert (answer.status_code, json.loads(answer.text)["reasons"]) == (503, ["the journal does not commit"])

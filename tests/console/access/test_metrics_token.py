@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from pydantic import SecretStr
 
-from soap_handler.console.health import Readiness
 from soap_handler.errors import SettingsError
 from soap_handler.settings import ConsoleSettings, load_settings
 from tests.console.access.desk import OTHER_HOST, USERS, Browser, console_over
@@ -64,10 +63,10 @@ def test_it_opens_nothing_else(with_token: Flask) -> None:
     assert browser.post("/actions/retry", {"state": "dead"}, Authorization=f"Bearer {TOKEN}").status_code == 401
 
 
-def test_it_shows_why_the_service_is_not_ready(with_token: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_shows_why_the_service_is_not_ready(with_token: Flask) -> None:
     """A monitor on another machine reads the whole reason; a stranger its first words."""
     said = "the journal does not commit: no route to 10.1.2.3"
-    monkeypatch.setattr(with_token.extensions["soap_handler"].health, "readiness", lambda: Readiness((said,)), False)
+    with_token.extensions["soap_handler"].health.reasons = (said,)
     monitor = Browser(with_token, address=OTHER_HOST).get("/health/ready", Authorization=f"Bearer {TOKEN}")
     assert (monitor.status_code, monitor.json["reasons"]) == (503, [said])  # type: ignore[index] # it is JSON
     stranger = Browser(with_token, address=OTHER_HOST).get("/health/ready", Authorization="Bearer guessed")

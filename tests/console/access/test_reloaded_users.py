@@ -125,6 +125,6 @@ def test_a_service_in_one_process_takes_them_up(tmp_path: Path) -> None:
     with serving(settings) as service:
         service.app.reload(settings.model_copy(update={"console": ConsoleSettings(port=0, user=(VICTOR,))}))
         assert service.app.console is not None
-        application = service.app.console._server.application
+        application: Any = service.app.console.application
         wait_for(lambda: Browser(application).log_in("olga").status_code == 401)
         assert Browser(application).log_in("victor").status_code == 303

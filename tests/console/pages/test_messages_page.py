@@ -127,9 +127,9 @@ def test_pages_follow_by_their_links(tmp_path: Path) -> None:
 
 def test_a_search_that_takes_long_says_how_far_it_went(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page has a link to go on; the script is given the rows alone."""
-    monkeypatch.setattr(browsing, "_FIRST_WINDOW", 2)
-    monkeypatch.setattr(browsing, "_WINDOW_SECONDS", 0.0)
-    monkeypatch.setattr(browsing.browse, "__kwdefaults__", {"most": 50, "seconds": 0.0})
+    monkeypatch.setattr(browsing, "FIRST_WINDOW", 2)
+    monkeypatch.setattr(browsing, "WINDOW_SECONDS", 0.0)
+    monkeypatch.setattr(browsing, "SECONDS", 0.0)
     with console_on(settings_of(tmp_path)) as console:
         now = console.journal.now()
         texts = [

@@ -76,11 +76,11 @@ def test_without_script_it_refreshes_on_a_choice(filled: Filled) -> None:
 def test_one_look_serves_all_who_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many open overviews ask the journal once a second; after that, what is new is seen."""
     with console_on(settings_of(tmp_path)) as console:
-        monkeypatch.setattr(overview, "_KEPT_SECONDS", 60.0)
+        monkeypatch.setattr(overview, "KEPT_SECONDS", 60.0)
         assert numbers(console.page("/"))[1] == "0"
         console.journal.record(Entry(MessageReceived(account=REFERENCE, id="1"), console.journal.now()))
         assert numbers(console.page("/"))[1] == "0"
-        monkeypatch.setattr(overview, "_KEPT_SECONDS", 0.0)
+        monkeypatch.setattr(overview, "KEPT_SECONDS", 0.0)
         wait_for(lambda: numbers(console.page("/"))[1] == "1")
 
 

@@ -112,7 +112,7 @@ def test_a_page_fits_on_a_phone(browser: Chrome, filled: Filled, address: str, p
 def test_the_overview_refreshes_in_place(browser: Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is new appears; focus and place stay; while paused, nothing moves."""
     monkeypatch.setattr(overview, "REFRESH_CHOICES", (1, 15))
-    monkeypatch.setattr(overview, "_KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(overview, "KEPT_SECONDS", 0.0)
     with console_on(settings_of(tmp_path)) as console, served(console) as at:
         fill(console.journal)
         look_at(browser, at, width=600)
@@ -136,9 +136,9 @@ def waiting(browser: Chrome) -> int:
 
 def test_a_long_search_goes_on_by_itself(browser: Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With script the rows come until all was looked through; without, the link leads there."""
-    monkeypatch.setattr(journal_browsing, "_FIRST_WINDOW", 2)
-    monkeypatch.setattr(journal_browsing, "_WINDOW_SECONDS", 0.0)
-    monkeypatch.setattr(journal_browsing.browse, "__kwdefaults__", {"most": 50, "seconds": 0.0})
+    monkeypatch.setattr(journal_browsing, "FIRST_WINDOW", 2)
+    monkeypatch.setattr(journal_browsing, "WINDOW_SECONDS", 0.0)
+    monkeypatch.setattr(journal_browsing, "SECONDS", 0.0)
     with console_on(settings_of(tmp_path)) as console, served(console) as at:
         now = console.journal.now()
         many = [MessageReceived(account=REFERENCE, id=f"m{each}", originator=f"44770090{each:04}") for each in range(9)]

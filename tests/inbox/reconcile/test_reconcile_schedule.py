@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import pytest
+
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.inbox.connections import Connections
 from soap_handler.inbox.reconcile_schedule import ReconcileSchedule, interval_conditions, jittered, start_conditions
@@ -31,6 +33,13 @@ QUICK = ReconcileSettings(interval=0.1, timeout=5.0)
 SELDOM = ReconcileSettings(interval=1000.0, timeout=5.0)
 
 
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    wait_for(lambda: set(threading.enumerate()) <= before)
+
+
 @contextmanager
 def rounds(
     journal: Journal,
@@ -39,7 +48,7 @@ def rounds(
     password: str = RIGHT,
     refused_backoff: float = 1000.0,
 ) -> Iterator[ReconcileSchedule]:
-    """Run the rounds of the account; afterwards their threads are gone."""
+    """Run the rounds of the account."""
     delete = DeleteSettings(refused_backoff=refused_backoff)
     running = ReconcileSchedule([account(url, password)], journal, settings, delete, Connections())
     running.start()
@@ -47,8 +56,6 @@ def rounds(
         yield running
     finally:
         assert running.stop(lambda: 10.0)
-        loop = running._loop
-        wait_for(lambda: not (loop.is_running or loop._workers._threads))
 
 
 def ended(journal: Journal) -> int:

@@ -35,7 +35,7 @@ def of(file: Path) -> str:
 
 def test_a_copy_is_a_snapshot_while_others_write(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service writes all the time; the copy is a moment of it, not a mixture, and does not begin anew for ever."""
-    monkeypatch.setattr("soap_handler.journal.backups.backup._PAGES_PER_STEP", 20)
+    monkeypatch.setattr("soap_handler.journal.backups.backup.PAGES_PER_STEP", 20)
     before = 500
     with Journal(url) as journal:
         journal.record_all([entry(number) for number in range(before)])

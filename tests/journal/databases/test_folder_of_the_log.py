@@ -29,9 +29,9 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def journal(sqlite_url: str, way: Way, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
     """Open a journal that has settled: it relies on the folder."""
-    monkeypatch.setattr(sqlite_transaction, "_SETTLED_SECONDS", 0.0)
-    monkeypatch.setattr(sqlite_transaction, "_COARSE_SETTLED_SECONDS", 0.0)
-    monkeypatch.setattr(sqlite_transaction, "_LOOK_AT_LOG_SECONDS", 1000.0)
+    monkeypatch.setattr(sqlite_transaction, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite_transaction, "COARSE_SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite_transaction, "LOOK_AT_LOG_SECONDS", 1000.0)
     with Journal(sqlite_url, **way) as opened:
         for number in range(10, 14):
             assert opened.record(entry(number))
@@ -107,11 +107,9 @@ def test_a_folder_that_has_just_changed_is_not_relied_on(
 ) -> None:
     """A second change within the same step of the file system's clock would not show; the log is seen now and then."""
     changed_at = [4_000_000_000 * step_ns + (step_ns == 1)]
-    monkeypatch.setattr(sqlite_transaction, "_folder_at", lambda _: (1, 2, changed_at[0]))
+    monkeypatch.setattr(sqlite_transaction, "folder_at", lambda _: (1, 2, changed_at[0]))
     with Journal(sqlite_url) as journal:
-        footing = sqlite_transaction.Footing(
-            ground.ground_of(journal._engine), sqlite_transaction.Files((1, 1), (1, 2))
-        )
+        footing = sqlite_transaction.Footing(journal.read(ground.ground_of), sqlite_transaction.Files((1, 1), (1, 2)))
         for begin in (100.0, 200.0):
             answers = [
                 sqlite_transaction.log_is_the_same(footing, begin + number * settles_in / 2.5) for number in range(4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from soap_handler.journal import Entry, Journal, Selection
 from soap_handler.journal.databases import sqlite
 from tests.journal.engines import PostgreSQL, writers_held_up
 from tests.journal.entries import LEASE, START, entry, message
+from tests.support.database import opened
 from tests.support.events import captured_events
 from tests.support.waiting import wait_for
 
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
 def with_pragma(monkeypatch: pytest.MonkeyPatch, pragma: str) -> None:
     """Let each connection from now on have this pragma too."""
     monkeypatch.setattr(sqlite, "PRAGMAS", (*sqlite.PRAGMAS, pragma))
+
+
+def is_recorded(journal: Journal, arrived: Entry) -> bool:
+    try:
+        return journal.record(arrived)
+    except JournalUnavailableError:
+        return False
 
 
 def test_a_locked_journal_is_unavailable_and_recovers(
@@ -73,10 +82,10 @@ def test_space_that_comes_back_is_used(
 ) -> None:
     """After a full disk the same object works on, without a restart."""
     big = Entry(replace(message(1), body="x" * 500_000), START)
-    with Journal(sqlite_url, **way) as journal:
+    with ExitStack() as stack:
         with monkeypatch.context() as full:
             with_pragma(full, "max_page_count = 60")
-            journal._engine.dispose()  # the next connection meets the full disk
+            journal = stack.enter_context(Journal(sqlite_url, **way))
             with pytest.raises(JournalUnavailableError, match="full"):
                 journal.record(big)
             assert journal.record(entry(2)), "what still fits is stored"
@@ -89,16 +98,17 @@ def test_a_read_only_journal_is_unavailable_and_recovers(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch, way: Way
 ) -> None:
     """Read-only: nothing is confirmed, looking works, and it goes on when it is writable again."""
+    with_pragma(monkeypatch, "busy_timeout = 50")
     with Journal(sqlite_url, **way) as journal:
         with monkeypatch.context() as read_only:
             with_pragma(read_only, "query_only = ON")
-            journal._engine.dispose()
+            with writers_held_up(sqlite_url), pytest.raises(JournalUnavailableError, match="locked"):
+                journal.record(entry(1))  # on the first connection, which is dropped for it
             for _ in range(2):
                 with pytest.raises(JournalUnavailableError, match="readonly"):
                     journal.record(entry(1))
             assert journal.records(Selection()) == []
-        journal._engine.dispose()
-        assert journal.record(entry(1))
+        wait_for(lambda: is_recorded(journal, entry(1)))  # a connection that was kept is still read-only
 
 
 def test_the_end_of_an_outage_is_told_once(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
@@ -140,7 +150,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_looking_at_a_broken_journal_is_an_error_of_ours(sqlite_url: str, way: Way) -> None:
     """Reading fails with the same error as writing."""
     with Journal(sqlite_url, **way) as journal:
-        with journal._engine.begin() as connection:
+        with opened(sqlite_url) as connection:
             connection.execute(text("ALTER TABLE notification RENAME TO elsewhere"))
         with pytest.raises(JournalUnavailableError, match="cannot be read"):
             journal.records(Selection())

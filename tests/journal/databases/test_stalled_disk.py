@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
 
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Journal, Selection
 from tests.journal.entries import LEASE, entry
+from tests.support.database import each_commit
 from tests.support.events import captured_events
 from tests.support.waiting import wait_for
 
@@ -33,9 +33,9 @@ def standing() -> Iterator[threading.Event]:
 def journal(sqlite_url: str, standing: threading.Event) -> Iterator[Journal]:
     with Journal(sqlite_url, timeout=TIMEOUT) as opened:
         opened.record(entry(1))
-        event.listen(opened._engine, "commit", lambda _: standing.wait(30))
-        yield opened
-        standing.set()
+        with each_commit(sqlite_url, lambda _: standing.wait(30)):
+            yield opened
+            standing.set()
 
 
 def test_who_comes_later_need_not_wait_as_long(journal: Journal) -> None:

@@ -69,7 +69,7 @@ def test_the_next_of_its_originator_may_start(journal: Journal) -> None:
 
 def test_very_many_are_given_up_in_parts(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """No transaction holds up the pushes for long."""
-    monkeypatch.setattr("soap_handler.journal.operator.in_parts._ROWS_PER_STEP", 3)
+    monkeypatch.setattr("soap_handler.journal.operator.in_parts.ROWS_PER_STEP", 3)
     journal.record_all([entry(number) for number in range(10)])
     assert give_up(journal, Selection(), "x" * 1000) == 10
     record, *_ = journal.records(Selection(state=State.DEAD))

@@ -50,8 +50,8 @@ def test_a_search_holds_up_no_writer(tmp_path: Path, name: str, sought: Selectio
 @pytest.mark.parametrize("name", ORDERS)
 def test_all_that_is_found_is_done_in_parts(url: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a part of a commit nor of a search is left out or taken twice."""
-    monkeypatch.setattr("soap_handler.journal.operator.in_parts._ROWS_PER_STEP", 2)
-    monkeypatch.setattr("soap_handler.journal.operator.in_parts._ROWS_PER_SEARCH", 5)
+    monkeypatch.setattr("soap_handler.journal.operator.in_parts.ROWS_PER_STEP", 2)
+    monkeypatch.setattr("soap_handler.journal.operator.in_parts.ROWS_PER_SEARCH", 5)
     state, order = ORDERS[name]
     with Journal(url) as journal:
         fill(journal, state, 11)

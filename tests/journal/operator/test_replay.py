@@ -80,7 +80,7 @@ def test_only_what_is_done_is_replayed(journal: Journal) -> None:
 
 def test_a_replay_in_parts_takes_each_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pushes wait for one part, not for all; in order of their arrival, one of an originator at a time."""
-    monkeypatch.setattr("soap_handler.journal.operator.in_parts._ROWS_PER_STEP", 2)
+    monkeypatch.setattr("soap_handler.journal.operator.in_parts.ROWS_PER_STEP", 2)
     journal.record_all([entry(number) for number in range(5)])
     handle(journal)
     assert empty_inbox(journal) == 5

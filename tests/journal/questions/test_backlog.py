@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event
-
 from soap_handler.journal import Refusal, Settlement, State, Step
 from soap_handler.journal.questions.backlog import backlog
 from tests.journal.entries import START, entry
+from tests.support.database import listening, opened
 
 if TYPE_CHECKING:
     from soap_handler.journal import Journal
@@ -53,19 +52,18 @@ def test_a_refused_login_is_told(journal: Journal) -> None:
     assert journal.read(lambda connection: backlog(connection, journal.now())).refused == frozenset()
 
 
-def test_a_long_history_is_not_read(journal: Journal) -> None:
+def test_a_long_history_is_not_read(journal: Journal, url: str) -> None:
     """Each step is read from the partial index that holds only what waits for it."""
     statements: list[tuple[str, Any]] = []
-    engine = journal._engine
-    event.listen(engine, "before_cursor_execute", lambda *told: statements.append((told[2], told[3])))
-    journal.read(lambda connection: backlog(connection, journal.now()))
-    with engine.connect() as connection:
-        explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
-        if engine.dialect.name != "sqlite":
+    with listening("before_cursor_execute", lambda *told: statements.append((told[2], told[3]))):
+        journal.read(lambda connection: backlog(connection, journal.now()))
+    with opened(url) as connection:
+        explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+        if connection.dialect.name != "sqlite":
             connection.exec_driver_sql("SET enable_seqscan = off")  # a table so small is read whole
         plans = [
             str(connection.exec_driver_sql(f"{explain} {text}", values).all())
-            for text, values in list(statements)
+            for text, values in statements
             if "FROM notification" in text
         ]
     assert len(plans) == 3

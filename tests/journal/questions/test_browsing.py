@@ -64,7 +64,7 @@ def test_the_time_limit_ends_a_page_and_the_next_goes_on(
     journal: Journal, stored: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page says back to when nothing was left out; by going on, all are found."""
-    monkeypatch.setattr(browsing, "_FIRST_WINDOW", 2)
+    monkeypatch.setattr(browsing, "FIRST_WINDOW", 2)
     first = look(journal, Search(Selection(number="447700900001")), most=9, seconds=0.0)
     assert keys(first) == stored[:2]
     assert first.looked_back_to == START + timedelta(minutes=ROWS - 2)

@@ -147,7 +147,7 @@ def test_under_load_the_pace_is_that_of_the_latest(
     journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No look back reads more than so many rows: where these span less than the window, the time is theirs."""
-    monkeypatch.setattr(sys.modules[Pace.__module__], "_REACH", (2, 10))
+    monkeypatch.setattr(sys.modules[Pace.__module__], "REACH", (2, 10))
     for number in range(60):
         store(journal, number)
         clock.forward(1)

@@ -25,8 +25,7 @@ _ASKING = True  # the direction from the client to the server
 def listeners(journal: Journal) -> int:
     """Return how many sessions of the database listen."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
-    with journal._engine.connect() as connection:
-        return int(connection.execute(text(query)).scalar_one())
+    return journal.read(lambda connection: int(connection.execute(text(query)).scalar_one()))
 
 
 class StoppableServer(PostgreSQL):
@@ -44,7 +43,7 @@ class StoppableServer(PostgreSQL):
 
     @property
     def socket_path(self) -> str:
-        return str(self._folder / ".s.PGSQL.5432")
+        return str(self.folder / ".s.PGSQL.5432")
 
 
 @contextlib.contextmanager

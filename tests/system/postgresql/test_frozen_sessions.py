@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
     from tests.journal.engines import PostgreSQL
     from tests.journal.ways import Way
 
@@ -37,9 +39,9 @@ TIMEOUT = 0.4
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all limits be short."""
     monkeypatch.setattr(silence, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(journal, "_SILENCE_MARGIN_SECONDS", 0.2)
-    monkeypatch.setattr(listen_notify, "_SILENCE_LIMIT_SECONDS", 0.5)
-    monkeypatch.setattr(listen_notify, "_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(journal, "SILENCE_MARGIN_SECONDS", 0.2)
+    monkeypatch.setattr(listen_notify, "SILENCE_LIMIT_SECONDS", 0.5)
+    monkeypatch.setattr(listen_notify, "SILENCE_SECONDS", 0.3)
 
 
 class Sessions:
@@ -135,13 +137,17 @@ def recorded_error(opened: Journal) -> bool:
 
 def test_a_session_that_stops_in_a_query_ends_it(url: str, sessions: Sessions) -> None:
     """The connection was alive when it was taken; the limit holds in the midst of its work."""
-    with Journal(url, timeout=TIMEOUT) as opened, opened._engine.connect() as connection:
+
+    def query(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
-        driver.silence_limit = TIMEOUT
         sessions.stop()
         with pytest.raises(Exception, match="no answer within"):
             connection.execute(text("SELECT 1"))
         assert driver.closed
+        raise OSError("as a query ends whose connection is gone")
+
+    with Journal(url, timeout=TIMEOUT) as opened, pytest.raises(JournalUnavailableError):
+        opened.read(query, silence=TIMEOUT)
 
 
 def test_a_listener_finds_another_connection(url: str, sessions: Sessions, events: list[dict[str, Any]]) -> None:
@@ -164,7 +170,7 @@ def test_a_pushing_connection_is_given_up(url: str, sessions: Sessions, events: 
         assert isinstance(pipeline, PipelinedCommit)
         sockets: dict[int, Any] = {}
         pipeline.attach(sockets)
-        wait_for(lambda: recorded(opened) and pipeline._ready is not None)
+        wait_for(lambda: recorded(opened) and pipeline.is_ready)
         sent = opened.submit_all([entry(7)])
         assert len(sockets) == 1
         sessions.stop()

@@ -52,16 +52,15 @@ def test_what_another_host_commits_is_heard_at_once(both: tuple[Journal, Journal
     wait_for(lambda: heard == [1, 2, 3, 4])
 
 
-def test_a_dispatcher_begins_at_once(both: tuple[Journal, Journal], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dispatcher_begins_at_once(both: tuple[Journal, Journal]) -> None:
     """A notification that another host received is not left to the next poll, which here comes each ten seconds."""
-    monkeypatch.setattr("soap_handler.dispatch.claim_loop.POLL_SECONDS", 10.0)
     here, there = both
     handled: list[object] = []
     delays: list[float] = []
     handlers = Handlers()
     handlers.all_kinds(handled.append)
     settings = HandlerSettings(threads=2, timeout=3600)
-    dispatcher = Dispatcher(there, of_handlers(handlers, settings), lambda _: False)
+    dispatcher = Dispatcher(there, of_handlers(handlers, settings), lambda _: False, poll_seconds=10.0)
     dispatcher.start()
     try:
         wait_for(lambda: listeners(there) == 1)
@@ -111,10 +110,8 @@ def test_closing_does_not_wait_where_the_others_are_yet_to_be_told(postgresql: P
     journal = Journal(postgresql.database())
     journal.listen(lambda: None)
     wait_for(lambda: listeners(journal) == 1)
-    listener = journal._announcer.listener
-    assert listener is not None
-    listener.tell()
-    listener.tell()
+    journal.record(entry(1))  # of which the others are told at once
+    journal.record(entry(2))
     time.sleep(NOTIFY_SECONDS / 4)  # to be in that moment
     began = time.monotonic()
     journal.close()

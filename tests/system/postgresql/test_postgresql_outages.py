@@ -137,7 +137,7 @@ def test_a_commit_whose_answer_is_lost_is_a_fault(tmp_path: Path, stoppable: Sto
     url = stoppable.database()
     line = Line(tmp_path, stoppable)
     try:
-        with Journal(url.replace(str(stoppable._folder), str(tmp_path))) as journal:
+        with Journal(url.replace(str(stoppable.folder), str(tmp_path))) as journal:
             line.lose_next_commit = True
             with pytest.raises(JournalUnavailableError):
                 journal.record(entry(1))

@@ -149,7 +149,7 @@ def test_a_row_is_the_same_whether_it_was_sent_or_not(loop: Loop, beside: Engine
             row = connection.execute(
                 text("SELECT * FROM notification WHERE key = :key"), {"key": full.notification.key}
             )
-            found = dict(row.one()._mapping)
+            found = dict(row.mappings().one())
             assert found["due_at"] > found["received_at"], "it is due when it is stored, whatever received_at says"
             rows.append({**found, "seq": None, "due_at": None})
             connection.execute(text("DELETE FROM notification WHERE key = :key"), {"key": full.notification.key})

@@ -16,6 +16,7 @@ from soap_handler.journal import Entry, Journal, Selection, State, Step
 from soap_handler.notifications import Kind
 from soap_handler.settings import HandlerSettings
 from tests.journal.entries import message
+from tests.support import database
 from tests.support.waiting import wait_for
 from tests.system.postgresql.server import Line, listeners
 from tests.system.postgresql.transactional import dispatching, effects, ended, make_table, state, write
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def journal(url: str) -> Iterator[Journal]:
+    make_table(url)
     with Journal(url) as opened:
-        make_table(opened)
         yield opened
 
 
@@ -147,11 +148,11 @@ def test_a_session_can_be_used(journal: Journal) -> None:
     assert effects(journal) == 1
 
 
-def test_a_lost_lease_rolls_everything_back(journal: Journal) -> None:
+def test_a_lost_lease_rolls_everything_back(journal: Journal, url: str) -> None:
     """Somebody else has taken the notification meanwhile: their result stands, and ours leaves nothing."""
 
     def handle(told: Notification, connection: Connection) -> None:
-        with journal._engine.begin() as other:
+        with database.opened(url) as other:
             other.execute(text("UPDATE notification SET owner = 'somebody else'"))
         write(told, connection)
 
@@ -211,8 +212,8 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(tmp_path: Path, stoppab
     url = stoppable.database()
     line = Line(tmp_path, stoppable)
     try:
-        with Journal(url.replace(str(stoppable._folder), str(tmp_path))) as journal:
-            make_table(journal)
+        with Journal(url.replace(str(stoppable.folder), str(tmp_path))) as journal:
+            make_table(url)
 
             def handle(told: Notification, connection: Connection) -> None:
                 write(told, connection)

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event
 
 from soap_handler.dispatch import run
 from soap_handler.journal import Entry, Journal, Selection, State
 from soap_handler.settings import HandlerSettings
 from tests.journal.entries import message
+from tests.support.database import listening
 from tests.support.events import captured_events
 from tests.support.waiting import wait_for
 from tests.system.postgresql.transactional import dispatching, effects, ended, make_table, write
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def journal(url: str) -> Iterator[Journal]:
+    make_table(url)
     with Journal(url) as opened:
-        make_table(opened)
         yield opened
 
 
@@ -86,7 +86,7 @@ def test_an_end_that_is_hidden_is_found_out(journal: Journal, end: Work, log: li
     assert not [event for event in log if event["event"] == "run_broke"]
 
 
-def test_past_sqlalchemy_from_the_first_statement(journal: Journal) -> None:
+def test_past_sqlalchemy_from_the_first_statement(journal: Journal, url: str) -> None:
     """The driver's connection used by itself: what it wrote is in the transaction, or the attempt fails."""
 
     def handle(_: Notification, connection: Connection) -> None:
@@ -94,7 +94,7 @@ def test_past_sqlalchemy_from_the_first_statement(journal: Journal) -> None:
 
     with dispatching(journal, handle):
         state, attempts = ended(journal)
-    if journal._engine.dialect.name == "sqlite":  # where the driver commits each statement
+    if url.startswith("sqlite"):  # where the driver commits each statement
         assert state is State.DEAD
         assert all("must not commit" in str(attempt.error) for attempt in attempts)
     else:
@@ -135,7 +135,7 @@ def test_what_a_handler_does_to_its_connection_ends_no_thread(journal: Journal, 
 
 def test_a_database_without_a_free_connection_is_no_attempt(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """No handler was called, so nothing comes nearer to dead; it goes on when there is a connection."""
-    monkeypatch.setattr(run, "_NOT_BEGUN_PAUSE", timedelta(milliseconds=5))
+    monkeypatch.setattr(run, "NOT_BEGUN_PAUSE", timedelta(milliseconds=5))
     refused: list[None] = []
 
     def refuse(*_: object) -> None:
@@ -143,9 +143,7 @@ def test_a_database_without_a_free_connection_is_no_attempt(journal: Journal, mo
             refused.append(None)
             raise OSError("too many connections")
 
-    event.listen(journal._engine, "do_connect", refuse)
-    event.listen(journal._engine, "checkout", refuse)
-    with dispatching(journal, write):
+    with listening("do_connect", refuse), listening("checkout", refuse), dispatching(journal, write):
         state, attempts = ended(journal)
     assert (len(refused), state, [attempt.outcome for attempt in attempts]) == (20, State.DONE, ["ok"])
     assert effects(journal) == 1

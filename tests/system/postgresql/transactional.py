@@ -14,6 +14,7 @@ from soap_handler.dispatch.dispatcher import Dispatcher
 from soap_handler.journal import Attempt, Entry, Journal, Selection, State
 from soap_handler.settings import HandlerSettings
 from tests.journal.entries import message
+from tests.support.database import opened
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -27,14 +28,13 @@ QUICK = HandlerSettings(threads=2, timeout=0.5, max_attempts=2, backoff=0.01, ba
 """A second attempt comes at once; a lease is of under two seconds."""
 
 
-def make_table(journal: Journal) -> None:
-    with journal._engine.begin() as connection:
+def make_table(url: str) -> None:
+    with opened(url) as connection:
         connection.execute(text("CREATE TABLE effect (key TEXT)"))
 
 
 def effects(journal: Journal) -> int:
-    with journal._engine.connect().execution_options(read_only=True) as connection:
-        return int(connection.execute(text("SELECT count(*) FROM effect")).scalar_one())
+    return journal.read(lambda connection: int(connection.execute(text("SELECT count(*) FROM effect")).scalar_one()))
 
 
 def write(told: Notification, connection: Connection) -> None:
