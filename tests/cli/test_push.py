@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +20,6 @@ from tests.support import wire
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.service import Service
 
 CREDENTIALS = ("--username", wire.USERNAME, "--password", wire.PASSWORD, "--account", wire.REFERENCE)
@@ -38,6 +37,37 @@ def test_every_kind_is_pushed(run: Run, service: Service, kind: Kind) -> None:
     wait_for(lambda: service.handled)
     assert service.handled[0].kind is kind
     assert f"key: {service.handled[0].key}" in result.out
+
+
+@pytest.mark.parametrize("api", Version)
+@pytest.mark.parametrize("kind", Kind)
+def test_the_key_is_that_of_what_is_stored(run: Run, service: Service, kind: Kind, api: Version) -> None:
+    """A form has whole seconds, and XML push has no contact: the key is made of what came, whatever was meant."""
+    address = url(service).replace(
+        "/AccountEventHandler", "/push" if api is Version.XML_PUSH else "/AccountEventHandler"
+    )
+    result = run("push", kind.value, "--url", address, *CREDENTIALS, "--api", api.value)
+    assert result.code == 0, result.err
+    wait_for(lambda: service.handled)
+    assert f"key: {service.handled[0].key}\n" in result.out
+
+
+def test_the_key_has_the_reference_of_an_account_that_is_called_otherwise(run: Run, service: Service) -> None:
+    """The configuration knows the number in --account as another name of the account."""
+    Path("soap-handler.toml").write_text(
+        f'[[account]]\nreference = "{wire.REFERENCE}"\naliases = ["{wire.NUMBER}"]\n'
+        f'push = [{{ username = "{wire.USERNAME}", password = "{wire.PASSWORD}" }}]\n'
+    )
+    result = run("push", "MessageReceived", "--url", url(service), "--account", wire.NUMBER)
+    assert result.code == 0, result.err
+    wait_for(lambda: service.handled)
+    assert f"key: {service.handled[0].key}\n" in result.out
+
+
+def test_an_account_that_no_configuration_could_have_is_pushed_for(run: Run, service: Service) -> None:
+    """It is refused by the service, whose answer is what the command shows."""
+    result = run("push", "MessageReceived", "--url", url(service), *CREDENTIALS[:4], "--account", " ")
+    assert (result.code, "Authentication failed" in result.err) == (1, True), result.err
 
 
 def test_the_options_are_what_arrives(run: Run, service: Service) -> None:
