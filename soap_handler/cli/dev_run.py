@@ -129,7 +129,7 @@ def _push(ems: SimulatedEms, reference: str, rate: float, stop: threading.Event)
 def _introduction(plan: Plan, journal: Path, inbox_url: str) -> list[str]:
     """Return what a newcomer needs to know."""
     settings = plan.settings
-    sinks = ", ".join(dict.fromkeys(route.sink for route in settings.route))
+    sinks = ", ".join(settings.destinations)
     handlers = f"{settings.handler.target}, loaded anew when a file changes"
     lines = [
         f"sinks      {sinks}: as configured, not simulated" if sinks else f"handlers   {handlers}",

@@ -69,9 +69,8 @@ def destinations(settings: Settings, plugged: Handlers | None = None) -> list[De
     if not settings.route:
         return [of_handlers(_complete(settings, plugged), settings.handler)]
     refuse_gaps(settings)
-    used = dict.fromkeys(route.sink for route in settings.route)
     found = []
-    for name in used:
+    for name in settings.destinations:
         scope = scope_of(settings, name)
         if name == PYTHON:
             kinds = {kind for route in settings.route if route.sink == PYTHON for kind in route.kinds or Kind}
