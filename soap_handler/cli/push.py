@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soap_handler.cli.columns import printable
 from soap_handler.cli.configuration import PUSH_PASSWORD
 from soap_handler.cli.option_groups import grouped
 from soap_handler.cli.options import Api, CaBundle, Config, Timeout  # noqa: TC001 - typer reads them
@@ -114,5 +115,5 @@ def _send(caller: HandlerCaller, where: Target, notification: Notification) -> N
             caller.call(where.url, where.account, notification)
     except PushError as error:
         hint = "; --ca-bundle FILE names a root to trust" if "unknown issuer" in str(error) else ""
-        typer.echo(f"soap-handler: not acknowledged by {where.shown}: {error}{hint}", err=True)
+        typer.echo(f"soap-handler: not acknowledged by {where.shown}: {printable(str(error))}{hint}", err=True)
         raise typer.Exit(1) from None

@@ -193,6 +193,14 @@ def test_no_answer_is_said_in_the_words_of_the_system(run: Run) -> None:
     assert (result.code, "ConnectionError (Connection refused)" in result.err) == (1, True), result.err
 
 
+def test_an_answer_plays_no_game_with_the_terminal(run: Run) -> None:
+    """What the other side says is shown with its control characters as escapes."""
+    with answering(lambda *_: (400, "text/plain", b"bell \x07 \x9b2J\nsecond line")) as port:
+        said = run("push", "MessageEvent", "--api", "form", "--url", f"http://127.0.0.1:{port}/", *CREDENTIALS)
+    assert said.code == 1
+    assert "HTTP 400: bell \\x07 \\x9b2J\\nsecond line" in said.err
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_the_help_tells_the_values_that_are_made_up(run: Run, kind: Kind) -> None:
     """Each default that the help shows is the one that is sent."""
