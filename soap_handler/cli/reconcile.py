@@ -39,5 +39,5 @@ def reconcile(
         typer.echo(reconcile_run.conclusion(outcomes, dry_run=dry_run))
     failed = [outcome for outcome in outcomes if outcome.result.error]
     for outcome in failed:
-        typer.echo(f"soap-handler: {outcome.account}: {printable(outcome.result.error)}", err=True)
+        typer.echo(f"soap-handler: {outcome.account}: {printable(str(outcome.result.error))}", err=True)
     raise typer.Exit(1 if failed else 0)
