@@ -92,9 +92,16 @@ def _load_structlog() -> None:
 
 
 def _end(error: Exception, code: int) -> NoReturn:
-    problems = error.problems if isinstance(error, SettingsError) else [str(error)]
+    problems = error.problems if isinstance(error, SettingsError) else [_words(error)]
     _say(*problems)
     sys.exit(code)
+
+
+def _words(error: Exception) -> str:
+    """Return what an error says; of one of the system, the file and the reason without number and quotes."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _end_by_defect(error: Exception) -> NoReturn:

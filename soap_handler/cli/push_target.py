@@ -75,7 +75,7 @@ def target(
     settings = None if url and account and username and password else settings_of(config)
     known = configured(settings, account) if settings else None
     reference = _needed("--account", account or (known.reference if known else None))
-    address = _needed("--url", url or (address_of(settings, api) if settings else None))
+    address = _needed("--url", web_address("--url", url) or (address_of(settings, api) if settings else None))
     login = login_of(known, username, password, api, address)
     presented = {
         "push_username": "" if login.by_address else _needed("--username", login.username),
@@ -89,6 +89,22 @@ def target(
 def _unconfigured(reference: str) -> AccountSettings:
     """Return an account of which only the name is known. The rules of the configuration do not hold for the name."""
     return AccountSettings.model_construct(reference=reference, anonymous=True)
+
+
+def web_address(option: str, url: str | None) -> str | None:
+    """Return a URL that was given, if one was; it is not quoted, since it may hold a secret.
+
+    Raises:
+        typer.BadParameter: it cannot be called.
+    """
+    try:
+        parts = urlsplit(url or "http://none")
+        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise typer.BadParameter(f"{option} is no address; expected one that starts with http:// or https://")
+    return url
 
 
 def settings_of(config: Path | None) -> Settings | None:

@@ -60,36 +60,22 @@ def test_a_service_without_streams_serves(tmp_path: Path) -> None:
         process.wait(20)
 
 
-PRINTED = '[[route]]\nsink = "lines"\n[sink.lines]\ntype = "stdout"\n'
-
-
 @pytest.mark.parametrize(
-    ("target", "routes"),
-    [("", ""), ('target = "soap_handler.sinks.stdout:handlers"', ""), ('target = "sms:handle"', PRINTED)],
+    ("line", "said"),
+    [
+        ("init --path away/x.toml", "away/x.toml: No such file or directory"),
+        ("explain away", "away: No such file or directory"),
+        ("explain .", ".: Is a directory"),
+        ("journal restore away --yes", "FOLDER/away: No such file or directory"),
+        ("journal backup away/copy.db", "there is no folder FOLDER/away; expected one for the copy"),
+    ],
 )
-def test_notifications_do_not_go_to_a_closed_output(tmp_path: Path, target: str, routes: str) -> None:
-    """Where they are written to the standard output, by whatever setting, and that is closed, no service starts."""
-    (tmp_path / "sms.py").write_text("def handle(_): pass\n")
-    write_configuration(tmp_path, routes, handler=target)
-    done = shell(tmp_path, "SH serve >&-")
-    assert done.returncode == 2
-    assert "the standard output is closed" in done.stderr
-
-
-def test_a_closed_output_is_not_missed_where_all_goes_to_sinks(tmp_path: Path) -> None:
-    """The service starts, and its log names where notifications go."""
-    (tmp_path / "spool").mkdir()
-    spool = f'[[route]]\nsink = "spool"\n[sink.spool]\ntype = "files"\ndirectory = "{tmp_path / "spool"}"\n'
-    write_configuration(tmp_path, spool)
-    line, log = f"exec {shlex.join(command('serve'))} >&- 2>serve.log", tmp_path / "serve.log"
-    process = subprocess.Popen(["/bin/sh", "-c", line], cwd=tmp_path, env=environment())
-    try:
-        wait_for(lambda: process.poll() is not None or (log.exists() and '"serving"' in log.read_text()))
-        assert '"handler": "none: notifications go to sink.spool"' in log.read_text()
-    finally:
-        process.terminate()
-        process.wait(20)
-    assert process.returncode == 0
+def test_a_file_that_cannot_be_used_is_named_in_words(run: Run, tmp_path: Path, line: str, said: str) -> None:
+    """By its name and the reason, as other programs do, not as Python prints an error."""
+    write_configuration(tmp_path)
+    assert run("migrate").code == 0
+    result = run(*line.split())
+    assert (result.code, result.err) == (1, f"soap-handler: {said.replace('FOLDER', str(tmp_path))}\n")
 
 
 def test_a_reader_that_has_seen_enough_is_no_defect(tmp_path: Path) -> None:

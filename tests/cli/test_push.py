@@ -187,6 +187,15 @@ def test_what_is_wrong_with_tls_is_said_in_words(run: Run, tmp_path: Path) -> No
         assert "HTTP 500" in run(*address, "--ca-bundle", str(files.root)).err
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:8080/x", "ftp://x/", "http://[::1", "http://", "http://x:0/", "x\0"])
+def test_what_is_no_address_is_refused_before_anything_is_sent(run: Run, address: str) -> None:
+    """In the words of the usage, without the address, which may hold a secret."""
+    for command in (("push", "MessageEvent", "--url", address), ("simulate", "--handler-url", address)):
+        result = run(*command, *CREDENTIALS)
+        assert result.code == 2, result.err
+        assert f"{command[-2]} is no address; expected one that starts with http:// or https://" in result.err
+
+
 def test_no_answer_is_said_in_the_words_of_the_system(run: Run) -> None:
     """Nothing listens there."""
     result = run("push", "MessageEvent", "--url", "http://127.0.0.1:9/", *CREDENTIALS)
