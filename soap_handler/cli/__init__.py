@@ -39,8 +39,7 @@ def main() -> None:
     except _NEEDS_ANOTHER_SETUP as error:
         _end(error, 2)
     except KeyboardInterrupt:
-        _let_the_next_end_it()
-        sys.exit(_INTERRUPTED)
+        _end_by_interrupt()
     except SystemExit as end:
         if end.code == _INTERRUPTED:  # typer's own answer to Ctrl-C
             _let_the_next_end_it()
@@ -54,7 +53,20 @@ def main() -> None:
         _say("an argument, a variable of the environment or the input is not UTF-8; expected UTF-8")
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the outermost wall
+        if _stems_from_interrupt(error):
+            _end_by_interrupt()
         _end_by_defect(error)
+
+
+def _end_by_interrupt() -> NoReturn:
+    _let_the_next_end_it()
+    sys.exit(_INTERRUPTED)
+
+
+def _stems_from_interrupt(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: Python 3.11 wraps what interrupts the making of a class in a RuntimeError."""
+    below = error.__cause__
+    return below is not None and (isinstance(below, KeyboardInterrupt) or _stems_from_interrupt(below))
 
 
 def _let_the_next_end_it() -> None:

@@ -349,6 +349,24 @@ def test_ctrl_c_in_another_command_is_quiet(run: Run, monkeypatch: pytest.Monkey
     assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
 
+def test_ctrl_c_in_the_making_of_a_class_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeep makes classes while it reads a WSDL: there Python 3.11 turns Ctrl-C into a RuntimeError."""
+
+    class Interrupted:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise KeyboardInterrupt
+
+    def load(*_: object) -> None:
+        try:
+            type("Made", (), {"member": Interrupted()})
+        except KeyboardInterrupt as wrapped_by_older_releases:
+            raise RuntimeError from wrapped_by_older_releases
+
+    monkeypatch.setattr(configuration, "load", load)
+    result = run("journal", "reconciliations")
+    assert (result.code, result.err) == (130, "")
+
+
 def test_colours_mean_something_or_are_not_there(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdicts have one on a terminal; into a pipe, and with NO_COLOR, there is none."""
     write_configuration(tmp_path)
