@@ -53,9 +53,7 @@ def main() -> None:
         _say("an argument, a variable of the environment or the input is not UTF-8; expected UTF-8")
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the outermost wall
-        if _stems_from_interrupt(error):
-            _end_by_interrupt()
-        _end_by_defect(error)
+        _end_unexpectedly(error)
 
 
 def _end_by_interrupt() -> NoReturn:
@@ -116,8 +114,10 @@ def _words(error: Exception) -> str:
     return str(error)
 
 
-def _end_by_defect(error: Exception) -> NoReturn:
+def _end_unexpectedly(error: Exception) -> NoReturn:
     """Name a defect and its place. Its text stays out: it may quote a URL, a password or a message."""
+    if _stems_from_interrupt(error):
+        _end_by_interrupt()
     place = traceback.extract_tb(error.__traceback__)[-1]
     _say(f"a defect ended the command: {type(error).__name__} at {place.filename}:{place.lineno}; please report it")
     sys.exit(1)

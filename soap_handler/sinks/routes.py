@@ -112,6 +112,18 @@ def wants_requests(settings: Settings) -> Callable[[str, str], bool] | None:
     return (lambda account, kind: any(scope.takes(account, kind) for scope in scopes)) if scopes else None
 
 
+def refuse_unserved(settings: Settings, running: Settings) -> None:
+    """Refuse, at a reload, accounts that a start would refuse. Routes and handlers stay those of the ``running`` ones.
+
+    Raises:
+        HandlerNotFoundError: says which account, and what to set.
+    """
+    if not running.route:
+        target.refuse_unnamed_output(settings.model_copy(update={"handler": running.handler}))
+    if settings.route:
+        refuse_gaps(settings)
+
+
 def refuse_gaps(settings: Settings) -> None:
     """Refuse routes that leave something to no destination, unless ``handler.ignore`` names its kind.
 
