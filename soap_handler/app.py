@@ -36,7 +36,7 @@ from soap_handler.seams import Seams
 from soap_handler.server.console_listener import ConsoleListener, listen_for_console
 from soap_handler.server.reload import applied, unapplied_changes
 from soap_handler.server.server import Server
-from soap_handler.sinks import routes, target
+from soap_handler.sinks import routes
 from soap_handler.web.application import Application
 from soap_handler.web.client_address import Callers
 from soap_handler.web.pages.pages import Pages
@@ -296,7 +296,7 @@ class App:
         """
         try:
             if self._loads_target:
-                target.refuse_unnamed_output(settings.model_copy(update={"handler": self._settings.handler}))
+                routes.refuse_unserved(settings, self._settings)
             accounts = Accounts(settings.account, self.accounts)
             deleters = self.deleters.prepare(list(accounts), settings.delete)
             runs = self.reconcile_schedule.prepare(accounts, settings.reconcile, settings.delete)

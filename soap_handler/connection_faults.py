@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Final
 
 NO_TLS: Final = frozenset(
@@ -18,6 +19,14 @@ _VERIFICATION: Final = {
     **dict.fromkeys((62, 64), "the certificate is for another name"),
 }
 """By OpenSSL's codes X509_V_ERR_…."""
+
+
+_ANSWERS: Final = {
+    RemoteDisconnected: "the connection was closed without an answer",
+    IncompleteRead: "the answer ended before its end",
+    HTTPException: "the answer is not proper HTTP",
+}
+"""By what ``http.client`` raises; the first that fits."""
 
 
 def tls_fault(error: BaseException) -> str | None:
@@ -45,5 +54,15 @@ def no_answer(error: BaseException) -> str:
     fault = tls_fault(root)
     if fault is not None:
         return fault
-    reason = getattr(root, "strerror", None)
-    return f"{type(error).__name__} ({reason})" if isinstance(root, OSError) and reason else type(error).__name__
+    reason = _reason(root, error)
+    return f"{type(error).__name__} ({reason})" if reason else type(error).__name__
+
+
+def _reason(root: BaseException, error: BaseException) -> str | None:
+    """Return what went wrong, in words; ``None`` where none are known. No text of the other side is quoted."""
+    if isinstance(root, OSError) and root.strerror:
+        return root.strerror
+    if isinstance(root, TimeoutError):
+        connecting = type(error).__name__.startswith("Connect") and "Timeout" in type(error).__name__
+        return f"the {'connection' if connecting else 'whole answer'} did not come in time"
+    return next((words for kind, words in _ANSWERS.items() if isinstance(root, kind)), None)

@@ -169,6 +169,25 @@ def test_every_path_on_a_page_exists(name: str) -> None:
     assert sorted(path for path in paths if not (PACKAGE / path).exists()) == []
 
 
+def test_every_module_is_on_the_map() -> None:
+    """A module is named by its path on the pages `design` or `fast`, or by its name where its folder is named too."""
+    items = re.split(r"\n(?:\n|(?=- ))", PAGES["design"] + "\n\n" + PAGES["fast"])
+    named = {name for item in items for name in re.findall(r"`([\w/]+\.py)`", item)}
+    named |= {
+        folder + name
+        for item in items
+        for folder in re.findall(r"`([\w/]+/)`", item)
+        for name in re.findall(r"`([\w/]+\.py)`", item)
+    }
+    modules = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if not path.name.startswith("__") and path.parent.name != "versions"
+    }
+    assert len(modules) > 300
+    assert sorted(modules - named) == []
+
+
 def test_every_setting_on_a_page_exists() -> None:
     """A setting that a page or the README names is one that the model has."""
     tables = {row.table.partition(".")[0] for row in describe()}

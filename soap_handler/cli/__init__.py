@@ -39,8 +39,7 @@ def main() -> None:
     except _NEEDS_ANOTHER_SETUP as error:
         _end(error, 2)
     except KeyboardInterrupt:
-        _let_the_next_end_it()
-        sys.exit(_INTERRUPTED)
+        _end_by_interrupt()
     except SystemExit as end:
         if end.code == _INTERRUPTED:  # typer's own answer to Ctrl-C
             _let_the_next_end_it()
@@ -54,7 +53,18 @@ def main() -> None:
         _say("an argument, a variable of the environment or the input is not UTF-8; expected UTF-8")
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the outermost wall
-        _end_by_defect(error)
+        _end_unexpectedly(error)
+
+
+def _end_by_interrupt() -> NoReturn:
+    _let_the_next_end_it()
+    sys.exit(_INTERRUPTED)
+
+
+def _stems_from_interrupt(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: Python 3.11 wraps what interrupts the making of a class in a RuntimeError."""
+    below = error.__cause__
+    return below is not None and (isinstance(below, KeyboardInterrupt) or _stems_from_interrupt(below))
 
 
 def _let_the_next_end_it() -> None:
@@ -92,13 +102,22 @@ def load_structlog() -> None:
 
 
 def _end(error: Exception, code: int) -> NoReturn:
-    problems = error.problems if isinstance(error, SettingsError) else [str(error)]
+    problems = error.problems if isinstance(error, SettingsError) else [_words(error)]
     _say(*problems)
     sys.exit(code)
 
 
-def _end_by_defect(error: Exception) -> NoReturn:
+def _words(error: Exception) -> str:
+    """Return what an error says; of one of the system, the file and the reason without number and quotes."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _end_unexpectedly(error: Exception) -> NoReturn:
     """Name a defect and its place. Its text stays out: it may quote a URL, a password or a message."""
+    if _stems_from_interrupt(error):
+        _end_by_interrupt()
     place = traceback.extract_tb(error.__traceback__)[-1]
     _say(f"a defect ended the command: {type(error).__name__} at {place.filename}:{place.lineno}; please report it")
     sys.exit(1)

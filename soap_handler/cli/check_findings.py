@@ -101,7 +101,7 @@ def _destinations(settings: Settings) -> Iterator[Finding]:
         return
     for destination in found:
         destination.close()
-    used = ", ".join(dict.fromkeys(route.sink for route in settings.route))
+    used = ", ".join(settings.destinations)
     yield Finding(Verdict.OK, "route", f"each kind of each account has a destination: {used}")
     for name, sink in settings.sink.items():
         if sink.type == "stdout":

@@ -19,6 +19,7 @@ from soap_handler.cli.push_target import login_of
 from soap_handler.cli.stop_signals import stop_signals
 from soap_handler.ems import SimulatedEms, believable_notifications
 from soap_handler.errors import SettingsError
+from soap_handler.settings.sinks import PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,16 +129,25 @@ def _push(ems: SimulatedEms, reference: str, rate: float, stop: threading.Event)
 
 def _introduction(plan: Plan, journal: Path, inbox_url: str) -> list[str]:
     """Return what a newcomer needs to know."""
-    settings = plan.settings
-    sinks = ", ".join(dict.fromkeys(route.sink for route in settings.route))
-    handlers = f"{settings.handler.target}, loaded anew when a file changes"
     lines = [
-        f"sinks      {sinks}: as configured, not simulated" if sinks else f"handlers   {handlers}",
+        *_destinations(plan),
         f"journal    {journal}",
         f"EMS inbox  {inbox_url}",
         f"console    {plan.console}",
     ]
     return [*lines, "Send a message from another terminal (Ctrl-C here ends it):", f"  {push_command(plan)}"]
+
+
+def _destinations(plan: Plan) -> Iterator[str]:
+    """Yield where notifications go; handlers that were asked for and get nothing are named too."""
+    used, target = plan.settings.destinations, plan.settings.handler.target
+    sinks = ", ".join(name for name in used if name != PYTHON)
+    if sinks:
+        yield f"sinks      {sinks}: as configured, not simulated"
+    if PYTHON in used:
+        yield f"handlers   {target}, loaded anew when a file changes"
+    elif plan.wanted.target:
+        yield f'handlers   {target} gets nothing: no [[route]] of the configuration leads to "{PYTHON}"'
 
 
 def push_command(plan: Plan) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path  # noqa: TC003 - typer reads it
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -28,14 +27,26 @@ def init(
 
     if sink is not None and sink not in SINK_TYPES:
         raise typer.BadParameter(f"there is no sink {sink!r}; expected one of {', '.join(SINK_TYPES)}")
-    text = template(sink)
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+    if path.exists() and not force:
+        _refuse(f"{path} exists already; expected another --path, or --force")
+    if path.exists() and not path.is_file():
+        _refuse(f"{path} is no file; expected another --path")
     try:
-        descriptor = os.open(path, flags, 0o600)  # it will hold passwords
-    except FileExistsError:
-        typer.echo(f"soap-handler: {path} exists already; expected another --path, or --force", err=True)
-        raise typer.Exit(1) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        path.chmod(0o600)  # one that was there keeps its mode otherwise
-        file.write(text)
+        _write(path.resolve(), template(sink), overwrite=force)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None  # not the name of the unfinished file
     typer.echo(f"{path} is written. Fill in the lines marked so, then run: soap-handler check")
+
+
+def _refuse(problem: str) -> NoReturn:
+    typer.echo(f"soap-handler: {problem}", err=True)
+    raise typer.Exit(1)
+
+
+def _write(path: Path, text: str, *, overwrite: bool) -> None:
+    """Write a file for its owner alone, since it will hold passwords: whole, or not at all."""
+    from soap_handler.journal.backups.backup import place, temporary_beside  # noqa: PLC0415 - it loads SQLAlchemy
+
+    with temporary_beside(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+        place(unfinished, path, overwrite=overwrite)

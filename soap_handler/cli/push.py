@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soap_handler.cli.columns import printable
 from soap_handler.cli.configuration import PUSH_PASSWORD
 from soap_handler.cli.option_groups import grouped
 from soap_handler.cli.options import Api, CaBundle, Config, Timeout  # noqa: TC001 - typer reads them
@@ -93,16 +94,17 @@ def push(
     is refused.
     """
     from soap_handler.cli.push_target import made_up, target  # noqa: PLC0415 - heavy; other commands need not load it
-    from soap_handler.ems.caller import HandlerCaller  # noqa: PLC0415 - it loads zeep
+    from soap_handler.diagnosis.rehearsal import key_of  # noqa: PLC0415 - it loads the service
+    from soap_handler.ems.caller import WRITERS, HandlerCaller  # noqa: PLC0415 - it loads zeep
 
     given = {name: value for name, value in asdict(content).items() if value is not None}
     where = target(config, api, url=url, account=account, username=username, password=password)
     notification = made_up(kind, where.account.reference, given)
-    caller = HandlerCaller(timeout, api, ca_bundle)
-    _send(caller, where, notification)
+    _send(HandlerCaller(timeout, api, ca_bundle), where, notification)
     response = "" if api in {Version.FORM_POST, Version.XML_PUSH} else f" with the empty {kind}Response"
     typer.echo(f"acknowledged: HTTP 200{response}")
-    typer.echo(f"key: {notification.key}")
+    stored_as = key_of(WRITERS[api]().request(where.account, notification), api, where.settings)
+    typer.echo(f"key: {stored_as or notification.key}")
 
 
 def _send(caller: HandlerCaller, where: Target, notification: Notification) -> None:
@@ -113,5 +115,5 @@ def _send(caller: HandlerCaller, where: Target, notification: Notification) -> N
             caller.call(where.url, where.account, notification)
     except PushError as error:
         hint = "; --ca-bundle FILE names a root to trust" if "unknown issuer" in str(error) else ""
-        typer.echo(f"soap-handler: not acknowledged by {where.shown}: {error}{hint}", err=True)
+        typer.echo(f"soap-handler: not acknowledged by {where.shown}: {printable(str(error))}{hint}", err=True)
         raise typer.Exit(1) from None

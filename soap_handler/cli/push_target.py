@@ -19,14 +19,14 @@ from soap_handler.ems import EmsAccount
 from soap_handler.faces.base import PATH
 from soap_handler.faces.xml_push import PATH as XML_PUSH_PATH
 from soap_handler.notifications import KINDS, from_dict
-from soap_handler.settings import account_of
+from soap_handler.settings import AccountSettings, account_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from soap_handler.notifications import Kind, Notification
-    from soap_handler.settings import AccountSettings, Settings
+    from soap_handler.settings import Settings
 
 _TIMES: Final = frozenset({"sent_at", "received_at", "occurred_at"})
 _FAILURE: Final = {  # option to attribute of FailureReason
@@ -51,6 +51,8 @@ class Target:
     account: EmsAccount
     shown: str
     """The address without a secret that is in it."""
+    settings: AccountSettings
+    """The account as the configuration has it; of one that no configuration has, its name alone."""
 
 
 def target(
@@ -73,14 +75,36 @@ def target(
     settings = None if url and account and username and password else settings_of(config)
     known = configured(settings, account) if settings else None
     reference = _needed("--account", account or (known.reference if known else None))
-    address = _needed("--url", url or (address_of(settings, api) if settings else None))
+    address = _needed("--url", web_address("--url", url) or (address_of(settings, api) if settings else None))
     login = login_of(known, username, password, api, address)
     presented = {
         "push_username": "" if login.by_address else _needed("--username", login.username),
         "push_password": "" if login.by_address else login.password or _asked(hashed=login.hashed),
     }
     # The inbox is not called.
-    return Target(login.address, EmsAccount(reference=reference, username="", password="", **presented), login.shown)
+    pushed = EmsAccount(reference=reference, username="", password="", **presented)
+    return Target(login.address, pushed, login.shown, known or _unconfigured(reference))
+
+
+def _unconfigured(reference: str) -> AccountSettings:
+    """Return an account of which only the name is known. The rules of the configuration do not hold for the name."""
+    return AccountSettings.model_construct(reference=reference, anonymous=True)
+
+
+def web_address(option: str, url: str | None) -> str | None:
+    """Return a URL that was given, if one was; it is not quoted, since it may hold a secret.
+
+    Raises:
+        typer.BadParameter: it cannot be called.
+    """
+    try:
+        parts = urlsplit(url or "http://none")
+        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise typer.BadParameter(f"{option} is no address; expected one that starts with http:// or https://")
+    return url
 
 
 def settings_of(config: Path | None) -> Settings | None:

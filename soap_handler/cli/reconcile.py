@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from soap_handler import logs
+from soap_handler.cli.columns import printable
 from soap_handler.cli.options import Config, Json  # noqa: TC001 - typer reads them
 
 
@@ -38,5 +39,5 @@ def reconcile(
         typer.echo(reconcile_run.conclusion(outcomes, dry_run=dry_run))
     failed = [outcome for outcome in outcomes if outcome.result.error]
     for outcome in failed:
-        typer.echo(f"soap-handler: {outcome.account}: {outcome.result.error}", err=True)
+        typer.echo(f"soap-handler: {outcome.account}: {printable(str(outcome.result.error))}", err=True)
     raise typer.Exit(1 if failed else 0)

@@ -22,6 +22,7 @@ from soap_handler.server.reload import Reloader, refused
 from soap_handler.server.service_manager import ServiceManager
 from soap_handler.server.supervisor import Supervisor, listen
 from soap_handler.server.worker_process import CANNOT_START, RENEW
+from soap_handler.settings.sinks import PYTHON
 
 if TYPE_CHECKING:
     import socket
@@ -55,7 +56,7 @@ def serve(
     config = configuration.located(config)
     settings = configuration.load(config)
     logs.configure(settings.log.level, settings.log.format)
-    if settings.handler.target is None and standard_streams.output_was_closed():
+    if standard_streams.output_was_closed() and _prints(settings):
         _refuse("the standard output is closed, where notifications would go; expected it open, or a handler.target")
     count = workers or settings.server.workers
     if count > 1 and not hasattr(os, "fork"):
@@ -63,6 +64,16 @@ def serve(
     code = _serve(settings, config) if count == 1 else _share(settings, config, count)
     _end_by_force_later(code)
     raise typer.Exit(code)
+
+
+def _prints(settings: Settings) -> bool:
+    """Whether notifications go to the standard output."""
+    from soap_handler.sinks.stdout import TARGET  # noqa: PLC0415 - other commands need not load it
+
+    printing = {name for name, sink in settings.sink.items() if sink.type == "stdout"}
+    if settings.handler.target in {None, TARGET}:
+        printing.add(PYTHON)
+    return not printing.isdisjoint(settings.destinations)
 
 
 def _serve(
@@ -228,7 +239,7 @@ def _announce(settings: Settings, port: int) -> None:
         "starting",
         address=f"{settings.server.host}:{port}",
         accounts=[account.reference for account in settings.account],
-        handler=settings.handler.target or "none: notifications go to the standard output",
+        handler=settings.handler.target or f"none: notifications go to {_places(settings)}",
         journal=settings.journal.masked_url,
     )
     for rename in settings.renames:
@@ -242,6 +253,11 @@ def _announce(settings: Settings, port: int) -> None:
             telemetry.emit(
                 "anonymous_account", account=account.reference, effect="each caller that reaches us may push"
             )
+
+
+def _places(settings: Settings) -> str:
+    """Return where notifications go without a target, in words."""
+    return ", ".join(f"sink.{name}" for name in settings.destinations) if settings.route else "the standard output"
 
 
 def _listen_to_signals(app: App, reloader: Reloader, manager: ServiceManager) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from soap_handler.cli.columns import printable
 from soap_handler.cli.display import Table
 from soap_handler.cli.stop_signals import stop_signals
 from soap_handler.contract import Version
@@ -55,7 +56,7 @@ def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts
         while not (stop.is_set() or _done(ems.counts())):
             stop.wait(_POLL_SECONDS)
         for why in sorted({each.last_failure for each in ems.waiting() if each.last_failure}):
-            typer.echo(f"soap-handler: not acknowledged: {why}", err=True)
+            typer.echo(f"soap-handler: not acknowledged: {printable(why)}", err=True)
     return ems.counts()
 
 

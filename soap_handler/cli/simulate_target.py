@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from soap_handler.cli import configuration
-from soap_handler.cli.push_target import address_of, configured, login_of, settings_of
+from soap_handler.cli.push_target import address_of, configured, login_of, settings_of, web_address
 from soap_handler.ems import EmsAccount
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _aim(
     A service that empties an inbox elsewhere would handle what is made up here as messages of people.
     """
     if given.handler_url or settings is None:
-        return given.handler_url, None
+        return web_address("--handler-url", given.handler_url), None
     if inbox is not None and not _is_local(inbox):
         note = (
             f"no pushes: the configuration's inbox is at {urlsplit(inbox.url).hostname}, so its service is a real one; "

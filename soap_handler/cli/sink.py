@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soap_handler.cli import configuration
+from soap_handler.cli.columns import printable
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def send_sample(name: _Name, *, config: Config = None) -> None:
     try:
         sink.deliver(Delivery(sample, now))
     except SoapHandlerError as error:
-        typer.echo(f"not confirmed: {error}", err=True)
+        typer.echo(f"not confirmed: {printable(str(error))}", err=True)
         raise typer.Exit(1) from None
     finally:
         sink.close()
@@ -66,7 +67,7 @@ def create_table(
             return
         sink.create_table()
     except SoapHandlerError as error:
-        typer.echo(f"soap-handler: {error}", err=True)
+        typer.echo(f"soap-handler: {printable(str(error))}", err=True)
         raise typer.Exit(1) from None
     finally:
         sink.close()

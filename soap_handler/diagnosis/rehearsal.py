@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING, cast
 
 from soap_handler.accounts.accounts import Accounts
 from soap_handler.app import build_application, build_faces
-from soap_handler.faces.base import Answer
+from soap_handler.contract import Version
+from soap_handler.diagnosis.captured import read_captured
+from soap_handler.faces.base import PATH, Answer
+from soap_handler.faces.xml_push import PATH as XML_PUSH_PATH
 from soap_handler.receive.receiver import Receiver
 from soap_handler.seams import Seams
 from soap_handler.server.refused_requests import refusal
+from soap_handler.settings import Settings
 from soap_handler.web.client_address import Callers
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
     from soap_handler.diagnosis.captured import Captured
+    from soap_handler.ems.versions import PushRequest
     from soap_handler.faces.base import Exchange, Face, Request
     from soap_handler.journal import Entry, Journal
     from soap_handler.receive.push import Push
-    from soap_handler.settings import Settings
+    from soap_handler.settings import AccountSettings
 
 
 class _NotingReceiver(Receiver):
@@ -84,3 +89,18 @@ class Rehearsal:
             return prepare(request)
 
         face.prepare = noting  # type: ignore[method-assign] # to look, not to change
+
+
+def key_of(push: PushRequest, api: Version, account: AccountSettings) -> str | None:
+    """Return the key under which the service stores a push for an account; ``None`` if it would refuse the request.
+
+    A version of the API may carry less than the notification holds (a form has whole seconds), so the key is that of
+    what is read. The login is not looked at.
+    """
+    settings = Settings(account=(account.model_copy(update={"anonymous": True, "push": (), "push_tokens": ()}),))
+    headers = "".join(f"{name}: {value}\r\n" for name, value in push.headers.items())
+    path = XML_PUSH_PATH if api is Version.XML_PUSH else PATH
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode("latin-1")
+    rehearsal = Rehearsal(settings)
+    rehearsal.answer(read_captured(head + push.body, settings.server), "127.0.0.1")
+    return rehearsal.entry.notification.key if rehearsal.entry else None

@@ -6,7 +6,6 @@ zeep's own transport would have neither bound, and would write the password to t
 from __future__ import annotations
 
 from contextlib import contextmanager
-from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +14,7 @@ from lxml import etree
 from urllib3.exceptions import HTTPError
 
 from soap_handler.bounded_http import BoundedAdapter
-from soap_handler.connection_faults import tls_fault
+from soap_handler.connection_faults import no_answer
 from soap_handler.errors import InboxUnavailableError
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def _unavailable() -> Iterator[None]:
     try:
         yield
     except (OSError, HTTPError, ValueError) as error:
-        raise InboxUnavailableError(_describe(error)) from None
+        raise InboxUnavailableError(no_answer(error)) from None
 
 
 def _session(proxy: str | None, ca_bundle: Path | None) -> requests.Session:
@@ -100,15 +99,3 @@ def _session(proxy: str | None, ca_bundle: Path | None) -> requests.Session:
     for scheme in ("http://", "https://"):
         session.mount(scheme, BoundedAdapter(pool_connections=1, pool_maxsize=1))
     return session
-
-
-def _describe(error: BaseException) -> str:
-    """Name the error and what caused it. Their texts stay out: they hold addresses, and more in releases to come."""
-    root = error
-    while isinstance(below := root.__cause__ or root.__context__, OSError | HTTPError | HTTPException):
-        root = below
-    fault = tls_fault(root)
-    if fault is not None:
-        return fault
-    outer, inner = type(error).__name__, type(root).__name__
-    return outer if outer == inner else f"{outer} ({inner})"

@@ -318,6 +318,11 @@ class Settings(Table):
         """Where the values came from."""
         return self._provenance
 
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """The names of the destinations in use: of sinks, and ``python`` for ``handler.target``."""
+        return tuple(dict.fromkeys(route.sink for route in self.route)) or (PYTHON,)
+
     def note_provenance(self, provenance: Provenance) -> None:
         """Keep where the values came from, for people."""
         self._provenance = provenance

@@ -54,13 +54,18 @@ class Command(Sink):
                 raise _verdict(code, _end_of(stderr))
 
     def probe(self) -> str:
-        """Look for the program; it is not run."""
+        """Look for the program and its working directory; it is not run."""
+        self._refuse_missing_directory()
         directory = None if self._directory is None else str(self._directory)
         for folder in [""] if os.sep in self._command[0] else os.get_exec_path():
             path = os.path.join(directory or "", folder, self._command[0])  # noqa: PTH118 - joins what may be absolute
             if os.path.isfile(path) and os.access(path, os.X_OK):  # noqa: PTH113 - as above
                 return f"{path} is a program"
         raise SinkDownError(f"{self._command[0]} is no program that can be run")
+
+    def _refuse_missing_directory(self) -> None:
+        if self._directory is not None and not self._directory.is_dir():
+            raise SinkDownError(f"the working directory {self._directory} is not there; expected a directory")
 
     def _run(self, stdin: IO[bytes], stderr: IO[bytes], environment: Mapping[str, str]) -> int:
         try:
@@ -74,7 +79,9 @@ class Command(Sink):
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            raise SinkDownError(f"{self._command[0]} cannot be started ({error})") from error
+            self._refuse_missing_directory()
+            why = getattr(error, "strerror", None) or error
+            raise SinkDownError(f"{self._command[0]} cannot be started ({why})") from error
         try:
             return _ended(program, self._timeout)
         except subprocess.TimeoutExpired as error:

@@ -47,7 +47,7 @@ def outlooks(
     settings: Settings, deliveries: Sequence[Delivery], open_in: Mapping[tuple[str, str], int] = _NONE_OPEN
 ) -> Iterator[Outlook]:
     """Yield the destinations in the order of the routes; ``open_in`` has the workers by ``("sink", name)``."""
-    for name in dict.fromkeys(route.sink for route in settings.route) or (PYTHON,):
+    for name in settings.destinations:
         takes = scope_of(settings, name).takes if settings.route else lambda _account, _kind: True
         own = [each for each in deliveries if takes(each.account, each.kind.value)]
         kind = "handlers" if name == PYTHON else settings.sink[name].type

@@ -69,9 +69,8 @@ def destinations(settings: Settings, plugged: Handlers | None = None) -> list[De
     if not settings.route:
         return [of_handlers(_complete(settings, plugged), settings.handler)]
     refuse_gaps(settings)
-    used = dict.fromkeys(route.sink for route in settings.route)
     found = []
-    for name in used:
+    for name in settings.destinations:
         scope = scope_of(settings, name)
         if name == PYTHON:
             kinds = {kind for route in settings.route if route.sink == PYTHON for kind in route.kinds or Kind}
@@ -111,6 +110,18 @@ def wants_requests(settings: Settings) -> Callable[[str, str], bool] | None:
     wanting = {name for name, sink in settings.sink.items() if sink.format == "envelope"}
     scopes = [scope_of(settings, name) for name in wanting & {route.sink for route in settings.route}]
     return (lambda account, kind: any(scope.takes(account, kind) for scope in scopes)) if scopes else None
+
+
+def refuse_unserved(settings: Settings, running: Settings) -> None:
+    """Refuse, at a reload, accounts that a start would refuse. Routes and handlers stay those of the ``running`` ones.
+
+    Raises:
+        HandlerNotFoundError: says which account, and what to set.
+    """
+    if not running.route:
+        target.refuse_unnamed_output(settings.model_copy(update={"handler": running.handler}))
+    if settings.route:
+        refuse_gaps(settings)
 
 
 def refuse_gaps(settings: Settings) -> None:

@@ -8,6 +8,7 @@ the JSON form, and with it the exact text.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from soap_handler.errors import RetryLater, SinkDownError, SinkError, SinkRefusedError
@@ -98,6 +99,9 @@ class Sql(BatchSink):
         try:
             with self._engine.connect() as connection:
                 found = {each["name"] for each in inspect(connection).get_columns(self.table.name, self.table.schema)}
+        except NoSuchTableError as error:
+            text = f"there is no table {self.table.fullname}; soap-handler sink create-table makes it"
+            raise SinkDownError(text) from error
         except SQLAlchemyError as error:
             raise SinkDownError(_reason(error)) from error
         missing = sorted(set(self._columns.values()) - found)
@@ -264,7 +268,10 @@ def _is_lost(error: SQLAlchemyError) -> bool:
 def _reason(error: SQLAlchemyError) -> str:
     """Say what happened, without the values of the statement and without the address."""
     if isinstance(error, DBAPIError) and error.orig is not None:
-        code = getattr(error.orig, "sqlstate", None) or (error.orig.args[0] if error.orig.args else "")
         what = type(error.orig).__name__
+        if isinstance(error.orig, sqlite3.Error):  # its code has a name: SQLITE_BUSY, SQLITE_FULL, SQLITE_READONLY
+            name = getattr(error.orig, "sqlite_errorname", None)
+            return f"{what} ({name})" if name else what
+        code = getattr(error.orig, "sqlstate", None) or (error.orig.args[0] if error.orig.args else "")
         return f"{what} ({code})" if isinstance(code, int) or (isinstance(code, str) and len(code) == 5) else what
     return type(error).__name__

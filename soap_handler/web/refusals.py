@@ -33,4 +33,6 @@ class Refusals:
     def note_http(self, error: Any, caller: str, size: int | None) -> None:  # noqa: ANN401 - waitress has no types
         """Log a refusal by waitress itself, without what it quotes of the request."""
         detail = str(error.body).partition('"')[0].strip()
+        if detail.startswith("exceeds max_body"):  # the number in it is waitress's limit, which is above the setting
+            detail = "the body is far larger than server.max_body"
         self.note(f"The HTTP request was refused ({error.reason}; {detail})", caller, size)

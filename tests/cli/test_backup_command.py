@@ -54,7 +54,7 @@ def test_what_is_refused_is_a_sentence(run: Run, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     for arguments, problem in (
         (("backup", "there.db"), "exists already; expected another name, or --force"),
-        (("backup", "no/copy.db"), "No such file or directory"),
+        (("backup", "no/copy.db"), "there is no folder"),
         (("restore", "no.db", "--yes"), "No such file or directory"),
         (("restore", "there.db", "--yes"), "is no file of SQLite"),
         (("restore", "there.db"), "Aborted"),

@@ -91,6 +91,24 @@ def test_neither_ems_nor_another_journal_is_touched(run: Run, tmp_path: Path) ->
     assert shown.startswith(f"soap-handler push MessageReceived --url {plan.url} --body")
 
 
+def test_the_introduction_says_where_notifications_go(run: Run, tmp_path: Path) -> None:  # noqa: ARG001 - its folder
+    """To the handlers, to sinks, to both; handlers that were asked for and that no route leads to are named."""
+    to_spool = '[[route]]\nkinds = ["MessageEvent"]\nsink = "spool"\n'
+    spool = '[sink.spool]\ntype = "files"\ndirectory = "spool"\n'
+
+    def said(routes: str, target: str | None) -> list[str]:
+        write_configuration(tmp_path, routes, handler='target = "my.sms:handlers"')
+        plan = dev_plan.plan(wanted(target=target), tmp_path / "dev.db", URL)
+        return list(dev_run._destinations(plan))
+
+    assert said("", None) == ["handlers   my.sms:handlers, loaded anew when a file changes"]
+    both = said(f'{to_spool}[[route]]\nsink = "python"\n{spool}', None)
+    assert both == ["sinks      spool: as configured, not simulated", *said("", None)]
+    assert said(to_spool + spool, None) == both[:1]
+    unused = 'handlers   sms:on gets nothing: no [[route]] of the configuration leads to "python"'
+    assert said(to_spool + spool, "sms:on") == [both[0], unused]
+
+
 def test_without_a_configuration_there_is_an_account(run: Run, tmp_path: Path) -> None:  # noqa: ARG001 - its folder
     """Notifications are printed, unless handlers are named, with the kinds that have none."""
     plan = dev_plan.plan(wanted(), tmp_path / "dev.db", URL)

@@ -9,6 +9,7 @@ import pytest
 
 from soap_handler.ems import EmsAccount, InboxService
 from tests.cli.conftest import Run, write_configuration
+from tests.cli.test_no_traceback import shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,26 @@ def test_init_never_overwrites(tmp_path: Path, run: Run) -> None:
     assert run("init", "--path", str(path), "--force").code == 0
     assert "[[account]]" in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_init_writes_the_whole_file_or_none(tmp_path: Path) -> None:
+    """A disk that takes no more leaves what was there, and nothing that stands in the way of the next try."""
+    done = shell(tmp_path, "ulimit -f 4; SH init")
+    assert (done.returncode, list(tmp_path.iterdir())) == (1, []), done.stderr
+    assert done.stderr == "soap-handler: soap-handler.toml: File too large\n"
+    (tmp_path / "soap-handler.toml").write_text("mine")
+    assert shell(tmp_path, "ulimit -f 4; SH init --force").returncode == 1
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"soap-handler.toml": "mine"}
+
+
+def test_init_goes_to_the_file_that_a_link_names(tmp_path: Path, run: Run) -> None:
+    """The link stays; what is no file is refused, with --force too."""
+    (tmp_path / "kept").write_text("mine")
+    (tmp_path / "link").symlink_to("kept")
+    assert run("init", "--path", "link", "--force").code == 0
+    assert (tmp_path / "link").is_symlink()
+    assert "[[account]]" in (tmp_path / "kept").read_text()
+    assert "is no file" in run("init", "--path", ".", "--force").err
 
 
 def test_a_folder_that_is_not_there_is_one_line(run: Run) -> None:

@@ -60,12 +60,22 @@ def test_a_service_without_streams_serves(tmp_path: Path) -> None:
         process.wait(20)
 
 
-def test_notifications_do_not_go_to_a_closed_output(tmp_path: Path) -> None:
-    """Without a handler they are written to the standard output; where that is closed, the service does not start."""
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("init --path away/x.toml", "away/x.toml: No such file or directory"),
+        ("explain away", "away: No such file or directory"),
+        ("explain .", ".: Is a directory"),
+        ("journal restore away --yes", "FOLDER/away: No such file or directory"),
+        ("journal backup away/copy.db", "there is no folder FOLDER/away; expected one for the copy"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_in_words(run: Run, tmp_path: Path, line: str, said: str) -> None:
+    """By its name and the reason, as other programs do, not as Python prints an error."""
     write_configuration(tmp_path)
-    done = shell(tmp_path, "SH serve >&-")
-    assert done.returncode == 2
-    assert "the standard output is closed" in done.stderr
+    assert run("migrate").code == 0
+    result = run(*line.split())
+    assert (result.code, result.err) == (1, f"soap-handler: {said.replace('FOLDER', str(tmp_path))}\n")
 
 
 def test_a_reader_that_has_seen_enough_is_no_defect(tmp_path: Path) -> None:
@@ -337,6 +347,24 @@ def test_ctrl_c_in_another_command_is_quiet(run: Run, monkeypatch: pytest.Monkey
     result = run("docs")
     assert (result.code, result.err) == (130, "")
     assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+
+
+def test_ctrl_c_in_the_making_of_a_class_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeep makes classes while it reads a WSDL: there Python 3.11 turns Ctrl-C into a RuntimeError."""
+
+    class Interrupted:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise KeyboardInterrupt
+
+    def load(*_: object) -> None:
+        try:
+            type("Made", (), {"member": Interrupted()})
+        except KeyboardInterrupt as wrapped_by_older_releases:
+            raise RuntimeError from wrapped_by_older_releases
+
+    monkeypatch.setattr(configuration, "load", load)
+    result = run("journal", "reconciliations")
+    assert (result.code, result.err) == (130, "")
 
 
 def test_colours_mean_something_or_are_not_there(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +20,6 @@ from tests.support import wire
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.service import Service
 
 CREDENTIALS = ("--username", wire.USERNAME, "--password", wire.PASSWORD, "--account", wire.REFERENCE)
@@ -38,6 +37,37 @@ def test_every_kind_is_pushed(run: Run, service: Service, kind: Kind) -> None:
     wait_for(lambda: service.handled)
     assert service.handled[0].kind is kind
     assert f"key: {service.handled[0].key}" in result.out
+
+
+@pytest.mark.parametrize("api", Version)
+@pytest.mark.parametrize("kind", Kind)
+def test_the_key_is_that_of_what_is_stored(run: Run, service: Service, kind: Kind, api: Version) -> None:
+    """A form has whole seconds, and XML push has no contact: the key is made of what came, whatever was meant."""
+    address = url(service).replace(
+        "/AccountEventHandler", "/push" if api is Version.XML_PUSH else "/AccountEventHandler"
+    )
+    result = run("push", kind.value, "--url", address, *CREDENTIALS, "--api", api.value)
+    assert result.code == 0, result.err
+    wait_for(lambda: service.handled)
+    assert f"key: {service.handled[0].key}\n" in result.out
+
+
+def test_the_key_has_the_reference_of_an_account_that_is_called_otherwise(run: Run, service: Service) -> None:
+    """The configuration knows the number in --account as another name of the account."""
+    Path("soap-handler.toml").write_text(
+        f'[[account]]\nreference = "{wire.REFERENCE}"\naliases = ["{wire.NUMBER}"]\n'
+        f'push = [{{ username = "{wire.USERNAME}", password = "{wire.PASSWORD}" }}]\n'
+    )
+    result = run("push", "MessageReceived", "--url", url(service), "--account", wire.NUMBER)
+    assert result.code == 0, result.err
+    wait_for(lambda: service.handled)
+    assert f"key: {service.handled[0].key}\n" in result.out
+
+
+def test_an_account_that_no_configuration_could_have_is_pushed_for(run: Run, service: Service) -> None:
+    """It is refused by the service, whose answer is what the command shows."""
+    result = run("push", "MessageReceived", "--url", url(service), *CREDENTIALS[:4], "--account", " ")
+    assert (result.code, "Authentication failed" in result.err) == (1, True), result.err
 
 
 def test_the_options_are_what_arrives(run: Run, service: Service) -> None:
@@ -157,10 +187,27 @@ def test_what_is_wrong_with_tls_is_said_in_words(run: Run, tmp_path: Path) -> No
         assert "HTTP 500" in run(*address, "--ca-bundle", str(files.root)).err
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:8080/x", "ftp://x/", "http://[::1", "http://", "http://x:0/", "x\0"])
+def test_what_is_no_address_is_refused_before_anything_is_sent(run: Run, address: str) -> None:
+    """In the words of the usage, without the address, which may hold a secret."""
+    for command in (("push", "MessageEvent", "--url", address), ("simulate", "--handler-url", address)):
+        result = run(*command, *CREDENTIALS)
+        assert result.code == 2, result.err
+        assert f"{command[-2]} is no address; expected one that starts with http:// or https://" in result.err
+
+
 def test_no_answer_is_said_in_the_words_of_the_system(run: Run) -> None:
     """Nothing listens there."""
     result = run("push", "MessageEvent", "--url", "http://127.0.0.1:9/", *CREDENTIALS)
     assert (result.code, "ConnectionError (Connection refused)" in result.err) == (1, True), result.err
+
+
+def test_an_answer_plays_no_game_with_the_terminal(run: Run) -> None:
+    """What the other side says is shown with its control characters as escapes."""
+    with answering(lambda *_: (400, "text/plain", b"bell \x07 \x9b2J\nsecond line")) as port:
+        said = run("push", "MessageEvent", "--api", "form", "--url", f"http://127.0.0.1:{port}/", *CREDENTIALS)
+    assert said.code == 1
+    assert "HTTP 400: bell \\x07 \\x9b2J\\nsecond line" in said.err
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -93,6 +93,14 @@ def test_a_sample_is_sent_and_marked_as_a_test(tmp_path: Path, run: Run) -> None
     assert run("sink", "test", "nowhere").code == 2
 
 
+def test_what_a_program_says_plays_no_game_with_the_terminal(run: Run, tmp_path: Path) -> None:
+    """Its words are shown with control characters as escapes."""
+    script = "printf 'bell \\007 and\\nmore' >&2; exit 1"
+    table = f'[sink.p]\ntype = "command"\ncommand = ["/bin/sh", "-c", {json.dumps(script)}]\n'
+    configured(tmp_path, table + '[[route]]\nsink = "p"\n')
+    assert "exit code 1: bell \\x07 and\\nmore" in run("sink", "test", "p").err
+
+
 def test_the_table_is_printed_or_created(tmp_path: Path, run: Run) -> None:
     """An administrator may prefer to run the statement."""
     configured(tmp_path, f'[[route]]\nsink = "t"\n[sink.t]\ntype = "sql"\nurl = "sqlite:///{tmp_path}/sms.db"\n')

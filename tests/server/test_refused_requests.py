@@ -19,6 +19,9 @@ BLOCK = f'<w:Security xmlns:w="{SECURITY}" soap:mustUnderstand="1"><w:Secret>con
 GZIP = "Content-Encoding: gzip"
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
+SIZES = {"no HTTP": None, "two lengths": None, "far too large": 1_000_000_000}
+"""The size that is logged where it is not that of the body: unknown, or as the head says."""
+
 REFUSED: dict[str, tuple[bytes, str]] = {
     "no body": (request(), "The request is empty"),
     "no XML": (request(b"content"), "The request is not well-formed XML"),
@@ -33,6 +36,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "too deep": (request(envelope("<a>" * 40 + "</a>" * 40)), "nested too deeply"),
     "a block": (request(envelope(head=header() + BLOCK)), "not known here: Security"),
     "too large": (request(b"<content>" + b" " * 300_000), "larger than 262144 bytes"),
+    "far too large": (
+        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\ncontent".encode(),
+        "Request Entity Too Large; the body is far larger than server.max_body)",
+    ),
     "no gzip": (request(b"\x1f\x8bcontent\0", GZIP), "The request is not in its Content-Encoding"),
     "an unknown encoding": (request(b"\0content", "Content-Encoding: content"), "Content-Encoding that is not known"),
     "a form of nothing": (request(b"content=1", FORM), "The form has no"),
@@ -57,7 +64,7 @@ def test_each_refusal_is_logged_with_its_reason_and_closes_the_connection(servic
     assert reason in line["reason"]
     assert (line["caller"], line["times"], line["log_level"]) == ("127.0.0.1", 1, "warning")
     body = sent.partition(b"\r\n\r\n")[2]
-    assert line["size"] == (None if name in {"no HTTP", "two lengths"} else len(body))
+    assert line["size"] == SIZES.get(name, len(body))
     assert "content" not in str(line)
 
 

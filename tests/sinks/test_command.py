@@ -115,6 +115,27 @@ def test_a_program_that_is_not_there_is_the_sinks_fault() -> None:
     assert "sh" in Command(CommandSettings(type="command", command=("sh",))).probe()
 
 
+def test_a_working_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """By the probe and by the delivery: the program itself is there."""
+    away = tmp_path / "away"
+    sink = Command(CommandSettings(type="command", command=("true",), directory=away))
+    for reach in (sink.probe, lambda: sink.deliver(received())):
+        with pytest.raises(SinkDownError, match=f"^the working directory {re.escape(str(away))} is not there"):
+            reach()
+    away.mkdir()
+    sink.probe()
+    sink.deliver(received())
+
+
+def test_why_a_program_cannot_be_started_is_said_in_the_words_of_the_system(tmp_path: Path) -> None:
+    """Here its interpreter is missing."""
+    program = tmp_path / "program"
+    program.write_text("#!/nowhere/interpreter\n")
+    program.chmod(0o700)
+    with pytest.raises(SinkDownError, match=r"program cannot be started \(No such file or directory\)$"):
+        Command(CommandSettings(type="command", command=(str(program),))).deliver(received())
+
+
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -6,9 +6,10 @@ import json
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -257,12 +258,24 @@ def test_no_row_is_inserted_alone_once_time_is_up(postgresql_server: PostgreSQL)
 
 
 def test_a_missing_table_is_the_sinks_fault(url: str) -> None:
-    """Named by the probe, and by a delivery."""
+    """Named by the probe, which says what makes it, and the fault of the sink at a delivery."""
     with table(url, table="nowhere") as sink:
-        with pytest.raises(SinkDownError):
+        with pytest.raises(
+            SinkDownError, match=r"^there is no table nowhere; soap-handler sink create-table makes it$"
+        ):
             sink.probe()
         with pytest.raises(SinkDownError):
             sink.deliver(received())
+
+
+def test_what_sqlite_says_no_with_is_named(tmp_path: Path) -> None:
+    """By the name of its code, since its text may quote values: here another writer holds the lock."""
+    with table(f"sqlite:///{tmp_path / 'sms.db'}", timeout=0.2) as sink:
+        sink.create_table()
+        with closing(sqlite3.connect(tmp_path / "sms.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(SinkDownError, match=r"^OperationalError \(SQLITE_BUSY\)$"):
+                sink.deliver(received())
 
 
 def test_a_missing_column_is_named(url: str) -> None:

@@ -12,6 +12,7 @@ from soap_handler.dispatch.handlers import Handlers
 from soap_handler.errors import HandlerNotFoundError
 from soap_handler.notifications import Kind
 from soap_handler.settings import AccountSettings, HandlerSettings, InboxSettings, JournalSettings, Settings
+from soap_handler.settings.sinks import FilesSettings, RouteSettings
 from soap_handler.settings.value_types import KindName
 from soap_handler.sinks import target
 from tests.support.events import captured_events
@@ -30,7 +31,7 @@ def settings(ignore: tuple[Any, ...] = (), **handler: Any) -> Settings:
 
 
 def with_inbox(plain: Settings) -> Settings:
-    inbox = InboxSettings(username="u", password=SecretStr("p"))
+    inbox = InboxSettings(url="http://127.0.0.1:9/", username="u", password=SecretStr("p"))
     accounts = tuple(AccountSettings.model_validate({**dict(each), "inbox": inbox}) for each in plain.account)
     return plain.model_copy(update={"account": accounts})
 
@@ -97,6 +98,38 @@ def test_a_reload_cannot_bring_an_inbox_to_the_default_output(tmp_path: Path) ->
     app.stop()
     app.run()
     assert [event["event"] for event in log if event["event"].startswith("reload")] == ["reload_refused"]
+
+
+def reloads(before: Settings, after: Settings) -> list[str]:
+    """Return the names of the events of a reload."""
+    app = App(before)
+    with captured_events() as log:
+        app.reload(after)
+    app.stop()
+    app.run()
+    return [event["event"] for event in log if event["event"].startswith("reload")]
+
+
+def routed(tmp_path: Path, **of_the_route: tuple[str, ...]) -> Settings:
+    """Return settings in which a sink takes what a route says, and no handlers are named."""
+    route = RouteSettings.model_validate({"sink": "spool", **of_the_route})
+    spool = FilesSettings(type="files", directory=tmp_path)
+    return settings_for(tmp_path).model_copy(update={"route": (route,), "sink": {"spool": spool}})
+
+
+def test_a_service_of_sinks_takes_up_a_reload(tmp_path: Path) -> None:
+    """An inbox and no handlers: nothing goes to the standard output, so there is nothing to refuse."""
+    settings = with_inbox(routed(tmp_path))
+    assert reloads(settings, settings) == ["reloaded"]
+
+
+def test_a_reload_refuses_an_account_that_no_route_takes(tmp_path: Path) -> None:
+    """As the next start would; what came for it would wait for ever."""
+    settings = routed(tmp_path, accounts=tuple(each.reference for each in ACCOUNTS))
+    further = ACCOUNTS[0].model_copy(update={"reference": "EX0099999", "aliases": ()})
+    more = settings.model_copy(update={"account": (*settings.account, further)})
+    assert reloads(settings, settings) == ["reloaded"]
+    assert reloads(settings, more) == ["reload_refused"]
 
 
 def test_the_journal_stays_where_it_was_when_the_module_changes_the_directory(

@@ -95,6 +95,8 @@ def _refuse_target(target: Path, journal: Path, *, force: bool) -> None:
         raise BackupError(f"{target} is the journal itself; expected another file")
     if target.is_dir():
         raise BackupError(f"{target} is a folder; expected the name of a file in it")
+    if not target.parent.is_dir():
+        raise BackupError(f"there is no folder {target.parent}; expected one for the copy")
     if target.exists() and not force:
         raise BackupError(f"{target} exists already; expected another name, or --force")
 

@@ -44,6 +44,9 @@ def as_journal_error(error: Exception) -> JournalUnavailableError:
 def reason(error: Exception) -> str:
     """Return what the database said, without the statement and its values: they hold personal data."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if type(cause).__module__ == "builtins" and isinstance(cause, OSError) and cause.strerror:
+        where = f"{cause.filename}: " if cause.filename else ""
+        return f"{type(cause).__name__}: {where}{cause.strerror}"
     first_line = next(iter(str(cause).splitlines()), "")  # PostgreSQL quotes values in the lines that follow
     return f"{type(cause).__name__}: {' '.join(first_line.split())[:_REASON_LENGTH]}"
 
