@@ -15,9 +15,14 @@ from hypothesis import settings
 from tests.journal.engines import running_postgresql
 from tests.support import fast_path as fast_path_setting
 from tests.support.service import Service, serving, settings_for
+from tests.support.shared_chromium import FilesAndBrowser, is_shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from selenium.webdriver import Chrome
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
 
     from tests.support.postgresql import PostgreSQL
 
@@ -68,7 +73,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the folders whose files take longest first: a file goes to one worker, and none should begin at the end."""
-    items.sort(key=lambda item: not str(item.path).startswith(_LONG))
+    items.sort(key=lambda item: (not is_shared(item.nodeid), not str(item.path).startswith(_LONG)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Keep the files that share a browser together."""
+    return FilesAndBrowser(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -104,6 +114,15 @@ def postgresql() -> Iterator[PostgreSQL]:
     """Run a PostgreSQL that does not wait for the disk, for all tests of a worker: each takes a database of its own."""
     with running_postgresql() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def one_chromium() -> Iterator[Chrome]:
+    """Run one browser for the files of ``shared_chromium.FILES``: to start and end one takes seconds of CPU."""
+    from tests.web.pages.chromium import chromium  # noqa: PLC0415 - selenium is slow to import, and few tests need it
+
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture
