@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from tests.journal.engines import running_postgresql
 from tests.support import fast_path as fast_path_setting
+from tests.support import fork_server
 from tests.support.service import Service, serving, settings_for
 from tests.support.shared_chromium import FilesAndBrowser, is_shared
 
@@ -92,6 +93,11 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)
+
+
+def pytest_sessionfinish() -> None:
+    """End the process from which others were forked."""
+    fork_server.end()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
