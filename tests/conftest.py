@@ -15,6 +15,7 @@ from hypothesis import settings
 from tests.journal.engines import running_postgresql
 from tests.support import fast_path as fast_path_setting
 from tests.support import fork_server
+from tests.support import postgresql as postgresql_server
 from tests.support.service import Service, serving, settings_for
 from tests.support.shared_chromium import FilesAndBrowser, is_shared
 
@@ -61,6 +62,13 @@ if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_us
 settings.register_profile("search", settings.default)
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give all workers one folder, in which the files of the first PostgreSQL are kept until the end."""
+    if not hasattr(config, "workerinput"):
+        os.environ[postgresql_server.FIRST] = folder = tempfile.mkdtemp(prefix="first-pg-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
