@@ -14,10 +14,17 @@ from hypothesis import settings
 
 from tests.journal.engines import running_postgresql
 from tests.support import fast_path as fast_path_setting
+from tests.support import fork_server
+from tests.support import postgresql as postgresql_server
 from tests.support.service import Service, serving, settings_for
+from tests.support.shared_chromium import FilesAndBrowser, is_shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from selenium.webdriver import Chrome
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
 
     from tests.support.postgresql import PostgreSQL
 
@@ -57,6 +64,13 @@ settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give all workers one folder, in which the files of the first PostgreSQL are kept until the end."""
+    if not hasattr(config, "workerinput"):
+        os.environ[postgresql_server.FIRST] = folder = tempfile.mkdtemp(prefix="first-pg-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what starts services of these folders twice, with the fast path on and off."""
     path = metafunc.module.__file__ or ""
@@ -68,7 +82,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the folders whose files take longest first: a file goes to one worker, and none should begin at the end."""
-    items.sort(key=lambda item: not str(item.path).startswith(_LONG))
+    items.sort(key=lambda item: (not is_shared(item.nodeid), not str(item.path).startswith(_LONG)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Keep the files that share a browser together."""
+    return FilesAndBrowser(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -82,6 +101,11 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)
+
+
+def pytest_sessionfinish() -> None:
+    """End the process from which others were forked."""
+    fork_server.end()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -104,6 +128,15 @@ def postgresql() -> Iterator[PostgreSQL]:
     """Run a PostgreSQL that does not wait for the disk, for all tests of a worker: each takes a database of its own."""
     with running_postgresql() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def one_chromium() -> Iterator[Chrome]:
+    """Run one browser for the files of ``shared_chromium.FILES``: to start and end one takes seconds of CPU."""
+    from tests.web.pages.chromium import chromium  # noqa: PLC0415 - selenium is slow to import, and few tests need it
+
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture

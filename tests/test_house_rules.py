@@ -60,6 +60,7 @@ PRIVATE_OF_OTHERS: Final = {
     "_cache": "where Python remembers encodings",
     "_exit": "os._exit, which is documented",
     "_replace": "of a named tuple, which is documented",
+    "_split_scope": "of a scheduler of xdist: what its documentation has one override",
 }
 """The private names that tests use, all of libraries, and why. Of the product's own they use none."""
 PATCHES: Final = {"setattr", "delattr", "getattr", "object"}

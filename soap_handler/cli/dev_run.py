@@ -130,7 +130,7 @@ def _push(ems: SimulatedEms, reference: str, rate: float, stop: threading.Event)
 def _introduction(plan: Plan, journal: Path, inbox_url: str) -> list[str]:
     """Return what a newcomer needs to know."""
     lines = [
-        *_destinations(plan),
+        *destinations(plan),
         f"journal    {journal}",
         f"EMS inbox  {inbox_url}",
         f"console    {plan.console}",
@@ -138,7 +138,7 @@ def _introduction(plan: Plan, journal: Path, inbox_url: str) -> list[str]:
     return [*lines, "Send a message from another terminal (Ctrl-C here ends it):", f"  {push_command(plan)}"]
 
 
-def _destinations(plan: Plan) -> Iterator[str]:
+def destinations(plan: Plan) -> Iterator[str]:
     """Yield where notifications go; handlers that were asked for and get nothing are named too."""
     used, target = plan.settings.destinations, plan.settings.handler.target
     sinks = ", ".join(name for name in used if name != PYTHON)

@@ -22,7 +22,6 @@ from soap_handler.server.reload import Reloader, refused
 from soap_handler.server.service_manager import ServiceManager
 from soap_handler.server.supervisor import Supervisor, listen
 from soap_handler.server.worker_process import CANNOT_START, RENEW
-from soap_handler.settings.sinks import PYTHON
 
 if TYPE_CHECKING:
     import socket
@@ -68,7 +67,8 @@ def serve(
 
 def _prints(settings: Settings) -> bool:
     """Whether notifications go to the standard output."""
-    from soap_handler.sinks.stdout import TARGET  # noqa: PLC0415 - other commands need not load it
+    from soap_handler.settings.sinks import PYTHON  # noqa: PLC0415 - it loads pydantic
+    from soap_handler.sinks.stdout import TARGET  # noqa: PLC0415 - as above
 
     printing = {name for name, sink in settings.sink.items() if sink.type == "stdout"}
     if settings.handler.target in {None, TARGET}:

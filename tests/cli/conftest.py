@@ -17,6 +17,7 @@ import pytest
 import structlog
 
 from soap_handler.cli import main
+from tests.support import fork_server
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -100,12 +101,19 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 class Serving:
-    """``soap-handler serve`` in a process of its own."""
+    """``soap-handler serve`` in a process of its own: forked, which saves its imports, or executed."""
 
-    def __init__(self, folder: Path) -> None:
+    process: fork_server.Forked | subprocess.Popen[bytes]
+
+    def __init__(self, folder: Path, *, executed: bool = False) -> None:
         self._log = folder / "serve.log"
         with self._log.open("w") as log, (folder / "serve.out").open("w") as out:
-            self.process = subprocess.Popen(command("serve"), cwd=folder, env=environment(), stdout=out, stderr=log)
+            if executed:
+                self.process = subprocess.Popen(command("serve"), cwd=folder, env=environment(), stdout=out, stderr=log)
+                return
+            self.process = fork_server.start(
+                "soap_handler", "serve", cwd=folder, env=environment(), stdout=out.fileno(), stderr=log.fileno()
+            )
         self.port = 0
         self.url = ""
 
@@ -130,9 +138,9 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serve(folder: Path) -> Iterator[Serving]:
+def serve(folder: Path, *, executed: bool = False) -> Iterator[Serving]:
     """Serve the folder's configuration; whatever happens, the process is gone afterwards."""
-    running = Serving(folder)
+    running = Serving(folder, executed=executed)
     try:
         running.await_serving()
         yield running

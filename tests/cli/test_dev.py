@@ -99,7 +99,7 @@ def test_the_introduction_says_where_notifications_go(run: Run, tmp_path: Path) 
     def said(routes: str, target: str | None) -> list[str]:
         write_configuration(tmp_path, routes, handler='target = "my.sms:handlers"')
         plan = dev_plan.plan(wanted(target=target), tmp_path / "dev.db", URL)
-        return list(dev_run._destinations(plan))
+        return list(dev_run.destinations(plan))
 
     assert said("", None) == ["handlers   my.sms:handlers, loaded anew when a file changes"]
     both = said(f'{to_spool}[[route]]\nsink = "python"\n{spool}', None)

@@ -54,7 +54,7 @@ def handle(notification):
 
 def loaded_by_a_service(folder: Path) -> set[str]:
     """Start the service, end it, and return all that it had loaded by then."""
-    with serve(folder) as running:
+    with serve(folder, executed=True) as running:
         assert running.end(signal.SIGTERM) == 0
     return set((folder / "loaded").read_text().split())
 

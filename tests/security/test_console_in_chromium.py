@@ -14,7 +14,7 @@ from soap_handler.settings import ConsoleSettings
 from tests.console.access.desk import PASSWORD, USERS, store_dead
 from tests.support.service import Service, serving, settings_for
 from tests.support.waiting import wait_for
-from tests.web.pages.chromium import BROWSER, DRIVER, chromium
+from tests.web.pages.chromium import BROWSER, DRIVER, forget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,9 +29,9 @@ ATTACK: Final = """<!doctype html><form method="post" action="http://127.0.0.1:{
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Chrome]:
-    with chromium() as driver:
-        yield driver
+def browser(one_chromium: Chrome) -> Chrome:
+    forget(one_chromium)
+    return one_chromium
 
 
 @pytest.fixture(scope="module")

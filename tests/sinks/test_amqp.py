@@ -64,7 +64,7 @@ def cut_connections(port: int) -> None:
     """Cut this process's connections to a port, unnoticed by the library that holds them."""
     for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
         with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as found:
-            if found.getpeername()[1] == port:
+            if found.family == socket.AF_INET and found.getpeername()[1] == port:
                 found.shutdown(socket.SHUT_RDWR)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import itertools
 import os
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _USER: Final = "postgres"
 _EMPTY: Final = "empty_journal"
+
+FIRST: Final = "FIRST_POSTGRESQL"
+"""The variable of the environment that names the folder for the files of a run's first server, where there is one."""
 
 
 class NoPostgreSQLError(Exception):
@@ -61,9 +65,23 @@ class PostgreSQL:
     # -- its life ----------------------------------------------------------------------------------------------------
 
     def make(self) -> None:
-        """Make its files."""
+        """Make its files: those of the first server of a run of tests are copied for the others."""
         if self.account:
             shutil.chown(self.folder, self.account, self.account)
+        if FIRST not in os.environ:
+            self._make_anew()
+            return
+        first = Path(os.environ[FIRST])
+        with (first / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (first / "data").exists():
+                self._make_anew()
+                _copy(self.folder / "data", first / "half")
+                (first / "half").rename(first / "data")
+                return
+        _copy(first / "data", self.folder / "data")
+
+    def _make_anew(self) -> None:
         subprocess.run(
             [self._programs / "initdb", "-D", "data", "-U", _USER, "--auth=trust", "--no-sync", "-E", "UTF8"],
             check=True, capture_output=True, user=self.account, group=self.account, cwd=self.folder,
@@ -144,6 +162,10 @@ class PostgreSQL:
     def engine(self, database: str) -> Engine:
         """Return an engine that keeps no connection, and commits each statement."""
         return create_engine(self.url(database), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+
+def _copy(folder: Path, to: Path) -> None:
+    subprocess.run(["cp", "-a", folder, to], check=True)  # it keeps owners and modes, on which the server insists
 
 
 _Server = TypeVar("_Server", bound=PostgreSQL)

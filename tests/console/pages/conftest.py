@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.console.pages.filled import Filled, console_on, fill, served, settings_of
-from tests.web.pages.chromium import chromium
+from tests.web.pages.chromium import forget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Chrome]:
-    with chromium() as driver:
-        yield driver
+def browser(one_chromium: Chrome) -> Chrome:
+    """Give the browser of all files, as it was at its start."""
+    forget(one_chromium)
+    return one_chromium
 
 
 @pytest.fixture(scope="module")

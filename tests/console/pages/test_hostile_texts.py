@@ -22,7 +22,7 @@ from soap_handler.notifications import (
 from tests.console.pages.browsing import complaints, look_at
 from tests.console.pages.filled import LEASE, Filled, console_on, served, settings_of
 from tests.support.wire import REFERENCE
-from tests.web.pages.chromium import BROWSER, DRIVER, chromium
+from tests.web.pages.chromium import BROWSER, DRIVER, forget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,10 +97,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Chrome]:
-    with chromium() as driver:
-        driver.implicitly_wait(0)
-        yield driver
+def browser(one_chromium: Chrome) -> Chrome:
+    forget(one_chromium)
+    one_chromium.implicitly_wait(0)
+    return one_chromium
 
 
 @pytest.fixture(scope="module")

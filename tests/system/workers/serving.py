@@ -7,8 +7,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +14,7 @@ import pytest
 
 from soap_handler.contract import NAMESPACE, SOAP_11, soap_action
 from soap_handler.journal import Journal, Record, Selection
-from tests.support import fast_path
+from tests.support import fast_path, fork_server
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ class Serving:
     def __init__(self, folder: Path, workers: int, url: str | None = None) -> None:
         self.folder = folder
         self.url = url or f"sqlite:///{folder / 'journal.db'}"
-        self._command = [sys.executable, "-m", "soap_handler", "serve", "--workers", str(workers)]
+        self._command = ["soap_handler", "serve", "--workers", str(workers)]
         self._workers = workers
 
     def configure(self, *, server: str = "drain_timeout = 5", handler: str = "", password: str = PASSWORD) -> None:
@@ -65,9 +63,10 @@ class Serving:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SOAP_HANDLER_")}
         environment = {**clean, "PYTHONPATH": str(ROOT)}
         with (self.folder / "serve.log").open("a") as log, (self.folder / "serve.out").open("a") as out:
-            self.process = subprocess.Popen(
-                self._command, cwd=self.folder, env=environment, stdout=out, stderr=log, start_new_session=True
-            )
+            self.process = fork_server.start(
+                *self._command, cwd=self.folder, env=environment,
+                stdout=out.fileno(), stderr=log.fileno(), start_new_session=True,
+            )  # fmt: skip
 
     def __enter__(self) -> Self:
         self.start()

@@ -56,12 +56,13 @@ def chromium(*logs: str) -> Iterator[Chrome]:
 
 
 def forget(driver: Chrome) -> None:
-    """Have a browser be as it was at its start: no page, no cookie, no complaint. A new one takes a second of CPU."""
+    """Have a browser be as it was at its start: no page, no cookie, no complaint. A new one takes seconds of CPU."""
     driver.get("about:blank")
     driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
     driver.execute_cdp_cmd("Network.clearBrowserCache", {})
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     driver.implicitly_wait(_SECONDS)
     driver.get_log("browser")  # type: ignore[no-untyped-call] # selenium gives it none
 
