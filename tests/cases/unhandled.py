@@ -37,6 +37,6 @@ UNHANDLED: Final[tuple[Row, ...]] = (
         "The reader of the standard output is gone, or the output is closed.",
         "A line that could not be written is not handled; with a closed output the service does not start.",
         "sinks/test_stdout.py::test_a_line_that_could_not_be_written_is_not_handled",
-        "cli/test_no_traceback.py::test_notifications_do_not_go_to_a_closed_output",
+        "cli/test_closed_output.py::test_notifications_do_not_go_to_a_closed_output",
     ),
 )

@@ -100,7 +100,7 @@ WAITS: Final[tuple[Row, ...]] = (
     row(
         "A firewall forgets connections that are idle for some minutes.",
         "Ours to the inbox is closed before, and none is used again after a minute: no call fails for it.",
-        "inbox/test_many_accounts.py::test_an_idle_connection_is_not_used_again",
+        "inbox/test_many_accounts.py::test_a_connection_that_was_idle_for_long_is_not_used_again",
         "inbox/test_many_accounts.py::test_connections_that_are_idle_are_closed_in_time",
         "sinks/test_amqp.py::test_a_connection_that_died_while_it_rested_is_no_failure",
     ),
