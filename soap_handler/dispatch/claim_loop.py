@@ -173,9 +173,7 @@ class ClaimLoop(BackgroundLoop):
             return True
         if len(claims) == limit and not (self._pool.has_suspect or any(claim.is_suspect for claim in claims)):
             self._horizon.found(min(claim.due_at for claim in claims), began)
-        for claim in claims:
-            if not self._runner.settle_uncalled(claim):
-                self._pool.put(claim)
+        self._pool.put([claim for claim in claims if not self._runner.settle_uncalled(claim)])
         return len(claims) == limit or any(claim.is_suspect for claim in claims)
 
     def _put_off(self) -> bool:

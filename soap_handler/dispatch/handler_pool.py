@@ -146,13 +146,15 @@ class HandlerPool:
         """Whether a suspect runs or waits. There is one at a time: which one ends the process must be known."""
         return self._suspects > 0
 
-    def put(self, claim: Claim) -> None:
-        """Queue a claim for the next idle thread."""
+    def put(self, claims: Sequence[Claim]) -> None:
+        """Queue claims, each for the next idle thread."""
+        seqs, suspects = [claim.seq for claim in claims], sum(claim.is_suspect for claim in claims)
         with self._lock:
-            self._waiting += 1
-            self._claimed.add(claim.seq)
-            self._suspects += claim.is_suspect
-        self._queue.put(claim)
+            self._waiting += len(seqs)
+            self._claimed.update(seqs)
+            self._suspects += suspects
+        for claim in claims:
+            self._queue.put(claim)
 
     def give_back(self) -> None:
         """Release the claims that wait for a thread."""
@@ -223,10 +225,11 @@ class HandlerPool:
 
     def _finish(self, runs: Sequence[Run]) -> None:
         """Forget runs, only after their results were handed in: a drain must see either the one or the other."""
+        # A call under the lock may lose Python's, and then all threads wait for this one: what can be done before, is.
+        seqs, suspects = [run.claim.seq for run in runs], sum(run.claim.is_suspect for run in runs)
         with self._lock:
             self._runs.difference_update(runs)
-            self._claimed.difference_update([run.claim.seq for run in runs])
-            suspects = sum(run.claim.is_suspect for run in runs)
+            self._claimed.difference_update(seqs)
             self._suspects -= suspects
             has_room = bool(runs) and (self._waiting <= self._low_water or suspects > 0)
         if has_room:

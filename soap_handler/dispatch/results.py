@@ -60,8 +60,9 @@ class Results:
     def add(self, *settlements: Settlement) -> None:
         """Hand the results of one call to the next commit."""
         now, seconds = time.monotonic(), self._gathers_for(len(settlements))
+        added = {each.claim.seq: each for each in settlements}
         with self._lock:
-            self._open |= {each.claim.seq: each for each in settlements}
+            self._open.update(added)
             if not self._gathered:
                 self._gathered_since = now
             self._gathered += settlements
