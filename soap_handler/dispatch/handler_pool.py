@@ -187,8 +187,10 @@ class HandlerPool:
 
     def _next_claims(self) -> list[Claim]:
         """Wait for a claim; return it and those that wait behind it, as many as go in one call. Nothing is the end."""
-        claims: list[Claim] = []
         claim = self._queue.get()
+        if self._most == 1 and claim is not None:
+            return [claim]
+        claims: list[Claim] = []
         with suppress(Empty):
             while claim is not None:
                 claims.append(claim)

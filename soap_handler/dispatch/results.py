@@ -59,7 +59,8 @@ class Results:
 
     def add(self, *settlements: Settlement) -> None:
         """Hand the results of one call to the next commit."""
-        now, seconds = time.monotonic(), self._gathers_for(len(settlements))
+        now = time.monotonic()
+        seconds = 0.0 if self._committing else self._gathers_for(len(settlements))  # those wait for the commit anyway
         added = {each.claim.seq: each for each in settlements}
         with self._lock:
             self._open.update(added)

@@ -17,6 +17,7 @@ from soap_handler.errors import JournalUnavailableError, TransactionError
 from soap_handler.journal import Step
 from soap_handler.log_throttle import LogThrottle
 from soap_handler.metrics.catalogue import ATTEMPT_SECONDS, ATTEMPTS
+from soap_handler.metrics.instruments import is_counting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -219,7 +220,7 @@ class Runner:
 
     def _count(self, run: Run, outcome: Outcome) -> None:
         """Count a run that has ended; what was given up before was counted then, by its time."""
-        if outcome is Outcome.GIVEN_UP:
+        if outcome is Outcome.GIVEN_UP or not is_counting():
             return
         ATTEMPTS.add(1, self._name, label(run, outcome))
         if run.began is not None:
