@@ -292,7 +292,13 @@ def to_json(notification: Notification) -> str:
 def from_dict(kind: Kind, values: Mapping[str, Any]) -> Notification:
     """Return the notification of what :func:`stored_values` or ``to_dict()`` gave. Unknown names are left out."""
     cls = KINDS[kind]
-    return cls(**{name: _native(name, values[name]) for name in _NAMES[cls] if values.get(name) is not None})
+    return cls(
+        **{
+            name: _native(name, value) if name in _CONVERTED else value
+            for name in _NAMES[cls]
+            if (value := values.get(name)) is not None
+        }
+    )
 
 
 def plain_type(hint: Any) -> Any:  # noqa: ANN401 - whatever an attribute is annotated with
@@ -364,8 +370,7 @@ def _encoder(name: str) -> Callable[[Any], str]:
 
 
 def _native(name: str, value: Any) -> Any:  # noqa: ANN401 - any attribute of any notification
-    if name not in _CONVERTED:
-        return value
+    """Return the value of an attribute that is stored as something else."""
     if name in _TIMES:
         return datetime.fromisoformat(value)
     if name in _ENUMS:

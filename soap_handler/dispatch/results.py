@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from soap_handler import telemetry
@@ -101,7 +100,7 @@ class Results:
         telemetry.emit("result_adopted", key=claim.key)
         # It is the result of an attempt that may be counted already.
         attempts = max(result.claim.attempts, claim.attempts - 1)
-        self.add(replace(result, claim=replace(claim, attempts=attempts)))
+        self.add(result._replace(claim=claim._replace(attempts=attempts)))
         return True
 
     def _waits(self, now: float, seconds: float) -> bool:

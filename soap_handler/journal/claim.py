@@ -7,6 +7,7 @@ handler may have ended the process. The claim loop takes suspects singly, and th
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, lru_cache
@@ -233,6 +234,7 @@ def _claimed(request: ClaimRequest, row: Due) -> Claim:
         leased_at=request.now,
         payload=row.payload,
         due_at=row.due_at,
+        claimed_at=time.monotonic(),
         envelope=row.envelope,
         is_suspect=row.owner is not None,
         has_left_inbox=request.step is Step.HANDLE and row.delete_attempts > 0,

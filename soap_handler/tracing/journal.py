@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from soap_handler.errors import JournalUnavailableError
@@ -56,7 +55,7 @@ class TracedJournal(WatchedJournal):
             contexts = self.read(lambda connection: queries.trace_contexts(connection, seqs), self._timeout)
         except JournalUnavailableError:
             return claims
-        return [replace(claim, trace_context=contexts.get(claim.seq)) for claim in claims]
+        return [claim._replace(trace_context=contexts.get(claim.seq)) for claim in claims]
 
     def settle_deleted(self, claims: Sequence[Claim]) -> None:
         """Note that EMS confirmed the deletes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,7 @@ def test_what_waited_too_long_for_a_thread_is_given_back_not_begun(journal: Jour
     journal.record(entry(1))
     (claim,) = journal.claim(1, timedelta(hours=1))
     with dispatching(journal, handled.append, timeout=2.0) as dispatcher:
-        dispatcher.pool.put([replace(claim, claimed_at=claim.claimed_at - 5)])
+        dispatcher.pool.put([claim._replace(claimed_at=claim.claimed_at - 5)])
         wait_for(lambda: in_state(journal, State.HANDLED) == 1)
     assert len(handled) == 1
     assert outcomes(journal, 1) == ["ok"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +132,7 @@ def test_one_that_cannot_be_stored_keeps_no_other_from_the_disk(journal: Journal
     results = Results(journal)
     with writers_held_up(url):
         results.add(ended(first, State.DONE))
-        results.add(replace(ended(bad, State.DONE), started_at=unfit))
+        results.add(ended(bad, State.DONE)._replace(started_at=unfit))
         for claim in others:
             results.add(ended(claim, State.DONE))
     wait_for(lambda: results.failed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -63,7 +62,7 @@ def test_what_no_handler_was_called_for_is_no_attempt(journal: Journal) -> None:
     for number, (state, outcome) in enumerate([(State.DONE, "ignored"), (State.DEAD, "dead")]):
         journal.record(entry(number))
         (claim,) = journal.claim(1, LEASE)
-        assert journal.settle([replace(ended(claim, state), uncalled=outcome)]) == [True]
+        assert journal.settle([ended(claim, state)._replace(uncalled=outcome)]) == [True]
         (record,) = journal.records(Selection(key=claim.key))
         assert (record.state, record.attempts, record.handled_at, record.leased) == (state, 0, None, False)
         assert [one.outcome for one in journal.history(record.seq)] == [outcome]
