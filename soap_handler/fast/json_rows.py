@@ -38,36 +38,40 @@ PUSH: Final = """
 """
 """The insert of new notifications."""
 
+SET_RESULT: Final = """SET
+    state = given._state, due_at = given._due_at, owner = NULL, leased_at = -1, parked_at = NULL,
+    handled_at = coalesce(notification.handled_at, given._handled_at), done_at = given._done_at,
+    attempts = coalesce(given._attempts, notification.attempts)
+FROM given"""
+"""What a result writes into its row, whatever gives the rows."""
+
+FIRST_BLOCKED: Final = """SELECT (
+    SELECT other.seq FROM notification AS other
+    WHERE other.state = 'received' AND other.account = _account AND other.originator = _originator
+        AND other.leased_at = -1
+    ORDER BY other.leased_at, other.seq LIMIT 1
+) FROM given"""
+"""The first row of each originator that is given, blocked or put off."""
+
 # ANY (ARRAY(...)) looks each row up. Joined alone, PostgreSQL may read all of the table: it keeps the plan that it made
 # while the table was small.
-SETTLE: Final = """
+SETTLE: Final = f"""
     WITH given AS (
         SELECT * FROM json_to_recordset(%(rows)s::json) AS given (
             _seq bigint, _state text, _due_at bigint, _handled_at bigint, _done_at bigint, _attempts integer
         )
     )
-    UPDATE notification SET
-        state = given._state, due_at = given._due_at, owner = NULL, leased_at = -1, parked_at = NULL,
-        handled_at = coalesce(notification.handled_at, given._handled_at), done_at = given._done_at,
-        attempts = coalesce(given._attempts, notification.attempts)
-    FROM given
+    UPDATE notification {SET_RESULT}
     WHERE notification.seq = ANY (ARRAY(SELECT _seq FROM given)) AND notification.seq = given._seq
-"""
+"""  # noqa: S608 - of constants
 
-UNBLOCK: Final = """
+UNBLOCK: Final = f"""
     WITH given AS (
         SELECT * FROM json_to_recordset(%(rows)s::json) AS given (_account text, _originator text, _at bigint)
     )
     UPDATE notification SET due_at = (SELECT max(_at) FROM given), parked_at = NULL
-    WHERE parked_at IS NOT NULL AND seq = ANY (ARRAY(
-        SELECT (
-            SELECT other.seq FROM notification AS other
-            WHERE other.state = 'received' AND other.account = _account AND other.originator = _originator
-                AND other.leased_at = -1
-            ORDER BY other.leased_at, other.seq LIMIT 1
-        ) FROM given
-    ))
-"""
+    WHERE parked_at IS NOT NULL AND seq = ANY (ARRAY({FIRST_BLOCKED}))
+"""  # noqa: S608 - of constants
 
 ATTEMPT: Final = """
     INSERT INTO attempt (seq, step, started_at, ended_at, outcome, error, owner)

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from soap_handler.fast.json_rows import FIRST_BLOCKED, SET_RESULT
 from soap_handler.journal import order, settle
 from soap_handler.journal.execute import to_number
 
@@ -29,48 +30,35 @@ if TYPE_CHECKING:
 ROWS_PER_STATEMENT: Final = 16
 """Each number of rows is a statement of its own, which the driver keeps; with 32, 1 MB more."""
 
-_SETTLE: Final = """
-    WITH given (_seq, _state, _due_at, _handled_at, _done_at, _attempts) AS (VALUES (?, ?, ?, ?, ?, ?))
-    UPDATE OR ROLLBACK notification SET
-        state = given._state, due_at = given._due_at, owner = NULL, leased_at = -1, parked_at = NULL,
-        handled_at = coalesce(notification.handled_at, given._handled_at), done_at = given._done_at,
-        attempts = coalesce(given._attempts, notification.attempts)
-    FROM given
-    WHERE notification.seq = given._seq
-"""
-
-_UNBLOCK: Final = """
-    WITH given (_account, _originator, _at) AS (VALUES (?, ?, ?))
+_SETTLE: Final = f"UPDATE OR ROLLBACK notification {SET_RESULT} WHERE notification.seq = given._seq"
+_UNBLOCK: Final = f"""
     UPDATE OR ROLLBACK notification SET due_at = (SELECT max(_at) FROM given), parked_at = NULL
-    WHERE parked_at IS NOT NULL AND seq IN (
-        SELECT (
-            SELECT other.seq FROM notification AS other
-            WHERE other.state = 'received' AND other.account = _account AND other.originator = _originator
-                AND other.leased_at = -1
-            ORDER BY other.leased_at, other.seq LIMIT 1
-        ) FROM given
-    )
-"""
+    WHERE parked_at IS NOT NULL AND seq IN ({FIRST_BLOCKED})
+"""  # noqa: S608 - of constants
 
 _HAS_UPDATE_FROM: Final = sqlite3.sqlite_version_info >= (3, 33)
 """Whether SQLite can take what an UPDATE writes from other rows; an older one executes row by row."""
 
-_GIVEN: Final = re.compile(r"WITH given \(([^()]+)\)")
 _VALUES: Final = re.compile(r"VALUES (\([^()]+\))")
 
 
 @cache
 def update_form(statement: Executable) -> tuple[str, Arrange] | None:
     """Return the form of an UPDATE that takes several rows, and what makes of a row its values; if there is one."""
-    forms: dict[Executable, str] = {settle.SETTLE: _SETTLE, order.UNBLOCK: _UNBLOCK}
-    text = forms.get(statement) if _HAS_UPDATE_FROM else None
-    found = text and _GIVEN.search(text)
-    return (text, _arrange(found[1].split(", "))) if text and found else None
+    if not _HAS_UPDATE_FROM:
+        return None
+    forms: dict[Executable, tuple[str, Arrange]] = {
+        settle.SETTLE: _given(_SETTLE, "_seq", "_state", "_due_at", "_handled_at", "_done_at", "_attempts"),
+        order.UNBLOCK: _given(_UNBLOCK, "_account", "_originator", "_at"),
+    }
+    return forms.get(statement)
 
 
-def _arrange(names: Sequence[str]) -> Arrange:
+def _given(update: str, *names: str) -> tuple[str, Arrange]:
+    """Return an UPDATE with a row of values of these names before it, and what takes the values out of a row."""
     values_of = itemgetter(*names)
-    return lambda row: tuple(to_number(each) if type(each) is datetime else each for each in values_of(row))
+    text = f"WITH given ({', '.join(names)}) AS (VALUES ({', '.join('?' for _ in names)})) {update}"
+    return text, lambda row: tuple(to_number(each) if type(each) is datetime else each for each in values_of(row))
 
 
 def statements(text: str, rows: Sequence[Sequence[Any]]) -> list[tuple[str, list[Any]]]:
