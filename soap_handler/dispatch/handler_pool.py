@@ -227,7 +227,8 @@ class HandlerPool:
 
     def _finish(self, runs: Sequence[Run]) -> None:
         """Forget runs, only after their results were handed in: a drain must see either the one or the other."""
-        # A call under the lock may lose Python's, and then all threads wait for this one: what can be done before, is.
+        # A thread that loses the GIL while it holds this lock keeps all others waiting (lock convoy), and each call may
+        # lose it. So both are made before.
         seqs, suspects = [run.claim.seq for run in runs], sum(run.claim.is_suspect for run in runs)
         with self._lock:
             self._runs.difference_update(runs)

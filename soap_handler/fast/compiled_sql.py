@@ -131,7 +131,7 @@ def _converted(names: Mapping[BindParameter[Any], str], dialect: Dialect) -> lis
 
 
 def _to_driver(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
-    """Return what makes of a value what the driver takes; the journal's times without the two calls of their type."""
+    """Return what converts a value for the driver. The journal's times are converted without their type's two calls."""
     return to_number if isinstance(kind, Instant) else kind.dialect_impl(dialect).bind_processor(dialect)
 
 
@@ -143,7 +143,7 @@ def _result_converters(statement: Select[Any], dialect: Dialect) -> list[tuple[i
 
 
 def _from_driver(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
-    """Return what makes a value of what the driver gives, as above."""
+    """Return what converts a value that the driver gives; times as above."""
     return from_number if isinstance(kind, Instant) else kind.dialect_impl(dialect).result_processor(dialect, None)
 
 

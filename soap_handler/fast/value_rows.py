@@ -1,8 +1,8 @@
 """Rows as the VALUES of one statement: what SQLite executes for some rows at once.
 
-The driver gives up Python's lock for each statement that it runs. With a statement for each row, the journal's thread
-and those that read requests or deliver would take turns row by row, which costs more than the change itself. The price:
-two statements exist twice. Tests hold both forms to the same results.
+The driver releases the GIL for each statement that it runs. With a statement for each row, the journal's thread and
+those that read requests or deliver would take turns row by row, which costs more than the change itself. The price: two
+statements exist twice. Tests hold both forms to the same results.
 """
 
 from __future__ import annotations

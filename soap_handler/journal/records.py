@@ -72,7 +72,7 @@ class Entry:
 class Claim(NamedTuple):
     """A lease on one notification: it settles only while its owner still holds it.
 
-    A named tuple, as two are made for each notification: a frozen dataclass of so many values takes thrice as long.
+    A named tuple: two are made for each notification, and a frozen dataclass takes three times as long to make.
     """
 
     seq: int
