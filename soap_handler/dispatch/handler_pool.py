@@ -178,11 +178,7 @@ class HandlerPool:
     def _run_handlers(self) -> None:
         """Run handlers in this thread until it is told to end, or is given up and replaced."""
         while claims := self._next_claims():
-            stale = [claim for claim in claims if self._lease.is_stale(claim)]  # they waited behind handlers that hung
-            if stale:
-                self._release(stale)
-                claims = [claim for claim in claims if claim not in stale]
-            if claims and not self._run(claims):
+            if not self._run(claims):
                 return
 
     def _next_claims(self) -> list[Claim]:
@@ -207,7 +203,7 @@ class HandlerPool:
         cpu, began = time.thread_time(), time.monotonic()
         outcomes = self._runner.carry_out_all(runs)
         self._cpu_seconds += ((time.thread_time() - cpu) / len(runs) - self._cpu_seconds) * _AVERAGE_WEIGHT
-        if any(run.began is not None for run in runs):
+        if runs[0].began is not None:
             seconds = time.monotonic() - began
             self._call_seconds += (seconds - self._call_seconds) * _AVERAGE_WEIGHT
             self._handler_seconds += (seconds / len(runs) - self._handler_seconds) * _AVERAGE_WEIGHT
@@ -229,7 +225,8 @@ class HandlerPool:
         """Forget runs, only after their results were handed in: a drain must see either the one or the other."""
         # A thread that loses the GIL while it holds this lock keeps all others waiting (lock convoy), and each call may
         # lose it. So both are made before.
-        seqs, suspects = [run.claim.seq for run in runs], sum(run.claim.is_suspect for run in runs)
+        seqs = [run.claim.seq for run in runs]
+        suspects = sum(run.claim.is_suspect for run in runs) if self._suspects else 0
         with self._lock:
             self._runs.difference_update(runs)
             self._claimed.difference_update(seqs)

@@ -60,13 +60,15 @@ class Results:
         """Hand the results of one call to the next commit."""
         now = time.monotonic()
         seconds = 0.0 if self._committing else self._gathers_for(len(settlements))  # those wait for the commit anyway
-        added = {each.claim.seq: each for each in settlements}
         with self._lock:
-            self._open.update(added)
+            for settlement in settlements:
+                self._open[settlement.claim.seq] = settlement
             if not self._gathered:
                 self._gathered_since = now
             self._gathered += settlements
-            requests = [] if self._committing or self._waits(now, seconds) else self._next_requests()
+            if self._committing or self._waits(now, seconds):
+                return
+            requests = self._next_requests()
         self._commit(requests)
 
     def hand_in(self, least: int = 1) -> None:
