@@ -10,6 +10,7 @@ BOUNDS: Final = "settings/test_number_bounds.py::"
 SECRETS: Final = "settings/test_secret_file_flaws.py::"
 URL: Final = "settings/test_journal_url.py::"
 QUIET: Final = "cli/test_no_traceback.py::"
+SIGNALS: Final = "cli/test_signals.py::"
 UNIT: Final = "deploy/test_systemd_unit.py::"
 
 CONFIGURATION: Final[tuple[Row, ...]] = (
@@ -63,10 +64,10 @@ CONFIGURATION: Final[tuple[Row, ...]] = (
     row(
         "Ctrl-C or SIGHUP comes in the first second.",
         "The one is a quiet end, the other a reload.",
-        f"{QUIET}test_an_end_in_the_first_second_is_quiet",
-        f"{QUIET}test_a_reload_in_the_first_second_is_obeyed_and_not_the_end",
-        f"{QUIET}test_ctrl_c_while_a_command_waits_is_quiet",
-        f"{QUIET}test_ctrl_c_in_another_command_is_quiet",
+        f"{SIGNALS}test_an_end_in_the_first_second_is_quiet",
+        f"{SIGNALS}test_a_reload_in_the_first_second_is_obeyed_and_not_the_end",
+        f"{SIGNALS}test_ctrl_c_while_a_command_waits_is_quiet",
+        f"{SIGNALS}test_ctrl_c_in_another_command_is_quiet",
     ),
     row(
         "The working directory is gone, or may not be read.",
