@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _ROOT: Final = Path(soap_handler.__file__).parent
 _FIRST: Final = ("server/channel.py", "Channel.received")  # bytes have come out of the socket
 _THREADS: Final = ("waitress-", "journal")  # in which the push goes on from there
+_COMMIT: Final = ("journal/group_commit.py", "GroupCommit.commit")  # the thread begins a transaction
 _INSERT: Final = "journal/insert.py"
 _APART: Final = ("ems/", "app.py")  # the sender, and what is only there to put the parts together
 _BESIDE: Final = ("reconcil", "retention", "MainThread")  # threads that a push does not go through
@@ -100,6 +101,8 @@ class _Recorder:
         if receiving or (self._state in {"receiving", "serving"} and name.startswith(_THREADS)):
             caller = _caller(frame)
             with self._lock:
+                if (file, code.co_qualname) == _COMMIT:
+                    self._other.clear()  # what was done after the transaction before this one
                 self._path.calls += 1
                 if caller != file:
                     (self._other if name == "journal" else self._path.steps).append(
