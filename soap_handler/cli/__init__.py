@@ -11,7 +11,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from soap_handler.cli import early_signals, standard_streams
+from soap_handler.cli import early_signals, interrupts, standard_streams
 from soap_handler.errors import HandlerNotFoundError, SchemaError, SettingsError, SoapHandlerError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def main() -> None:
         else:
             command = _program()
             gc.enable()
-            early_signals.raise_interrupts()
+            interrupts.raise_interrupts()
             command()
     except _NEEDS_ANOTHER_SETUP as error:
         _end(error, 2)

@@ -224,7 +224,7 @@ class HandlerPool:
     def _finish(self, runs: Sequence[Run]) -> None:
         """Forget runs, only after their results were handed in: a drain must see either the one or the other."""
         # A thread that loses the GIL while it holds this lock keeps all others waiting (lock convoy), and each call may
-        # lose it. So both are made before.
+        # lose it. So both are made before. A suspect among these runs is counted since it was queued.
         seqs = [run.claim.seq for run in runs]
         suspects = sum(run.claim.is_suspect for run in runs) if self._suspects else 0
         with self._lock:

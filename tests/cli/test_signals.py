@@ -98,8 +98,8 @@ def test_ctrl_c_in_the_midst_of_an_import_is_quiet(tmp_path: Path, module: str) 
 SWALLOWED = """
 import signal, time, weakref
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-from soap_handler.cli import early_signals
-early_signals.raise_interrupts()
+from soap_handler.cli import interrupts
+interrupts.raise_interrupts()
 class Thing: pass
 thing = Thing()
 reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
@@ -123,9 +123,9 @@ def test_ctrl_c_in_a_callback_of_the_interpreter_is_not_lost(tmp_path: Path) -> 
 MISSED = """
 import _thread, signal, threading, time
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-from soap_handler.cli import early_signals
-early_signals.raise_interrupts()
-threading.Timer(0.2, _thread.interrupt_main).start()  # notes the signal as Python does, and breaks off no wait
+from soap_handler.cli import interrupts
+interrupts.raise_interrupts()
+threading.Timer(0.2, _thread.interrupt_main).start()  # notes the signal as Python does, and interrupts no wait
 begun = time.monotonic()
 try:
     time.sleep(30)
