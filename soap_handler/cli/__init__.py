@@ -76,11 +76,11 @@ def _let_the_next_end_it() -> None:
 def _program() -> Callable[[], None]:
     """Load the commands; return what runs the one that was given."""
     load_structlog()
-    from soap_handler.cli.program import program  # noqa: PLC0415 - here, so that nothing is loaded by a mere import
+    from soap_handler.cli.program import command  # noqa: PLC0415 - here, so that nothing is loaded by a mere import
 
     def run() -> None:
         try:
-            program(prog_name="soap-handler")
+            command(prog_name="soap-handler")
         finally:
             standard_streams.flush()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+import typer.main
 
 from soap_handler import logs
 from soap_handler.cli import (
@@ -72,3 +73,7 @@ def _first(
     ] = False,
 ) -> None:
     logs.configure("warning", "text")  # to standard error; standard output is for results
+
+
+command: Final = typer.main.get_command(program)
+"""What all of it is to click, made once: ``program()`` makes it anew at each call."""

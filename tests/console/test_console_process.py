@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.accounts.passwords import PasswordHash
 from tests.console.asking import get, log_in_as, ready
+from tests.support import fork_server
 from tests.support.waiting import wait_for
-from tests.system.workers.serving import ROOT, Serving, alive, started
+from tests.system.workers.serving import Serving, alive, started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,9 +69,7 @@ def test_a_port_that_is_taken_is_said_at_the_start(tmp_path: Path) -> None:
         serving = Serving(tmp_path, 2)
         serving.configure(handler=CONSOLE.replace("port = 0", f"port = {taken.getsockname()[1]}"))
         for workers in ("1", "2"):
-            command = [sys.executable, "-m", "soap_handler", "serve", "--workers", workers]
-            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-            run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            run = fork_server.run("soap_handler", "serve", "--workers", workers, cwd=tmp_path)
             assert run.returncode == 2
             assert f"the console cannot listen on 127.0.0.1:{taken.getsockname()[1]}" in run.stderr
 

@@ -7,7 +7,6 @@ import json
 import re
 import socket
 import subprocess
-import sys
 import urllib.parse
 import uuid
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +21,7 @@ from soap_handler.metrics.catalogue import CATALOGUE
 from soap_handler.notifications import MessageReceived
 from soap_handler.settings import ConsoleSettings, InboxSettings, Settings
 from tests.console.asking import console_of, get, with_console
+from tests.support import fork_server
 from tests.support.service import ACCOUNTS, Service, serving
 from tests.support.waiting import wait_for
 from tests.support.wire import NUMBER, PASSWORD, REFERENCE, message
@@ -145,8 +145,7 @@ def test_the_dashboard_is_what_grafana_imports() -> None:
 def test_the_command_prints_them(tmp_path: Path, what: str) -> None:
     """The rules are made from the settings; the dashboard needs none."""
     (tmp_path / "soap-handler.toml").write_text('[console]\n[[account]]\nreference = "EX1"\nanonymous = true\n')
-    command = [sys.executable, "-m", "soap_handler", "deploy", what]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    run = fork_server.run("soap_handler", "deploy", what, cwd=tmp_path)
     made = {"prometheus": rules().replace("9123", "8081"), "grafana": deploy.grafana()}
     assert run.stdout == made[what]
 

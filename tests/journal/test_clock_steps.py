@@ -80,7 +80,7 @@ def test_processes_whose_wall_clocks_differ_share_one_time(url: str, way: Way, w
     with Journal(url, **way) as first:
         for number, step in zip(range(0, 99, 2), STEPS, strict=False):
             record(first, number)
-            (theirs,) = first.claim(5, LEASE)
+            (theirs,) = claimed(first)
             wall.step(**step)
             with Journal(url, **way) as second:
                 assert second.claim(5, LEASE) == []

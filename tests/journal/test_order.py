@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -26,6 +23,7 @@ from soap_handler.journal.order import BLOCKED_RECHECK
 from soap_handler.journal.settle import settle
 from soap_handler.notifications import MessageEvent, MessageReceived, SubscriptionEvent
 from tests.journal.entries import ANN, BOB, LEASE, START, Clock, bodies, claim_in_order, ended, message
+from tests.support import fork_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,20 +207,16 @@ def share(url: str, trace: Path) -> None:
 
 def test_threads_and_processes_keep_the_order(url: str, tmp_path: Path, way: Way) -> None:
     """Three threads in each of two processes, while messages still come in: never two at once, and all in order."""
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
     trace = tmp_path / "trace"
     with Journal(url, **way) as journal:
         for number in range(ORIGINATORS * EACH // 2):
             store(journal, number, f"44770090000{number % ORIGINATORS}")
-        command = [sys.executable, "-m", "tests.journal.test_order", url, str(trace)]
-        started = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-        late = threading.Thread(target=lambda: store_rest(journal))
-        late.start()
-        errors = [process.communicate(timeout=90)[1] for process in started]
-        late.join()
+        with ThreadPoolExecutor(2) as both:
+            started = [both.submit(fork_server.run, "tests.journal.test_order", url, str(trace)) for _ in range(2)]
+            store_rest(journal)
+        ended_ones = [each.result() for each in started]
         work(journal, trace, time.monotonic() + 60)
-        assert [process.returncode for process in started] == [0, 0], errors
+        assert [process.returncode for process in ended_ones] == [0, 0], ended_ones
         assert {record.state for record in journal.records(Selection())} == {State.DONE}
     check(trace.read_text().splitlines())
 

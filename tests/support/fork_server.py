@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 _IMPORTED: Final = ("soap_handler.cli", "soap_handler.app", "psycopg", "sqlalchemy.dialects.postgresql")
 _MOST_FILES: Final = 1024
+_LONGEST_SECONDS: Final = 90
+_AT_FIRST: Final = threading.Lock()
+"""Held by who may be the first to need the server: there is one."""
 _LENGTH: Final = 8
 """Digits of the length in front of a request."""
 
@@ -115,7 +119,23 @@ def start(
 ) -> Forked:
     """Start ``python -m`` with these arguments; ``stdout`` and ``stderr`` are numbers of open files."""
     request = {"arguments": arguments, "cwd": str(cwd), "env": dict(env), "session": start_new_session}
-    return _server().fork(request, [stdout, stderr])
+    with _AT_FIRST:
+        server = _server()
+    return server.fork(request, [stdout, stderr])
+
+
+def run(*arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m`` with these arguments to its end, which is due within a minute and a half."""
+    of_package = {**(os.environ if env is None else env), "PYTHONPATH": str(ROOT)}
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = start(*arguments, cwd=cwd, env=of_package, stdout=out.fileno(), stderr=err.fileno())
+        try:
+            code = process.wait(_LONGEST_SECONDS)
+        finally:
+            process.kill()
+        for file in (out, err):
+            file.seek(0)
+        return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
 
 
 # -- in the process that forks ---------------------------------------------------------------------------------------

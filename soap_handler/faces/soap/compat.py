@@ -10,6 +10,7 @@ import collections.abc
 import http.cookies
 import importlib
 import logging
+import math
 import operator
 import sys
 import types
@@ -17,7 +18,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
-from typing import Final
+from typing import Any, Final
 
 import six
 
@@ -64,6 +65,12 @@ def _import_without_warnings() -> None:
         importlib.import_module("spyne.protocol.http")
 
 
+def _leave_garbage_to_python() -> None:
+    """Spyne collects all garbage once a second while it answers, for the sake of files, and ours have none."""
+    const: Any = importlib.import_module("spyne.const")
+    const.MIN_GC_INTERVAL = math.inf
+
+
 def _silence_loggers() -> None:
     """Silence spyne's loggers: they write broken requests, and at DEBUG passwords, in full."""
     logger = logging.getLogger("spyne")
@@ -76,3 +83,4 @@ def _silence_loggers() -> None:
 _silence_loggers()
 _patch_imports()
 _import_without_warnings()
+_leave_garbage_to_python()

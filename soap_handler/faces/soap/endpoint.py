@@ -199,11 +199,14 @@ def _noting(operation: Operation) -> Callable[..., None]:
     return call
 
 
+_SERVICE: Final = account_event_handler(_noting)
+
+
 def _spyne_application(limits: Limits) -> Application:
     incoming = _Protocol()
     incoming.limits = limits
     return _Application(
-        [account_event_handler(_noting)],
+        [_SERVICE],
         NAMESPACE,
         name="AccountEventHandler",
         in_protocol=incoming,

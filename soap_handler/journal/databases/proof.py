@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from soap_handler.errors import JournalUnavailableError
@@ -18,14 +18,29 @@ from soap_handler.journal.databases.errors import reason
 from soap_handler.journal.execute import Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import Column, Connection, Engine, Table
+    from sqlalchemy import Column, Connection, Engine, Table, TextClause
 
 if sys.platform != "win32":
     import pwd
 
 _PRIVILEGES: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_MISSING_PRIVILEGES: Final = text("""
+    SELECT privilege || ' ON ' || name
+    FROM unnest(CAST(:names AS text[])) AS name, unnest(CAST(:privileges AS text[])) AS privilege
+    WHERE NOT has_table_privilege(name, privilege)
+""")
+_MISSING_SEQUENCES: Final = text("""
+    SELECT 'USAGE ON SEQUENCE ' || sequence
+    FROM unnest(CAST(:tables AS text[]), CAST(:columns AS text[])) AS key (name, part),
+        pg_get_serial_sequence(name, part) AS sequence
+    WHERE NOT has_sequence_privilege(sequence, 'USAGE')
+""")
+_INSERT: Final = "INSERT INTO {table} ({names}) VALUES ({values}) RETURNING {key}"
+_CHANGE_AND_DELETE: Final = (
+    "UPDATE {table} SET {changed} = {changed} WHERE {is_it} RETURNING {changed}",
+    "DELETE FROM {table} WHERE {is_it} RETURNING {changed}",
+)
+"""They read too: what they find, and what they return."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _VALUES: Final[dict[type, Any]] = {int: 0, float: 0.0, bool: False, bytes: b"", str: "proof"}
 
@@ -54,10 +69,8 @@ def prove(connection: Connection) -> str:
         SQLAlchemyError: the database refuses something else.
     """
     user = user_of(connection)
-    if connection.dialect.name == "postgresql":
-        missing = list(_missing_rights(connection))
-        if missing:
-            raise JournalUnavailableError(f"the role {user} may not write the journal; GRANT it {', '.join(missing)}")
+    if connection.dialect.name == "postgresql" and (missing := _missing_rights(connection)):
+        raise JournalUnavailableError(f"the role {user} may not write the journal; GRANT it {', '.join(missing)}")
     _write(connection)
     return user
 
@@ -86,43 +99,46 @@ def operator() -> str:
     return f"{behind} as {user}@{host}" if behind and behind != user else f"{user}@{host}"
 
 
-def _missing_rights(connection: Connection) -> Iterator[str]:
+def _missing_rights(connection: Connection) -> list[str]:
     """Return each right that the role lacks, as GRANT names it."""
-    for table in schema.metadata.sorted_tables:
-        for privilege in _PRIVILEGES:
-            if not connection.scalar(select(func.has_table_privilege(table.name, privilege))):
-                yield f"{privilege} ON {table.name}"
-        for sequence in _sequences(connection, table):
-            if not connection.scalar(select(func.has_sequence_privilege(sequence, "USAGE"))):
-                yield f"USAGE ON SEQUENCE {sequence}"
-
-
-def _sequences(connection: Connection, table: Table) -> Iterator[str]:
-    for column in table.primary_key:
-        found = connection.scalar(select(func.pg_get_serial_sequence(table.name, column.name)))
-        if found is not None:
-            yield str(found)
+    tables = schema.metadata.sorted_tables
+    keys = [column for table in tables for column in table.primary_key]
+    names, privileges = [table.name for table in tables], list(_PRIVILEGES)
+    of_keys = {"tables": [column.table.name for column in keys], "columns": [column.name for column in keys]}
+    return [
+        *connection.scalars(_MISSING_PRIVILEGES, {"names": names, "privileges": privileges}),
+        *connection.scalars(_MISSING_SEQUENCES, of_keys),
+    ]
 
 
 def _write(connection: Connection) -> None:
-    """Insert, read, change and delete a row of each table, those that others refer to first."""
+    """Insert, change and delete a row of each table, those that others refer to first.
+
+    The statements are text: at each start SQLAlchemy would take longer to compile them than a database to execute them.
+    """
     keys: dict[str, dict[str, Any]] = {}
     for table in schema.metadata.sorted_tables:
         row = {column.name: _value(column, keys) for column in table.columns if _is_needed(column)}
-        inserted = connection.execute(insert(table).values(row)).inserted_primary_key
-        keys[table.name] = {column.name: value for column, value in zip(table.primary_key, inserted or (), strict=True)}
+        key = ", ".join(column.name for column in table.primary_key)
+        values = ", ".join(f":{name}" for name in row)
+        sql = _INSERT.format(table=table.name, names=", ".join(row), values=values, key=key)
+        keys[table.name] = dict(connection.execute(_statement(sql, table, row)).mappings().one())
     for table in reversed(schema.metadata.sorted_tables):
-        is_it = [table.c[name] == value for name, value in keys[table.name].items()]
-        changed = next(column for column in table.columns if not column.primary_key)
-        connection.execute(select(table).where(*is_it)).one()
-        connection.execute(update(table).where(*is_it).values({changed.name: changed}))
-        connection.execute(delete(table).where(*is_it))
+        of_key = keys[table.name]
+        is_it = " AND ".join(f"{name} = :{name}" for name in of_key)
+        changed = next(column.name for column in table.columns if not column.primary_key)
+        for each in _CHANGE_AND_DELETE:
+            sql = each.format(table=table.name, changed=changed, is_it=is_it)
+            connection.execute(_statement(sql, table, of_key)).one()
+
+
+def _statement(sql: str, table: Table, values: dict[str, Any]) -> TextClause:
+    return text(sql).bindparams(*(bindparam(name, value, table.c[name].type) for name, value in values.items()))
 
 
 def _is_needed(column: Column[Any]) -> bool:
     is_assigned = column.primary_key and column.table.autoincrement_column is column
-    has_default = column.default is not None or column.server_default is not None
-    return not (column.nullable or is_assigned or has_default)
+    return not (column.nullable or is_assigned or column.server_default is not None)
 
 
 def _value(column: Column[Any], keys: dict[str, dict[str, Any]]) -> Any:  # noqa: ANN401 - of the column's type

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.journal import Selection, State
+from tests.support import fork_server
 from tests.support.wire import REFERENCE
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ def status_of(filled: Filled, folder: Path) -> dict[str, Any]:
     """Return what the command says of the same journal."""
     url = filled.settings.journal.url.get_secret_value()
     (folder / "soap-handler.toml").write_text(CONFIGURATION.format(url=url, reference=REFERENCE))
-    command = [sys.executable, "-m", "soap_handler", "status", "--json"]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    run = fork_server.run("soap_handler", "status", "--json", cwd=folder)
     assert run.returncode in {0, 1}, run.stderr
     found: dict[str, Any] = json.loads(run.stdout)
     return found

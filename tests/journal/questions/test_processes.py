@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soap_handler.journal import Journal, Selection, State
 from tests.journal.entries import LEASE, ended, entry
+from tests.support import fork_server
 
 if TYPE_CHECKING:
     from soap_handler.journal import Claim, Settlement
@@ -56,17 +54,12 @@ def test_two_journals_of_one_process_share_the_work(url: str, way: Way) -> None:
 
 def test_two_processes_share_the_work(url: str, way: Way) -> None:
     """Likewise over the borders of processes, which also find a new database at the same moment."""
-    root = Path(__file__).parents[3]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    command = [sys.executable, "-m", "tests.journal.questions.test_processes", url]
-    started = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    answers = [process.communicate(timeout=60) for process in started]
-    assert [process.returncode for process in started] == [0, 0], answers
+    with ThreadPoolExecutor(2) as both:
+        started = [both.submit(fork_server.run, "tests.journal.questions.test_processes", url) for _ in range(2)]
+    ended_ones = [each.result() for each in started]
+    assert [process.returncode for process in ended_ones] == [0, 0], ended_ones
     with Journal(url, **way) as journal:
-        check(journal, [tuple(json.loads(answer)) for answer, _ in answers])
+        check(journal, [tuple(json.loads(process.stdout)) for process in ended_ones])
 
 
 if __name__ == "__main__":  # one of the two processes

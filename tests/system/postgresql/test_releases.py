@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +17,11 @@ from soap_handler.journal.migrate import HEAD, migrate_journal
 from soap_handler.journal.schema import metadata
 from tests.journal.engines import without_journal
 from tests.journal.entries import LEASE, START, entry, message
-from tests.system.workers.serving import ROOT
+from tests.support import fork_server
 
 if TYPE_CHECKING:
+    import subprocess
+
     from tests.journal.engines import PostgreSQL
 
 RELEASES = sorted({path.name.partition(".")[0] for path in (Path(__file__).parent / "releases").iterdir()})
@@ -86,9 +86,7 @@ def run(folder: Path, url: str) -> subprocess.CompletedProcess[str]:
         f'[journal]\nurl = "{url}"\n'
         '[[account]]\nreference = "EX0012345"\npush = [{ username = "ems", password = "s3cret" }]\n'
     )
-    command = [sys.executable, "-m", "soap_handler", "migrate"]
-    environment = {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return fork_server.run("soap_handler", "migrate", cwd=folder, env={"COLUMNS": "200"})
 
 
 def test_the_command_says_what_it_did(tmp_path: Path, postgresql: PostgreSQL) -> None:
