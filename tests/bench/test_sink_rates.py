@@ -8,6 +8,8 @@ import pytest
 
 from tests.bench import sinks
 
+pytestmark = pytest.mark.campaign
+
 
 def test_a_sink_is_measured_beside_its_bare_loop() -> None:
     """Every notification arrives, and a verdict says whether the sink keeps up."""

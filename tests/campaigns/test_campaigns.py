@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from tests.campaigns.run import Run
 
-QUICK = {"crash", "disk-full", "network"}
 SMALL = 0.02
 
 
@@ -39,9 +38,8 @@ def _nothing_is_left() -> Iterator[None]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.campaign) for name in CAMPAIGNS]
-)
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", CAMPAIGNS)
 def test_a_small_campaign_keeps_its_promises(name: str) -> None:
     """Nothing is missing, and nothing is handled twice without a reason."""
     figures = carry_out(name, CAMPAIGNS[name], SMALL, seed=2)

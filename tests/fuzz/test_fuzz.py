@@ -62,6 +62,7 @@ def test_a_kept_password_is_noticed(target: Target, monkeypatch: pytest.MonkeyPa
         target.post(GOOD[0].replace(b"Yes", b"\x01"), USUAL)
 
 
+@pytest.mark.campaign
 def test_the_command_runs_and_counts() -> None:
     """It says what it did, and ends with 0 when no promise was broken."""
     command = [sys.executable, "-m", "tests.fuzz", "--seconds", "0.2", "--seed", "7"]

@@ -168,6 +168,7 @@ def peak(place: Place, count: int) -> int:
     return int(size)
 
 
+@pytest.mark.campaign
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of a process in /proc")
 def test_a_long_list_takes_no_more_memory_than_a_short_one(tmp_path: Path, url: str, journal: Journal) -> None:
     """10,000 messages after an outage are recovered in the memory of 1,000, and all are known afterwards."""
