@@ -32,6 +32,7 @@ FLOORS: Final[list[set[str]]] = [
         "connection_faults",
         "metrics",
         "trace_context",
+        "whole_file",
     },
     {"xml", "retry", "logs", "log_throttle"},
     {"settings", "accounts"},

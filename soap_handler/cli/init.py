@@ -7,6 +7,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
+from soap_handler import whole_file
 from soap_handler.cli.configuration import DEFAULT_FILE
 
 SINK_TYPES: Final = ("webhook", "soap", "command", "amqp", "sql", "files", "stdout")
@@ -45,8 +46,6 @@ def _refuse(problem: str) -> NoReturn:
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:
     """Write a file for its owner alone, since it will hold passwords: whole, or not at all."""
-    from soap_handler.journal.backups.backup import place, temporary_beside  # noqa: PLC0415 - it loads SQLAlchemy
-
-    with temporary_beside(path) as unfinished:
+    with whole_file.temporary_beside(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
-        place(unfinished, path, overwrite=overwrite)
+        whole_file.place(unfinished, path, overwrite=overwrite)

@@ -13,6 +13,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from soap_handler import whole_file
 from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import encoded
@@ -48,7 +49,7 @@ class Files(Sink):
         try:
             _write(temporary, content)
             temporary.replace(path)
-            _sync_directory(self._directory)
+            whole_file.sync(self._directory)
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink()
@@ -102,16 +103,6 @@ def _write(path: os.PathLike[str], content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-
-
-def _sync_directory(path: os.PathLike[str]) -> None:
-    if os.name == "nt":
-        return  # Windows has no such call; NTFS keeps names in its journal
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _failure(error: OSError) -> SinkDownError | SinkRefusedError:

@@ -6,27 +6,29 @@ is one file without a write-ahead log, so that nothing beside it can be forgotte
 
 from __future__ import annotations
 
-import os
-import secrets
 import sqlite3
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import make_url
 
+from soap_handler import whole_file
 from soap_handler.errors import BackupError
 from soap_handler.journal.databases.ground import file_of
 from soap_handler.journal.databases.sqlite import BUSY_TIMEOUT_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Show = Callable[[int, int], None]
 
 PAGES_PER_STEP: Final = 1024
 """Pages that are copied at once, 4 MiB: Ctrl-C is obeyed between two steps."""
+SQLITE_SUFFIXES: Final = ("-wal", "-shm", "-journal")
+"""Of the files that SQLite keeps beside one of its own."""
+_EXISTS: Final = "{} exists already; expected another name, or --force"
 _COUNTED: Final = "notification"  # the table whose rows are counted by state; of the others all rows
 
 
@@ -74,7 +76,7 @@ def back_up(url: str, file: Path, show: Show = lambda _left, _total: None, *, fo
     _refuse_target(target, journal, force=force)
     if not journal.is_file():
         raise BackupError(f"there is no journal at {journal}")
-    with temporary_beside(target) as copy:
+    with whole_file.temporary_beside(target, more=SQLITE_SUFFIXES) as copy:
         try:
             with closing(connect(journal)) as source, closing(connect(copy)) as made:
                 expected = _copy(source, made, show)
@@ -84,8 +86,10 @@ def back_up(url: str, file: Path, show: Show = lambda _left, _total: None, *, fo
             raise BackupError(f"the journal at {journal} could not be copied: {error}") from error
         if found != expected:
             raise BackupError(f"the copy of {journal} holds {found}, the journal {expected}; nothing was kept of it")
-        sync(copy)
-        place(copy, target, overwrite=force)
+        try:
+            whole_file.place(copy, target, overwrite=force)
+        except FileExistsError:
+            raise BackupError(_EXISTS.format(target)) from None
     return described
 
 
@@ -98,7 +102,7 @@ def _refuse_target(target: Path, journal: Path, *, force: bool) -> None:
     if not target.parent.is_dir():
         raise BackupError(f"there is no folder {target.parent}; expected one for the copy")
     if target.exists() and not force:
-        raise BackupError(f"{target} exists already; expected another name, or --force")
+        raise BackupError(_EXISTS.format(target))
 
 
 def connect(file: Path) -> sqlite3.Connection:
@@ -156,59 +160,3 @@ def describe(file: Path, shown_as: Path | None = None) -> Backup:
             f"SELECT received_at FROM {_COUNTED} ORDER BY seq DESC LIMIT 1"  # noqa: S608 - a constant
         ).fetchone() or (None,)
     return Backup(shown_as or file, file.stat().st_size, revision, dict(states), latest)
-
-
-@contextmanager
-def temporary_beside(target: Path) -> Iterator[Path]:
-    """Yield an empty file beside another one, for our user alone; what is left of it at the end is deleted."""
-    path = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    try:
-        yield path
-    finally:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            with suppress(OSError):
-                path.with_name(path.name + suffix).unlink()
-
-
-def sync(path: Path) -> None:
-    """Have a file, or the entries of a folder, on disk when this returns."""
-    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):  # Windows has no way to do so for a folder
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def place(copy: Path, target: Path, *, overwrite: bool) -> None:
-    """Give a file its name for good. Without ``overwrite``, a file that has come there meanwhile stays.
-
-    Raises:
-        BackupError: there is one.
-    """
-    try:
-        if overwrite:
-            copy.replace(target)
-        else:
-            link(copy, target)
-    except FileExistsError:
-        raise BackupError(f"{target} exists already; expected another name, or --force") from None
-    sync(target.parent)
-
-
-def link(path: Path, name: Path) -> None:
-    """Give a file a second name, or rename it where the file system has no links.
-
-    Raises:
-        FileExistsError: the name is taken.
-    """
-    try:
-        name.hardlink_to(path)
-    except FileExistsError:
-        raise
-    except OSError:
-        if name.exists():
-            raise FileExistsError(name) from None
-        path.replace(name)

@@ -9,16 +9,14 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from soap_handler import clock
+from soap_handler import clock, whole_file
 from soap_handler.errors import BackupError, SchemaError
 from soap_handler.journal.backups.backup import (
+    SQLITE_SUFFIXES,
     Backup,
     connect,
     describe,
     journal_file,
-    link,
-    sync,
-    temporary_beside,
     verify,
 )
 from soap_handler.journal.migrate import HEAD, is_known
@@ -63,12 +61,12 @@ def restore(url: str, file: Path, *, without_log: bool = False) -> Restored:
         raise BackupError(f"{file} is the journal itself; expected a copy of it")
     if not (without_log or source.with_name(f"{source.name}-wal").exists()):
         refuse_without_log(source, file)
-    with temporary_beside(journal) as copy:
+    with whole_file.temporary_beside(journal, more=SQLITE_SUFFIXES) as copy:
         found = _prepare(source, copy, file)
         with _held(journal):
             missing, again, erasures = _compare(journal, copy)
             _take_over_rights(journal, copy)
-            sync(copy)
+            whole_file.sync(copy)
             kept = _swap(copy, journal)
     return Restored(found, kept, missing, again, erasures)
 
@@ -189,7 +187,7 @@ def _swap(copy: Path, journal: Path) -> Path | None:
     """Put the copy in the journal's place, in one step for all who look; return where the former one is."""
     kept = _keep(journal) if journal.exists() else None
     copy.replace(journal)
-    sync(journal.parent)
+    whole_file.sync(journal.parent)
     return kept
 
 
@@ -198,7 +196,7 @@ def _keep(journal: Path) -> Path:
     for number in range(1, 1000):
         kept = journal.with_name(stem if number == 1 else f"{stem}-{number}")
         with suppress(FileExistsError):
-            link(journal, kept)
+            whole_file.link(journal, kept)
             break
     for suffix in ("-wal", "-shm"):  # there only where the file is damaged: SQLite would play it into the next one
         with suppress(FileNotFoundError):

@@ -96,7 +96,7 @@ def test_it_is_on_disk_before_it_has_its_name(url: str, tmp_path: Path, monkeypa
         synced.append((os.fstat(descriptor).st_ino, target.exists()))
 
     Journal(url).close()
-    monkeypatch.setattr("soap_handler.journal.backups.backup.os.fsync", noting)
+    monkeypatch.setattr("soap_handler.whole_file.os.fsync", noting)
     made = back_up(url, target)
     assert synced == [(made.file.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
 
