@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import weakref
 from functools import partial
@@ -17,7 +16,7 @@ from soap_handler.inbox.workers import Workers
 from soap_handler.journal import Journal, Step
 from tests.inbox.deleting import QUICK, account_of, all_done, deleters_of, handle
 from tests.inbox.servers import Call, Connection, Server, always, fault, http, response, right, settings
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_for, wait_until_let_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +131,7 @@ def test_replaced_deleters_are_let_go(journal: Journal) -> None:
         wait_for(all_done(journal, 1))
         old = weakref.ref(next(iter(deleters)))
         deleters.change(deleters.prepare([account_of(settings(server.url, secret="another"))], QUICK), 5.0)
-        wait_for(lambda: gc.collect() >= 0 and old() is None)
+        wait_until_let_go(old)
         handle(journal, [2])
         wait_for(all_done(journal, 2))
         assert deleters.stop(lambda: 10.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import importlib.util
 import itertools
 import os
@@ -108,6 +109,7 @@ class PostgreSQL:
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: ``SIGINT`` is fast, as an operator does it; ``SIGQUIT`` is immediate, as a crash of it."""
+        self._owner.dispose()
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(60)
@@ -146,7 +148,7 @@ class PostgreSQL:
         """Make a database with an empty journal in it and return its URL: a copy costs less than its tables."""
         if self._copied is None:
             Journal(self.database(_EMPTY)).close()
-            with self.engine("postgres").connect() as connection:
+            with self._owner.connect() as connection:
                 version = int(connection.execute(text("SHOW server_version_num")).scalar_one())
             as_files = " STRATEGY FILE_COPY" if version >= 15_00_00 else ""  # before 15 it was the only one
             self._copied = f"TEMPLATE {_EMPTY}{as_files}"
@@ -156,8 +158,15 @@ class PostgreSQL:
 
     def execute(self, statement: str) -> None:
         """Execute a statement as the server's owner, outside any transaction."""
-        with self.engine("postgres").connect() as connection:
+        with self._owner.connect() as connection:
             connection.execute(text(statement))
+
+    @functools.cached_property
+    def _owner(self) -> Engine:
+        """One connection for all statements: a server takes as long for a new one as for some of them."""
+        return create_engine(
+            self.url("postgres"), isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0, pool_pre_ping=True
+        )
 
     def engine(self, database: str) -> Engine:
         """Return an engine that keeps no connection, and commits each statement."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import Callable
 
 _SHORTEST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.05
+_BETWEEN_COLLECTIONS: Final = 0.5
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60.0, what: Callable[[], object] = str) -> None:
@@ -22,6 +25,14 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0, what: Calla
         waited = time.monotonic() - begun
         assert waited < seconds, f"it did not happen in time {what()}"
         time.sleep(pause_after(waited))
+
+
+def wait_until_let_go(reference: weakref.ref[Any], seconds: float = 60.0) -> None:
+    """Wait until nothing holds an object; it may be in a cycle, and to look for those among all tests takes long."""
+    begun = time.monotonic()
+    while gc.collect() >= 0 and reference() is not None:
+        assert time.monotonic() - begun < seconds, f"it is still held by {gc.get_referrers(reference())}"
+        time.sleep(_BETWEEN_COLLECTIONS)
 
 
 def pause_after(waited: float) -> float:

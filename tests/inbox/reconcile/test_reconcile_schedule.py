@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import threading
 import time
@@ -22,7 +21,7 @@ from soap_handler.settings import DeleteSettings, ReconcileSettings
 from tests.inbox.reconcile.reconciling import REFERENCE, RIGHT, account, account_settings, beside, message, records
 from tests.inbox.servers import Server
 from tests.support.events import captured_events
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_for, wait_until_let_go
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -316,5 +315,5 @@ def test_what_stays_as_it_is_goes_on(journal: Journal, ems: InboxService) -> Non
         del known
         running.change(running.prepare([], SELDOM, DeleteSettings()))
         assert list(running) == []
-        wait_for(lambda: gc.collect() >= 0 and old() is None)
+        wait_until_let_go(old)
         assert ended(journal) == 1
