@@ -35,12 +35,12 @@ _MISSING_SEQUENCES: Final = text("""
         pg_get_serial_sequence(name, part) AS sequence
     WHERE NOT has_sequence_privilege(sequence, 'USAGE')
 """)
-_INSERT: Final = "INSERT INTO {table} ({names}) VALUES ({values}) RETURNING {key}"
+_INSERT: Final = "INSERT INTO {table} ({names}) VALUES ({values})"
 _CHANGE_AND_DELETE: Final = (
-    "UPDATE {table} SET {changed} = {changed} WHERE {is_it} RETURNING {changed}",
-    "DELETE FROM {table} WHERE {is_it} RETURNING {changed}",
+    "UPDATE {table} SET {changed} = {changed} WHERE {is_it}",
+    "DELETE FROM {table} WHERE {is_it}",
 )
-"""They read too: what they find, and what they return."""
+"""They read too, to find it. RETURNING would show the same, but SQLite has that since 3.35 alone."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _VALUES: Final[dict[type, Any]] = {int: 0, float: 0.0, bool: False, bytes: b"", str: "proof"}
 
@@ -119,17 +119,18 @@ def _write(connection: Connection) -> None:
     keys: dict[str, dict[str, Any]] = {}
     for table in schema.metadata.sorted_tables:
         row = {column.name: _value(column, keys) for column in table.columns if _is_needed(column)}
-        key = ", ".join(column.name for column in table.primary_key)
         values = ", ".join(f":{name}" for name in row)
-        sql = _INSERT.format(table=table.name, names=", ".join(row), values=values, key=key)
-        keys[table.name] = dict(connection.execute(_statement(sql, table, row)).mappings().one())
+        sql = _INSERT.format(table=table.name, names=", ".join(row), values=values)
+        connection.execute(_statement(sql, table, row))
+        keys[table.name] = {column.name: row[column.name] for column in table.primary_key}
     for table in reversed(schema.metadata.sorted_tables):
         of_key = keys[table.name]
         is_it = " AND ".join(f"{name} = :{name}" for name in of_key)
         changed = next(column.name for column in table.columns if not column.primary_key)
         for each in _CHANGE_AND_DELETE:
             sql = each.format(table=table.name, changed=changed, is_it=is_it)
-            connection.execute(_statement(sql, table, of_key)).one()
+            if connection.execute(_statement(sql, table, of_key)).rowcount != 1:
+                raise JournalUnavailableError(f"the journal cannot be written: {table.name} does not keep a new row")
 
 
 def _statement(sql: str, table: Table, values: dict[str, Any]) -> TextClause:
@@ -137,13 +138,12 @@ def _statement(sql: str, table: Table, values: dict[str, Any]) -> TextClause:
 
 
 def _is_needed(column: Column[Any]) -> bool:
-    is_assigned = column.primary_key and column.table.autoincrement_column is column
-    return not (column.nullable or is_assigned or column.server_default is not None)
+    return not column.nullable and column.server_default is None
 
 
 def _value(column: Column[Any], keys: dict[str, dict[str, Any]]) -> Any:  # noqa: ANN401 - of the column's type
     for reference in column.foreign_keys:
         return keys[reference.column.table.name][reference.column.name]
     if column.unique or column.primary_key:
-        return f"soap-handler-proof-{os.getpid()}" if column.type.python_type is str else 0
+        return f"soap-handler-proof-{os.getpid()}" if column.type.python_type is str else -os.getpid()
     return _EPOCH if isinstance(column.type, Instant) else _VALUES[column.type.python_type]

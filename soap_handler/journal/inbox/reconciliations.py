@@ -140,7 +140,8 @@ def _begin(connection: Connection, beginning: Beginning) -> int | None:
     if _needless(connection, beginning):
         return None
     row = {"account": beginning.account, "started_at": beginning.now, **_counts(Tally())}
-    return cast("int", connection.execute(insert(reconciliation).returning(_runs.id), row).scalar_one())
+    (number,) = connection.execute(insert(reconciliation), row).inserted_primary_key or (None,)
+    return cast("int", number)
 
 
 def _needless(connection: Connection, beginning: Beginning) -> bool:
