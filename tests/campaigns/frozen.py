@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from tests.campaigns import disk
+from tests.campaigns.figures import TooLateError
 from tests.campaigns.postgresql import PostgreSQL
 
 if TYPE_CHECKING:
@@ -78,10 +79,13 @@ def _end_while(run: Run, site: Site, stand_still: Callable[[], None], go_on: Cal
     site.tell(4)
     site.service.gone.add(site.service.pid)  # what it could not write down is done again
     began = time.monotonic()
-    site.promise(site.service.stop(_STOP_SECONDS) is not None, "the service ends although its journal stands still")
-    run.tally("seconds to end", round(time.monotonic() - began, 1))
-    site.service.close()
-    go_on()
+    try:
+        if site.service.stop(_STOP_SECONDS) is None:
+            raise TooLateError(f"the service ends although its journal stands still: not within {_STOP_SECONDS:g} s")
+        run.tally("seconds to end", round(time.monotonic() - began, 1))
+        site.service.close()
+    finally:
+        go_on()
     site.start()
     site.settle_down(120)
     site.stop()
