@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def temporary_beside(target: Path, *, more: Sequence[str] = ()) -> Iterator[Path]:
     """Yield an empty file beside another one, for our user alone; what is left of it at the end is deleted.
 
-    ``more``: what is put behind its name for files that belong to it.
+    ``more``: suffixes of further files that may come to be beside it, and are deleted with it.
 
     Raises:
         OSError: it cannot be made.

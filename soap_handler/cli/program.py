@@ -76,4 +76,4 @@ def _first(
 
 
 command: Final = typer.main.get_command(program)
-"""What all of it is to click, made once: ``program()`` makes it anew at each call."""
+"""The click command that typer builds from ``program``. ``program()`` would build it anew at each call."""

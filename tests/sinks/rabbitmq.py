@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -74,7 +75,6 @@ class RabbitMq:
             "RABBITMQ_CONFIG_FILE": str(configuration),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
             "RABBITMQ_PID_FILE": str(folder / "pid"),
-            "RABBITMQ_DIST_PORT": str(_free_port()),
             "ERL_EPMD_PORT": str(_free_port()),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none",
@@ -87,11 +87,15 @@ class RabbitMq:
         return f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
 
     def start(self) -> None:
-        """Start the node and wait until it takes connections."""
+        """Start the node and wait until it takes connections.
+
+        Its port for other nodes is chosen anew: since the node was killed, another process may have taken the last one.
+        """
+        environment = {**self._environment, "RABBITMQ_DIST_PORT": str(_free_port())}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [PROGRAM / "rabbitmq-server"],
-                env=self._environment,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -111,7 +115,8 @@ class RabbitMq:
     def kill(self) -> None:
         """Kill the node with everything that it started; what it confirmed is on its disk."""
         if self._process is not None:
-            os.killpg(self._process.pid, 9)
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself
+                os.killpg(self._process.pid, 9)
             self._process.wait()
             self._process = None
 

@@ -30,7 +30,7 @@ _IMPORTED: Final = ("soap_handler.cli", "soap_handler.app", "psycopg", "sqlalche
 _MOST_FILES: Final = 1024
 _LONGEST_SECONDS: Final = 90
 _AT_FIRST: Final = threading.Lock()
-"""Held by who may be the first to need the server: there is one."""
+"""Guards the start of the server: two threads may need it first at the same time, and there is one."""
 _LENGTH: Final = 8
 """Digits of the length in front of a request."""
 

@@ -2,6 +2,7 @@
 
 spyne has its own copy of ``six``, whose importer Python 3.12 no longer accepts. A module made of the package ``six``
 replaces it under spyne's name for it. The package ``six`` itself stays as it is.
+Spyne's own garbage collection is switched off.
 """
 
 from __future__ import annotations
@@ -66,7 +67,10 @@ def _import_without_warnings() -> None:
 
 
 def _leave_garbage_to_python() -> None:
-    """Spyne collects all garbage once a second while it answers, for the sake of files, and ours have none."""
+    """Keep spyne from a full garbage collection once a second while it answers.
+
+    It wants files of requests closed soon. Our requests have no files.
+    """
     const: Any = importlib.import_module("spyne.const")
     const.MIN_GC_INTERVAL = math.inf
 

@@ -200,6 +200,7 @@ def _noting(operation: Operation) -> Callable[..., None]:
 
 
 _SERVICE: Final = account_event_handler(_noting)
+"""The operations as spyne knows them: the same for each endpoint, and slow to make."""
 
 
 def _spyne_application(limits: Limits) -> Application:

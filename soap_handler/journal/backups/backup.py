@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PAGES_PER_STEP: Final = 1024
 """Pages that are copied at once, 4 MiB: Ctrl-C is obeyed between two steps."""
 SQLITE_SUFFIXES: Final = ("-wal", "-shm", "-journal")
-"""Of the files that SQLite keeps beside one of its own."""
+"""Suffixes of the files that SQLite keeps beside a database."""
 _EXISTS: Final = "{} exists already; expected another name, or --force"
 _COUNTED: Final = "notification"  # the table whose rows are counted by state; of the others all rows
 

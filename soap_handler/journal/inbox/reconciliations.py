@@ -140,8 +140,8 @@ def _begin(connection: Connection, beginning: Beginning) -> int | None:
     if _needless(connection, beginning):
         return None
     row = {"account": beginning.account, "started_at": beginning.now, **_counts(Tally())}
-    (number,) = connection.execute(insert(reconciliation), row).inserted_primary_key or (None,)
-    return cast("int", number)
+    key = connection.execute(insert(reconciliation), row).inserted_primary_key  # RETURNING came with SQLite 3.35
+    return cast("tuple[int]", key)[0]
 
 
 def _needless(connection: Connection, beginning: Beginning) -> bool:

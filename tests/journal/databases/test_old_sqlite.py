@@ -1,4 +1,4 @@
-"""SQLite as old as enterprise systems have it."""
+"""SQLite of before 3.35, which has no RETURNING."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.journal.ways import Way
 
-RED_HAT_9 = (3, 34, 1)
+OLD = (3, 34, 1)
 ACCOUNT = "EX0000001"
 
 
@@ -30,14 +30,14 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         found.append(statement)
 
-    monkeypatch.setattr(sqlite3, "sqlite_version_info", RED_HAT_9)
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", OLD)
     event.listen(Engine, "before_cursor_execute", note)
     yield found
     event.remove(Engine, "before_cursor_execute", note)
 
 
 def test_a_journal_works_without_returning(tmp_path: Path, statements: list[str], way: Way) -> None:
-    """It came with 3.35; a proof, pushes, results and a reconciliation need no statement that SQLite 3.34 refuses."""
+    """A proof, pushes, results and a reconciliation use none, in all that SQLAlchemy executes."""
     with Journal(f"sqlite:///{tmp_path / 'journal.db'}", **way) as journal:
         assert journal.prove_writable()
         assert journal.record(entry(1))
