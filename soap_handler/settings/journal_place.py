@@ -24,7 +24,12 @@ def place_journal(values: dict[str, Any], folder: Path) -> list[str]:
     relative = journal_url.relative_file(url) if isinstance(url, str) else None
     if url is None or relative is None:
         return []
-    journal["url"] = journal_url.in_folder(url, folder)
+    try:
+        journal["url"] = journal_url.in_folder(url, folder)
+    except UnicodeEncodeError:
+        return [
+            f"journal.url is relative to {str(folder)!a}, which is not UTF-8; expected an absolute path in UTF-8."
+        ]
     here, former = folder / relative, _former(relative)
     if former is None or former == here or not _is_there(former) or _is_there(here):
         return []

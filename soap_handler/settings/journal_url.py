@@ -15,6 +15,7 @@ EXPECTED: Final = "a SQLAlchemy URL: sqlite:///file.db, or postgresql+psycopg://
 _IN_MEMORY: Final = "a SQLAlchemy URL of a file on disk, such as sqlite:///file.db: memory keeps nothing"
 _ONLY_A_PATH: Final = "a SQLAlchemy URL of SQLite with a path and nothing else: sqlite:///file.db"
 _QUOTED: Final = "a SQLAlchemy URL whose user and password have %40 for @, %2F for /, %3A for : and %3F for ?"
+_NOT_UTF_8: Final = "UTF-8 text"
 _PORT: Final = "a SQLAlchemy URL whose port is a number up to 65535; % escapes (%3A for :) belong into a password"
 _HIGHEST_PORT: Final = 65535
 _PARAMETER: Final = re.compile(r"\?\w+=")  # before an @: where the query begins is a guess then
@@ -74,7 +75,11 @@ def relative_file(url: str) -> str | None:
 
 
 def in_folder(url: str, folder: Path) -> str:
-    """Return the URL of a SQLite journal with its relative path completed by a folder."""
+    """Return the URL of a SQLite journal with its relative path completed by a folder.
+
+    Raises:
+        UnicodeEncodeError: the folder's path is not UTF-8, and no URL can name it.
+    """
     address = _read(url)
     return address.set(database=str(folder / (address.database or ""))).render_as_string(hide_password=False)
 
@@ -88,6 +93,10 @@ def _read(url: str) -> URL:
     from sqlalchemy import make_url  # noqa: PLC0415 - heavy; the default needs no check
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - with it
 
+    try:
+        url.encode()
+    except UnicodeEncodeError:  # bytes of the environment that are no text
+        raise ValueError(_NOT_UTF_8) from None
     try:
         return make_url(url)
     except ArgumentError:

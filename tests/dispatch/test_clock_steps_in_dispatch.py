@@ -48,7 +48,7 @@ def test_a_handler_is_not_run_beside_itself_and_the_others_go_on(
         for number in (2, 3, 4):
             journal.record(entry(number))
         wait_for(lambda: in_state(journal, State.HANDLED) == 3)
-        assert dispatcher.busy == 1
+        wait_for(lambda: dispatcher.busy == 1)  # a result is counted until a moment after its commit
         handler.go_on.set()
         wait_for(lambda: in_state(journal, State.HANDLED) == 4)
     assert sorted(handler.called) == ["1", "2", "3", "4"]
@@ -65,7 +65,8 @@ def test_a_lease_that_seems_to_have_run_out_is_not_claimed_by_who_works_on_it(jo
         set_to(queue_clock, queue_clock.now() + timedelta(hours=1), uptime())
         journal.record(entry(2))
         wait_for(lambda: in_state(journal, State.HANDLED) == 1)
-        assert (dispatcher.busy, sorted(handler.called)) == (1, ["1", "2"])
+        wait_for(lambda: dispatcher.busy == 1)
+        assert sorted(handler.called) == ["1", "2"]
         handler.go_on.set()
         wait_for(lambda: in_state(journal, State.HANDLED) == 2)
     assert outcomes(journal, 1) == ["ok"]

@@ -145,6 +145,23 @@ def test_the_environment_alone_means_the_working_directory(tmp_path: Path, monke
     assert make_url(settings.journal.url.get_secret_value()).database == str(tmp_path / "j.db")
 
 
+@pytest.mark.parametrize("url", ["sqlite:///\udcff.db", "sqlite:////srv/\udcff.db", "postgresql://u:p@h/\udcff"])
+def test_a_url_that_is_no_text_is_named(url: str) -> None:
+    """Bytes of the environment that are not UTF-8: no URL has them, relative or not."""
+    environ = {"SOAP_HANDLER_ACCOUNT__0__REFERENCE": "x", "SOAP_HANDLER_ACCOUNT__0__ANONYMOUS": "true"}
+    with pytest.raises(SettingsError, match=r"journal\.url .*; expected UTF-8 text"):
+        load_settings(None, {**environ, "SOAP_HANDLER_JOURNAL_URL": url})
+
+
+def test_a_folder_whose_name_is_no_text_needs_an_absolute_journal(tmp_path: Path) -> None:
+    """As of an older system with another encoding: the journal may lie elsewhere."""
+    folder = tmp_path / "caf\udce9"
+    folder.mkdir()
+    with pytest.raises(SettingsError, match=r"journal\.url is relative to '.*caf\\udce9'.*; expected an absolute path"):
+        load(folder, None)
+    assert load(folder, f"sqlite:///{tmp_path}/soap-handler.db")
+
+
 def test_the_journal_of_an_earlier_release_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It lay in the working directory: a new, empty one beside the configuration would lose what waits in it."""
     folder = tmp_path / "etc"

@@ -156,6 +156,7 @@ def _words(sentence: str) -> list[str]:
 @example(text="a\0b", place="server.host")
 @example(text="postgresql://u:hidden@h:port/d", place="journal.url")
 @example(text="postgresql://[::1/d", place="journal.url")
+@example(text="sqlite:///", place="journal.url")
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_breaks_the_loading(text: str, place: str) -> None:
     """From the environment too, where a text may not even be UTF-8: it is taken, or its setting is named."""
