@@ -46,7 +46,7 @@ _LONG: Final = tuple(
 """Folders whose tests start processes, or run for seconds by themselves."""
 _STARTS_A_SERVICE: Final = {"service", "shared", "tmp_path"}
 """A test that uses none of these fixtures starts no service: it runs once."""
-_WORKERS_PER_CORE: Final = 3
+_WORKERS_PER_CORE: Final = 2
 _GC_THRESHOLD: Final = (700, 10, 100)
 """Python's own, but for the last: what is older is looked through a tenth as often."""
 
