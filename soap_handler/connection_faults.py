@@ -48,14 +48,24 @@ def tls_fault(error: BaseException) -> str | None:
 
 def no_answer(error: BaseException) -> str:
     """Return why there was no answer, by the innermost error. The address is left out: it may hold a secret."""
-    root = error
-    while (below := root.__cause__ or root.__context__) is not None:
-        root = below
+    root = _innermost(error)
     fault = tls_fault(root)
     if fault is not None:
         return fault
     reason = _reason(root, error)
     return f"{type(error).__name__} ({reason})" if reason else type(error).__name__
+
+
+def was_closed(error: BaseException) -> bool:
+    """Whether the other side closed the connection before any of its answer came."""
+    # http.client's RemoteDisconnected is a reset too; over TLS, to write to what was closed is an early end
+    return isinstance(_innermost(error), ConnectionResetError | BrokenPipeError | ssl.SSLEOFError)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    return error
 
 
 def _reason(root: BaseException, error: BaseException) -> str | None:

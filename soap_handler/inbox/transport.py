@@ -5,6 +5,7 @@ zeep's own transport would have neither bound, and would write the password to t
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ from lxml import etree
 from urllib3.exceptions import HTTPError
 
 from soap_handler.bounded_http import BoundedAdapter
-from soap_handler.connection_faults import no_answer
+from soap_handler.connection_faults import no_answer, was_closed
 from soap_handler.errors import InboxUnavailableError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Transport:
 
     def __init__(self, proxy: str | None, ca_bundle: Path | None) -> None:
         self._session = _session(proxy, ca_bundle)
+        self._is_kept = False  # whether the connection may be one that answered before
 
     @contextmanager
     def post(
@@ -46,19 +48,42 @@ class Transport:
         """Post an envelope; yield the status of the answer, whatever it is, and its bytes as they come in.
 
         ``timeouts`` (seconds) are for the connection and for the whole answer, ``largest`` (bytes) is for that too.
-        To leave the context early cuts the answer off.
+        To leave the context early cuts the answer off. A kept connection that the other side closes at that very
+        moment is no failure: as each operation may be called twice (RFC 9110, section 9.2.2), it is, in the time left.
 
         Raises:
             InboxUnavailableError: there was no answer, it breaks off, is not whole in time, or is too large.
         """
         message = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
         with _unavailable():
-            # A redirect is not followed: it would carry the password to an address that is not in the settings.
-            response = self._session.post(
-                address, data=message, headers=headers, timeout=timeouts, stream=True, allow_redirects=False
-            )
+            response = self._answer_to(address, message, headers, timeouts)
         with response:
             yield response.status_code, _chunks(response, largest)
+
+    def _answer_to(
+        self, address: str, message: bytes, headers: Mapping[str, str], timeouts: tuple[float, float]
+    ) -> requests.Response:
+        connecting, answering = timeouts
+        deadline = time.monotonic() + answering
+        while True:
+            try:
+                # A redirect is not followed: it would carry the password to an address that is not in the settings.
+                response = self._session.post(
+                    address,
+                    data=message,
+                    headers=headers,
+                    timeout=(connecting, answering),
+                    stream=True,
+                    allow_redirects=False,
+                )
+            except requests.ConnectionError as error:
+                is_kept, self._is_kept = self._is_kept, False
+                answering = deadline - time.monotonic()
+                if not (is_kept and was_closed(error) and answering > 0):
+                    raise
+            else:
+                self._is_kept = True
+                return response
 
     def close(self) -> None:
         """Close the connection."""

@@ -27,9 +27,7 @@ def place_journal(values: dict[str, Any], folder: Path) -> list[str]:
     try:
         journal["url"] = journal_url.in_folder(url, folder)
     except UnicodeEncodeError:
-        return [
-            f"journal.url is relative to {str(folder)!a}, which is not UTF-8; expected an absolute path in UTF-8."
-        ]
+        return [f"journal.url is relative to {str(folder)!a}, which is not UTF-8; expected an absolute path in UTF-8."]
     here, former = folder / relative, _former(relative)
     if former is None or former == here or not _is_there(former) or _is_there(here):
         return []

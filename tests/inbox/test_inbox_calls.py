@@ -249,6 +249,37 @@ def test_a_huge_answer_is_not_read_to_its_end() -> None:
         _delete(server, timeout=30)
 
 
+@pytest.mark.parametrize("end", [Connection.hang_up, Connection.reset])
+def test_a_kept_connection_that_ends_just_then_is_no_failure(end: Callable[[Connection], None]) -> None:
+    """A server that keeps connections for so long closes some as the next call arrives: it is made once more."""
+
+    def answer(call: Call, connection: Connection) -> None:
+        end(connection) if len(server.calls) == 2 else right(call, connection)
+
+    with Server(answer) as server:
+        inbox = Inbox("EX0012345", settings(server.url))
+        inbox.delete([_ID])
+        inbox.delete([_OTHER])
+        inbox.close()
+    assert [call.ids for call in server.calls] == [[_ID], [_OTHER], [_OTHER]]
+    assert server.connections == 2
+
+
+def test_a_server_that_closes_each_connection_is_asked_twice_and_no_more() -> None:
+    """Once over the kept connection, and once over a new one, whose end is a failure."""
+
+    def answer(call: Call, connection: Connection) -> None:
+        right(call, connection) if len(server.calls) == 1 else connection.hang_up()
+
+    with Server(answer) as server:
+        inbox = Inbox("EX0012345", settings(server.url))
+        inbox.delete([_ID])
+        with pytest.raises(InboxUnavailableError, match="closed without an answer"):
+            inbox.delete([_OTHER])
+        inbox.close()
+    assert [call.ids for call in server.calls] == [[_ID], [_OTHER], [_OTHER]]
+
+
 def test_after_a_failure_the_next_call_works() -> None:
     """A reset connection is not used again."""
 
