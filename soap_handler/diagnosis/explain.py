@@ -180,8 +180,12 @@ def _login_fault(push: Push, settings: Settings) -> str:
     account = account_of(given.account, settings.account)
     if account is None:
         return f"account {given.account!r} is neither the reference nor an alias of an account in the settings"
-    if given.username not in {pair.username for pair in account.push}:
+    if given.username not in {pair.username for pair in account.credentials}:
         return f"user name {given.username!r} is none of account {account.reference}"
+    by_token = not given.username and bool(account.push_tokens)
     if given.password == REDACTED:
-        return "the password in the file is masked; put the right one in to see the rest"
+        what = "token" if by_token else "password"
+        return f"the {what} in the file is masked; put the right one in to see the rest"
+    if by_token:
+        return f"no token of account {account.reference} is in the address (/push/<token>)"
     return f"the password is not that of user name {given.username!r} of account {account.reference}"

@@ -1,4 +1,4 @@
-"""The circuit breaker of one inbox: when it may be called again after failures. Nothing here calls it.
+"""The circuit breaker of the deletes from one inbox: when it may be called again after failures. Nothing here calls it.
 
 A refused login is another matter, which concerns all processes: see login_gate.py.
 """
@@ -23,7 +23,7 @@ _random: Final = random.Random()  # noqa: S311 - spreads retries, guards nothing
 
 
 class CircuitBreaker:
-    """A circuit breaker for the inbox of one account. Used by one thread.
+    """A circuit breaker for the deletes of one account. Used by one thread.
 
     Closed: calls are made. Open: none are made, for a back-off. It opens after a failure, since the trouble is the
     inbox's: a message that has just been handled has no better chance than those that failed.

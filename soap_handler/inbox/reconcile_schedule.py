@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 from soap_handler import telemetry
 from soap_handler.background import BackgroundLoop
 from soap_handler.errors import InboxError, InboxRefusedError, JournalUnavailableError
-from soap_handler.inbox.circuit_breaker import CircuitBreaker
 from soap_handler.inbox.client import Inbox
 from soap_handler.inbox.login_gate import LoginGate
 from soap_handler.inbox.reconciler import Reconciler
@@ -88,7 +87,6 @@ class _AccountRuns:
         self._settings = settings
         inbox = Inbox(account.reference, account.inbox, connections)
         self._reconciler = Reconciler(account, inbox, journal, settings)
-        self._breaker = CircuitBreaker(delete, account=self.reference)
         self._gate = LoginGate(account.reference, account.inbox, journal, delete, timedelta(seconds=settings.timeout))
         self._log_throttle = log_throttle
         self._beginning: Beginning | None = None
@@ -115,7 +113,7 @@ class _AccountRuns:
             self._tell_failure(error)
         except Exception as error:  # noqa: BLE001 - a defect in one run must not end all later ones
             telemetry.emit("reconciliation_broke", account=self.reference, exc_info=error)
-        self.next_at = time.monotonic() + max(pause, self._breaker.open_for())
+        self.next_at = time.monotonic() + pause
         self._idle.set()
 
     def stop(self, deadline: float, list_deadline: float) -> bool:
@@ -155,7 +153,6 @@ class _AccountRuns:
         elif result.error is not None:
             self._note_failure(result.error)
         elif not result.stopped:
-            self._breaker.succeeded()
             self._gate.accepted()
             self._tell_success(result.tally)
 
@@ -181,7 +178,6 @@ class _AccountRuns:
             return
         if isinstance(error, InboxError):
             self._gate.failed()
-            self._breaker.failed()
         if not self.stopping.is_set():
             self._tell_failure(error)
 

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from soap_handler.diagnosis.explain import Explanation, explain
@@ -16,7 +17,7 @@ from soap_handler.faces.soap import rpc_encoded
 from soap_handler.faces.soap import values as soap_values
 from soap_handler.journal import Selection
 from soap_handler.notifications import stored_values
-from soap_handler.settings import ServerSettings, Settings
+from soap_handler.settings import PushToken, ServerSettings, Settings
 from soap_handler.xml import charsets, parser, repair
 from tests.support import wire
 from tests.support.service import serving, settings_for
@@ -172,6 +173,25 @@ def test_a_token_in_the_address_is_masked(settings: Settings) -> None:
     found = explain(wire.request(b"<InboundMessage/>", start="POST /push/t0ken HTTP/1.1"), settings)
     assert found.request.startswith("POST /push/***,")
     assert "t0ken" not in str(found.as_json())
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/push/wr0ng", f"no token of account {wire.REFERENCE} is in the address"),
+        ("/push", f"no token of account {wire.REFERENCE} is in the address"),
+        ("/push/***", "the token in the file is masked"),
+    ],
+)
+def test_the_rule_that_refuses_a_token_is_said(settings: Settings, path: str, said: str) -> None:
+    """Where an account has tokens and no user names, no user name is missed."""
+    token = PushToken(token=SecretStr("a-token-of-some-length"))
+    account = settings.account[0].model_copy(update={"push": (), "push_tokens": (token,)})
+    by_token = settings.model_copy(update={"account": (account,)})
+    body = f"<InboundMessage><AccountId>{wire.REFERENCE}</AccountId></InboundMessage>".encode()
+    found = explain(wire.request(body, start=f"POST {path} HTTP/1.1"), by_token)
+    assert said in (found.refused_by or "")
+    assert "wr0ng" not in str(found.as_json())
 
 
 @pytest.mark.parametrize(
