@@ -61,11 +61,12 @@ def _rows(model: type[BaseModel], table: str) -> Iterator[SettingRow]:
 
 
 def _sinks(name: str) -> Iterator[SettingRow]:
-    """Return the settings that all sinks have, and after them those of each type."""
-    yield from _rows(SinkSettings, f"{name}.NAME")
+    """Return the settings that all sinks have, and after them those of each type: its own, and what differs in it."""
+    shared = {row.name: row for row in _rows(SinkSettings, f"{name}.NAME")}
+    yield from shared.values()
     for kind, model in SINKS.items():
         for row in _rows(model, f"{name}.NAME, type = {toml(kind)}"):
-            if row.name not in SinkSettings.model_fields and row.name != "type":
+            if row.name != "type" and row._replace(table=f"{name}.NAME") != shared.get(row.name):
                 yield row
 
 
@@ -75,6 +76,8 @@ def _type(field: FieldInfo) -> str:
         return " or ".join(toml(value) for value in get_args(kind))
     if introspection.tables(field) is not None:
         return "list of tables"
+    if get_origin(kind) is dict:
+        return "table"
     if kind is Path:
         return "path"
     return _TYPES.get(kind, "list of text")
@@ -84,7 +87,7 @@ def _range(field: FieldInfo) -> str:
     """Return the bounds of a number, as far as it has some."""
     bounds = introspection.bounds(field)
     words = {"gt": "above {:,.12g}", "ge": "from {:,.12g}", "le": "to {:,.12g}"}
-    told = [words[name].format(value) for name, value in bounds.items()]
+    told = [words[name].format(bounds[name]) for name in words if name in bounds]
     return f" {' '.join(told).capitalize()}." if told else ""
 
 
