@@ -1,5 +1,8 @@
 """Errors that this package raises on purpose, in one tree. The docstring of each says when."""
 
+import math
+from datetime import timedelta
+
 
 class SoapHandlerError(Exception):
     """Base of all errors of this package."""
@@ -26,14 +29,20 @@ class TracingError(SoapHandlerError):
 
 
 class RetryLater(SoapHandlerError):  # noqa: N818 - a verdict that a handler raises, not a defect
-    """Raised by a handler or a sink: not yet. ``after`` is the shortest time until the next attempt, in seconds.
+    """Raised by a handler or a sink: not yet. ``after`` is the shortest time until the next attempt.
 
-    The reason is kept in the history. Without ``after`` the usual back-off decides.
+    It is in seconds, or a timedelta. The reason is kept in the history. Without ``after`` the usual back-off decides.
+
+    Raises:
+        TypeError: ``after`` is no time; the attempt has failed with that then.
     """
 
-    def __init__(self, reason: str = "", after: float | None = None) -> None:
+    def __init__(self, reason: str = "", after: float | timedelta | None = None) -> None:
         super().__init__(reason or "the handler asked for a later attempt")
-        self.after = after
+        seconds = after.total_seconds() if isinstance(after, timedelta) else after
+        if seconds is not None and not (isinstance(seconds, int | float) and abs(seconds) < math.inf):
+            raise TypeError("RetryLater: after is no time; expected a number of seconds, or a timedelta")
+        self.after = seconds
 
 
 class GiveUp(SoapHandlerError):  # noqa: N818 - a verdict that a handler raises, not a defect

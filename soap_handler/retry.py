@@ -49,7 +49,7 @@ class Backoff:
 
     def mean_of_all(self, failures: int) -> float:
         """Return how long (seconds) the delays after so many failures take together, on average."""
-        growing = min(failures, max(0, ceil(log2(self.cap / self.first))))
+        growing = min(failures, _MAX_DOUBLINGS, max(0, ceil(log2(self.cap) - log2(self.first))))
         return (self.first * (2.0**growing - 1) + self.cap * (failures - growing)) / 2
 
     def delay(self, failures: int, rng: random.Random) -> timedelta:

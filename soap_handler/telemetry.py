@@ -267,6 +267,8 @@ EVENTS: Final[Mapping[str, Event]] = {
             ("inbox_accepted_again", "info", "account refusals", "EMS accepts the inbox login again."),
             ("inbox_login_corrected", "info", "account",
              "The inbox login is not the one that EMS refused; the deletes that waited for it are made now."),
+            ("inbox_thread_not_started", "error", "error",
+             "The system refused a thread for calls to inboxes; they go on in others. Raise TasksMax or ulimit -u."),
             ("inbox_recovered", "info", "account seconds failures",
              "The inbox confirms calls again, after so many seconds of failures."),
             ("inbox_taken_over", "info", "account", "A reload changed the login of this inbox."),

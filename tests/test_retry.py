@@ -58,6 +58,12 @@ def test_an_absurd_count_does_not_overflow() -> None:
     assert Backoff(10**9, 300).longest(10**30) == 300
 
 
+@given(first=st.floats(min_value=0, max_value=10**9, exclude_min=True), failures=counts)
+def test_the_time_of_all_delays_does_not_overflow(first: float, failures: int) -> None:
+    """However small the first one is and however many there were: their mean is within the cap."""
+    assert 0 <= Backoff(first, 10**9).mean_of_all(failures) <= failures * 10**9
+
+
 @pytest.mark.parametrize(("first", "cap"), [(0, 1), (1, 0), (-1, 1), (1, float("inf")), (float("nan"), 1)])
 def test_senseless_values_are_refused(first: float, cap: float) -> None:
     """A back-off of nothing would retry at full speed; one without end is a typing error."""

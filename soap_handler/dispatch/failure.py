@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from soap_handler.dispatch.frames import trace_of
 from soap_handler.errors import GiveUp, RetryLater, SinkDownError, SinkRefusedError
+from soap_handler.retry import LONGEST_SECONDS
 
 if TYPE_CHECKING:
     from soap_handler.dispatch.breaker import Breaker
@@ -47,7 +48,7 @@ def failure_of(error: BaseException, breaker: Breaker | None = None) -> Failure:
     said = text_of(error)
     match error:
         case RetryLater():
-            return Failure(said, Verdict.LATER, error.after or 0.0)
+            return Failure(said, Verdict.LATER, _within_bounds(error.after))
         case GiveUp():
             return Failure(said, Verdict.NEVER)
         case SinkRefusedError():
@@ -55,9 +56,14 @@ def failure_of(error: BaseException, breaker: Breaker | None = None) -> Failure:
         case SinkDownError() if breaker is not None:
             if breaker.failed(str(error), error.after, for_good=error.for_good, is_echo=error.is_echo):
                 return Failure(said, Verdict.PAUSED, breaker.open_for() + _BEHIND_OTHERS_SECONDS)
-            return Failure(said, Verdict.LATER, error.after or 0.0)
+            return Failure(said, Verdict.LATER, _within_bounds(error.after))
         case _:
             return Failure(said, trace=trace_of(error))
+
+
+def _within_bounds(after: float | None) -> float:
+    """Return seconds that can be added to any time of today."""
+    return float(min(max(after or 0.0, 0.0), LONGEST_SECONDS))
 
 
 def text_of(error: BaseException) -> str:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from soap_handler import telemetry
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,15 +29,30 @@ class Workers:
         self._lock = threading.Lock()
 
     def submit(self, task: Callable[[], object]) -> None:
-        """Have a task carried out as soon as there is a thread for it. Returns at once."""
+        """Have a task carried out as soon as there is a thread for it, and return at once.
+
+        Where the system refuses a thread, one of the others takes it; where there is none, the caller's own does.
+        """
         with self._lock:
-            self._free -= 1
-            self._tasks.put(task)
-            if self._free < 0 and len(self._threads) < self._most:
-                self._free += 1
-                thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-                self._threads.add(thread)
-                thread.start()
+            if self._free <= 0 and len(self._threads) < self._most:
+                self._start()
+            has_thread = bool(self._threads)
+            if has_thread:
+                self._free -= 1
+                self._tasks.put(task)
+        if not has_thread:
+            task()
+
+    def _start(self) -> None:
+        """Start a thread, which waits for a task, if the system has one left."""
+        thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            telemetry.emit("inbox_thread_not_started", error=str(error))
+            return
+        self._threads.add(thread)
+        self._free += 1
 
     def stop(self) -> list[Callable[[], object]]:
         """Let each thread end after its present task; return the tasks that have no thread yet."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from soap_handler.errors import RetryLater
 from soap_handler.journal import Journal, Selection, State
 from tests.dispatch.dispatching import dispatching, entry, events, execute, in_state, message, outcomes, record_of
 from tests.support.waiting import wait_for
@@ -54,6 +55,49 @@ def test_a_retry_waits_for_its_back_off(journal: Journal) -> None:
     gaps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(tried)]
     assert all(gap < longest + 0.5 for gap, longest in zip(gaps, [0.1, 0.2, 0.2], strict=True))
     assert outcomes(journal, 1) == ["failed", "failed", "failed", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("after", "error"),
+    [
+        (timedelta(seconds=0.01), "not yet"),
+        (-5, "not yet"),
+        ("60", "TypeError: RetryLater: after is no time; expected a number of seconds, or a timedelta"),
+        (float("nan"), "TypeError: RetryLater: after is no time; expected a number of seconds, or a timedelta"),
+        (float("inf"), "TypeError: RetryLater: after is no time; expected a number of seconds, or a timedelta"),
+    ],
+)
+def test_whatever_a_handler_calls_a_time_costs_no_thread(journal: Journal, after: Any, error: str) -> None:
+    """A timedelta is one, what is past is none to wait for, and anything else fails the attempt and says so."""
+    called: list[str] = []
+
+    def handle(notification: Notification) -> None:
+        called.append(getattr(notification, "body", ""))
+        if called.count("1") == 1 and called[-1] == "1":
+            raise RetryLater("not yet", after=after)
+
+    with dispatching(journal, handle, threads=1):
+        for number in (1, 2):
+            journal.record(entry(number))
+        wait_for(lambda: in_state(journal, State.HANDLED) == 2)
+    history = journal.history(record_of(journal, 1).seq)
+    assert [(one.outcome, one.error) for one in history] == [("failed", error), ("ok", None)]
+
+
+def test_an_attempt_far_away_waits_for_as_long_as_a_time_can_be(journal: Journal) -> None:
+    """A delay of thousands of years is cut off, and ends no thread."""
+
+    def handle(notification: Notification) -> None:
+        if getattr(notification, "body", "") == "1":
+            raise RetryLater("not yet", after=1e300)
+
+    with dispatching(journal, handle, threads=1):
+        for number in (1, 2):
+            journal.record(entry(number))
+        wait_for(lambda: in_state(journal, State.HANDLED) == 1)
+    due_at = record_of(journal, 1).due_at
+    assert due_at is not None
+    assert due_at > datetime.now(UTC) + timedelta(days=365)
 
 
 class SilentError(Exception):

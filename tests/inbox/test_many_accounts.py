@@ -16,6 +16,7 @@ from soap_handler.inbox.workers import Workers
 from soap_handler.journal import Journal, Step
 from tests.inbox.deleting import QUICK, account_of, all_done, deleters_of, handle
 from tests.inbox.servers import Call, Connection, Server, always, fault, http, response, right, settings
+from tests.support.events import captured_events
 from tests.support.waiting import wait_for, wait_until_let_go
 
 if TYPE_CHECKING:
@@ -203,6 +204,29 @@ def test_threads_are_made_as_needed_up_to_a_number() -> None:
     for thread in set(running):
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_where_the_system_has_no_thread_left_tasks_are_carried_out_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing waits for ever for a thread that was refused, and the next one is asked for again."""
+    start, refused = threading.Thread.start, True
+
+    def limited(thread: threading.Thread) -> None:
+        if refused and thread.name == "test worker":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    workers, by = Workers("test worker", 3), list[str]()
+    with captured_events() as events:
+        workers.submit(lambda: by.append(threading.current_thread().name))
+    assert by == [threading.current_thread().name]
+    assert [event["event"] for event in events] == ["inbox_thread_not_started"]
+    refused = False
+    workers.submit(lambda: by.append(threading.current_thread().name))
+    wait_for(lambda: by[1:] == ["test worker"])
+    workers.stop()
 
 
 def test_threads_without_work_end() -> None:
