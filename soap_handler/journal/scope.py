@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, bindparam, false, not_, or_, true
+from sqlalchemy import and_, bindparam, case, false, literal, true
 
 from soap_handler.journal.execute import Instant
 from soap_handler.journal.schema import notification
@@ -36,10 +36,15 @@ class Rule:
 
     def condition(self) -> ColumnElement[bool]:
         """Return the same as a condition of SQL."""
-        # Not IN: a statement that is compiled once has one list, that of the rows.
-        of_kind = or_(*(_table.kind == kind for kind in sorted(self.kinds))) if self.kinds else true()
-        of_account = or_(*(_table.account == name for name in sorted(self.accounts))) if self.accounts else true()
-        return and_(of_kind, of_account)
+        return and_(_is_one_of(_table.kind, self.kinds), _is_one_of(_table.account, self.accounts))
+
+
+def _is_one_of(column: ColumnElement[str], names: frozenset[str]) -> ColumnElement[bool]:
+    """Return whether a column has one of these names; none means any.
+
+    Each is a value of its own: a statement that is compiled once has one list of any length, that of the rows.
+    """
+    return column.in_([literal(name) for name in sorted(names)]) if names else true()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +61,9 @@ class Scope:
 
     def condition(self) -> ColumnElement[bool]:
         """Return the same as a condition of SQL; where :attr:`since` is set, it is the parameter ``_since``."""
-        found: ColumnElement[bool] = false()
-        for rule, mine in reversed(self.rules):
-            matched = rule.condition()
-            found = or_(matched, found) if mine else and_(not_(matched), found)
+        # A CASE stays flat, however many rules there are: SQLite takes no expression of more than 1,000 levels.
+        mine = [(rule.condition(), true() if is_mine else false()) for rule, is_mine in self.rules]
+        found: ColumnElement[bool] = case(*mine, else_=false()) if mine else false()
         return found if self.since is None else and_(_table.due_at >= _SINCE, found)
 
     @property

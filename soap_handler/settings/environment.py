@@ -62,19 +62,19 @@ class Environment:
     def _read(self, place: Place, text: str) -> None:
         field = introspection.field_at(Settings, place)
         if field is not None and introspection.items(field):
-            self._read_list(place, text)
+            self._read_json(place, text, 'a list of text such as ["447700900000"]')
+        elif field is not None and introspection.mapping(field):
+            self._read_json(place, text, 'a table such as {"key": "sms_key"}')
         elif field is not None and introspection.optional(field) and not text:
             self.values[place] = None
         else:
             self.values[place] = text
 
-    def _read_list(self, place: Place, text: str) -> None:
+    def _read_json(self, place: Place, text: str, expected: str) -> None:
         try:
             self.values[place] = json.loads(text)
         except (ValueError, RecursionError):
-            self.problems.append(
-                f'{self.variables[place]} is no JSON; expected a list of text such as ["447700900000"].'
-            )
+            self.problems.append(f"{self.variables[place]} is no JSON; expected {expected}.")
 
     def _put(self, merged: dict[str, Any], place: Place) -> None:
         owner: Any = merged

@@ -74,6 +74,11 @@ def items(field: FieldInfo) -> Any:  # noqa: ANN401 - a type expression has no n
     return next((kinds(item)[0] for item in found), None)
 
 
+def mapping(field: FieldInfo) -> bool:
+    """Whether a field is a table of names that are the customer's own, each with a text."""
+    return named(field) is None and any(get_origin(kind) is dict for kind in kinds(field.annotation))
+
+
 def optional(field: FieldInfo) -> bool:
     """Whether a field may be unset."""
     return type(None) in kinds(field.annotation)

@@ -1,15 +1,18 @@
-"""The place of a SQLite journal whose path is relative: beside the configuration file, as any other relative path."""
+"""The place of a SQLite file whose path is relative: beside the configuration file, as any other relative path."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler.settings import journal_url
 from soap_handler.settings.model import JournalSettings
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+
+
+_NOT_UTF_8: Final = "{} is relative to {!a}, which is not UTF-8; expected an absolute path in UTF-8."
 
 
 def place_journal(values: dict[str, Any], folder: Path) -> list[str]:
@@ -24,10 +27,8 @@ def place_journal(values: dict[str, Any], folder: Path) -> list[str]:
     relative = journal_url.relative_file(url) if isinstance(url, str) else None
     if url is None or relative is None:
         return []
-    try:
-        journal["url"] = journal_url.in_folder(url, folder)
-    except UnicodeEncodeError:
-        return [f"journal.url is relative to {str(folder)!a}, which is not UTF-8; expected an absolute path in UTF-8."]
+    if not _complete(journal, url, folder):
+        return [_NOT_UTF_8.format("journal.url", str(folder))]
     here, former = folder / relative, _former(relative)
     if former is None or former == here or not _is_there(former) or _is_there(here):
         return []
@@ -36,6 +37,26 @@ def place_journal(values: dict[str, Any], folder: Path) -> list[str]:
         f"at {former}, in the working directory; expected it to be moved, or journal.url to have its absolute path."
     )
     return [problem]
+
+
+def place_sinks(values: dict[str, Any], folder: Path) -> list[str]:
+    """Complete the relative paths of the tables that sinks insert into, in ``values`` itself; return the problems."""
+    sinks = values.get("sink")
+    problems = []
+    for name, sink in sinks.items() if isinstance(sinks, dict) else ():
+        url = sink.get("url") if isinstance(sink, dict) and sink.get("type") == "sql" else None
+        if isinstance(url, str) and journal_url.relative_path(url) and not _complete(sink, url, folder):
+            problems.append(_NOT_UTF_8.format(f"sink.{name}.url", str(folder)))
+    return problems
+
+
+def _complete(table: dict[str, Any], url: str, folder: Path) -> bool:
+    """Complete the path of ``url`` in its table; return false where the folder's name is no text of a URL."""
+    try:
+        table["url"] = journal_url.in_folder(url, folder)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _former(relative: str) -> Path | None:

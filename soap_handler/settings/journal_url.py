@@ -67,15 +67,24 @@ def relative_file(url: str) -> str | None:
     """Return the path of a SQLite journal that is given relative to some folder; ``None`` for any other URL."""
     try:
         check(url)
-        address = _read(url)
     except ValueError:
         return None  # validation says what is wrong with it
-    is_relative = address.get_backend_name() == "sqlite" and not Path(address.database or "").is_absolute()
-    return address.database if is_relative else None
+    return relative_path(url)
+
+
+def relative_path(url: str) -> str | None:
+    """Return the relative path of a SQLite file, of a journal or not; ``None`` for any other URL, memory's too."""
+    try:
+        address = _read(url)
+    except ValueError:
+        return None
+    path = address.database or ""
+    is_file = address.get_backend_name() == "sqlite" and path not in {"", ":memory:"} and not path.startswith("file:")
+    return path if is_file and not Path(path).is_absolute() else None
 
 
 def in_folder(url: str, folder: Path) -> str:
-    """Return the URL of a SQLite journal with its relative path completed by a folder.
+    """Return the URL of a SQLite file with its relative path completed by a folder.
 
     Raises:
         UnicodeEncodeError: the folder's path is not UTF-8, and no URL can name it.

@@ -5,7 +5,7 @@ The page ``soap-handler docs settings`` and the file that ``init`` writes are ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 NO_ACCOUNT = "no_account"
 NAMES_CLASH = "names_clash"
 """Types of the pydantic errors for "there is no account", and "two accounts share a name"."""
+
+
+_ALL_ADDRESSES: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
 
 class ServerSettings(Table):
@@ -330,6 +333,16 @@ class Settings(Table):
     def note_renames(self, renames: Iterable[Rename]) -> None:
         """Keep the uses of old names for the warnings."""
         self._renames = tuple(renames)
+
+    @field_validator("console")
+    @classmethod
+    def _other_address(cls, console: ConsoleSettings | None, info: ValidationInfo) -> ConsoleSettings | None:
+        server: ServerSettings | None = info.data.get("server")
+        if console is None or server is None or console.port == 0 or console.port != server.port:
+            return console
+        if console.host != server.host and not {console.host, server.host} & _ALL_ADDRESSES:
+            return console
+        raise sentence(f"console.port is {console.port}, which server.port is too; expected another one.")
 
     @field_validator("account")
     @classmethod

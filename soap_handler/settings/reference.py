@@ -76,7 +76,7 @@ def _type(field: FieldInfo) -> str:
         return " or ".join(toml(value) for value in get_args(kind))
     if introspection.tables(field) is not None:
         return "list of tables"
-    if get_origin(kind) is dict:
+    if introspection.mapping(field):
         return "table"
     if kind is Path:
         return "path"

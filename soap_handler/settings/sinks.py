@@ -25,7 +25,7 @@ from soap_handler.settings.value_types import (
     ProxyAddress,
     Seconds,
     SecretAddress,
-    SecretText,
+    SecretHeader,
     Template,
     Text,
     WebhookKey,
@@ -133,7 +133,7 @@ class SinkHeader(Table):
     """One header of the requests of a sink."""
 
     name: HeaderName = Field(description="Name of a header.", examples=["X-Api-Key"])
-    value: SecretText = Field(description="Its value.", examples=["…"])
+    value: SecretHeader = Field(description="Its value.", examples=["…"])
 
 
 class WebhookSecret(Table):
@@ -171,7 +171,7 @@ class WebhookSettings(_Batches, _Tls):
     )
     username: Text | None = Field(default=None, description="User name for HTTP Basic.")
     password: Password | None = Field(default=None, description="Password for HTTP Basic.")
-    bearer_token: SecretText | None = Field(default=None, description="Token for Authorization: Bearer.")
+    bearer_token: SecretHeader | None = Field(default=None, description="Token for Authorization: Bearer.")
 
     @field_validator("bearer_token")
     @classmethod
@@ -229,7 +229,21 @@ class AmqpSettings(SinkSettings, _Tls):
     declare: bool = Field(
         default=False, description="Declare the exchange (topic, durable) and queue; false: declare nothing."
     )
-    queue: Text | None = Field(default=None, description="Queue to declare and bind with routing_key, if declare.")
+    queue: Text | None = Field(
+        default=None,
+        description=(
+            "Queue to declare and bind, if declare: to what has the routing_key, with any text for what is put in. The "
+            "default exchange takes no binding; there the routing_key is the queue's name."
+        ),
+    )
+
+    @field_validator("queue")
+    @classmethod
+    def _reached(cls, queue: str | None, info: ValidationInfo) -> str | None:
+        declared = bool(queue and info.data.get("declare"))
+        if declared and not info.data.get("exchange") and info.data.get("routing_key", queue) != queue:
+            raise ValueError("exchange beside it, or a routing_key that is the queue's name")
+        return queue
 
 
 class SqlSettings(_Batches):

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from soap_handler.errors import SettingsError
 from soap_handler.settings.environment import Environment
-from soap_handler.settings.journal_place import place_journal
+from soap_handler.settings.journal_place import place_journal, place_sinks
 from soap_handler.settings.model import Settings
 from soap_handler.settings.names import name_clashes
 from soap_handler.settings.problems import sentences
@@ -47,7 +47,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     said = Provenance(path, environment.variables, values)
     folder = _folder(path)
     problems += environment.problems + read_secret_files(values, Settings, folder)
-    problems += place_journal(values, folder)
+    problems += place_journal(values, folder) + place_sinks(values, folder)
     origins = {**{place: rename.old for place, rename in renames.items()}, **environment.variables}
     settings, wrong = _validated(values, origins)
     if settings is None or problems or wrong:

@@ -246,10 +246,11 @@ def _header_name(text: str) -> str:
     return text
 
 
-def _one_line(text: SecretStr) -> SecretStr:
-    if not text.get_secret_value().strip() or not text.get_secret_value().isprintable():
-        raise ValueError("text of one line")
-    return text
+def _header_value(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not text.strip() or not (text.isascii() and text.isprintable()):
+        raise ValueError("text of one line, of ASCII characters")  # others have no encoding there (RFC 9110, 5.5)
+    return secret
 
 
 def _webhook_key(secret: SecretStr) -> SecretStr:
@@ -272,6 +273,8 @@ def known_fields(template: str, names: Collection[str]) -> str:
     for _, name, form, conversion in Formatter().parse(template):
         if name is not None and (name not in names or form or conversion):
             raise ValueError("in braces only " + ", ".join(sorted(names)))
+    if "{{" in template or "}}" in template:  # to the formatter one that stands for itself, to other programs a field
+        raise ValueError("single braces around a name")
     return template
 
 
@@ -287,7 +290,7 @@ Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=31622400,
 SecretAddress = Annotated[SecretStr, AfterValidator(_secret_address("http", "https"))]
 BrokerAddress = Annotated[SecretStr, AfterValidator(_secret_address("amqp", "amqps"))]
 BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
-SecretText = Annotated[SecretStr, AfterValidator(_one_line)]
+SecretHeader = Annotated[SecretStr, AfterValidator(_header_value)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 WebhookKey = Annotated[SecretStr, AfterValidator(_webhook_key)]

@@ -151,7 +151,7 @@ class Amqp(Sink):
             if settings.declare and settings.queue:
                 channel.queue_declare(settings.queue, durable=True)
                 if settings.exchange:
-                    channel.queue_bind(settings.queue, settings.exchange, "#")
+                    channel.queue_bind(settings.queue, settings.exchange, _pattern(settings.routing_key))
             channel.confirm_delivery()
         except (pika.exceptions.AMQPError, OSError) as error:
             self._drop()
@@ -173,6 +173,11 @@ class Amqp(Sink):
             with self._lock:
                 self._opened = [each for each in self._opened if each is not connection]
             _close(connection)
+
+
+def _pattern(routing_key: str) -> str:
+    """Return the binding key of all that a template makes: what is put in may have dots, so it is any words."""
+    return ".".join("#" if "{" in word else word for word in routing_key.split("."))
 
 
 def _close(connection: Any) -> None:  # noqa: ANN401 - pika publishes no types

@@ -28,6 +28,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
@@ -248,9 +249,12 @@ def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 def _timeouts(settings: SqlSettings) -> dict[str, Any]:
     """Return what tells the driver how long to wait, as far as it can be told."""
     seconds = max(1, round(settings.statement_seconds))
-    scheme = settings.url.get_secret_value().partition(":")[0]
+    url = make_url(settings.url.get_secret_value())
+    scheme = url.drivername
     if scheme.startswith("postgresql"):
-        return {"connect_timeout": seconds, "options": f"-c statement_timeout={seconds * 1000}"}
+        theirs = " ".join(url.normalized_query.get("options", ()))  # such as a search_path; the last word counts
+        ours = {"options": f"-c statement_timeout={seconds * 1000} {theirs}".strip()}
+        return ours if "connect_timeout" in url.query else {**ours, "connect_timeout": seconds}
     if "pymysql" in scheme:
         return {"connect_timeout": seconds, "read_timeout": seconds, "write_timeout": seconds, "charset": "utf8mb4"}
     if "pymssql" in scheme:

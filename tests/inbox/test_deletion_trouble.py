@@ -68,7 +68,7 @@ def test_while_the_inbox_is_down_new_messages_wait_with_the_others(journal: Jour
 
 
 def test_a_transport_failure_among_single_calls_fails_the_rest(journal: Journal) -> None:
-    """The batch was refused as a whole, then the inbox went away: no timeout for each message."""
+    """The batch was refused as a whole, then the inbox went away: one more connection, no timeout for each message."""
 
     def answer(call: Call, connection: Connection) -> None:
         connection.send(500, fault()) if call.operation == "DeleteMessages" else connection.reset()
@@ -76,7 +76,7 @@ def test_a_transport_failure_among_single_calls_fails_the_rest(journal: Journal)
     handle(journal, range(20))
     with Server(answer) as server, deleting(journal, settings(server.url), SLOW):
         wait_for(lambda: len(errors(journal)) == 20)
-    assert [call.operation for call in server.calls] == ["DeleteMessages", "DeleteMessage"]
+    assert [call.operation for call in server.calls] == ["DeleteMessages", "DeleteMessage", "DeleteMessage"]
 
 
 def test_one_message_that_spoils_the_batch_holds_up_no_other(journal: Journal) -> None:
@@ -210,7 +210,7 @@ def test_neither_a_fault_nor_an_outage_ends_the_pause(journal: Journal) -> None:
             case 2:
                 connection.send(500, fault())
             case _:
-                connection.reset()
+                connection.send(503, "")
 
     handle(journal, range(20))
     with Server(right) as server:

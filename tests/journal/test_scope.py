@@ -39,6 +39,16 @@ def filled() -> Connection:
     return connection
 
 
+def test_a_scope_may_have_thousands_of_names_and_rules() -> None:
+    """SQLite takes no expression of more than 1,000 levels, and a claim that fails would stop all handling."""
+    names = frozenset({f"A{number}" for number in range(5000)} | {"EX1"})
+    many = [(Rule(accounts=frozenset({f"B{number}"})), number % 2 == 0) for number in range(2000)]
+    scope = Scope(((Rule(accounts=names), True), *many))
+    with filled() as connection:
+        found = connection.execute(select(notification.c.account).where(scope.condition())).scalars()
+        assert list(found) == ["EX1"] * len(KINDS)
+
+
 @given(st.lists(RULES, max_size=5), st.data())
 def test_the_first_rule_that_matches_decides(rules: Sequence[Rule], data: st.DataObject) -> None:
     """Scopes of one list of rules never overlap, and the database selects by them as we do."""

@@ -70,6 +70,7 @@ def test_a_local_address_needs_none(tmp_path: Path, host: str) -> None:
         (USER.replace("operator", "admin"), "console.user[0].role is 'admin'; expected 'viewer' or 'operator'."),
         (USER.replace('name = "olga"', ""), "console.user[0].name is missing"),
         ('bodies = "everybody"', "console.bodies is 'everybody'; expected 'operators' or 'nobody'."),
+        ("port = 8080", "console.port is 8080, which server.port is too; expected another one."),
         ('session = "0h"', "console.session is '0h'; expected more than 0."),
         (
             'names = ["https://console"]',

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soap_handler.settings.sinks import SINKS
+from soap_handler.errors import SettingsError
+from soap_handler.settings import load_settings
+from soap_handler.settings.sinks import SINKS, SqlSettings
 from tests.settings.test_settings import GOOD, load, problems
 
 if TYPE_CHECKING:
@@ -75,6 +77,26 @@ WRONG = [
         'type = "files"\ndirectory = "d"\nname = "{digest}{nme}"',
         "expected in braces only account, digest, extension, id",
     ),
+    (
+        'type = "files"\ndirectory = "d"\nname = "{{digest}}.json"',
+        "expected single braces around a name.",
+    ),
+    (
+        'type = "files"\ndirectory = "d"\nname = "{{kind}}-{digest}.json"',
+        "expected single braces around a name.",
+    ),
+    (
+        HOOK + 'headers = [{ name = "X-Key", value = "hidden…" }]',
+        "headers[0].value is of another form (not shown); expected text of one line, of ASCII characters.",
+    ),
+    (
+        HOOK + 'bearer_token = "hiddén"',
+        "bearer_token is of another form (not shown); expected text of one line, of ASCII characters.",
+    ),
+    (
+        'type = "amqp"\nurl = "amqp://x.example/"\ndeclare = true\nqueue = "q"',
+        "sink.crm.queue is 'q'; expected exchange beside it, or a routing_key that is the queue's name.",
+    ),
     ('type = "stdout"\nurl = "x"', "sink.crm.url is not a setting; expected one of"),
 ]
 
@@ -108,6 +130,48 @@ def test_a_wrong_route_is_named_with_what_was_expected(tmp_path: Path, tables: s
     """A typing mistake in a name leads nowhere, and says which names there are."""
     (problem,) = problems(tmp_path, f"{GOOD}[sink.crm]\n{HOOK}{tables}")
     assert words in problem
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        'declare = true\nqueue = "q"\nexchange = "x"',
+        'declare = true\nqueue = "q"\nrouting_key = "q"',
+        'queue = "q"',
+    ],
+)
+def test_a_queue_that_messages_reach_is_taken(tmp_path: Path, keys: str) -> None:
+    """Bound to an exchange, named by the routing key, or declared by others."""
+    sinks = load(tmp_path, f'{GOOD}{ROUTE}[sink.crm]\ntype = "amqp"\nurl = "amqp://x.example/"\n{keys}\n').sink
+    assert getattr(sinks["crm"], "queue", None) == "q"
+
+
+@pytest.mark.parametrize(
+    ("url", "placed"),
+    [
+        ("sqlite:///rel.db", "sqlite:///{folder}/rel.db"),
+        ("sqlite:////srv/abs.db", "sqlite:////srv/abs.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("postgresql+psycopg://h/rel.db", "postgresql+psycopg://h/rel.db"),
+    ],
+)
+def test_a_relative_table_is_beside_the_configuration(tmp_path: Path, url: str, placed: str) -> None:
+    """As each other relative path of the file, whatever the working directory is."""
+    sink = load(tmp_path, f'{GOOD}{ROUTE}[sink.crm]\ntype = "sql"\nurl = "{url}"\n').sink["crm"]
+    assert isinstance(sink, SqlSettings)
+    assert sink.url.get_secret_value() == placed.format(folder=tmp_path)
+
+
+def test_the_columns_of_a_table_come_from_the_environment_too(tmp_path: Path) -> None:
+    """As JSON; what is none is named."""
+    path = tmp_path / "soap-handler.toml"
+    path.write_text(f'{GOOD}{ROUTE}[sink.crm]\ntype = "sql"\nurl = "sqlite:////x"\n')
+    sink = load_settings(path, {"SOAP_HANDLER_SINK__CRM__COLUMNS": '{"key": "k"}'}).sink["crm"]
+    assert isinstance(sink, SqlSettings)
+    assert sink.columns == {"key": "k"}
+    for text, words in {"key": "is no JSON; expected a table such as", "[1]": "expected a table."}.items():
+        with pytest.raises(SettingsError, match=words):
+            load_settings(path, {"SOAP_HANDLER_SINK__CRM__COLUMNS": text})
 
 
 def test_a_right_one_is_taken(tmp_path: Path) -> None:

@@ -120,6 +120,15 @@ def test_the_routing_key_is_made_of_account_and_kind(broker: RabbitMq) -> None:
     assert method.routing_key == "EX0000001.MessageReceived"
 
 
+def test_a_queue_gets_what_its_routing_key_can_be_and_nothing_else(broker: RabbitMq) -> None:
+    """What is put in may have dots of its own; what another publishes to the exchange is not ours."""
+    with amqp(broker, **declared("bound"), routing_key="sms.{kind}.in-{account}") as sink, channel(broker) as other:
+        sink.deliver(received())
+        for key in ("sms.x.y.in-EX.1", "orders.new"):
+            other.basic_publish("x-bound", key, json.dumps({"body": key}).encode())
+    assert [values["body"] for _, values in arrived(broker, "bound")] == ["hello", "sms.x.y.in-EX.1"]
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [

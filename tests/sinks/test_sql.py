@@ -268,6 +268,18 @@ def test_a_missing_table_is_the_sinks_fault(url: str) -> None:
             sink.deliver(received())
 
 
+def test_the_options_of_a_url_count_beside_ours(postgresql_server: PostgreSQL) -> None:
+    """A search_path chooses the table; our limit of time holds too."""
+    url = postgresql_server.database()
+    with opened(url) as connection:
+        connection.execute(text("CREATE SCHEMA sms"))
+    with table(f"{url}&options=-csearch_path%3Dsms") as sink:
+        sink.create_table()
+        sink.deliver(received())
+    with opened(url) as connection:
+        assert connection.execute(text("SELECT count(*) FROM sms.sms_notification")).scalar() == 1
+
+
 def test_what_sqlite_says_no_with_is_named(tmp_path: Path) -> None:
     """By the name of its code, since its text may quote values: here another writer holds the lock."""
     with table(f"sqlite:///{tmp_path / 'sms.db'}", timeout=0.2) as sink:
