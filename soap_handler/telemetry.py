@@ -19,7 +19,7 @@ class Event:
     """One kind of event."""
 
     room: str
-    """The room of the package that emits it."""
+    """The room of the package that it is about."""
     name: str
     """The stable name, for programs that read logs."""
     level: Level

@@ -66,7 +66,7 @@ class Throttle:
     def may_check(self, key: Hashable, pair: bytes, times: int = 1) -> bool:
         """Whether a slow check of this pair may be made: always within the budget, and beyond it once a second.
 
-        The pair that was presented most often has the first call on it, for one second; then any that came twice.
+        In the first second after that check is free only the most frequent pair may use it, then any that came twice.
         """
         now = self._clock()
         with self._lock:

@@ -16,7 +16,7 @@ from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 
 commands = typer.Typer(
     name="deploy",
-    help="Print a configuration for a TLS proxy, containers or a service manager, made from the settings.",
+    help="Print a configuration for a TLS proxy, containers, a service manager or monitoring, made from the settings.",
 )
 
 _FOLDER: Final = Path("/etc/soap-handler")

@@ -12,7 +12,10 @@ from soap_handler.cli.journal_filters import AccountFilter, Filters  # noqa: TC0
 from soap_handler.cli.option_groups import grouped
 from soap_handler.cli.options import Config, Json  # noqa: TC001 - typer reads them
 
-commands = typer.Typer(name="journal", help="Look into the journal, and send round again what is dead or waits.")
+commands = typer.Typer(
+    name="journal",
+    help="Look into the journal; retry, replay or release what is in it, or give it up; copy it and put a copy back.",
+)
 journal_moves.register(commands)
 commands.command(epilog="Example: soap-handler journal audit --limit 20")(journal_audit.audit)
 

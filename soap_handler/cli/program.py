@@ -35,7 +35,7 @@ from soap_handler.cli.version import show_version
 program = typer.Typer(
     name="soap-handler",
     cls=help_text.Group,
-    help="Receives what Esendex EMS pushes over SOAP, hands it to your code, and then empties the inbox.",
+    help="Receives what Esendex EMS pushes, hands it to your code or systems, and then empties the inbox.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,

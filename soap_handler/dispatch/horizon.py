@@ -44,7 +44,7 @@ class Horizon:
         return replace(self._whole, since=self._since)
 
     def found(self, first: datetime | None, now: datetime) -> None:
-        """Note that of all in :attr:`scope` nothing is due before ``first``; ``None``: nothing is there at all.
+        """Raise the low watermark: nothing in :attr:`scope` is due before ``first``; ``None``: it is empty.
 
         What was searched is the scope that was asked for last.
 

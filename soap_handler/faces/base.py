@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from soap_handler.metrics.pushes import Result
 
 PATH: Final = "/AccountEventHandler"
-"""The path that is registered with EMS. A face is reached there, or at this with an ending of its own."""
+"""The path that is registered with EMS for SOAP and Form Post. A face may have a path of its own."""
 
 BELOW: Final = "/*"
 """At the end of a face's path: every address below it."""

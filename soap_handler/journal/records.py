@@ -58,7 +58,7 @@ class Entry:
     received_at: datetime
     source: Source = Source.PUSH
     envelope: bytes | None = None
-    """The request as it came, password masked; kept only where it had to be repaired."""
+    """The request as it came, password masked; kept where it was repaired, or a sink writes requests."""
     others: tuple[Entry, ...] = ()
     """Further notifications of the same request: they are committed with it."""
     trace_context: str | None = None

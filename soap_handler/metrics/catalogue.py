@@ -65,7 +65,7 @@ DEAD: Final = Counter("soap_handler_dead", (), "Notifications that became dead: 
 CIRCUIT_OPEN: Final = Gauge(
     "soap_handler_circuit_open",
     ("of", "name"),
-    "Workers whose circuit breaker is open: nothing is delivered or deleted there at present.",
+    "Workers whose circuit breaker is open: nothing is delivered to the sink, or deleted from the inbox, at present.",
     "`of` is `sink` or `inbox`; `name` is the sink's name or the account's reference",
 )
 DELETES: Final = Counter(

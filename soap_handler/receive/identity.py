@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _DIGEST_CHARACTERS: Final = 32
 _EXACT: Final = frozenset({CONTROL, SURROGATES})
-"""Marks of repairs that make one text of no two."""
+"""Marks of repairs after which two different requests still read as two different texts."""
 
 
 def identified(

@@ -37,7 +37,7 @@ class Push:
     repaired: tuple[str, ...] = ()
     """What the face had to mend before it could read the request."""
     envelope: Callable[[], bytes | None] = _no_envelope
-    """Gives the request as it came, password masked. Called only where something had to be mended."""
+    """Gives the request as it came, password masked. Called where it was repaired, or a sink writes requests."""
     optional: frozenset[str] = frozenset()
     """Attributes that this version of the API may leave out."""
     doubtful: frozenset[str] = frozenset()

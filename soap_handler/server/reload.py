@@ -1,4 +1,4 @@
-"""Reload: reads the configuration anew when asked to, in a thread of its own. What changes then, ``app`` decides."""
+"""Reload: reads the configuration anew when asked to, in a thread of its own, and says what of it can be taken up."""
 
 from __future__ import annotations
 

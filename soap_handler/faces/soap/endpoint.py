@@ -132,7 +132,7 @@ class Endpoint(ServerBase, Face):
         """Return a Server fault, upon which EMS pushes again."""
         return not_stored(SOAP_1_1, error)
 
-    def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:  # noqa: ARG002 - see the design page
+    def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:  # noqa: ARG002 - see the docstring
         """Return a Client fault. Its status is that of every fault: a 403 would hide it from most SOAP stacks."""
         return answer_of(client_fault(text), _announced(content_type))
 

@@ -1,4 +1,4 @@
-"""Redaction of the password in a repaired request, so that the request may be kept. All other bytes stay as they came.
+"""Redaction of the password in a request, so that the request may be kept. All other bytes stay as they came.
 
 The password is masked by its place and wherever else it stands. Where that is not safe, the request is kept without its
 Header, and a comment in its place says so. Only where the rest may still hold the password, nothing is kept.
