@@ -1,4 +1,4 @@
-"""The only door to the EMS inbox, and so the only user of zeep: calls, deletes, reconciliation."""
+"""The only door to the EMS inbox: calls, deletes, reconciliation."""
 
 from __future__ import annotations
 

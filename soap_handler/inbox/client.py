@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from soap_handler.contract import MESSENGER_HEADER, NAMESPACE, soap_action, wsdl_path
+from soap_handler.contract import soap_action
+from soap_handler.envelope_writer import EnvelopeWriter
 from soap_handler.errors import InboxFaultError
 from soap_handler.inbox.confirmation import Answer, confirm
 from soap_handler.inbox.connections import Connections
@@ -24,10 +23,8 @@ if TYPE_CHECKING:
     from soap_handler.inbox.messages import InboxMessage, Unreadable
     from soap_handler.settings import InboxSettings
 
-_BINDING: Final = f"{{{NAMESPACE}}}InboxServiceSoap"
 _ANSWER_BYTES: Final = 32 * 1024 * 1024  # at most; all messages of a day come in one answer (contract, section 2)
-_reading: Final = threading.Lock()
-_of_thread: Final = threading.local()  # a zeep client is not to be shared by threads
+_writer: Final = EnvelopeWriter("InboxService")
 
 
 class Inbox:
@@ -117,20 +114,15 @@ class Inbox:
             yield answer
 
     def _envelope(self, operation: str, parameters: dict[str, object]) -> _Element:
-        client, service = _zeep_client()
         header = {
             "Username": self._settings.username,
             "Password": self._settings.password.get_secret_value(),
             "Account": self._account,
         }
         try:
-            envelope: _Element = client.create_message(
-                service, operation, _soapheaders={MESSENGER_HEADER: header}, **parameters
-            )
-        except ValueError:
-            # lxml's "All strings must be XML compatible": EMS has no message of such an id, but may have the others.
+            return _writer.write(operation, header, parameters)
+        except ValueError:  # EMS has no message of such an id, but may have the others
             raise InboxFaultError("the call cannot be written as XML") from None
-        return envelope
 
 
 def _read_all(splitter: ListSplitter, chunks: Iterator[bytes]) -> Iterator[InboxMessage | Unreadable]:
@@ -147,26 +139,3 @@ def _keep_all(splitter: ListSplitter, chunks: Iterator[bytes]) -> Iterator[Inbox
     for chunk in chunks:
         splitter.keep(chunk)
     yield from ()
-
-
-def _zeep_client() -> tuple[Any, Any]:
-    """Return this thread's zeep client and its service. They write envelopes, and neither send nor read any."""
-    if not hasattr(_of_thread, "client"):
-        with _reading:  # two threads at once would each parse the WSDL
-            client = _zeep().Client(_wsdl(), transport=_wsdl().transport)
-        _of_thread.client = client, client.create_service(_BINDING, "")
-    found: tuple[Any, Any] = _of_thread.client
-    return found
-
-
-@cache
-def _wsdl() -> Any:  # noqa: ANN401 - zeep publishes no types
-    """Return the parsed WSDL. It never changes once it is read, so all threads and accounts share one."""
-    return _zeep().wsdl.Document(str(wsdl_path("InboxService")), _zeep().Transport())
-
-
-def _zeep() -> Any:  # noqa: ANN401 - zeep publishes no types
-    """Return zeep, imported at the first call: a quarter of a second and some megabytes that a start need not pay."""
-    import zeep  # noqa: PLC0415 - see above
-
-    return zeep

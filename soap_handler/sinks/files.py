@@ -17,7 +17,7 @@ from soap_handler import whole_file
 from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.sinks.base import Sink
 from soap_handler.sinks.form import encoded
-from soap_handler.sinks.soap import Envelopes
+from soap_handler.sinks.soap import envelope_of
 
 if TYPE_CHECKING:
     from soap_handler.notifications import Notification
@@ -38,7 +38,6 @@ class Files(Sink):
         self._directory = settings.directory.absolute()
         self._name = settings.name
         self._format = settings.format
-        self._envelopes = Envelopes("http://localhost/AccountEventHandler")
 
     def deliver(self, delivery: Delivery) -> None:
         """Write the file; it is on disk when this returns."""
@@ -72,7 +71,7 @@ class Files(Sink):
 
     def _made(self, notification: Notification) -> bytes:
         """Return the operation as a push would have it: what came by no request, but from the inbox, has no other."""
-        return self._envelopes.write(notification, {"Username": "", "Password": "", "Account": notification.account})
+        return envelope_of(notification, {"Username": "", "Password": "", "Account": notification.account})
 
     def _extension(self, delivery: Delivery) -> str:
         if self._format != "envelope":

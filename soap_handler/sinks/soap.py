@@ -7,22 +7,18 @@ could not be read, have the provider's own text. Only what no XML can say is rep
 from __future__ import annotations
 
 import re
-import threading
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
 from soap_handler.contract import (
-    MESSENGER_HEADER,
-    NAMESPACE,
     OPERATIONS,
     SOAP_11,
     Structure,
     Type,
     soap_action,
-    wsdl_path,
 )
+from soap_handler.envelope_writer import EnvelopeWriter
 from soap_handler.errors import SinkDownError, SinkRefusedError
 from soap_handler.notifications import instant
 from soap_handler.sinks.base import Sink
@@ -40,7 +36,7 @@ if TYPE_CHECKING:
     from soap_handler.sinks.base import Delivery
     from soap_handler.sinks.http import Reply
 
-_BINDING: Final = f"{{{NAMESPACE}}}AccountEventHandlerSoap"
+_writer: Final = EnvelopeWriter("AccountEventHandler")
 _TIME_NOT_SET: Final = "0001-01-01T00:00:00"  # contract, section 4
 _UNWRITABLE: Final = re.compile("[\0\ud800-\udfff\ufffe\uffff]")
 _LOGIN_FAULT: Final = re.compile(
@@ -55,7 +51,6 @@ class SoapRelay(Sink):
     def __init__(self, settings: SoapSettings) -> None:
         self._url = settings.url.get_secret_value()
         self._settings = settings
-        self._envelopes = Envelopes(self._url)
         self._sessions = Sessions(
             timeout=settings.timeout,
             ca_bundle=settings.ca_bundle,
@@ -76,7 +71,7 @@ class SoapRelay(Sink):
         reply = self._sessions.request(
             "POST",
             self._url,
-            data=self._envelopes.write(notification, header),
+            data=envelope_of(notification, header),
             headers={
                 "Content-Type": "text/xml; charset=utf-8",
                 "SOAPAction": f'"{soap_action(name)}"',
@@ -98,43 +93,11 @@ class SoapRelay(Sink):
         self._sessions.close()
 
 
-class Envelopes:
-    """Writes SOAP envelopes of notifications, from the bundled WSDL. Thread-safe."""
-
-    def __init__(self, url: str) -> None:
-        """``url`` is where they go; zeep wants one."""
-        self._url = url
-        self._local = threading.local()  # a zeep client is not to be shared by threads
-
-    def write(self, notification: Notification, header: Mapping[str, str]) -> bytes:
-        """Return the envelope of the operation, with a MessengerHeader."""
-        client, service = self._client()
-        values = _members(notification, OPERATIONS[notification.kind].parameters, notification.original)
-        message = client.create_message(
-            service, notification.kind.value, _soapheaders={MESSENGER_HEADER: header}, **values
-        )
-        return unshield(etree.tostring(message, xml_declaration=True, encoding="utf-8"))
-
-    def _client(self) -> tuple[Any, Any]:
-        """Return this thread's own zeep client, and its service."""
-        if not hasattr(self._local, "client"):
-            client = _zeep().Client(_wsdl())
-            self._local.client = client, client.create_service(_BINDING, self._url)
-        found: tuple[Any, Any] = self._local.client
-        return found
-
-
-@cache
-def _wsdl() -> Any:  # noqa: ANN401 - zeep publishes no types
-    """Return the parsed WSDL, which all threads share."""
-    return _zeep().wsdl.Document(str(wsdl_path("AccountEventHandler")), _zeep().Transport())
-
-
-def _zeep() -> Any:  # noqa: ANN401 - zeep publishes no types
-    """Return zeep, imported at the first call: a quarter of a second that a start need not pay."""
-    import zeep  # noqa: PLC0415 - see above
-
-    return zeep
+def envelope_of(notification: Notification, header: Mapping[str, str]) -> bytes:
+    """Return the envelope of a notification's operation, with a MessengerHeader."""
+    values = _members(notification, OPERATIONS[notification.kind].parameters, notification.original)
+    message = _writer.write(notification.kind.value, header, values)
+    return unshield(etree.tostring(message, xml_declaration=True, encoding="utf-8"))
 
 
 def _members(value: object, members: Iterable[Parameter], original: Mapping[str, str]) -> dict[str, Any]:
