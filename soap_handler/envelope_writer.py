@@ -1,4 +1,4 @@
-"""SOAP envelopes, written by zeep from a bundled WSDL. It is the only door to zeep, which sends and reads nothing here."""
+"""SOAP envelopes, written by zeep from a bundled WSDL: the only door to zeep, which sends and reads nothing here."""
 
 from __future__ import annotations
 
