@@ -204,7 +204,7 @@ def state_shown(record: Record) -> str:
 
 def _history(record: Record, history: Sequence[Attempt], now: datetime) -> list[tuple[object, ...]]:
     """Return the history of a notification line by line: stored, each duplicate and attempt, handled, deleted."""
-    deleted = any(attempt.step is Step.DELETE for attempt in history)
+    deleted = any(each.step is Step.DELETE and each.outcome.startswith("ok") for each in history)
     lines = [(attempt.started_at, 1, _what(attempt), _ending(attempt)) for attempt in history]
     if record.handled_at is not None:
         lines.append((record.handled_at, 2, "handled", ""))

@@ -10,11 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from soap_handler.accounts.authentication import Credentials
-from soap_handler.errors import AuthenticationError, CredentialsUncheckedError, JournalUnavailableError
-from soap_handler.faces.base import BELOW, Answer, Exchange, Face
+from soap_handler.faces.base import BELOW
 from soap_handler.faces.credentials import basic, presented
-from soap_handler.faces.defects import emit_defect
 from soap_handler.faces.origin import XML
+from soap_handler.faces.plain_text import PlainTextFace
 from soap_handler.faces.redact import without_secret
 from soap_handler.faces.xml_elements import NotUnderstoodError, read_pushed
 from soap_handler.receive.push import Push
@@ -32,92 +31,46 @@ PATH: Final = "/push"
 UNNAMED_ACCOUNT: Final = "account not named"
 """Mark: the request names no configured account, and its secret, or there being only one, told which is meant."""
 
-_TEXT: Final = "text/plain; charset=utf-8"
 
-
-def _answer(status: str, text: str) -> Answer:
-    return Answer(status, _TEXT, text.encode())
-
-
-CONFIRMED: Final = _answer("200 OK", "OK")
-"""The answer that confirms a notification."""
-
-
-def denied(error: AuthenticationError) -> Answer:
-    """Return the answer to wrong credentials: 403."""
-    return _answer("403 Forbidden", str(error))
-
-
-class XmlPush(Face):
+class XmlPush(PlainTextFace):
     """The vendor's present push service, as a face."""
 
     api = "xml_push"
     title = "XML push"
     paths = (PATH, PATH + BELOW)
+    unreadable = NotUnderstoodError
 
     def __init__(self, receiver: Receiver, limits: Limits = Limits(), read_many: ReadMany | None = None) -> None:  # noqa: B008 - frozen
         """``limits`` are on the structure of a request."""
-        self._receiver = receiver
+        super().__init__(receiver, read_many)
         self._limits = limits
-        self.read_many = read_many
 
-    def prepare(self, request: Request) -> Exchange:
-        """Do everything up to the commit: read, authenticate, key."""
-        try:
-            push = push_of(request, self._receiver, self._limits)
-            return Exchange(self._receiver.prepare(push), CONFIRMED)
-        except NotUnderstoodError as error:
-            return Exchange(None, self.refused(str(error)), refusal=str(error))
-        except AuthenticationError as error:
-            return Exchange(None, denied(error), error.delay, "refused_login")
-        except CredentialsUncheckedError as error:
-            return Exchange(None, _answer("503 Service Unavailable", str(error)), error.delay, "postponed_login")
-        except Exception as error:  # noqa: BLE001 - the outermost wall: a defect of ours must not reach the caller
-            emit_defect(error)
-            return Exchange(None, self.failed(), result="postponed_defect")
+    def push_of(self, request: Request) -> Push:
+        """Return what a request says and who says it, unchecked.
 
-    def not_stored(self, error: BaseException) -> Answer:
-        """Return 503, upon which EMS pushes again."""
-        if isinstance(error, JournalUnavailableError):
-            return _answer("503 Service Unavailable", "The notification could not be stored; please send it again")
-        emit_defect(error)
-        return self.failed()
+        Raises:
+            NotUnderstoodError: the request is no element of XML push.
+        """
+        charset = charset_of(request.content_type)
+        pushed = read_pushed(request.body, charset, self._limits)
+        credentials, mark = credentials_of(request, pushed.accounts, self._receiver)
 
-    def refused(self, text: str, content_type: str = "", *, forbidden: bool = False) -> Answer:  # noqa: ARG002 - one form
-        """Return 400, or 403 where the sender is refused."""
-        return _answer("403 Forbidden" if forbidden else "400 Bad Request", text)
+        def kept() -> bytes | None:
+            return without_secret(request.body, credentials.password, charset)
 
-    def failed(self, content_type: str = "") -> Answer:  # noqa: ARG002 - one form
-        """Return 503 that says nothing about our insides."""
-        return _answer("503 Service Unavailable", "Internal error; please send it again")
-
-
-def push_of(request: Request, receiver: Receiver, limits: Limits = Limits()) -> Push:  # noqa: B008 - frozen
-    """Return what a request says and who says it, unchecked.
-
-    Raises:
-        NotUnderstoodError: the request is no element of XML push.
-    """
-    charset = charset_of(request.content_type)
-    pushed = read_pushed(request.body, charset, limits)
-    credentials, mark = credentials_of(request, pushed.accounts, receiver)
-
-    def kept() -> bytes | None:
-        return without_secret(request.body, credentials.password, charset)
-
-    return Push(
-        pushed.kind,
-        pushed.fields,
-        credentials,
-        request.caller,
-        (*pushed.repaired, *mark),
-        kept,
-        optional=pushed.optional,
-        doubtful=pushed.doubtful,
-        operation=lambda _: request.body,  # its secret is in the address, or in HTTP's header
-        size=len(request.body),
-        api=XML,
-    )
+        return Push(
+            pushed.kind,
+            pushed.fields,
+            credentials,
+            request.caller,
+            (*pushed.repaired, *mark),
+            kept,
+            optional=pushed.optional,
+            doubtful=pushed.doubtful,
+            operation=lambda _: request.body,  # its secret is in the address, or in HTTP's header
+            size=len(request.body),
+            api=XML,
+        )
 
 
 def credentials_of(

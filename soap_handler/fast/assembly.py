@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from soap_handler.faces.form_post.face import CONFIRMED, denied
+from soap_handler.faces.plain_text import CONFIRMED, denied
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
 from soap_handler.fast.compiled_sql import COMPILED

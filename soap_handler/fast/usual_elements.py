@@ -18,8 +18,9 @@ from soap_handler import clock
 from soap_handler.contract import Structure, Type
 from soap_handler.faces.base import Exchange
 from soap_handler.faces.origin import XML
+from soap_handler.faces.plain_text import CONFIRMED, denied
 from soap_handler.faces.xml_elements import FORMS, in_utc
-from soap_handler.faces.xml_push import CONFIRMED, credentials_of, denied
+from soap_handler.faces.xml_push import credentials_of
 from soap_handler.fast.usual_pushes import wrong_login
 from soap_handler.journal import Entry
 from soap_handler.notifications import Kind

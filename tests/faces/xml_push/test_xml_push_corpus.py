@@ -102,11 +102,11 @@ def test_no_header_or_address_breaks_it(path: str, authorization: str) -> None:
 
 
 def test_what_was_not_stored_is_asked_for_again() -> None:
-    """503 for a journal that is out of reach, and for a defect, which is logged without its message."""
+    """503 for a journal that is out of reach, 500 for a defect, which is logged without its message."""
     assert FACE.not_stored(JournalUnavailableError("secret")).status == "503 Service Unavailable"
     with captured_events() as events:
         answer = FACE.not_stored(KeyError("447700900123"))
     assert answer == FACE.failed()
-    assert answer.status == "503 Service Unavailable"
+    assert answer.status == "500 Internal Server Error"
     assert [event["event"] for event in events] == ["request_failed"]
     assert "447700900123" not in repr(events)
