@@ -42,7 +42,7 @@ READS_WALL_CLOCK: Final = {
     "fast/batching_channel.py": "the Date header, and an attribute of waitress",
     "fast/usual_elements.py": "received_at",
     "fast/usual_pushes.py": "received_at",
-    "journal/databases/ground.py": "the name of a file, for people",
+    "journal/databases/journal_files.py": "the name of a file, for people",
     "journal/journal.py": "the history",
     "journal/queue_clock.py": "the queue's clock is set by it",
     "journal/backups/restore.py": "the name of a file, for people",

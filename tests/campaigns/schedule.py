@@ -10,8 +10,8 @@ from tests.campaigns.clock import clock
 from tests.campaigns.crash import crash, crash_transactional, crash_workers
 from tests.campaigns.database import database
 from tests.campaigns.disk_full import disk_full
+from tests.campaigns.files import files
 from tests.campaigns.frozen import frozen
-from tests.campaigns.ground import ground
 from tests.campaigns.handler_faults import handler
 from tests.campaigns.hosts import hosts, hosts_transactional
 from tests.campaigns.inbox import inbox
@@ -42,7 +42,7 @@ CAMPAIGNS: Final[dict[str, Callable[[Run], None]]] = {
     "disk-full": disk_full,
     "database": database,
     "frozen": frozen,
-    "ground": ground,
+    "files": files,
     "inbox": inbox,
     "accounts": accounts,
     "handler": handler,

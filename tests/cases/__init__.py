@@ -12,9 +12,9 @@ from tests.cases.campaigns import CAMPAIGNS
 from tests.cases.clocks import CLOCKS
 from tests.cases.configuration import CONFIGURATION
 from tests.cases.costs import COSTS
-from tests.cases.ground import GROUND
 from tests.cases.identity import IDENTITY
 from tests.cases.logins import LOGINS
+from tests.cases.storage import STORAGE
 from tests.cases.strictness import STRICTNESS
 from tests.cases.unhandled import UNHANDLED
 from tests.cases.unread import UNREAD
@@ -33,7 +33,7 @@ TABLE: Final[dict[str, tuple[Row, ...]]] = {
     "attempts": ATTEMPTS,
     "logins": LOGINS,
     "costs that a stranger can cause": COSTS,
-    "the journal's ground": GROUND,
+    "the storage of the journal": STORAGE,
     "nothing handled that nobody handled": UNHANDLED,
     "configuration and secrets": CONFIGURATION,
     "HTTP, TLS and words": WORDS,

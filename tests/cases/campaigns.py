@@ -20,7 +20,7 @@ CAMPAIGNS: Final[tuple[Row, ...]] = (
         SMALL,
     ),
     row(
-        "ground: the journal's file is moved, deleted and replaced by a copy, its log is deleted.",
+        "files: the journal's file is moved, deleted and replaced by a copy, its log is deleted.",
         "EMS saw Server faults meanwhile, as counted; missing 0 afterwards, in one process from beginning to end.",
         SMALL,
     ),

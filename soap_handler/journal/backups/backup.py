@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 
 from soap_handler import whole_file
 from soap_handler.errors import BackupError
-from soap_handler.journal.databases.ground import file_of
+from soap_handler.journal.databases.journal_files import file_of
 from soap_handler.journal.databases.sqlite import BUSY_TIMEOUT_MS
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from soap_handler import telemetry
 from soap_handler.clock import QueueClock
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal.databases import postgresql, sqlite
-from soap_handler.journal.databases.ground import Ground, file_of, ground_of, set_up
+from soap_handler.journal.databases.journal_files import JournalFiles, file_of, journal_files_of, set_up
 from soap_handler.journal.execute import EXECUTOR, PLAIN, QUEUE_CLOCK
 from soap_handler.settings.journal_url import DRIVERS, EXPECTED, has_limits
 
@@ -50,7 +50,7 @@ def open_engine(
     address = make_url(url)
     if not has_limits(address):
         raise JournalUnavailableError(_OTHER_DRIVER)
-    ground = Ground(file_of(address), create=create) if address.get_backend_name() == "sqlite" else None
+    journal_files = JournalFiles(file_of(address), create=create) if address.get_backend_name() == "sqlite" else None
     try:
         engine = create_engine(
             postgresql.with_timeouts(address),
@@ -67,9 +67,9 @@ def open_engine(
         text = f"the journal needs the Python package {error.name}, which is not installed"
         hint = f"; for PostgreSQL: {_INSTALL}" if address.get_backend_name() == "postgresql" else ""
         raise JournalUnavailableError(text + hint) from error
-    if ground is not None:
+    if journal_files is not None:
         sqlite.set_up(engine)
-        set_up(engine, ground)
+        set_up(engine, journal_files)
     else:
         postgresql.set_up(engine)
     return engine
@@ -79,7 +79,7 @@ def create_no_more(engine: Engine, revision: str) -> None:
     """Open only a journal whose tables are of this revision from now on: no empty file may replace one that is gone."""
     if engine.dialect.name == "sqlite":
         with engine.connect().execution_options(**sqlite.READ_ONLY) as connection:
-            ground_of(engine).has_tables(connection.connection.driver_connection, revision)
+            journal_files_of(engine).has_tables(connection.connection.driver_connection, revision)
 
 
 def silence_limit_of(engine: Engine) -> float:

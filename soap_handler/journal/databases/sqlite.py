@@ -43,7 +43,7 @@ PRAGMAS: Final = (
     "secure_delete = ON",  # what was deleted or erased is overwritten, not only freed
 )
 
-GROUND: Final = "ground"
+JOURNAL_FILES: Final = "journal_files"
 """The name in an engine's execution options of what knows its files."""
 
 

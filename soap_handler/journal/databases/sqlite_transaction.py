@@ -1,6 +1,6 @@
 """A transaction on SQLite: how its one writer's lock is taken, and when its commit counts.
 
-A commit counts only where the files at the journal's path are still those that the connection has open (``ground``).
+A commit counts only where the files at the journal's path are still those that it has open (``journal_files``).
 
 SQLite has one writer at a time. A transaction that will write takes the lock at its begin (``BEGIN IMMEDIATE``): to
 take it later can fail without waiting.
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-FOOTING: Final = "footing"
-"""The name in a connection's ``info`` of its :class:`Footing`."""
+OPEN_FILES: Final = "opened"
+"""The name in a connection's ``info`` of its :class:`OpenFiles`."""
 WAIT_MS: Final = "milliseconds to wait for the lock"
 """The name in the ``info`` of a connection that does nothing but write: SQLite's own waiting is turned off on it."""
 BEGIN_IMMEDIATE: Final = "BEGIN IMMEDIATE"
@@ -54,10 +54,10 @@ _ALL_BUT_LOG_SIZE: Final = slice(4)  # of Files: what is the same for most trans
 
 
 @dataclass(slots=True)
-class Footing:
-    """What a connection stands on: the place of its files, and which ones it has open."""
+class OpenFiles:
+    """Which files a connection has open, and at which place they are."""
 
-    ground: Any  # a Ground, which knows this module
+    journal_files: Any  # a JournalFiles, which knows this module
     files: Files
     """As they were at the last comparison."""
     trusted_at: float = 0.0
@@ -88,7 +88,7 @@ def _file_at(path: str) -> tuple[tuple[int, int] | None, int, int]:
     return (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns
 
 
-def log_is_the_same(footing: Footing, now: float) -> bool:
+def log_is_the_same(opened: OpenFiles, now: float) -> bool:
     """Whether no name in the folder of the log has changed since the log itself was compared, a moment ago.
 
     To look at the log after each commit has a price: Linux has the next write note its own time of change then
@@ -97,14 +97,14 @@ def log_is_the_same(footing: Footing, now: float) -> bool:
     """
     if not _FOLDERS_TELL:
         return False
-    folder = folder_at(footing.ground.folder)
-    if folder is None or folder != footing.folder:
-        footing.folder, footing.folder_since = folder, now
-    elif now - footing.log_at < LOOK_AT_LOG_SECONDS:
+    folder = folder_at(opened.journal_files.folder)
+    if folder is None or folder != opened.folder:
+        opened.folder, opened.folder_since = folder, now
+    elif now - opened.log_at < LOOK_AT_LOG_SECONDS:
         settles_in = SETTLED_SECONDS if folder[2] % _COARSE_NS else COARSE_SETTLED_SECONDS
-        if footing.log_at - footing.folder_since >= settles_in:
+        if opened.log_at - opened.folder_since >= settles_in:
             return True
-    footing.log_at = now
+    opened.log_at = now
     return False
 
 
@@ -126,17 +126,17 @@ def transaction(connection: Connection) -> Iterator[None]:
     Raises:
         JournalFileError: the files were taken away, replaced or cut off.
     """
-    footing: Footing | None = connection.info.get(FOOTING)
-    if footing is not None and time.monotonic() - footing.trusted_at > _TRUST_SECONDS:
-        _compare(connection, footing)
+    opened: OpenFiles | None = connection.info.get(OPEN_FILES)
+    if opened is not None and time.monotonic() - opened.trusted_at > _TRUST_SECONDS:
+        _compare(connection, opened)
     try:
         with connection.begin():
             yield
-            if footing is not None and footing.trusted_at >= footing.ground.mark_at:
-                footing.ground.mark(connection.connection.driver_connection)
+            if opened is not None and opened.trusted_at >= opened.journal_files.mark_at:
+                opened.journal_files.mark(connection.connection.driver_connection)
     finally:  # what goes wrong in a file that was cut off goes wrong for that reason
-        if footing is not None:
-            _compare(connection, footing)
+        if opened is not None:
+            _compare(connection, opened)
 
 
 def trust(connection: Connection) -> None:
@@ -145,33 +145,33 @@ def trust(connection: Connection) -> None:
     Raises:
         JournalFileError: they are not the same; what was committed of late may be in neither.
     """
-    footing: Footing | None = connection.info.get(FOOTING)
-    if footing is not None:
-        _compare(connection, footing)
+    opened: OpenFiles | None = connection.info.get(OPEN_FILES)
+    if opened is not None:
+        _compare(connection, opened)
 
 
-def _compare(connection: Connection, footing: Footing) -> None:
-    ground, had = footing.ground, footing.files
+def _compare(connection: Connection, opened: OpenFiles) -> None:
+    journal_files, had = opened.journal_files, opened.files
     now = time.monotonic()
-    if log_is_the_same(footing, now):
-        file, size, written = _file_at(ground.path)
+    if log_is_the_same(opened, now):
+        file, size, written = _file_at(journal_files.path)
         found = Files(file, had.log, size, written)
     else:
-        found = files_at(ground.path, ground.log)
-    if found[_ALL_BUT_LOG_SIZE] != had[_ALL_BUT_LOG_SIZE] and not _is_same(ground, found, had):
-        raise ground.lose(connection, had)
-    if found.log_size >= ground.alarm:
-        ground.watch_log(found.log_size)
-    footing.files, footing.trusted_at = found, now
+        found = files_at(journal_files.path, journal_files.log)
+    if found[_ALL_BUT_LOG_SIZE] != had[_ALL_BUT_LOG_SIZE] and not _is_same(journal_files, found, had):
+        raise journal_files.lose(connection, had)
+    if found.log_size >= journal_files.alarm:
+        journal_files.watch_log(found.log_size)
+    opened.files, opened.trusted_at = found, now
 
 
-def _is_same(ground: Any, found: Files, had: Files) -> bool:  # noqa: ANN401 - a Ground, which knows this module
+def _is_same(journal_files: Any, found: Files, had: Files) -> bool:  # noqa: ANN401 - a JournalFiles, which knows this module
     """Whether these are the files that a connection has open, with all that is in them."""
     return (
         found.file == had.file
         and had.log in {None, found.log}
-        and (found.size >= had.size or ground.is_sound())
-        and (found.written == had.written or not ground.is_overwritten(found))
+        and (found.size >= had.size or journal_files.is_sound())
+        and (found.written == had.written or not journal_files.is_overwritten(found))
     )
 
 

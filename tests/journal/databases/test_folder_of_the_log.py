@@ -12,7 +12,7 @@ import pytest
 
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Journal
-from soap_handler.journal.databases import ground, sqlite_transaction
+from soap_handler.journal.databases import journal_files, sqlite_transaction
 from tests.journal.entries import entry
 
 if TYPE_CHECKING:
@@ -109,13 +109,15 @@ def test_a_folder_that_has_just_changed_is_not_relied_on(
     changed_at = [4_000_000_000 * step_ns + (step_ns == 1)]
     monkeypatch.setattr(sqlite_transaction, "folder_at", lambda _: (1, 2, changed_at[0]))
     with Journal(sqlite_url) as journal:
-        footing = sqlite_transaction.Footing(journal.read(ground.ground_of), sqlite_transaction.Files((1, 1), (1, 2)))
+        opened = sqlite_transaction.OpenFiles(
+            journal.read(journal_files.journal_files_of), sqlite_transaction.Files((1, 1), (1, 2))
+        )
         for begin in (100.0, 200.0):
             answers = [
-                sqlite_transaction.log_is_the_same(footing, begin + number * settles_in / 2.5) for number in range(4)
+                sqlite_transaction.log_is_the_same(opened, begin + number * settles_in / 2.5) for number in range(4)
             ]
             assert answers == [False] * 4
             last = begin + 3 * settles_in / 2.5
-            answers = [sqlite_transaction.log_is_the_same(footing, last + later) for later in (0.01, 0.9, 1.1, 1.2)]
+            answers = [sqlite_transaction.log_is_the_same(opened, last + later) for later in (0.01, 0.9, 1.1, 1.2)]
             assert answers == [True, True, False, True]
             changed_at[0] += step_ns

@@ -1,4 +1,4 @@
-"""Ground: the files under a SQLite journal. Makes them, for their owner alone, and acts when they are taken away.
+"""The files of a SQLite journal: makes them, for their owner alone, and acts when they are taken away.
 
 SQLite does not notice that its file, or the write-ahead log beside it, was deleted, moved or replaced: it goes on in
 files that no path leads to any more. ``sqlite_transaction`` compares; what follows from a difference is decided here.
@@ -20,8 +20,8 @@ from sqlalchemy import event
 
 from soap_handler import clock, telemetry
 from soap_handler.errors import JournalFileError, JournalUnavailableError
-from soap_handler.journal.databases.sqlite import GROUND, prepare
-from soap_handler.journal.databases.sqlite_transaction import FOOTING, Files, Footing, files_at
+from soap_handler.journal.databases.sqlite import JOURNAL_FILES, prepare
+from soap_handler.journal.databases.sqlite_transaction import OPEN_FILES, Files, OpenFiles, files_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,17 +59,17 @@ def file_of(url: URL) -> str:
     return str(Path(database).absolute())
 
 
-def set_up(engine: Engine, ground: Ground) -> None:
+def set_up(engine: Engine, journal_files: JournalFiles) -> None:
     """Have each connection of an engine open what is at the journal's place, and know which files those are."""
-    engine.update_execution_options(**{GROUND: ground})
+    engine.update_execution_options(**{JOURNAL_FILES: journal_files})
 
     def open_file(_dialect: object, _record: object, arguments: Any, options: Any) -> None:  # noqa: ANN401 - of the driver
-        ground.open(arguments, options)
+        journal_files.open(arguments, options)
 
     def opened(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         try:
             prepare(connection)
-            record.info[FOOTING] = Footing(ground, ground.opened(connection))
+            record.info[OPEN_FILES] = OpenFiles(journal_files, journal_files.opened(connection))
         except Exception:
             connection.close()
             raise
@@ -78,13 +78,13 @@ def set_up(engine: Engine, ground: Ground) -> None:
     event.listen(engine, "connect", opened)
 
 
-def ground_of(connection: Connection | Engine) -> Ground:
+def journal_files_of(connection: Connection | Engine) -> JournalFiles:
     """Return the place of the files of an engine, or of a connection of it."""
-    ground: Ground = connection.get_execution_options()[GROUND]
-    return ground
+    journal_files: JournalFiles = connection.get_execution_options()[JOURNAL_FILES]
+    return journal_files
 
 
-class Ground:
+class JournalFiles:
     """The place of one journal's files, for all connections of an engine. Thread-safe."""
 
     def __init__(self, path: str, *, create: bool) -> None:

@@ -17,7 +17,7 @@ import pytest
 from soap_handler import clock
 from soap_handler.errors import JournalUnavailableError
 from soap_handler.journal import Entry, Journal, Selection, State
-from soap_handler.journal.databases import ground
+from soap_handler.journal.databases import journal_files
 from soap_handler.journal.migrate import migrate_journal
 from tests.journal.entries import LEASE, START, ended, entry, message
 from tests.support.events import captured_events
@@ -43,7 +43,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no other process that has to see that the log is gone."""
-    monkeypatch.setattr(ground, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(journal_files, "SETTLING_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -259,8 +259,8 @@ def test_an_older_copy_of_the_same_size_is_noticed_by_its_mark(
     journal: Journal, file: Path, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A journal whose old rows are purged does not grow: each minute in which it is written to counts a mark up."""
-    monkeypatch.setattr(ground, "MARK_SECONDS", 0.0)
-    journal.read(ground.ground_of).mark_at = 0.0
+    monkeypatch.setattr(journal_files, "MARK_SECONDS", 0.0)
+    journal.read(journal_files.journal_files_of).mark_at = 0.0
     fill(journal, file, 100)
     with closing(sqlite3.connect(f"file:{file}?mode=rw", uri=True, isolation_level=None)) as other:
         other.execute("CREATE TABLE waste (filling BLOB)")
@@ -292,8 +292,8 @@ def test_a_mark_is_made_where_something_was_written(
     first = mark()
     journal.record(entry(10))
     assert mark() == first, "the minute is not over"
-    monkeypatch.setattr(ground, "MARK_SECONDS", 0.0)
-    journal.read(ground.ground_of).mark_at = 0.0
+    monkeypatch.setattr(journal_files, "MARK_SECONDS", 0.0)
+    journal.read(journal_files.journal_files_of).mark_at = 0.0
     journal.record(entry(11))
     assert mark() == first + 1
     for _ in range(3):
@@ -375,7 +375,7 @@ def test_who_only_looks_makes_no_journal(engine: str, request: pytest.FixtureReq
 
 def test_a_log_that_grows_behind_a_reader_is_said(journal: Journal, file: Path, events: list[dict[str, Any]]) -> None:
     """Once, and again when it has doubled."""
-    journal.read(ground.ground_of).alarm = 200_000
+    journal.read(journal_files.journal_files_of).alarm = 200_000
     numbers = count(10)
 
     def grown(times: int) -> bool:

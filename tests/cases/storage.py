@@ -1,4 +1,4 @@
-"""Cases of what the journal lies on: its files, its database, its names."""
+"""Cases of what stores the journal: its files, its database, its names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Final
 
 from tests.cases.row import Row, row
 
-FILES: Final = "journal/databases/test_ground.py::"
+FILES: Final = "journal/databases/test_journal_files.py::"
 PROVES: Final = "cli/test_check_proves.py::"
 POOLER: Final = "system/postgresql/test_pooler.py::"
 NAMES: Final = "journal/test_account_names.py::"
 URL: Final = "settings/test_journal_url.py::"
 
-GROUND: Final[tuple[Row, ...]] = (
+STORAGE: Final[tuple[Row, ...]] = (
     row(
         "The journal's file is deleted, moved or cut off under the running service.",
         "The next push gets a Server fault, it is said loudly, and no empty journal takes its place.",

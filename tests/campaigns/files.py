@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.campaigns.site import Site
 
 
-def ground(run: Run) -> None:
+def files(run: Run) -> None:
     """One service process from beginning to end; each way to take its file away, again and again."""
     rounds = run.scaled(40, len(_WAYS))
     share = run.scaled(2000, 80) // rounds
