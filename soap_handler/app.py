@@ -26,9 +26,9 @@ from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal, adopt
 from soap_handler.journal.retention import Retention
 from soap_handler.journal.watched import WatchedJournal, tell_accepted
-from soap_handler.metrics.board import Board, Slot
 from soap_handler.metrics.events import count_in
 from soap_handler.metrics.instruments import detach_all
+from soap_handler.metrics.shared_memory import MetricsSlot, SharedMemory
 from soap_handler.metrics.status import Status
 from soap_handler.receive.keeping import KeepingReceiver
 from soap_handler.receive.receiver import Receiver
@@ -69,9 +69,9 @@ def build_faces(server: ServerSettings, receiver: Receiver, seams: Seams) -> lis
     """Build the versions of the API that are served. In the form of the first, a request without a face is refused."""
     limits = Limits(server.max_depth, server.max_attributes)
     return [
-        Endpoint(receiver, limits, seams.read_many(receiver)),
-        FormPost(receiver, seams.read_many_forms(receiver)),
-        XmlPush(receiver, limits, seams.read_many_elements(receiver)),
+        Endpoint(receiver, limits, seams.read_many(Endpoint, receiver)),
+        FormPost(receiver, seams.read_many(FormPost, receiver)),
+        XmlPush(receiver, limits, seams.read_many(XmlPush, receiver)),
     ]
 
 
@@ -97,13 +97,13 @@ def build_application(
 
 
 def build_console(
-    settings: Settings, journal: Journal, board: Board, sockets: Sequence[socket.socket]
+    settings: Settings, journal: Journal, memory: SharedMemory, sockets: Sequence[socket.socket]
 ) -> tuple[ConsoleListener, Callable[[Settings], None]]:
     """Build what serves the operators' application on these sockets, and what takes up a reload there."""
     from soap_handler.console import application, exposition  # noqa: PLC0415 - Flask, only where it is on
 
-    health = Health(journal, board.statuses)
-    metrics = exposition.Exposition(board, journal, health, references(settings))
+    health = Health(journal, memory.statuses)
+    metrics = exposition.Exposition(memory, journal, health, references(settings))
     app = application.build(settings, journal, health, metrics)
     return ConsoleListener(app, sockets), lambda after: application.take_up(app, applied(settings, after))
 
@@ -113,13 +113,13 @@ def references(settings: Settings) -> list[str]:
     return [account.reference for account in settings.account]
 
 
-def board_for(settings: Settings, workers: int = 1) -> Board:
+def shared_memory_for(settings: Settings, workers: int = 1) -> SharedMemory:
     """Build what the workers count in, with room for what the settings name."""
-    return Board(workers, len(settings.account) + len(settings.sink))
+    return SharedMemory(workers, len(settings.account) + len(settings.sink))
 
 
 def serve_console(
-    load: Callable[[], Settings], board: Board, sockets: Sequence[socket.socket], link: ParentLink
+    load: Callable[[], Settings], memory: SharedMemory, sockets: Sequence[socket.socket], link: ParentLink
 ) -> int:
     """Serve the console in this process, beside those of the workers, until the parent says stop; return 0.
 
@@ -129,7 +129,7 @@ def serve_console(
     detach_all()
     told_to_stop = threading.Event()
     with Journal(settings.journal.url.get_secret_value(), timeout=settings.journal.timeout) as journal:
-        console, take_up = build_console(settings, journal, board, sockets)
+        console, take_up = build_console(settings, journal, memory, sockets)
         console.start()
         link.follow(lambda: take_up(load()), told_to_stop.set)
         told_to_stop.wait()
@@ -171,7 +171,7 @@ class App:
         plugged: Handlers | None = None,
         sockets: Sequence[socket.socket] = (),
         shared: Seams | None = None,
-        slot: Slot | None = None,
+        slot: MetricsSlot | None = None,
     ) -> None:
         """Build everything and listen. ``plugged`` are the handlers to use instead of ``handler.target``.
 
@@ -194,7 +194,7 @@ class App:
         """Whether :meth:`run` ended as all handler threads hang: only another process goes on."""
         self.seams = shared or seams(settings.server)
         self._tracing = tracing(settings)
-        self._slot = slot or Slot(board_for(settings))
+        self._slot = slot or MetricsSlot(shared_memory_for(settings))
         self._slot.clear_gauges()
         self._end_counting = count_in(self._slot) if settings.console else lambda: None
         self.console: ConsoleListener | None = None
@@ -214,7 +214,7 @@ class App:
             self.journal.close()
             raise
         if for_console:
-            self.console, self._tell_console = build_console(settings, self.journal, self._slot.board, for_console)
+            self.console, self._tell_console = build_console(settings, self.journal, self._slot.memory, for_console)
 
     def _build_background(self, settings: Settings, destinations: Sequence[Destination]) -> None:
         """Build what runs beside the server."""
@@ -252,7 +252,7 @@ class App:
         if self._tracing:
             faces = self._tracing.faces(faces)
         callers = Callers(server.allow_from, server.trusted_proxies)
-        health = Health(self.journal, self._slot.board.statuses)
+        health = Health(self.journal, self._slot.memory.statuses)
         application = build_application(server, faces, self.journal, callers, lambda: health.readiness().is_ready)
         fast = self.seams.server(settings, self.journal, application, callers)
         return Server(application, server, application.face_or_first, sockets=sockets, **fast)

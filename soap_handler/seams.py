@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from soap_handler.dispatch.admission import Admission
 
 if TYPE_CHECKING:
-    from soap_handler.faces.base import ReadMany
+    from soap_handler.faces.base import Face, ReadMany
     from soap_handler.journal import Journal
     from soap_handler.receive.receiver import Receiver
     from soap_handler.server.server import Server
@@ -39,16 +39,8 @@ class Seams:
         """Return what says how much one destination may handle now, and whether deletes may go on."""
         return Admission()
 
-    def read_many(self, _receiver: Receiver) -> ReadMany | None:
-        """Return what reads several SOAP requests at once."""
-        return None
-
-    def read_many_forms(self, _receiver: Receiver) -> ReadMany | None:
-        """Return what reads several form posts at once."""
-        return None
-
-    def read_many_elements(self, _receiver: Receiver) -> ReadMany | None:
-        """Return what reads several requests of XML push at once."""
+    def read_many(self, _face: type[Face], _receiver: Receiver) -> ReadMany | None:
+        """Return what reads several requests to a face at once."""
         return None
 
     def server(

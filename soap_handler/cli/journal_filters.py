@@ -83,7 +83,7 @@ class Filters:
         """
         from soap_handler.cli import journal_view  # noqa: PLC0415 - it loads SQLAlchemy
         from soap_handler.journal import Selection  # noqa: PLC0415 - it loads SQLAlchemy
-        from soap_handler.journal.operator.conditions import is_number  # noqa: PLC0415 - it loads SQLAlchemy
+        from soap_handler.journal.conditions import is_number  # noqa: PLC0415 - it loads SQLAlchemy
 
         if self.number is not None and not is_number(self.number):
             raise typer.BadParameter(f"--number is {self.number!r}; expected digits, such as +447700900123")

@@ -14,8 +14,8 @@ from soap_handler import logs, telemetry
 from soap_handler.cli import configuration, early_signals, standard_streams
 from soap_handler.cli.options import Config  # noqa: TC001 - typer reads it
 from soap_handler.errors import SettingsError, SoapHandlerError
-from soap_handler.metrics.board import Slot
 from soap_handler.metrics.events import count_in
+from soap_handler.metrics.shared_memory import MetricsSlot
 from soap_handler.metrics.status import Status
 from soap_handler.server.companion import Companion
 from soap_handler.server.reload import Reloader, refused
@@ -83,7 +83,7 @@ def _serve(
     link: ParentLink | None = None,
     seams: Seams | None = None,
     *,
-    slot: Slot | None = None,
+    slot: MetricsSlot | None = None,
 ) -> int:
     """Serve in this process, which is a worker of another one if there is a link to that; return the exit code."""
     app = _built(settings, sockets, seams, slot)
@@ -131,14 +131,14 @@ def _end_by_force_later(code: int) -> None:
 
 def _share(settings: Settings, config: Path | None, count: int) -> int:
     """Serve in several processes on one port; return the exit code."""
-    from soap_handler.app import board_for, serve_console  # noqa: PLC0415 - as above
     from soap_handler.app import seams as shared_seams  # noqa: PLC0415 - it loads everything; other commands need not
+    from soap_handler.app import serve_console, shared_memory_for  # noqa: PLC0415 - as above
 
     sockets, for_console = _listening(settings), _listening_for_console(settings)
     seams = shared_seams(settings.server, count)
-    board = board_for(settings, count)
+    memory = shared_memory_for(settings, count)
     if settings.console:
-        count_in(Slot(board, count))
+        count_in(MetricsSlot(memory, count))
     manager = ServiceManager()
     current = [settings]  # the latest that were good: a worker that is started again takes up these
 
@@ -146,7 +146,7 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
         _close(for_console)
         seams.take_slot(link.slot)
         try:
-            return _serve(current[0], config, sockets, link, seams, slot=Slot(board, link.slot))
+            return _serve(current[0], config, sockets, link, seams, slot=MetricsSlot(memory, link.slot))
         except typer.Exit as end:
             return end.exit_code
 
@@ -157,11 +157,11 @@ def _share(settings: Settings, config: Path | None, count: int) -> int:
             return current[0]
 
         _close(sockets)
-        return serve_console(load, board, for_console, link)
+        return serve_console(load, memory, for_console, link)
 
     def ended(number: int) -> None:
         seams.worker_ended(number)
-        gone = Slot(board, number)
+        gone = MetricsSlot(memory, number)
         gone.note(Status.ABSENT)
         gone.clear_gauges()
 
@@ -212,7 +212,7 @@ def _close(sockets: Sequence[socket.socket]) -> None:
         each.close()
 
 
-def _built(settings: Settings, sockets: Sequence[socket.socket], seams: Seams | None, slot: Slot | None) -> App:
+def _built(settings: Settings, sockets: Sequence[socket.socket], seams: Seams | None, slot: MetricsSlot | None) -> App:
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - heavy, like the next one
 
     from soap_handler.app import App  # noqa: PLC0415 - it loads everything; other commands need not

@@ -49,7 +49,7 @@ def simulate(
     counts = simulate_run.run(
         found.account,
         Disturbances(**asdict(shares)),
-        simulate_run.Order(found.handler_url, found.inbox_port, messages, rate, seed, api, ca_bundle),
+        simulate_run.SimulationPlan(found.handler_url, found.inbox_port, messages, rate, seed, api, ca_bundle),
     )
     if as_json:
         typer.echo(json.dumps(simulate_run.summary(counts)))

@@ -25,7 +25,7 @@ _POLL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SimulationPlan:
     """What to push, where to, and how fast."""
 
     handler_url: str | None
@@ -39,20 +39,20 @@ class Order:
     ca_bundle: Path | None = None
 
 
-def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts:
-    """Push as ordered; return the counts of EMS when all is done or SIGINT or SIGTERM came."""
+def run(account: EmsAccount, disturbances: Disturbances, plan: SimulationPlan) -> Counts:
+    """Push as planned; return the counts of EMS when all is done or SIGINT or SIGTERM came."""
     ems = SimulatedEms(
         [account],
-        order.handler_url,
+        plan.handler_url,
         disturbances=disturbances,
-        seed=order.seed,
-        inbox_port=order.inbox_port,
-        api=order.api,
-        push_settings=PushSettings(ca_bundle=order.ca_bundle),
+        seed=plan.seed,
+        inbox_port=plan.inbox_port,
+        api=plan.api,
+        push_settings=PushSettings(ca_bundle=plan.ca_bundle),
     )
     with stop_signals() as stop, ems:
         typer.echo(f"inbox: {ems.inbox_url}\nWSDL:  {ems.inbox_url}?wsdl", err=True)
-        _push(ems, account.reference, order, stop)
+        _push(ems, account.reference, plan, stop)
         while not (stop.is_set() or _done(ems.counts())):
             stop.wait(_POLL_SECONDS)
         for why in sorted({each.last_failure for each in ems.waiting() if each.last_failure}):
@@ -60,10 +60,10 @@ def run(account: EmsAccount, disturbances: Disturbances, order: Order) -> Counts
     return ems.counts()
 
 
-def _push(ems: SimulatedEms, reference: str, order: Order, stop: threading.Event) -> None:
-    for notification in islice(believable_notifications(reference, order.seed), order.messages):
+def _push(ems: SimulatedEms, reference: str, plan: SimulationPlan, stop: threading.Event) -> None:
+    for notification in islice(believable_notifications(reference, plan.seed), plan.messages):
         ems.push(notification)
-        if stop.wait(1 / order.rate):
+        if stop.wait(1 / plan.rate):
             return
 
 

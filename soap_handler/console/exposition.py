@@ -1,6 +1,6 @@
 """Exposition: the metrics as Prometheus reads them, in its text format or as OpenMetrics.
 
-What the workers count is read from the board; what waits is asked of the journal, and kept for some seconds.
+What the workers count is read from the memory; what waits is asked of the journal, and kept for some seconds.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from soap_handler.console.health import Health
     from soap_handler.journal import Journal
     from soap_handler.journal.questions.backlog import Backlog
-    from soap_handler.metrics.board import Board, Key
     from soap_handler.metrics.instruments import Metric
+    from soap_handler.metrics.shared_memory import Key, SharedMemory
 
 KEPT_SECONDS: Final = 5.0
 """For so long what waits is not looked for again."""
@@ -52,9 +52,9 @@ _FAMILIES: Final[Mapping[str, Any]] = {
 class Exposition:
     """Renders the metrics of the whole service. Thread-safe."""
 
-    def __init__(self, board: Board, journal: Journal, health: Health, accounts: Iterable[str]) -> None:
+    def __init__(self, memory: SharedMemory, journal: Journal, health: Health, accounts: Iterable[str]) -> None:
         """``accounts`` are the configured references, the only ones that become labels."""
-        self._board = board
+        self._memory = memory
         self._health = health
         self._accounts: frozenset[str] = frozenset()
         self.expect(accounts)
@@ -73,16 +73,16 @@ class Exposition:
 
     def open_circuits(self) -> dict[tuple[str, str], int]:
         """Return how many workers' circuit breaker is open, by what it is of (``sink``, ``inbox``) and its name."""
-        gauges = (each for each in self._board.totals().items() if each[0][0] == catalogue.CIRCUIT_OPEN.name)
+        gauges = (each for each in self._memory.totals().items() if each[0][0] == catalogue.CIRCUIT_OPEN.name)
         return {(key[1], key[2]): int(cells[0]) for key, cells in gauges if cells[0]}
 
     def workers(self) -> tuple[int, int]:
         """Return how many workers serve, and how many there are to be."""
-        return self._board.statuses.count(Status.SERVING), self._board.workers
+        return self._memory.statuses.count(Status.SERVING), self._memory.workers
 
     def collect(self) -> Iterator[Family]:
         """Yield each metric with its present values."""
-        totals = self._board.totals()
+        totals = self._memory.totals()
         for metric in catalogue.COUNTED:
             yield _counted(metric, totals)
         yield from self._asked()
@@ -97,7 +97,7 @@ class Exposition:
         yield ready
         workers = _family(catalogue.WORKERS)
         for status in (Status.SERVING, Status.DRAINING):
-            workers.add_metric((status.name.lower(),), self._board.statuses.count(status))
+            workers.add_metric((status.name.lower(),), self._memory.statuses.count(status))
         yield workers
         build = _family(catalogue.BUILD)
         build.add_metric((), {"version": _release(), "python": platform.python_version()})

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from soap_handler.faces.form_post.face import FormPost
 from soap_handler.faces.plain_text import CONFIRMED, denied
+from soap_handler.faces.soap.endpoint import Endpoint
+from soap_handler.faces.xml_push import XmlPush
 from soap_handler.fast.batching import BatchingDispatcher
 from soap_handler.fast.batching_channel import BatchingChannel
 from soap_handler.fast.compiled_sql import COMPILED
@@ -22,9 +25,11 @@ from soap_handler.notifications import Kind
 from soap_handler.seams import Seams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Engine
 
-    from soap_handler.faces.base import ReadMany
+    from soap_handler.faces.base import Face, ReadMany
     from soap_handler.journal import Journal
     from soap_handler.journal.announcer import Announcer
     from soap_handler.journal.execute import Verb
@@ -62,17 +67,14 @@ class FastSeams(Seams):
         self._sheddings.append(LoadShedding(self.slot, all_here=self._sheddings))
         return self._sheddings[-1]
 
-    def read_many(self, receiver: Receiver) -> ReadMany:
-        """Read usual envelopes in one pass."""
-        return UsualPushes(receiver)
-
-    def read_many_forms(self, receiver: Receiver) -> ReadMany:
-        """Read usual forms in the loop."""
-        return UsualPushes(receiver, read_usual_forms, dict.fromkeys(Kind, CONFIRMED), denied)
-
-    def read_many_elements(self, receiver: Receiver) -> ReadMany:
-        """Read usual elements of XML push in the loop."""
-        return UsualElements(receiver)
+    def read_many(self, face: type[Face], receiver: Receiver) -> ReadMany | None:
+        """Read usual envelopes, forms and elements of XML push in one pass, in the loop."""
+        readers: dict[type[Face], Callable[[], ReadMany]] = {
+            Endpoint: lambda: UsualPushes(receiver),
+            FormPost: lambda: UsualPushes(receiver, read_usual_forms, dict.fromkeys(Kind, CONFIRMED), denied),
+            XmlPush: lambda: UsualElements(receiver),
+        }
+        return readers[face]() if face in readers else None
 
     def server(
         self, settings: Settings, journal: Journal, application: Application, callers: Callers

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import func, select
 
+from soap_handler.journal.conditions import has_error, has_number
 from soap_handler.journal.execute import query
 from soap_handler.journal.insert import searchable, storable
-from soap_handler.journal.operator.conditions import has_error, has_number
 from soap_handler.journal.records import Attempt, Record, Source, State, Step
 from soap_handler.journal.schema import SEQ_IN, attempt, in_state, notification
 from soap_handler.notifications import Kind, canonical_id

@@ -15,24 +15,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import Column, Table, Text, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import Column, Table, Text, delete, insert, literal_column, or_, select, update
 
 from soap_handler import clock, telemetry
 from soap_handler.journal.databases.sqlite import READ_ONLY
-from soap_handler.journal.execute import QUEUE_CLOCK, Instant, from_number, queue_now
-from soap_handler.journal.operator.in_parts import found_in_parts
-from soap_handler.journal.queries import selected
-from soap_handler.journal.records import Selection, State
+from soap_handler.journal.execute import QUEUE_CLOCK, Instant, from_number
+from soap_handler.journal.records import State
 from soap_handler.journal.schema import in_state, metadata, notification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Engine
 
     from soap_handler.clock import QueueClock
-    from soap_handler.journal.operator.in_parts import Read
 
 REFRESH_SECONDS: Final = 1.0
 """How long a process on PostgreSQL trusts its last look at the database's clock."""
@@ -84,7 +80,7 @@ def _begin(engine: Engine, boot: str) -> datetime:
         zero = now - timedelta(seconds=clock.uptime())
         connection.execute(delete(_setting))
         connection.execute(insert(_setting).values(boot=boot, zero=zero))
-        connection.execute(update(notification).where(_waits(), _table.due_at > now).values(due_at=now))
+        connection.execute(update(notification).where(waits(), _table.due_at > now).values(due_at=now))
         return zero
 
 
@@ -147,7 +143,8 @@ def _plus(server: ColumnElement[datetime], duration: timedelta) -> ColumnElement
     return literal_column(f"{server} + {duration // timedelta(microseconds=1)}", Instant())
 
 
-def _waits() -> ColumnElement[bool]:
+def waits() -> ColumnElement[bool]:
+    """Return the condition that a notification waits for its handler, or to be deleted."""
     return or_(in_state(State.RECEIVED), in_state(State.HANDLED))
 
 
@@ -159,31 +156,3 @@ def _pull_in(connection: Connection, now: datetime, longest_lease: timedelta) ->
             rows = select(_table.seq).where(in_state(state), _table.due_at > until, owned)
             free = rows.with_for_update(skip_locked=True).scalar_subquery()
             connection.execute(update(notification).where(_table.seq.in_(free)).values(due_at=until))
-
-
-def held_back_in_parts(read: Read, selection: Selection, now: datetime) -> Iterator[Sequence[int]]:
-    """Yield the numbers of what waits for a later time and is not being worked on, as many as one commit may take."""
-    return found_in_parts(read, _held_back(selection, now))
-
-
-def release_due(connection: Connection, parts: Sequence[Sequence[int]]) -> list[int]:
-    """Make due at once those of some rows that still wait for a later time; return how many of each part."""
-    now = queue_now(connection)
-    return [
-        connection.execute(
-            update(notification).where(_table.seq.in_(seqs), *_held_back(Selection(), now)).values(due_at=now)
-        ).rowcount
-        for seqs in parts
-    ]
-
-
-def count_held_back(connection: Connection, selection: Selection, now: datetime) -> int:
-    """Return how much is held back."""
-    query = select(func.count()).select_from(notification).where(*_held_back(selection, now))
-    return int(connection.scalar(query) or 0)
-
-
-def _held_back(selection: Selection, now: datetime) -> list[ColumnElement[bool]]:
-    # A blocked row is not held back by a time: it waits for another of its originator.
-    later = [_waits(), _table.due_at > now, _table.owner.is_(None), _table.parked_at.is_(None)]
-    return [*later, *selected(selection)]

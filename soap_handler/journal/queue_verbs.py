@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from soap_handler.errors import JournalUnavailableError
-from soap_handler.journal import queue_clock
 from soap_handler.journal.access import Access
 from soap_handler.journal.claim import ClaimRequest, begin, claim
+from soap_handler.journal.operator import releasing
+from soap_handler.journal.operator.retrying import dead_in_parts, requeue_dead
 from soap_handler.journal.records import Settlement, State, Step
-from soap_handler.journal.settle import dead_in_parts, release, requeue_dead, settle
+from soap_handler.journal.settle import release, settle
 from soap_handler.journal.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -98,13 +99,13 @@ class QueueVerbs(Access):
 
     def release_due(self, selection: Selection) -> int:
         """Make due at once what waits for a later time and is not being worked on; return how much there was."""
-        parts = queue_clock.held_back_in_parts(self.read, selection, self.queue_now())
-        return sum(self.committer.submit(queue_clock.release_due, seqs).result() for seqs in parts)
+        parts = releasing.held_back_in_parts(self.read, selection, self.queue_now())
+        return sum(self.committer.submit(releasing.release_due, seqs).result() for seqs in parts)
 
     def count_held_back(self, selection: Selection) -> int:
         """Return how much :meth:`release_due` would release."""
         now = self.queue_now()
-        return self.read(lambda connection: queue_clock.count_held_back(connection, selection, now))
+        return self.read(lambda connection: releasing.count_held_back(connection, selection, now))
 
     def transaction(self, seconds: float) -> Transaction:
         """Return a transaction in which a handler writes and is settled, for ``seconds`` at most.

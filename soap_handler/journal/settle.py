@@ -14,10 +14,8 @@ from soap_handler.journal.claim import ATTEMPT, count_of
 from soap_handler.journal.erasure.phone_number import ERASED
 from soap_handler.journal.execute import Instant, execute, query, queue_now
 from soap_handler.journal.insert import by_batch, storable
-from soap_handler.journal.operator.in_parts import found_in_parts
-from soap_handler.journal.queries import selected
 from soap_handler.journal.records import Settlement, State, Step
-from soap_handler.journal.schema import NO_LEASE, SEQ_IN, attempt, in_state, notification
+from soap_handler.journal.schema import NO_LEASE, SEQ_IN, attempt, notification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,8 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from soap_handler.journal.operator.in_parts import Read
-    from soap_handler.journal.records import Claim, Selection
+    from soap_handler.journal.records import Claim
 
 _table = notification.c
 
@@ -183,20 +180,3 @@ def release(connection: Connection, releases: Sequence[tuple[Step, timedelta, Se
         if step is Step.HANDLE:
             order.unblock_next(connection, _freed(held, rows, now))
     return [None] * len(releases)
-
-
-def dead_in_parts(read: Read, selection: Selection) -> Iterator[Sequence[int]]:
-    """Yield the numbers of the dead notifications of a selection, as many at once as one commit may take."""
-    return found_in_parts(read, [in_state(State.DEAD), *selected(selection)])
-
-
-def requeue_dead(connection: Connection, parts: Sequence[Sequence[int]]) -> list[int]:
-    """Send those of some rows that are dead round again with a fresh count of attempts; return how many of each."""
-    return [
-        connection.execute(
-            update(notification)
-            .where(in_state(State.DEAD), _table.seq.in_(seqs))
-            .values(state=State.RECEIVED.value, due_at=queue_now(connection), leased_at=NO_LEASE, attempts=0)
-        ).rowcount
-        for seqs in parts
-    ]

@@ -19,7 +19,7 @@ from soap_handler.accounts.passwords import PasswordHash
 from soap_handler.console import application, exposition, health
 from soap_handler.console.pages import overview
 from soap_handler.journal import Journal, Selection, State
-from soap_handler.metrics.board import Board, Slot
+from soap_handler.metrics.shared_memory import MetricsSlot, SharedMemory
 from soap_handler.metrics.status import Status
 from soap_handler.server.console_listener import ConsoleListener
 from soap_handler.server.supervisor import listen
@@ -127,10 +127,10 @@ def _serving(url: str, database_cpu: Callable[[], float]) -> Iterator[Served]:
         console=ConsoleSettings.model_validate({"port": 0, "user": [user]}),
     )
     with Journal(url) as journal:
-        board = Board()
-        Slot(board).note(Status.SERVING)
-        ready = health.Health(journal, board.statuses)
-        metrics = exposition.Exposition(board, journal, ready, [each.reference for each in accounts])
+        memory = SharedMemory()
+        MetricsSlot(memory).note(Status.SERVING)
+        ready = health.Health(journal, memory.statuses)
+        metrics = exposition.Exposition(memory, journal, ready, [each.reference for each in accounts])
         app = application.build(settings, journal, ready, metrics)
         listener = ConsoleListener(app, listen("127.0.0.1", 0))
         listener.start()

@@ -151,7 +151,7 @@ SOAP_RECEIVER: Final = Receiver(Accounts(ACCOUNTS))
 XML_RECEIVER: Final = Receiver(Accounts([XML_ACCOUNT]))
 SOAP_FACE: Final = Endpoint(SOAP_RECEIVER, read_many=UsualPushes(SOAP_RECEIVER))
 XML_FACE: Final = XmlPush(XML_RECEIVER, read_many=UsualElements(XML_RECEIVER))
-FORM_FACE: Final = FormPost(SOAP_RECEIVER, FastSeams().read_many_forms(SOAP_RECEIVER))
+FORM_FACE: Final = FormPost(SOAP_RECEIVER, FastSeams().read_many(FormPost, SOAP_RECEIVER))
 
 
 def prepared(face: Face, body: bytes, content_type: str, path: str = "") -> Exchange:

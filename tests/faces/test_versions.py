@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from soap_handler.notifications import Notification
 
 RECEIVER: Final = Receiver(Accounts(ACCOUNTS))
-SOAP: Final = Endpoint(RECEIVER, read_many=FastSeams().read_many(RECEIVER))
-FORM: Final = FormPost(RECEIVER, FastSeams().read_many_forms(RECEIVER))
-XML: Final = XmlPush(RECEIVER, read_many=FastSeams().read_many_elements(RECEIVER))
+SOAP: Final = Endpoint(RECEIVER, read_many=FastSeams().read_many(Endpoint, RECEIVER))
+FORM: Final = FormPost(RECEIVER, FastSeams().read_many(FormPost, RECEIVER))
+XML: Final = XmlPush(RECEIVER, read_many=FastSeams().read_many(XmlPush, RECEIVER))
 VERSIONS: Final[dict[Version, tuple[Writer, Face]]] = {
     Version.SOAP: (SoapWriter(), SOAP),
     Version.SOAP_NO_HEADERS: (SoapWriter(header=False), SOAP),

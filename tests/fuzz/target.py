@@ -68,8 +68,8 @@ class Target:
         receiver = Receiver(accounts)
         self._endpoint = Endpoint(receiver, read_many=UsualPushes(receiver))
         self._application = Application([self._endpoint], journal)
-        self._form = FormPost(receiver, FastSeams().read_many_forms(receiver))
-        self._xml = XmlPush(receiver, read_many=FastSeams().read_many_elements(receiver))
+        self._form = FormPost(receiver, FastSeams().read_many(FormPost, receiver))
+        self._xml = XmlPush(receiver, read_many=FastSeams().read_many(XmlPush, receiver))
         self.stored = 0
         self.refused = 0
         self.elements = 0

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 from soap_handler.journal import Beginning, Entry, Journal, Selection, State
 from soap_handler.journal.retention import Retention
 from tests.journal.entries import LEASE, START, Clock, ended, entry, message
+from tests.journal.ways import FAST
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -166,10 +167,10 @@ def test_pushes_hardly_notice_a_purge(url: str, way: Way) -> None:
 
 @pytest.mark.campaign
 @pytest.mark.timeout(600)
-def test_pushes_hardly_notice_a_purge_of_fifty_thousand(url: str, way: Way) -> None:
-    """The same with many; prints the figures."""
+def test_pushes_hardly_notice_a_purge_of_fifty_thousand(url: str) -> None:
+    """The same with many, the fast way; prints the figures."""
     fill(url, 50_000)
-    with Journal(url, **way) as journal:
+    with Journal(url, **FAST) as journal:
         quiet = latencies(journal, 0, 5.0)
         began = time.monotonic()
         purging = threading.Thread(target=Retention(journal, 30, floor=timedelta()).purge)

@@ -122,6 +122,7 @@ def test_honest_callers_are_served_through_a_flood(tmp_path: Path) -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.one_way  # the short one above takes both
 def test_a_quarter_of_a_minute_of_flood_leaves_honest_callers_their_pace(tmp_path: Path) -> None:
     """500 silent and dripping connections for 15 s: the honest median stays within three times its quiet value."""
     with behind(tmp_path) as service:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from soap_handler import times
 from soap_handler.journal import Selection, State
-from soap_handler.journal.operator.conditions import is_number
+from soap_handler.journal.conditions import is_number
 from soap_handler.notifications import Kind
 from soap_handler.settings import account_of
 

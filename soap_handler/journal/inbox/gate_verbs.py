@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from soap_handler.journal import queue_clock
 from soap_handler.journal.access import SubjectVerbs
 from soap_handler.journal.inbox import gates as inbox_gates
+from soap_handler.journal.operator import releasing
 from soap_handler.journal.records import Selection, State
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class InboxGates(SubjectVerbs):
     def _make_deletes_due(self, account: str | None) -> int:
         """Make due what waits to be deleted and is in no call now, some rows at a time; return how many there were."""
         deletes = Selection(state=State.HANDLED, account=None if account is None else (account,))
-        parts = queue_clock.held_back_in_parts(self._journal.read, deletes, self._journal.queue_now())
-        return sum(self._journal.committer.submit(queue_clock.release_due, seqs).result() for seqs in parts)
+        parts = releasing.held_back_in_parts(self._journal.read, deletes, self._journal.queue_now())
+        return sum(self._journal.committer.submit(releasing.release_due, seqs).result() for seqs in parts)
 
     def seconds_until(self, moment: datetime) -> float:
         """Return in how many seconds an instant of a gate is; negative when it has passed."""

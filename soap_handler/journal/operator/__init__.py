@@ -1,1 +1,1 @@
-"""What a person orders: replay, giving up, and the trail of who ordered what."""
+"""What a person orders: retry, release, replay, giving up, and the trail of who ordered what."""

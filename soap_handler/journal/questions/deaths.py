@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, select
 
-from soap_handler.journal.operator.conditions import last_error_id
+from soap_handler.journal.conditions import last_error_id
 from soap_handler.journal.schema import attempt, in_state, notification
 
 if TYPE_CHECKING:

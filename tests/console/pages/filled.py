@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from soap_handler.console import application, exposition, health
 from soap_handler.console.access.visitors import Role, Visitor, access_of
 from soap_handler.journal import Beginning, Entry, Journal, Refusal, Selection, Settlement, Source, State, Step, Tally
-from soap_handler.metrics.board import Board, Slot
+from soap_handler.metrics.shared_memory import MetricsSlot, SharedMemory
 from soap_handler.metrics.status import Status
 from soap_handler.notifications import (
     ErrorType,
@@ -56,7 +56,7 @@ class Filled:
     app: Flask
     journal: Journal
     settings: Settings
-    slot: Slot
+    slot: MetricsSlot
     """What the one worker would count in."""
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
@@ -101,11 +101,11 @@ def settings_of(folder: Path) -> Settings:
 def console_on(settings: Settings, *, guarded: bool = False) -> Iterator[Filled]:
     """Open the journal of some settings, and the console on it; each visitor may do all, unless it is guarded."""
     with Journal(settings.journal.url.get_secret_value()) as journal:
-        board = Board()
-        slot = Slot(board)
+        memory = SharedMemory()
+        slot = MetricsSlot(memory)
         slot.note(Status.SERVING)
-        ready = health.Health(journal, board.statuses)
-        app = application.build(settings, journal, ready, exposition.Exposition(board, journal, ready, [REFERENCE]))
+        ready = health.Health(journal, memory.statuses)
+        app = application.build(settings, journal, ready, exposition.Exposition(memory, journal, ready, [REFERENCE]))
         if not guarded:
             app.jinja_env.globals["csrf_token"] = str
             access_of(app).visitor = lambda: Visitor("someone", Role.OPERATOR)  # type: ignore[method-assign] # a double

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import pytest
+from markupsafe import escape
 from selenium.webdriver.common.by import By
 
 from soap_handler.journal import Entry, Selection, Settlement, State, Step
@@ -21,6 +22,7 @@ from soap_handler.notifications import (
 )
 from tests.console.pages.browsing import complaints, look_at
 from tests.console.pages.filled import LEASE, Filled, console_on, served, settings_of
+from tests.console.pages.test_all_pages import Reader
 from tests.support.wire import REFERENCE
 from tests.web.pages.chromium import BROWSER, DRIVER, forget
 
@@ -124,14 +126,25 @@ def assert_unharmed(browser: Chrome, address: str) -> None:
 
 @pytest.mark.parametrize("number", range(len(PAYLOADS)))
 def test_a_message_shows_it_as_text(browser: Chrome, address: str, number: int) -> None:
-    """In all four kinds, in each field, in the request, the error and the trace."""
+    """In each field, in the request, the error and the trace: a kind for each text, one after the other."""
     text = PAYLOADS[number]
-    for seq in range(number * 4 + 1, number * 4 + 5):
-        look_at(browser, f"{address}/messages/{seq}")
-        browser.execute_script("for (const each of document.querySelectorAll('details')) each.open = true")
-        assert_unharmed(browser, address)
-        shown = browser.execute_script("return document.querySelector('main').textContent")
-        assert "ValueError: " + text.replace("\x00", "") in shown
+    look_at(browser, f"{address}/messages/{number * 4 + 1 + number % 4}")
+    browser.execute_script("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert_unharmed(browser, address)
+    shown = browser.execute_script("return document.querySelector('main').textContent")
+    assert "ValueError: " + text.replace("\x00", "") in shown
+
+
+def test_each_kind_of_message_shows_each_text_as_text(hostile: Filled) -> None:
+    """The page is as sound as any other, and has the text with each sign of HTML escaped."""
+    client = hostile.app.test_client()
+    for seq in range(1, 4 * len(PAYLOADS) + 1):
+        text = PAYLOADS[(seq - 1) // 4]
+        page = client.get(f"/messages/{seq}").get_data(as_text=True)
+        reader = Reader()
+        reader.feed(page)
+        assert (reader.open, reader.wrong) == ([], []), text
+        assert str(escape(f"ValueError: {text}".replace("\x00", ""))) in page.replace("\x00", "")
 
 
 @pytest.mark.parametrize("path", ["/", "/messages", "/messages?state=dead", "/dead", "/waiting"])

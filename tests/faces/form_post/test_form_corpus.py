@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from soap_handler.faces.base import Exchange
 
 RECEIVER: Final = Receiver(Accounts(ACCOUNTS))
-FACE: Final = FormPost(RECEIVER, FastSeams().read_many_forms(RECEIVER))
+FACE: Final = FormPost(RECEIVER, FastSeams().read_many(FormPost, RECEIVER))
 TYPES: Final = (
     FORM_TYPE,
     f"{FORM_TYPE}; charset=utf-8",

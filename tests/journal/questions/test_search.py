@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soap_handler.journal import Entry, Journal, Selection, State, questions
-from soap_handler.journal.operator.conditions import is_number
+from soap_handler.journal.conditions import is_number
 from soap_handler.notifications import MessageEvent
 from tests.journal.entries import LEASE, START, Clock, ended, entry, message
 

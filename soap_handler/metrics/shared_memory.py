@@ -1,4 +1,4 @@
-"""The board: shared memory in which each worker process counts, and from which the console reads all of them.
+"""Shared memory in which each worker process counts, and from which the console reads all of them.
 
 Each worker writes its own slot and no other, so nothing is locked between processes. A slot is a directory that only
 grows: a row for each metric and set of labels, with its text and its cells. It belongs to a place and not to a process:
@@ -32,7 +32,7 @@ _SEPARATOR: Final = "\x1f"
 _ROWS: Final = 512  # more than the code, the contract and a dozen of sinks and accounts need
 
 
-class Board:
+class SharedMemory:
     """The shared memory. Make it before the processes are forked; each then has a slot, counted from 0."""
 
     def __init__(self, workers: int = 1, names: int = 0) -> None:
@@ -64,9 +64,9 @@ class Board:
 class _Rows:
     """One slot as rows. The text of a row is written before the number of rows says that it is there."""
 
-    def __init__(self, board: Board, number: int) -> None:
-        part = board.part(number)
-        self.size = board.rows
+    def __init__(self, memory: SharedMemory, number: int) -> None:
+        part = memory.part(number)
+        self.size = memory.rows
         texts_at = 2 * _CELL_BYTES
         cells_at = texts_at + self.size * _ROW_BYTES
         self.used = part[:texts_at].cast("Q")  # rows, cells
@@ -100,22 +100,22 @@ class _Rows:
         return int(begin)
 
 
-class Slot:
-    """A worker's own part of the board. Thread-safe within its process; one process has it at a time."""
+class MetricsSlot:
+    """A worker's own part of the memory. Thread-safe within its process; one process has it at a time."""
 
-    def __init__(self, board: Board, number: int = 0) -> None:
+    def __init__(self, memory: SharedMemory, number: int = 0) -> None:
         """Take the slot over from the process that had it before, if there was one."""
-        self.board = board
-        """The board that the workers share."""
+        self.memory = memory
+        """The memory that the workers share."""
         self._number = number
-        self._rows = _Rows(board, number)
+        self._rows = _Rows(memory, number)
         self._cells = self._rows.cells
         self._begins: dict[Key, int | None] = {key: begin for key, begin, _ in self._rows.directory()}
         self._lock = threading.Lock()
 
     def note(self, status: Status) -> None:
         """Note what this worker does now. Safe in a signal handler."""
-        self.board.statuses.note(self._number, status)
+        self.memory.statuses.note(self._number, status)
 
     def clear_gauges(self) -> None:
         """Set the gauges to 0: the process that they were of is gone."""
