@@ -234,6 +234,7 @@ def _database_url(url: SecretStr) -> SecretStr:
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - only a sink of this type needs it
 
     try:
+        url.get_secret_value().encode()  # bytes of the environment may be no text
         make_url(url.get_secret_value())
     except (ArgumentError, ValueError) as error:
         raise ValueError("a SQLAlchemy URL such as postgresql+psycopg://user:password@host/database") from error

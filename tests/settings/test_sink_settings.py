@@ -162,6 +162,15 @@ def test_a_relative_table_is_beside_the_configuration(tmp_path: Path, url: str, 
     assert sink.url.get_secret_value() == placed.format(folder=tmp_path)
 
 
+def test_a_url_of_a_table_that_is_no_text_is_named(tmp_path: Path) -> None:
+    """Bytes of the environment that are not UTF-8 end in no later error."""
+    path = tmp_path / "soap-handler.toml"
+    path.write_text(f'{GOOD}{ROUTE}[sink.crm]\ntype = "sql"\n')
+    for url in ("sqlite:///\udcff.db", "postgresql+psycopg://h/\udcff"):
+        with pytest.raises(SettingsError, match=r"^sink\.crm\.url .*is of another form \(not shown\); expected"):
+            load_settings(path, {"SOAP_HANDLER_SINK__CRM__URL": url})
+
+
 def test_the_columns_of_a_table_come_from_the_environment_too(tmp_path: Path) -> None:
     """As JSON; what is none is named."""
     path = tmp_path / "soap-handler.toml"
