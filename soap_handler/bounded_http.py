@@ -1,19 +1,36 @@
-"""HTTP answers that are bounded in time: an adapter for requests whose read timeout holds for the whole answer."""
+"""HTTP answers that are bounded in time: a session of requests whose read timeout holds for the whole answer."""
 
 from __future__ import annotations
 
 import io
 import time
 from http.client import HTTPResponse
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
+import requests
 from requests.adapters import HTTPAdapter
 
 if TYPE_CHECKING:
     import socket
 
 
-class BoundedAdapter(HTTPAdapter):
+def bounded_session() -> requests.Session:
+    """Return a session with one connection, which is kept alive, and answers that are bounded.
+
+    Nothing of the environment counts, as ``HTTPS_PROXY`` or ``.netrc``, and no cookie is kept: the next call may be of
+    another account.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    session.headers.update({"User-Agent": "soap-handler", "Accept-Encoding": "identity"})
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _BoundedAdapter(pool_connections=1, pool_maxsize=1))
+    return session
+
+
+class _BoundedAdapter(HTTPAdapter):
     """An adapter whose read timeout is a deadline for the whole answer: requests' own starts anew with each byte."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - requests' signature

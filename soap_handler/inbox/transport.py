@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 
 import requests
 from lxml import etree
 from urllib3.exceptions import HTTPError
 
-from soap_handler.bounded_http import BoundedAdapter
+from soap_handler.bounded_http import bounded_session
 from soap_handler.connection_faults import no_answer, was_closed
 from soap_handler.errors import InboxUnavailableError
 
@@ -114,13 +113,9 @@ def _unavailable() -> Iterator[None]:
 
 
 def _session(proxy: str | None, ca_bundle: Path | None) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
+    session = bounded_session()
     session.verify = str(ca_bundle) if ca_bundle else True
     if proxy:
         session.proxies = {"http": proxy, "https": proxy}
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # the next call may be of another account
-    session.headers.update({"User-Agent": "soap-handler", "Accept": "text/xml", "Accept-Encoding": "identity"})
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, BoundedAdapter(pool_connections=1, pool_maxsize=1))
+    session.headers["Accept"] = "text/xml"
     return session

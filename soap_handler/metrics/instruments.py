@@ -1,7 +1,7 @@
 """Instruments: a counter, a gauge and a histogram, by which each part of the service counts. The list is ``catalogue``.
 
-They write to the board's slot of this process, once it is attached, and do nothing before: without a console the price
-is one comparison. What is counted must not fail what it counts, so a value that finds no room is left out.
+They write to this process's slot of the shared memory, once it is attached, and do nothing before: without a console
+the price is one comparison. What is counted must not fail what it counts, so a value that finds no room is left out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Type: TypeAlias = Literal["counter", "gauge", "histogram", "info"]
 
 
 class Cells(Protocol):
-    """Where a process counts: its slot of the board."""
+    """Where a process counts: its slot of the shared memory."""
 
     def add(self, metric: Metric, labels: tuple[str, ...], amounts: Iterable[tuple[int, float]]) -> None:
         """Add amounts to cells of a metric, by their place in it."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import requests
 from urllib3.exceptions import HTTPError
 
-from soap_handler.bounded_http import BoundedAdapter
+from soap_handler.bounded_http import bounded_session
 from soap_handler.connection_faults import no_answer
 from soap_handler.errors import SinkDownError
 
@@ -102,15 +102,7 @@ class Sessions:
             if self._idle and time.monotonic() - self._idle[-1][1] < _IDLE_SECONDS:
                 return self._idle.pop()[0]
         self.close()
-        return self._new()
-
-    def _new(self) -> requests.Session:
-        session = requests.Session()
-        session.trust_env = False
-        session.headers.update({"User-Agent": "soap-handler", "Accept-Encoding": "identity"})
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, BoundedAdapter(pool_connections=1, pool_maxsize=1))
-        return session
+        return bounded_session()
 
 
 class Reply:

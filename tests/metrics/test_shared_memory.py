@@ -1,4 +1,4 @@
-"""The memory: what several threads and processes count is summed exactly, and outlives the process that counted it."""
+"""Shared memory: what several threads and processes count is summed exactly, and outlives who counted it."""
 
 from __future__ import annotations
 
