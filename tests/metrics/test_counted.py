@@ -8,14 +8,18 @@ import pytest
 
 from soap_handler import telemetry
 from soap_handler.dispatch.breaker import FAILURES_TO_OPEN, Breaker
+from soap_handler.ems import InboxService
 from soap_handler.errors import GiveUp
 from soap_handler.inbox import CircuitBreaker
+from soap_handler.inbox.connections import Connections
+from soap_handler.inbox.reconcile_schedule import ReconcileSchedule
 from soap_handler.journal import Journal
 from soap_handler.metrics.events import count_in
 from soap_handler.metrics.shared_memory import MetricsSlot, SharedMemory
 from soap_handler.notifications import MessageReceived, Notification
-from soap_handler.settings import DeleteSettings
+from soap_handler.settings import DeleteSettings, ReconcileSettings
 from tests.dispatch.dispatching import Hanging, dispatching, entry, outcomes
+from tests.inbox.reconcile.reconciling import EMS, REFERENCE, account
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -57,6 +61,23 @@ def test_an_open_breaker_of_an_inbox_is_a_gauge(memory: SharedMemory) -> None:
     breaker.failed()
     CircuitBreaker(DeleteSettings(), account="EX1")
     assert value(memory, "circuit_open", "inbox", "EX1") == 0
+
+
+def test_a_reconciliation_that_goes_well_does_not_close_the_breaker_of_the_deletes(
+    memory: SharedMemory, tmp_path: Path
+) -> None:
+    """The gauge is of the deletes: while they are stopped, a list that was read says nothing of them."""
+    breaker = CircuitBreaker(DeleteSettings(), account=REFERENCE)
+    breaker.failed()
+    with InboxService([EMS]) as ems, Journal(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
+        settings = ReconcileSettings(interval=1000.0, timeout=5.0)
+        running = ReconcileSchedule([account(ems.url)], journal, settings, DeleteSettings(), Connections())
+        running.start()
+        try:
+            wait_for(lambda: any(run.ended_at is not None for run in journal.reconciliations()))
+        finally:
+            assert running.stop(lambda: 10.0)
+    assert value(memory, "circuit_open", "inbox", REFERENCE) == 1
 
 
 def test_rare_events_are_counted(memory: SharedMemory) -> None:
